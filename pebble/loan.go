@@ -1,0 +1,67 @@
+package pebble
+
+import "fmt"
+
+// Loan is the exclusive right to fill a slot. Seal or Abort consumes it.
+type Loan struct {
+	ring  *Ring
+	index Index
+}
+
+// Bytes is the whole slot, writable until Seal. It holds what the slot's last user left.
+func (l *Loan) Bytes() []byte { return l.ring.memory(l.index.Slot) }
+
+// Resident is a note that the filler of the slot's last round left about its contents, 0 if none. A source whose
+// frames repeat need not write again what is still there.
+func (l *Loan) Resident() uint64 { return l.ring.slots[l.index.Slot].resident }
+
+// SetResident leaves such a note.
+func (l *Loan) SetResident(note uint64) { l.ring.slots[l.index.Slot].resident = note }
+
+// Seal ends the writing: the first n bytes are the datagram.
+func (l *Loan) Seal(n int) Index {
+	ring, ix := l.take()
+	s := &ring.slots[ix.Slot]
+	if n < 0 || n > ring.slotBytes {
+		panic(fmt.Sprintf("pebble: seal of %d bytes in a slot of %d", n, ring.slotBytes))
+	}
+	s.bytes = n
+	s.state.Store(uint64(ix.Generation)<<2 | sealed)
+	return ix
+}
+
+// Abort gives the slot back unused.
+func (l *Loan) Abort() {
+	ring, ix := l.take()
+	ring.giveBack(ix.Slot, uint64(ix.Generation)<<2|loaned)
+}
+
+func (l *Loan) take() (*Ring, Index) {
+	if l.ring == nil {
+		panic("pebble: use of a loan that was sealed or aborted")
+	}
+	ring, ix := l.ring, l.index
+	*l = Loan{}
+	return ring, ix
+}
+
+// Ref is the right to read a sealed slot. Release consumes it and the slot's generation.
+type Ref struct {
+	ring  *Ring
+	index Index
+}
+
+// Bytes is the datagram in the slot, valid until Release.
+func (f *Ref) Bytes() []byte {
+	return f.ring.memory(f.index.Slot)[:f.ring.slots[f.index.Slot].bytes]
+}
+
+// Release gives the slot back: its generation is over.
+func (f *Ref) Release() {
+	if f.ring == nil {
+		panic("pebble: second release of a reference")
+	}
+	ring, ix := f.ring, f.index
+	*f = Ref{}
+	ring.giveBack(ix.Slot, uint64(ix.Generation)<<2|sealed)
+}

@@ -1,0 +1,109 @@
+package pebble
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"drp/shm"
+)
+
+// Sizes says how much memory a pool has.
+type Sizes struct {
+	Workers         int
+	Slots           int // of each worker
+	EventBytes      int // an L1Accept must fit
+	ResultBytes     int // what the script adds to one event must fit
+	TransitionBytes int // a transition must fit; the result of a transition has as much
+}
+
+// transitionSlots is how many transitions may be under way at once: enough for Disable, EndStep, BeginStep and Enable
+// of a scan to queue behind slow events, since the source waits for a free one.
+const transitionSlots = 8
+
+// DefaultSlots is the number of event slots of a worker, by addition of what can be held at once, lowered where one
+// segment would not hold them.
+func DefaultSlots(eventBytes int) int {
+	const (
+		source   = 1  // being filled
+		inHand   = 32 // in the child, a batch it took in one read
+		waiting  = 16 // written to the child while it works on that batch
+		answered = 8  // waiting for an earlier event of another worker
+		recorder = 7  // in one write of the recorder
+	)
+	return max(4, min(source+inHand+waiting+answered+recorder, shm.MaxBytes/max(eventBytes, 1)))
+}
+
+// Pool is all the memory of a run: a ring for transitions, and for each worker a ring and its results.
+type Pool struct {
+	Transitions *Ring
+	Events      []*Ring
+	Results     []*Results
+	freed       chan struct{}
+}
+
+// Open makes the segments and touches every page of the event rings and results, so that a lack of memory ends the
+// start and not the run. The transition areas are touched when they are used: they are large and mostly empty.
+func Open(s Sizes) (*Pool, error) {
+	p := &Pool{freed: make(chan struct{}, 1)}
+	if err := p.open(s); err != nil {
+		return nil, errors.Join(err, p.Close())
+	}
+	return p, nil
+}
+
+func (p *Pool) open(s Sizes) (err error) {
+	if s.Workers < 1 {
+		return fmt.Errorf("pebble: %d workers", s.Workers)
+	}
+	if p.Transitions, err = newRing(transitionSlots, s.TransitionBytes, p.freed); err != nil {
+		return err
+	}
+	for range s.Workers {
+		ring, err := newRing(s.Slots, s.EventBytes, p.freed)
+		if err != nil {
+			return err
+		}
+		p.Events = append(p.Events, ring)
+		ring.seg.Prefault()
+		results, err := newResults(s.Slots, s.ResultBytes, s.TransitionBytes)
+		if err != nil {
+			return err
+		}
+		p.Results = append(p.Results, results)
+		for at := 0; at < results.TransitionOffset(); at += shm.HeaderBytes {
+			results.mem[at] = 0
+		}
+	}
+	return nil
+}
+
+// Wait returns when a slot came free since the caller last looked, or after the time given, or with the context's
+// error. The caller looks again after each return.
+func (p *Pool) Wait(ctx context.Context, atMost time.Duration) error {
+	timer := time.NewTimer(atMost)
+	defer timer.Stop()
+	select {
+	case <-p.freed:
+	case <-timer.C:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	return nil
+}
+
+// Close detaches everything. Nobody may hold a Loan or a Ref.
+func (p *Pool) Close() error {
+	var errs []error
+	if p.Transitions != nil {
+		errs = append(errs, p.Transitions.close())
+	}
+	for _, ring := range p.Events {
+		errs = append(errs, ring.close())
+	}
+	for _, results := range p.Results {
+		errs = append(errs, results.seg.Close())
+	}
+	return errors.Join(errs...)
+}
