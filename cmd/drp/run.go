@@ -1,0 +1,204 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"drp/drp"
+	"drp/source"
+)
+
+// runFlags are the flags of the default verb that drp.Config does not hold as they are.
+type runFlags struct {
+	script   string
+	sources  []string
+	rate     string
+	policy   string
+	config   string
+	summary  string
+	maxLoss  float64
+	progress bool
+}
+
+const runLong = `drp runs a Python script on every datagram of a detector and records what it makes of them.
+
+  drp -p "myroi.py 100 120"                              the script on the simulated camera
+  drp -s run.xtc2 -p "myroi.py 100 120 64" -o out        on a recorded file, into XTC2 files in out/
+  drp -s sim:segments=4,hits=0.2 -w 8 -p passthrough.py  on a smaller camera, with 8 workers
+
+Every flag can also be given in the environment (--buf-bytes as DRP_BUF_BYTES) or in a YAML file (--config); a flag
+goes before the environment, and that before the file.
+
+Exit codes: 0 ok, 1 failure, 2 usage, 3 configuration, 4 source, 5 user script, 6 loss above the limit, 130 interrupt.`
+
+func newRunCommand() *cobra.Command {
+	var cfg drp.Config
+	var f runFlags
+	cmd := &cobra.Command{
+		Use:           `drp -p "SCRIPT ARGS" [-s SOURCE] [-o DIR]`,
+		Short:         "Run a Python script on every datagram of an X-ray detector",
+		Long:          runLong,
+		Args:          noStrayArguments,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := applySettings(cmd.Flags(), f.config); err != nil {
+				return err
+			}
+			return run(cfg, f)
+		},
+	}
+	fl := cmd.Flags()
+	fl.SortFlags = false
+	fl.StringVarP(&f.script, "script", "p", "", "the user's `script` and its arguments, in one string")
+	fl.StringArrayVarP(&f.sources, "source", "s", []string{"sim:"}, "where datagrams come from: sim:key=value,… or XTC2 files, folders, patterns")
+	fl.IntVarP(&cfg.Workers, "workers", "w", runtime.NumCPU(), "worker processes")
+	fl.StringVarP(&cfg.OutputDir, "output", "o", "", "`folder` for the recorded files; without it nothing is recorded")
+	fl.StringVar(&cfg.Expt, "expt", "", "experiment in the names of the files (default: as the source says)")
+	fl.IntVar(&cfg.Run, "run", 0, "run number in the names of the files (default: as the source says)")
+	fl.IntVar(&cfg.Stream, "stream", -1, "stream number in the names of the files (default: as the source says)")
+	fl.Int64Var(&cfg.Events, "events", 0, "stop after so many events (0: all the source has)")
+	fl.StringVar(&f.rate, "rate", "full", "events per second, or recorded, or full")
+	fl.BoolVar(&cfg.Loop, "loop", false, "begin again when the files are through")
+	fl.Int64Var(&cfg.Prescale, "prescale", 0, "keep the raw data of every Nth event, whatever the script does (0: of none)")
+	fl.StringVar(&f.policy, "policy", "block", "when the workers cannot keep up: block the source, or drop events")
+	fl.Float64Var(&f.maxLoss, "max-loss", -1, "percentage of events that may be lost before the exit code is 6 (default 0; 100 with --policy drop)")
+	fl.IntVar(&cfg.Slots, "slots", 0, "event slots of each worker (default: as many as a run needs)")
+	fl.IntVar(&cfg.EventBytes, "buf-bytes", 0, "size of an event slot (default: the largest event of the source)")
+	fl.IntVar(&cfg.ResultBytes, "fex-bytes", 0, "size of what a script may add to an event (default 1 MiB)")
+	fl.IntVar(&cfg.TransitionBytes, "transition-bytes", 0, "size of a transition, and of what a script may add to one (default 64 MiB)")
+	fl.StringVar(&cfg.Python, "python", "", "Python interpreter (default: that of the active or neighbouring .venv, or python3)")
+	fl.StringVar(&cfg.Detector, "detector", "", "detector that a script takes as its own (default: the first camera)")
+	fl.BoolVar(&cfg.Strict, "strict", false, "end the run with exit code 5 when the script fails on an event")
+	fl.DurationVar(&cfg.EventDeadline, "deadline", 30*time.Second, "longest silence of a worker that has events in hand")
+	fl.StringVar(&f.config, "config", "", "YAML `file` with any of these flags by their long names")
+	fl.StringVar(&f.summary, "summary", "", "write the books as JSON to this `file`")
+	fl.BoolVar(&f.progress, "progress", true, "show a progress line on a terminal")
+	return cmd
+}
+
+// noStrayArguments points at the usual mistake: a script without -p.
+func noStrayArguments(_ *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%q is neither a verb nor a flag; the script and its arguments go in one string: -p %q", args[0],
+		args[0]+" …")
+}
+
+// complete turns the flags into the configuration.
+func (f *runFlags) complete(cfg *drp.Config) (err error) {
+	words, err := splitWords(f.script)
+	if err != nil {
+		return fmt.Errorf("-p: %w", err)
+	}
+	if len(words) == 0 {
+		return errors.New(`no script: give one with -p "SCRIPT ARGS"; drp --help shows examples`)
+	}
+	cfg.Script, cfg.Args = words[0], words[1:]
+	for _, s := range f.sources {
+		names, err := splitWords(s)
+		if err != nil {
+			return fmt.Errorf("-s: %w", err)
+		}
+		cfg.Sources = append(cfg.Sources, names...)
+	}
+	if len(cfg.Sources) == 0 {
+		return errors.New("-s: no source is named")
+	}
+	if cfg.Rate, err = source.ParseRate(f.rate); err != nil {
+		return err
+	}
+	switch f.policy {
+	case "block":
+	case "drop":
+		cfg.Drop = true
+	default:
+		return fmt.Errorf("--policy %q: give block or drop", f.policy)
+	}
+	if f.maxLoss > 100 {
+		return fmt.Errorf("--max-loss %g: give a percentage from 0 to 100", f.maxLoss)
+	}
+	if f.maxLoss < 0 {
+		f.maxLoss = 0
+		if cfg.Drop {
+			f.maxLoss = 100
+		}
+	}
+	cfg.PythonPath = drp.PythonPath()
+	return nil
+}
+
+// run does the main job.
+func run(cfg drp.Config, f runFlags) error {
+	if err := f.complete(&cfg); err != nil {
+		return err
+	}
+	screen := newScreen(os.Stderr, f.progress)
+	cfg.Log = screen.logger()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(signals)
+	started := make(chan *drp.Run, 1)
+	go watchSignals(signals, cancel, started, screen)
+
+	r, err := drp.New(ctx, cfg)
+	if err != nil {
+		if ctx.Err() != nil {
+			return &drp.Failure{Kind: drp.Interrupted, Err: errors.New("interrupted")}
+		}
+		return err
+	}
+	started <- r
+	stopProgress := screen.follow(r)
+	s, err := r.Run(ctx)
+	stopProgress()
+	fmt.Print(s.Text())
+	if written := writeSummary(f.summary, &s); written != nil {
+		err = errors.Join(err, written)
+	}
+	if err == nil && float64(s.Lost()) > f.maxLoss/100*float64(s.Received) {
+		return &drp.Failure{Kind: drp.Loss, Err: fmt.Errorf("%d of %d events were lost: more than --max-loss %g %%", s.Lost(),
+			s.Received, f.maxLoss)}
+	}
+	return err
+}
+
+// watchSignals ends the run in order at the first signal and at once at the second.
+func watchSignals(signals <-chan os.Signal, cancel func(), started <-chan *drp.Run, screen *screen) {
+	<-signals
+	screen.say("interrupted: finishing what is under way; interrupt again to stop at once")
+	cancel()
+	<-signals
+	select {
+	case r := <-started:
+		r.Abandon(&drp.Failure{Kind: drp.Interrupted, Err: errors.New("interrupted twice: stopped at once")})
+	default:
+		os.Exit(int(drp.Interrupted))
+	}
+}
+
+func writeSummary(path string, s *drp.Summary) error {
+	if path == "" {
+		return nil
+	}
+	text, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		return general(err)
+	}
+	if err := os.WriteFile(path, append(text, '\n'), 0o640); err != nil {
+		return general(fmt.Errorf("--summary: %w", err))
+	}
+	return nil
+}

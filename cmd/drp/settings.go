@@ -1,0 +1,145 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
+	"github.com/spf13/pflag"
+
+	"drp/drp"
+)
+
+// applySettings sets the flags that were not given, from the environment or from the YAML file, in this order.
+func applySettings(flags *pflag.FlagSet, path string) error {
+	if path == "" {
+		path = os.Getenv(envName("config"))
+	}
+	settings, err := readSettings(flags, path)
+	if err != nil {
+		return &drp.Failure{Kind: drp.Configuration, Err: err}
+	}
+	var trouble error
+	flags.VisitAll(func(flag *pflag.Flag) {
+		if flag.Changed || trouble != nil {
+			return
+		}
+		if value, ok := os.LookupEnv(envName(flag.Name)); ok {
+			if err := flags.Set(flag.Name, value); err != nil {
+				trouble = fmt.Errorf("environment variable %s=%q: %w", envName(flag.Name), value, err)
+			}
+			return
+		}
+		for _, s := range settings[flag.Name] {
+			if err := flags.Set(flag.Name, s.value); err != nil {
+				trouble = fmt.Errorf("%s:%d: %s: %w", path, s.line, flag.Name, err)
+			}
+		}
+	})
+	if trouble != nil {
+		return &drp.Failure{Kind: drp.Configuration, Err: trouble}
+	}
+	return nil
+}
+
+func envName(flag string) string {
+	return "DRP_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+}
+
+type setting struct {
+	value string
+	line  int
+}
+
+// readSettings reads a YAML mapping of flag names to values; a list gives a flag several times.
+func readSettings(flags *pflag.FlagSet, path string) (map[string][]setting, error) {
+	if path == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("--config: %w", err)
+	}
+	file, err := parser.ParseBytes(text, 0)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	settings := map[string][]setting{}
+	for _, doc := range file.Docs {
+		var pairs []*ast.MappingValueNode
+		switch body := doc.Body.(type) {
+		case nil, *ast.NullNode, *ast.CommentGroupNode:
+		case *ast.MappingNode:
+			pairs = body.Values
+		case *ast.MappingValueNode:
+			pairs = []*ast.MappingValueNode{body}
+		default:
+			return nil, fmt.Errorf("%s:%d: a mapping of flag names to values is wanted, like \"workers: 8\"", path,
+				body.GetToken().Position.Line)
+		}
+		for _, pair := range pairs {
+			if err := addSetting(settings, flags, path, pair); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return settings, nil
+}
+
+func addSetting(settings map[string][]setting, flags *pflag.FlagSet, path string, pair *ast.MappingValueNode) error {
+	key, line := pair.Key.GetToken().Value, pair.Key.GetToken().Position.Line
+	if flags.Lookup(key) == nil || key == "config" || key == "help" {
+		return fmt.Errorf("%s:%d: unknown key %q%s", path, line, key, didYouMean(flags, key))
+	}
+	if _, twice := settings[key]; twice {
+		return fmt.Errorf("%s:%d: %q is set a second time", path, line, key)
+	}
+	values := []ast.Node{pair.Value}
+	if list, ok := pair.Value.(*ast.SequenceNode); ok {
+		values = list.Values
+	}
+	for _, v := range values {
+		scalar, ok := v.(ast.ScalarNode)
+		if !ok {
+			return fmt.Errorf("%s:%d: %s: a single value is wanted", path, line, key)
+		}
+		settings[key] = append(settings[key], setting{value: fmt.Sprint(scalar.GetValue()), line: line})
+	}
+	return nil
+}
+
+// didYouMean names the flag that differs least, if it is near.
+func didYouMean(flags *pflag.FlagSet, word string) string {
+	best, distance := "", 3
+	flags.VisitAll(func(flag *pflag.Flag) {
+		if d := editDistance(word, flag.Name); d < distance {
+			best, distance = flag.Name, d
+		}
+	})
+	if best == "" {
+		return "; drp --help lists the keys"
+	}
+	return fmt.Sprintf("; did you mean %q?", best)
+}
+
+// editDistance is the Levenshtein distance.
+func editDistance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		before := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := before
+			if a[i] != b[j] {
+				cost = 1 + min(before, row[j], row[j+1])
+			}
+			before, row[j+1] = row[j+1], cost
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,112 @@
+package drp
+
+import (
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// Books count what became of every event. Each event enters as received and gets exactly one outcome. They may be read
+// at any time; only the dispatcher and the collector write.
+type Books struct {
+	received    atomic.Int64
+	recorded    atomic.Int64
+	rejected    atomic.Int64 // by the script
+	vetoed      atomic.Int64 // by the trigger
+	quarantined atomic.Int64 // killed the script's process twice
+	dropped     atomic.Int64 // by --policy drop
+	failed      atomic.Int64 // could not be recorded
+
+	damaged  atomic.Int64 // recorded with a damage bit
+	late     atomic.Int64 // answers that came for an event already decided
+	restarts atomic.Int64 // of Python children
+	deadtime atomic.Int64 // nanoseconds the source waited for a free slot
+	bytesIn  atomic.Int64
+}
+
+// Summary is the books and what goes with them, as written by --summary.
+type Summary struct {
+	Received        int64    `json:"received"`
+	Recorded        int64    `json:"recorded"`
+	Rejected        int64    `json:"rejected"`
+	Vetoed          int64    `json:"vetoed"`
+	Quarantined     int64    `json:"quarantined"`
+	Dropped         int64    `json:"dropped"`
+	Failed          int64    `json:"failed"`
+	InFlight        int64    `json:"in_flight"`
+	Damaged         int64    `json:"damaged"`
+	Late            int64    `json:"late"`
+	Restarts        int64    `json:"restarts"`
+	Seconds         float64  `json:"seconds"`
+	EventsPerSecond float64  `json:"events_per_second"`
+	DeadtimeSeconds float64  `json:"deadtime_seconds"`
+	BytesReceived   int64    `json:"bytes_received"`
+	BytesRecorded   int64    `json:"bytes_recorded"`
+	Files           []string `json:"files"`
+	Failures        []string `json:"failures,omitempty"` // of the script, a line each kind
+}
+
+// Snapshot reads the books. In flight is what was received and has no outcome yet.
+func (b *Books) Snapshot() Summary {
+	s := Summary{
+		Recorded: b.recorded.Load(), Rejected: b.rejected.Load(), Vetoed: b.vetoed.Load(),
+		Quarantined: b.quarantined.Load(), Dropped: b.dropped.Load(), Failed: b.failed.Load(),
+		Damaged: b.damaged.Load(), Late: b.late.Load(), Restarts: b.restarts.Load(),
+		DeadtimeSeconds: time.Duration(b.deadtime.Load()).Seconds(), BytesReceived: b.bytesIn.Load(),
+		Files: []string{},
+	}
+	s.Received = b.received.Load() // last: it never lags behind the outcomes
+	s.InFlight = s.Received - s.Recorded - s.Rejected - s.Vetoed - s.Quarantined - s.Dropped - s.Failed
+	return s
+}
+
+// Lost is the number of events that should have been kept and were not.
+func (s *Summary) Lost() int64 { return s.Dropped + s.Failed + s.Quarantined }
+
+// Text prints the books as a ledger.
+func (s *Summary) Text() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "received    %12d events in %.3f s: %.0f events/s\n", s.Received, s.Seconds, s.EventsPerSecond)
+	for _, row := range []struct {
+		name  string
+		count int64
+		note  string
+	}{
+		{"recorded", s.Recorded, s.damageNote()},
+		{"rejected", s.Rejected, "by the script"},
+		{"vetoed", s.Vetoed, "by the trigger"},
+		{"quarantined", s.Quarantined, ""},
+		{"dropped", s.Dropped, "by policy"},
+		{"failed", s.Failed, ""},
+		{"in flight", s.InFlight, ""},
+	} {
+		if row.count == 0 || row.note == "" {
+			fmt.Fprintf(&b, "  %-12s%10d\n", row.name, row.count)
+		} else {
+			fmt.Fprintf(&b, "  %-12s%10d  %s\n", row.name, row.count, row.note)
+		}
+	}
+	balance := "the books balance"
+	if s.InFlight != 0 {
+		balance = "the books do not balance"
+	}
+	fmt.Fprintf(&b, "%s; late %d, restarts %d, deadtime %.3f s\n", balance, s.Late, s.Restarts, s.DeadtimeSeconds)
+	for _, f := range s.Failures {
+		fmt.Fprintf(&b, "script: %s\n", f)
+	}
+	for _, f := range s.Files {
+		fmt.Fprintf(&b, "file: %s\n", f)
+	}
+	if len(s.Files) == 0 {
+		b.WriteString("nothing was written: give -o DIR to record\n")
+	}
+	return b.String()
+}
+
+func (s *Summary) damageNote() string {
+	if s.Damaged == 0 {
+		return fmt.Sprintf("%.1f MB", float64(s.BytesRecorded)/1e6)
+	}
+	return fmt.Sprintf("%.1f MB, %d of them damaged", float64(s.BytesRecorded)/1e6, s.Damaged)
+}

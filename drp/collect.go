@@ -1,0 +1,281 @@
+package drp
+
+import (
+	"errors"
+	"fmt"
+
+	"drp/fex"
+	"drp/internal/invariant"
+	"drp/pebble"
+	"drp/xtc"
+)
+
+// What is recorded in one write at the most.
+const (
+	batchEvents = 64
+	batchBytes  = 64 << 20
+	// Results up to this size are copied before they are checked, so that a script that writes on after its answer
+	// changes nothing. Larger ones are checked in place: such a script spoils its own result, and nothing else.
+	copiedResultBytes = 64 << 10
+)
+
+// collector takes finished datagrams from the window in source order.
+type collector struct {
+	*Run
+	table  *xtc.Table // of the source and the script
+	failed error      // of the recorder; from then on nothing is recorded
+
+	refs    []pebble.Ref // of the datagrams of this batch, to be released after the write
+	bytes   int
+	pending int64 // events of this batch that will be recorded
+	damaged int64
+
+	copied []byte // results
+	side   []uint32
+	sig    []byte
+}
+
+// collect runs until everything is through, or the run is abandoned.
+func (r *Run) collect() {
+	c := &collector{Run: r, table: xtc.NewTable()}
+	for {
+		for len(c.refs) < batchEvents && c.bytes < batchBytes {
+			e := r.window.oldest()
+			if e == nil {
+				break
+			}
+			if err := c.one(e); err != nil {
+				r.halt(err)
+			}
+			r.window.pop()
+		}
+		if len(c.refs) > 0 {
+			c.finish()
+			continue
+		}
+		if r.window.over() {
+			return
+		}
+		select {
+		case <-r.window.wake:
+		case <-r.hard.Done():
+			return
+		}
+	}
+}
+
+// finish writes the batch and releases its slots.
+func (c *collector) finish() {
+	if c.failed == nil {
+		if err := c.recorder.Flush(); err != nil {
+			c.stopRecording(err)
+		}
+	}
+	if c.failed == nil {
+		c.books.recorded.Add(c.pending)
+		c.books.damaged.Add(c.damaged)
+		c.bytesRecorded.Store(c.recorder.Bytes())
+	} else {
+		c.books.failed.Add(c.pending)
+	}
+	for i := range c.refs {
+		c.refs[i].Release()
+	}
+	c.refs, c.bytes, c.pending, c.damaged = c.refs[:0], 0, 0, 0
+	c.copied = c.copied[:0]
+}
+
+// stopRecording ends the run for trouble with the disk. What is in the files stays there, unfinished.
+func (c *collector) stopRecording(err error) {
+	c.failed = err
+	if abandoned := c.recorder.Abandon(); abandoned != nil {
+		err = errors.Join(err, abandoned)
+	}
+	c.halt(fail(General, fmt.Errorf("recording stopped, the files stay as .inprogress: %w", err)))
+}
+
+// recordNothing ends the recording of a run whose script cannot work. What was recorded before is complete.
+func (c *collector) recordNothing(cause error) {
+	if c.failed == nil {
+		c.failed = cause
+		if err := c.recorder.Close(); err != nil {
+			c.note(fail(General, err))
+		}
+	}
+}
+
+// one decides the outcome of a datagram.
+func (c *collector) one(e *entry) error {
+	ring := c.pool.Transitions
+	if e.service.IsEvent() {
+		ring = c.pool.Events[e.worker]
+	}
+	ref, err := ring.Ref(e.ix)
+	if err != nil {
+		panic(err) // the window held an index that was released
+	}
+	d := xtc.Dgram(ref.Bytes())
+	c.refs = append(c.refs, ref)
+	c.bytes += len(d)
+	if e.service.IsEvent() {
+		return c.event(e, d)
+	}
+	return c.transition(e, d)
+}
+
+func (c *collector) event(e *entry, d xtc.Dgram) error {
+	if e.corrupt != nil {
+		c.cfg.Log.Warn(fmt.Sprintf("%s makes no sense, it is recorded as it is, marked Corrupted: %v",
+			eventName(e.number, e.time), e.corrupt))
+		return c.keep(d, nil, nil, xtc.DamageCorrupted)
+	}
+	switch e.answer.Status {
+	case fex.OK, fex.Rejected:
+		removed, added, err := c.result(e)
+		if err != nil {
+			return c.spoilt(e, d, &fex.Failure{Type: "ResultError", Message: err.Error()}, xtc.DamageUserDefined)
+		}
+		if e.answer.Status == fex.Rejected && !e.keepRaw {
+			c.books.rejected.Add(1)
+			return nil
+		}
+		if e.keepRaw {
+			removed = nil
+		}
+		return c.keep(d, removed, added, 0)
+	case fex.Oversize:
+		return c.spoilt(e, d, e.answer.Failure, xtc.DamageUserDefined|xtc.DamageTruncated)
+	default:
+		return c.spoilt(e, d, e.answer.Failure, xtc.DamageUserDefined)
+	}
+}
+
+// spoilt keeps the raw data of an event whose script failed.
+func (c *collector) spoilt(e *entry, d xtc.Dgram, f *fex.Failure, damage xtc.Damage) error {
+	where := fmt.Sprintf("%s, %s", scriptName(c.cfg.Script), eventName(e.number, e.time))
+	c.complaints.note(where, f)
+	err := c.keep(d, nil, nil, damage)
+	if c.cfg.Strict {
+		err = errors.Join(err, failf(Script, "%s (--strict)", c.complaints.first()))
+	}
+	return err
+}
+
+// keep records an event; the books follow when it is written.
+func (c *collector) keep(d xtc.Dgram, removed []uint32, added []byte, damage xtc.Damage) error {
+	c.pending++
+	if damage|d.Damage() != 0 {
+		c.damaged++
+	}
+	if c.failed != nil {
+		return nil
+	}
+	if err := c.recorder.Event(d, removed, added, damage); err != nil {
+		c.stopRecording(err)
+	}
+	return nil
+}
+
+// result reads and checks what the script gave for an event. Everything in the result area is the child's word.
+func (c *collector) result(e *entry) (removed []uint32, added []byte, err error) {
+	area := c.pool.Results[e.worker].Event(e.ix.Slot)
+	n := e.answer.ResultBytes
+	side, fits := fex.SideList(area, n, e.answer.SideWords, c.side[:0])
+	if !fits || n > len(area) {
+		return nil, nil, fmt.Errorf("a result of %d bytes and %d removals does not fit in %d bytes", n, e.answer.SideWords,
+			len(area))
+	}
+	c.side = side
+	added = area[:n:n]
+	if n == 0 {
+		return side, nil, nil
+	}
+	if n <= copiedResultBytes {
+		at := len(c.copied)
+		c.copied = append(c.copied, added...)
+		added = c.copied[at:len(c.copied):len(c.copied)]
+	}
+	if c.sig, err = c.table.CheckBlocks(added, c.sig[:0]); err != nil {
+		return nil, nil, err
+	}
+	return side, added, nil
+}
+
+func (c *collector) transition(e *entry, d xtc.Dgram) error {
+	scriptTrouble := c.transitionTrouble(e)
+	if e.service == xtc.Configure {
+		if scriptTrouble == nil {
+			scriptTrouble = c.configure(e, d)
+		}
+		if scriptTrouble != nil {
+			c.recordNothing(scriptTrouble)
+		}
+		return scriptTrouble
+	}
+	var damage xtc.Damage
+	var added []byte
+	if scriptTrouble != nil {
+		damage = xtc.DamageUserDefined
+	} else if len(e.answers) > 0 {
+		var err error
+		if added, err = merge(c.table, e.answers); err != nil {
+			c.note(failf(Script, "%s at %v: %w", scriptName(c.cfg.Script), e.service, err))
+			damage = xtc.DamageUserDefined
+		}
+	}
+	if e.implied && len(added) == 0 || c.failed != nil {
+		return nil
+	}
+	run := -1
+	if _, n, ok := xtc.RunInfo(c.table, d); ok && e.service == xtc.BeginRun && c.cfg.Run == 0 {
+		run = n
+	}
+	if err := c.recorder.Transition(d, added, damage, run); err != nil {
+		c.stopRecording(err)
+	}
+	return nil
+}
+
+// configure takes a new Configure: the source's names and what the scripts declare.
+func (c *collector) configure(e *entry, d xtc.Dgram) error {
+	if err := c.table.Configure(d); err != nil {
+		return fail(SourceTrouble, fmt.Errorf("source: %w", err)) // the dispatcher has checked it already
+	}
+	added, err := declarations(c.table, e.answers)
+	if err != nil {
+		return failf(Script, "%s: %w", scriptName(c.cfg.Script), err)
+	}
+	if c.failed == nil {
+		if err := c.recorder.Transition(d, added, 0, -1); err != nil {
+			c.stopRecording(err)
+		}
+	}
+	return nil
+}
+
+// transitionTrouble reports the scripts that failed at a transition. The run goes on, but it does not end well: what a
+// script gathered over a run is lost, or it could not begin.
+func (c *collector) transitionTrouble(e *entry) error {
+	var trouble error
+	for worker := range e.answers {
+		a := &e.answers[worker]
+		if a.Status == fex.OK {
+			continue
+		}
+		where := fmt.Sprintf("%s at %v, worker %d", scriptName(c.cfg.Script), e.service, worker)
+		c.complaints.note(where, a.Failure)
+		if trouble == nil {
+			trouble = failf(Script, "%s: %v", where, a.Failure)
+		}
+	}
+	if trouble != nil && e.service != xtc.Configure {
+		c.note(trouble)
+		if c.cfg.Strict {
+			c.halt(trouble)
+		}
+	}
+	if invariant.Enabled {
+		invariant.Check(e.pending.Load() == 0, "a transition was collected before all answers were in")
+	}
+	return trouble
+}

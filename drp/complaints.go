@@ -1,0 +1,84 @@
+package drp
+
+import (
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"sync"
+
+	"drp/fex"
+)
+
+// complaints collects what went wrong with the script: the first of each kind in full, the others as a count.
+type complaints struct {
+	log *slog.Logger
+
+	mu    sync.Mutex // protects what follows
+	kinds map[string]*complaint
+	order []*complaint
+}
+
+type complaint struct {
+	text  string // of the first
+	where string
+	count int
+}
+
+// maxComplaints bounds the kinds that are told apart.
+const maxComplaints = 100
+
+func (c *complaints) note(where string, f *fex.Failure) {
+	if f == nil {
+		f = &fex.Failure{Type: "Error", Message: "the script failed without a word"}
+	}
+	key := fmt.Sprintf("%s:%d:%s", f.File, f.Line, f.Type)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	known, ok := c.kinds[key]
+	if !ok && len(c.order) < maxComplaints {
+		known = &complaint{text: f.String(), where: where}
+		if c.kinds == nil {
+			c.kinds = map[string]*complaint{}
+		}
+		c.kinds[key] = known
+		c.order = append(c.order, known)
+		message := fmt.Sprintf("%s: %s", where, f.String())
+		if f.Traceback != "" {
+			message += "\n" + f.Traceback
+		}
+		c.log.Error(message)
+	}
+	if known != nil {
+		known.count++
+	}
+}
+
+// lines gives a line for each kind.
+func (c *complaints) lines() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var lines []string
+	for _, k := range c.order {
+		line := fmt.Sprintf("%s: %s", k.where, k.text)
+		if k.count > 1 {
+			line += fmt.Sprintf(" (first of %d like it)", k.count)
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+// first gives the first complaint, for the error that ends a run.
+func (c *complaints) first() string {
+	if lines := c.lines(); len(lines) > 0 {
+		return lines[0]
+	}
+	return ""
+}
+
+// eventName names an event for people.
+func eventName(number int64, time uint64) string {
+	return fmt.Sprintf("event %d (time %d.%09d)", number, time>>32, time&0xffffffff)
+}
+
+func scriptName(path string) string { return filepath.Base(path) }

@@ -1,0 +1,149 @@
+package drp
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"regexp"
+	"time"
+
+	"drp/pebble"
+	"drp/source"
+)
+
+// Config is what a user chooses for a run. The zero value of a size or a name means: as the source suggests.
+type Config struct {
+	Script string
+	Args   []string
+
+	Sources []string
+	Loop    bool
+	Rate    source.Rate
+	Events  int64 // at most so many; 0 is all
+
+	Workers int
+	Drop    bool // when no slot is free, drop instead of waiting
+
+	OutputDir string // empty: nothing is recorded
+	Expt      string
+	Run       int // 0: as the source says
+	Stream    int // -1: as the source says
+	Prescale  int64
+
+	Slots           int
+	EventBytes      int
+	ResultBytes     int
+	TransitionBytes int
+
+	Python             string // the interpreter
+	PythonPath         string // the package drp's folder, if it is not installed
+	Detector           string
+	Strict             bool
+	EventDeadline      time.Duration
+	TransitionDeadline time.Duration
+
+	Log *slog.Logger
+}
+
+// Defaults for what neither the user nor the source says.
+const (
+	defaultResultBytes     = 1 << 20
+	defaultTransitionBytes = 64 << 20
+	defaultEventDeadline   = 30 * time.Second
+	defaultTransitionTime  = 60 * time.Second
+	greetDeadline          = 60 * time.Second
+	pageBytes              = 4096
+)
+
+var exptPattern = regexp.MustCompile(`^[A-Za-z0-9_.]{1,64}$`)
+
+// check refuses what cannot work before anything is opened, and fills in the defaults.
+func (c *Config) check() error {
+	switch {
+	case c.Script == "":
+		return failf(Usage, "no script: give one with -p \"myroi.py arg1\"")
+	case c.Workers < 1 || c.Workers > 1024:
+		return failf(Usage, "%d workers: give 1 to 1024", c.Workers)
+	case c.Events < 0:
+		return failf(Usage, "%d events: give 0 for all, or more", c.Events)
+	case c.Prescale < 0:
+		return failf(Usage, "prescale %d: give 0 for none, or N to keep the raw data of every Nth event", c.Prescale)
+	case c.Run < 0 || c.Run > 9999:
+		return failf(Usage, "run %d: give 1 to 9999", c.Run)
+	case c.Expt != "" && !exptPattern.MatchString(c.Expt):
+		return failf(Usage, "experiment %q: give up to 64 letters, digits, '_' and '.'", c.Expt)
+	case c.Slots != 0 && (c.Slots < 1 || c.Slots > maxSlots):
+		return failf(Usage, "%d slots: give 1 to %d", c.Slots, maxSlots)
+	case c.EventBytes < 0 || c.ResultBytes < 0 || c.TransitionBytes < 0:
+		return failf(Usage, "a size in bytes cannot be negative")
+	}
+	if c.EventDeadline == 0 {
+		c.EventDeadline = defaultEventDeadline
+	}
+	if c.TransitionDeadline == 0 {
+		c.TransitionDeadline = defaultTransitionTime
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return c.checkScript()
+}
+
+// maxSlots keeps a worker's records within one pipe (64 KiB of 32 bytes each), so that the dispatcher never blocks.
+const maxSlots = 1024
+
+func (c *Config) checkScript() error {
+	info, err := os.Stat(c.Script)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return failf(Script, "script %s: there is no such file", c.Script)
+	case err != nil:
+		return fail(Script, fmt.Errorf("script: %w", err))
+	case !info.Mode().IsRegular():
+		return failf(Script, "script %s: not a regular file", c.Script)
+	}
+	if f, err := os.Open(c.Script); err != nil {
+		return fail(Script, fmt.Errorf("script: %w", err))
+	} else if err := f.Close(); err != nil {
+		return fail(Script, fmt.Errorf("script: %w", err))
+	}
+	if info.Mode().Perm()&0o002 != 0 {
+		c.Log.Warn(fmt.Sprintf("script %s can be written by everybody on this machine", c.Script))
+	}
+	if abs, err := filepath.Abs(c.Script); err == nil {
+		c.Script = abs
+	}
+	return nil
+}
+
+// sizes says how much memory the run needs, from what the user chose and the source knows.
+func (c *Config) sizes(info source.Info) (pebble.Sizes, error) {
+	s := pebble.Sizes{Workers: c.Workers, Slots: c.Slots, EventBytes: c.EventBytes, ResultBytes: c.ResultBytes,
+		TransitionBytes: c.TransitionBytes}
+	if s.EventBytes == 0 {
+		s.EventBytes = wholePages(max(info.MaxEventBytes, 1))
+	}
+	if s.ResultBytes == 0 {
+		s.ResultBytes = defaultResultBytes
+	}
+	if s.TransitionBytes == 0 {
+		s.TransitionBytes = max(defaultTransitionBytes, wholePages(info.MaxTransitionBytes))
+	}
+	if s.EventBytes < info.MaxEventBytes {
+		return s, failf(Configuration, "--buf-bytes %d is too small: the largest event of %s has %d bytes", s.EventBytes,
+			info.Name, info.MaxEventBytes)
+	}
+	if s.TransitionBytes < info.MaxTransitionBytes {
+		return s, failf(Configuration, "--transition-bytes %d is too small: the largest transition of %s has %d bytes",
+			s.TransitionBytes, info.Name, info.MaxTransitionBytes)
+	}
+	if s.Slots == 0 {
+		s.Slots = min(pebble.DefaultSlots(s.EventBytes), pebble.DefaultSlots(s.ResultBytes))
+	}
+	return s, nil
+}
+
+func wholePages(n int) int { return (n + pageBytes - 1) / pageBytes * pageBytes }

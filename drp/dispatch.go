@@ -1,0 +1,281 @@
+package drp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"drp/fex"
+	"drp/pebble"
+	"drp/source"
+	"drp/xtc"
+)
+
+// waitTick bounds every wait for memory or answers; afterwards the state is looked at again.
+const waitTick = 100 * time.Millisecond
+
+// dispatch takes datagrams from the source to the workers until the source ends, the limit is reached or the context
+// is cancelled. Then it closes what is open.
+func (r *Run) dispatch(ctx context.Context) error {
+	err := r.pump(ctx)
+	switch {
+	case r.hard.Err() != nil:
+		return err
+	case errors.Is(err, io.EOF):
+		err = nil
+	case errors.Is(err, errLimit), ctx.Err() != nil:
+		r.early = true
+		err = nil
+		if context.Cause(ctx) == error(errInterrupted) {
+			err = errInterrupted
+		}
+	}
+	if closing := r.closeRun(); closing != nil {
+		return errors.Join(err, closing)
+	}
+	return err
+}
+
+// errLimit ends the pump when all events asked for are in.
+var errLimit = errors.New("all events asked for are in")
+
+func (r *Run) pump(ctx context.Context) error {
+	for {
+		h, err := r.source.Next(ctx)
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			return sourceFailure(err)
+		}
+		if h.Service.IsEvent() {
+			if r.cfg.Events > 0 && r.books.received.Load() >= r.cfg.Events {
+				return errLimit
+			}
+			err = r.event(ctx, h)
+		} else {
+			err = r.transition(h)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// sourceFailure keeps the end of the source and of the context apart from trouble.
+func sourceFailure(err error) error {
+	if errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, context.Canceled) {
+		return err
+	}
+	return fail(SourceTrouble, err)
+}
+
+// event gives one event to a worker.
+func (r *Run) event(ctx context.Context, h source.Header) error {
+	if err := r.follow(h.Service, h.Time); err != nil {
+		return err
+	}
+	worker, loan, err := r.loan(ctx)
+	switch {
+	case errors.Is(err, errFull):
+		r.books.received.Add(1)
+		if r.books.dropped.Add(1) == 1 {
+			r.cfg.Log.Warn("the workers cannot keep up: events are dropped (--policy drop)")
+		}
+		return sourceFailureOrNil(r.source.Skip())
+	case err != nil:
+		return err
+	}
+	n, err := r.source.Fill(&loan)
+	if err != nil {
+		loan.Abort()
+		return sourceFailure(err)
+	}
+	d := xtc.Dgram(loan.Bytes()[:n])
+	number := r.books.received.Add(1) - 1
+	r.books.bytesIn.Add(int64(n))
+	e, tag := r.window.next()
+	layout, corrupt := r.layouts.number(d)
+	e.service, e.time, e.number, e.worker = h.Service, h.Time, number, worker
+	e.keepRaw = d.KeepRaw() || r.cfg.Prescale > 0 && number%r.cfg.Prescale == 0
+	e.corrupt, e.implied = corrupt, false
+	e.ix = loan.Seal(n)
+	r.lastTime = max(r.lastTime, h.Time)
+	if corrupt != nil {
+		e.pending.Store(0)
+		r.window.push()
+		r.window.signal()
+		return nil
+	}
+	e.pending.Store(1)
+	r.window.push()
+	r.group.Workers[worker].Event(e.ix, n, layout, h.Time, tag)
+	return nil
+}
+
+func sourceFailureOrNil(err error) error {
+	if err == nil {
+		return nil
+	}
+	return sourceFailure(err)
+}
+
+// errFull says that no worker has room, under --policy drop.
+var errFull = errors.New("no slot is free")
+
+// loan takes a slot of the least loaded worker that has one; among equals the workers take turns.
+func (r *Run) loan(ctx context.Context) (int, pebble.Loan, error) {
+	var waited time.Time
+	for {
+		best, load := -1, 0
+		for k := range r.group.Workers {
+			i := (r.nextWorker + k) % len(r.group.Workers)
+			ring := r.pool.Events[i]
+			if ring.InUse() == ring.Slots() {
+				continue
+			}
+			if l := r.group.Workers[i].Load(); best < 0 || l < load {
+				best, load = i, l
+			}
+		}
+		if best >= 0 {
+			r.nextWorker = (best + 1) % len(r.group.Workers)
+			loan, _ := r.pool.Events[best].TryLoan()
+			if !waited.IsZero() {
+				r.books.deadtime.Add(int64(time.Since(waited)))
+			}
+			return best, loan, nil
+		}
+		if r.cfg.Drop {
+			return 0, pebble.Loan{}, errFull
+		}
+		if waited.IsZero() {
+			waited = time.Now()
+		}
+		if err := r.pool.Wait(ctx, waitTick); err != nil {
+			return 0, pebble.Loan{}, err
+		}
+	}
+}
+
+// transition gives a transition to all workers.
+func (r *Run) transition(h source.Header) error {
+	v, err := r.control.take(h.Service)
+	if err != nil {
+		return fail(SourceTrouble, err)
+	}
+	if err := r.imply(v, h.Time); err != nil {
+		return err
+	}
+	loan, err := r.transitionSlot()
+	if err != nil {
+		return err
+	}
+	n, err := r.source.Fill(&loan)
+	if err != nil {
+		loan.Abort()
+		return sourceFailure(err)
+	}
+	if h.Service == xtc.Configure {
+		if err := r.layouts.configure(loan.Bytes()[:n]); err != nil {
+			loan.Abort()
+			return fail(SourceTrouble, fmt.Errorf("source: %w", err))
+		}
+	}
+	return r.hand(&loan, n, h.Service, h.Time, v.deliver, false)
+}
+
+// follow moves the run control for an event, which may imply transitions.
+func (r *Run) follow(id xtc.TransitionID, time uint64) error {
+	if r.control.at == enabled {
+		return nil
+	}
+	v, err := r.control.take(id)
+	if err != nil {
+		return fail(SourceTrouble, err)
+	}
+	return r.imply(v, time)
+}
+
+func (r *Run) imply(v verdict, time uint64) error {
+	if v.oddity != "" {
+		r.cfg.Log.Warn(v.oddity)
+	}
+	for _, id := range v.implied[:v.count] {
+		if err := r.madeUp(id, time, true); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// madeUp hands on a transition that the source did not send.
+func (r *Run) madeUp(id xtc.TransitionID, time uint64, implied bool) error {
+	loan, err := r.transitionSlot()
+	if err != nil {
+		return err
+	}
+	loan.SetResident(0)
+	xtc.PutDgramHeader(loan.Bytes(), time, xtc.EnvOf(id, 0), 0, 0, 0)
+	return r.hand(&loan, xtc.DgramHeaderBytes, id, time, true, implied)
+}
+
+// transitionSlot waits for a slot, and until every worker has answered the transition before: a worker has one place
+// for the result of a transition.
+func (r *Run) transitionSlot() (pebble.Loan, error) {
+	for r.lastTransition != nil && r.lastTransition.pending.Load() > 0 {
+		select {
+		case <-r.transitionDone:
+		case <-time.After(waitTick):
+		case <-r.hard.Done():
+			return pebble.Loan{}, r.hard.Err()
+		}
+	}
+	r.lastTransition = nil
+	for {
+		if loan, ok := r.pool.Transitions.TryLoan(); ok {
+			return loan, nil
+		}
+		if err := r.pool.Wait(r.hard, waitTick); err != nil {
+			return pebble.Loan{}, err
+		}
+	}
+}
+
+func (r *Run) hand(loan *pebble.Loan, n int, id xtc.TransitionID, time uint64, deliver, implied bool) error {
+	e, tag := r.window.next()
+	e.service, e.time, e.implied, e.corrupt = id, time, implied, nil
+	e.answers = nil
+	e.ix = loan.Seal(n)
+	r.lastTime = max(r.lastTime, time)
+	if !deliver {
+		e.pending.Store(0)
+		r.window.push()
+		r.window.signal()
+		return nil
+	}
+	workers := r.group.Workers
+	e.answers = make([]fex.Answer, len(workers))
+	e.pending.Store(int32(len(workers)))
+	r.lastTransition = e
+	r.window.push()
+	for _, w := range workers {
+		w.Transition(e.ix, n, uint8(id), implied, time, tag)
+	}
+	return nil
+}
+
+// closeRun shows the scripts the end of everything that is open. When we end the run and not the source, the closing
+// transitions are recorded as well, stamped after the last datagram.
+func (r *Run) closeRun() error {
+	time := r.lastTime
+	for _, id := range r.control.closing() {
+		time++
+		if err := r.madeUp(id, time, !r.early || id == xtc.Unconfigure); err != nil {
+			return err
+		}
+	}
+	return nil
+}

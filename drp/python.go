@@ -1,0 +1,54 @@
+package drp
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+)
+
+// FindPython chooses the interpreter: the one named, or that of the active virtual environment, or that of a .venv
+// beside the folder of this program, or the first python3 in the path.
+func FindPython(named string) (string, error) {
+	if named != "" {
+		path, err := exec.LookPath(named)
+		if err != nil {
+			return "", failf(Configuration, "Python interpreter %s: there is no such program (--python)", named)
+		}
+		return path, nil
+	}
+	var candidates []string
+	if venv := os.Getenv("VIRTUAL_ENV"); venv != "" {
+		candidates = append(candidates, filepath.Join(venv, "bin", "python3"))
+	}
+	if root := installation(); root != "" {
+		candidates = append(candidates, filepath.Join(root, ".venv", "bin", "python3"))
+	}
+	for _, path := range append(candidates, "python3") {
+		if found, err := exec.LookPath(path); err == nil {
+			return found, nil
+		}
+	}
+	return "", failf(Configuration, "no Python: there is no python3 in the path; install one, or name it with --python")
+}
+
+// PythonPath is the package drp's folder in the source tree this program was built in, if it is there; otherwise the
+// package must be installed.
+func PythonPath() string {
+	dir := filepath.Join(installation(), "python", "src")
+	if _, err := os.Stat(filepath.Join(dir, "drp", "__init__.py")); err != nil {
+		return ""
+	}
+	return dir
+}
+
+// installation is the folder above the one that holds this program.
+func installation() string {
+	self, err := os.Executable()
+	if err != nil {
+		return ""
+	}
+	if real, err := filepath.EvalSymlinks(self); err == nil {
+		self = real
+	}
+	return filepath.Dir(filepath.Dir(self))
+}

@@ -1,0 +1,269 @@
+package drp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"drp/fex"
+	"drp/internal/invariant"
+	"drp/pebble"
+	"drp/record"
+	"drp/source"
+)
+
+// Run is one run of the pipeline. Make it with New, let it go with Run, watch it with Snapshot.
+type Run struct {
+	cfg        Config
+	books      Books
+	complaints complaints
+	source     source.Source
+	info       source.Info
+	pool       *pebble.Pool
+	spawner    *fex.Spawner
+	group      *fex.Group
+	recorder   *record.Recorder
+	window     *window
+	control    runControl
+	layouts    *layouts
+
+	started  time.Time
+	finished atomic.Int64 // nanoseconds the run took, once it is over
+	soft     context.Context // cancelled when the run shall end in order
+	stop     context.CancelCauseFunc
+	hard     context.Context // cancelled by Abandon
+	abandon  context.CancelCauseFunc
+	// transitionDone tells the dispatcher that all workers have answered a transition.
+	transitionDone chan struct{}
+	lastTransition *entry // answered by not all workers yet, perhaps
+	lastTime       uint64 // the latest time seen
+	nextWorker     int
+	early          bool // we end the run, not the source
+	bytesRecorded  atomic.Int64
+
+	troubleMu sync.Mutex
+	trouble   []error // what went wrong beside the error that ends the run
+}
+
+// New opens everything a run needs: source, output, memory and children, in this order, so that what is wrong is said
+// before anything is touched. The error is a *Failure.
+func New(ctx context.Context, cfg Config) (*Run, error) {
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	r := &Run{cfg: cfg, layouts: newLayouts(), transitionDone: make(chan struct{}, 1)}
+	r.complaints.log = cfg.Log
+	r.hard, r.abandon = context.WithCancelCause(context.Background())
+	r.soft, r.stop = context.WithCancelCause(r.hard)
+	if err := r.open(ctx); err != nil {
+		return nil, errors.Join(err, r.close(false))
+	}
+	return r, nil
+}
+
+func (r *Run) open(ctx context.Context) (err error) {
+	cfg := &r.cfg
+	r.source, err = source.Open(cfg.Sources, source.Options{Expt: cfg.Expt, Run: cfg.Run, Loop: cfg.Loop, Events: cfg.Events})
+	if err != nil {
+		return fail(SourceTrouble, err)
+	}
+	r.info = r.source.Info()
+	for _, w := range r.info.Warnings {
+		cfg.Log.Warn(w)
+	}
+	r.source = source.Paced(r.source, cfg.Rate)
+	sizes, err := cfg.sizes(r.info)
+	if err != nil {
+		return err
+	}
+	if err := r.openOutput(); err != nil {
+		return err
+	}
+	if r.pool, err = pebble.Open(sizes); err != nil {
+		return fail(Configuration, err)
+	}
+	r.window = newWindow(sizes.Workers*sizes.Slots + r.pool.Transitions.Slots())
+	python, err := FindPython(cfg.Python)
+	if err != nil {
+		return err
+	}
+	r.spawner = fex.NewSpawner()
+	r.group, err = fex.Start(ctx, fex.Config{
+		Python: python, PythonPath: cfg.PythonPath, Script: cfg.Script, Args: cfg.Args, Detector: cfg.Detector,
+		Expt: r.exptName(), Run: r.runNumber(),
+		GreetDeadline: greetDeadline, TransitionDeadline: cfg.TransitionDeadline, EventDeadline: cfg.EventDeadline,
+		Spawner: r.spawner, Log: cfg.Log.With(slog.String("script", scriptName(cfg.Script))),
+		Answered: r.answered, Restarted: r.restarted, GaveUp: r.gaveUp,
+	}, r.pool)
+	if err != nil {
+		return fail(Configuration, err)
+	}
+	cfg.Log.Info(fmt.Sprintf("%s: %v, %d slots of %d bytes each", r.info.Name, r.group, sizes.Slots, sizes.EventBytes))
+	return nil
+}
+
+func (r *Run) openOutput() (err error) {
+	if r.cfg.OutputDir == "" {
+		return nil
+	}
+	stream := r.cfg.Stream
+	if stream < 0 {
+		stream = r.info.Stream
+	}
+	r.recorder, err = record.New(record.Config{Dir: r.cfg.OutputDir, Expt: r.exptName(), Run: r.runNumber(), Stream: stream})
+	return fail(Configuration, err)
+}
+
+func (r *Run) exptName() string {
+	switch {
+	case r.cfg.Expt != "":
+		return r.cfg.Expt
+	case exptPattern.MatchString(r.info.Expt):
+		return r.info.Expt
+	}
+	return "drp"
+}
+
+func (r *Run) runNumber() int {
+	if r.cfg.Run > 0 {
+		return r.cfg.Run
+	}
+	return max(1, r.info.Run)
+}
+
+// Info is what the source knows about itself.
+func (r *Run) Info() source.Info { return r.info }
+
+// Run lets all datagrams through, and returns when everything is closed. A cancelled context ends the run in order;
+// Abandon ends it at once. The error is a *Failure, or nil.
+func (r *Run) Run(ctx context.Context) (Summary, error) {
+	defer r.stop(nil)
+	defer context.AfterFunc(ctx, func() { r.stop(errInterrupted) })()
+	r.started = time.Now()
+	var collecting sync.WaitGroup
+	collecting.Go(r.collect)
+	err := r.dispatch(r.soft)
+	r.window.ended.Store(true)
+	r.window.signal()
+	collecting.Wait()
+	r.finished.Store(int64(time.Since(r.started)))
+	complete := r.hard.Err() == nil
+	if closed := r.close(complete); closed != nil {
+		err = errors.Join(err, fail(General, closed))
+	}
+	s := r.Snapshot()
+	if invariant.Enabled && complete {
+		invariant.Check(s.InFlight == 0, "the books do not balance: %+v", s)
+	}
+	return s, r.verdict(err)
+}
+
+// errInterrupted is why a run ends when its context is cancelled.
+var errInterrupted = &Failure{Kind: Interrupted, Err: errors.New("interrupted")}
+
+// verdict chooses the error that is reported: what ended the run, or else the worst that happened in it.
+func (r *Run) verdict(err error) error {
+	r.troubleMu.Lock()
+	defer r.troubleMu.Unlock()
+	all := append([]error{err}, r.trouble...)
+	if cause := context.Cause(r.hard); cause != nil {
+		all = append([]error{cause}, all...)
+	}
+	for _, e := range slices.DeleteFunc(all, func(e error) bool { return e == nil }) {
+		return e
+	}
+	return nil
+}
+
+// Abandon ends the run at once: children are killed, files stay as .inprogress.
+func (r *Run) Abandon(cause error) {
+	r.abandon(cause)
+	r.group.Kill()
+}
+
+// halt notes what went wrong and ends the run in order.
+func (r *Run) halt(err error) {
+	r.note(err)
+	r.stop(err)
+}
+
+func (r *Run) note(err error) {
+	r.troubleMu.Lock()
+	defer r.troubleMu.Unlock()
+	r.trouble = append(r.trouble, err)
+}
+
+// Snapshot reads the books.
+func (r *Run) Snapshot() Summary {
+	s := r.books.Snapshot()
+	took := time.Duration(r.finished.Load())
+	if took == 0 && !r.started.IsZero() {
+		took = time.Since(r.started)
+	}
+	s.Seconds = took.Seconds()
+	if took > 0 {
+		s.EventsPerSecond = float64(s.Received) / took.Seconds()
+	}
+	s.BytesRecorded = r.bytesRecorded.Load()
+	if r.finished.Load() != 0 {
+		s.Files = append(s.Files, r.recorder.Files()...)
+	}
+	s.Failures = r.complaints.lines()
+	return s
+}
+
+// close closes what is open, from the children on, so that nobody uses what is closed after.
+func (r *Run) close(complete bool) error {
+	var errs []error
+	if r.group != nil {
+		r.group.Close()
+	}
+	if r.spawner != nil {
+		r.spawner.Close()
+	}
+	if complete && r.group != nil {
+		errs = append(errs, r.recorder.Close())
+		r.bytesRecorded.Store(r.recorder.Bytes())
+	} else {
+		errs = append(errs, r.recorder.Abandon())
+	}
+	if r.pool != nil {
+		errs = append(errs, r.pool.Close())
+	}
+	if r.source != nil {
+		errs = append(errs, r.source.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// answered takes the answers of a worker; it runs on the worker's goroutine.
+func (r *Run) answered(worker int, answers []fex.Answer) {
+	for i := range answers {
+		e := r.window.at(answers[i].Tag)
+		if e.service.IsEvent() {
+			e.answer = answers[i]
+			e.pending.Store(0)
+			continue
+		}
+		e.answers[worker] = answers[i]
+		if e.pending.Add(-1) == 0 {
+			select {
+			case r.transitionDone <- struct{}{}:
+			default:
+			}
+		}
+	}
+	r.window.signal()
+}
+
+func (r *Run) restarted(_ int, cause error) {
+	r.books.restarts.Add(1)
+	r.cfg.Log.Error(fmt.Sprintf("%v; it is replaced", cause))
+}
+
+func (r *Run) gaveUp(_ int, cause error) { r.halt(fail(Script, cause)) }

@@ -1,0 +1,76 @@
+package drp
+
+import (
+	"sync/atomic"
+
+	"drp/fex"
+	"drp/pebble"
+	"drp/xtc"
+)
+
+// entry is one datagram under way. The dispatcher writes what it knows before it publishes the entry; workers write
+// their answers and count pending down; the collector reads everything once pending is zero.
+type entry struct {
+	pending atomic.Int32 // answers that are still to come
+
+	service xtc.TransitionID
+	time    uint64
+	number  int64 // of an event, counted from 0
+	worker  int   // of an event; its ring holds the slot
+	ix      pebble.Index
+	implied bool // made up by us: recorded only when a script added something
+	keepRaw bool
+	corrupt error // why an event was not shown to a script
+
+	answer  fex.Answer   // of an event
+	answers []fex.Answer // of a transition, one per worker
+}
+
+// window is the datagrams under way, in source order. It is a ring: the dispatcher pushes, the collector pops, and
+// there are as many places as slots that a datagram can be in, so a push always finds one.
+type window struct {
+	ring  []entry
+	head  atomic.Uint64 // published; only the dispatcher writes
+	tail  uint64        // only the collector reads and writes
+	ended atomic.Bool   // nothing more will be pushed
+	wake  chan struct{} // something changed for the collector
+}
+
+func newWindow(capacity int) *window {
+	return &window{ring: make([]entry, capacity), wake: make(chan struct{}, 1)}
+}
+
+// next is the entry that push will publish, and its tag.
+func (w *window) next() (*entry, uint64) {
+	tag := w.head.Load()
+	return w.at(tag), tag
+}
+
+func (w *window) at(tag uint64) *entry { return &w.ring[tag%uint64(len(w.ring))] }
+
+// push publishes the entry given by next.
+func (w *window) push() { w.head.Add(1) }
+
+// oldest is the oldest entry, or nil when it is not finished or there is none.
+func (w *window) oldest() *entry {
+	if w.tail == w.head.Load() {
+		return nil
+	}
+	if e := w.at(w.tail); e.pending.Load() == 0 {
+		return e
+	}
+	return nil
+}
+
+// pop forgets the oldest entry.
+func (w *window) pop() { w.tail++ }
+
+// over tells that everything pushed was popped and nothing more will come.
+func (w *window) over() bool { return w.ended.Load() && w.tail == w.head.Load() }
+
+func (w *window) signal() {
+	select {
+	case w.wake <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,72 @@
+package fex
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+)
+
+// Status is how a request ended.
+type Status uint8
+
+// The ends of a request. The first four are the child's own words.
+const (
+	OK       Status = iota
+	Rejected        // the script does not want the event
+	Failed          // the script raised; Failure says where
+	Oversize        // as Failed, since a result did not fit
+	Crashed         // two children died of it, hung, or answered nonsense
+)
+
+// Answer is what became of one request.
+type Answer struct {
+	Tag         uint64 // the caller's, from the request
+	Status      Status
+	ResultBytes int // valid bytes at the start of the result area, when OK
+	SideWords   int // u32 words that follow them, at the next multiple of 4
+	Result      []byte
+	Side        []uint32
+	Failure     *Failure
+}
+
+// Failure is what a script says when it fails.
+type Failure struct {
+	Type      string `json:"type"`
+	Message   string `json:"message"`
+	File      string `json:"file"`
+	Line      int    `json:"line"`
+	Traceback string `json:"traceback"`
+}
+
+// String names script and line in one line.
+func (f *Failure) String() string {
+	if f.File == "" {
+		return fmt.Sprintf("%s: %s", f.Type, f.Message)
+	}
+	return fmt.Sprintf("%s:%d: %s: %s", f.File, f.Line, f.Type, f.Message)
+}
+
+// parseFailure reads the message a child left in a result area. The area is the child's: any bytes may be there.
+func parseFailure(area []byte, n uint32) *Failure {
+	f := &Failure{}
+	if int64(n) > int64(len(area)) {
+		return &Failure{Type: "ProtocolError", Message: "the child's message does not fit in its area"}
+	}
+	if err := json.Unmarshal(area[:n], f); err != nil {
+		return &Failure{Type: "ProtocolError", Message: "the child's message is unreadable: " + err.Error()}
+	}
+	return f
+}
+
+// SideList reads n u32 words after resultBytes in a result area; it reports whether they fit.
+func SideList(area []byte, resultBytes, n int, dst []uint32) ([]uint32, bool) {
+	at := (resultBytes + 3) &^ 3
+	if resultBytes < 0 || n < 0 || at+4*n > len(area) {
+		return dst, false
+	}
+	for range n {
+		dst = append(dst, binary.LittleEndian.Uint32(area[at:]))
+		at += 4
+	}
+	return dst, true
+}

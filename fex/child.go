@@ -1,0 +1,256 @@
+package fex
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"drp/pebble"
+)
+
+// protocolVersion is checked in the handshake, since the Python package is installed on its own.
+const protocolVersion = 1
+
+// hello is what a child is told first.
+type hello struct {
+	Version     int       `json:"version"`
+	Worker      int       `json:"worker"`
+	Workers     int       `json:"workers"`
+	Transitions ringHello `json:"transitions"`
+	Raw         ringHello `json:"raw"`
+	Result      ringHello `json:"result"`
+	Expt        string    `json:"expt"`
+	Run         int       `json:"run"`
+	Detector    string    `json:"detector"`
+}
+
+type ringHello struct {
+	ID               int `json:"id"`
+	Offset           int `json:"offset"`
+	Slots            int `json:"slots"`
+	SlotBytes        int `json:"slot_bytes"`
+	TransitionOffset int `json:"transition_offset,omitempty"`
+	TransitionBytes  int `json:"transition_bytes,omitempty"`
+}
+
+// greeting is what a child answers.
+type greeting struct {
+	Version int    `json:"version"`
+	PID     int    `json:"pid"`
+	Python  string `json:"python"`
+	NumPy   string `json:"numpy"`
+	DRP     string `json:"drp"`
+}
+
+// child is one running Python process. Its pipes are blocking file descriptors, read and written without the
+// runtime's poller: a wake-up less in each round trip, for one thread per worker.
+type child struct {
+	cmd      *exec.Cmd
+	requests int // file descriptor of our end
+	answers  int
+	said     *output
+
+	hangUpOnce sync.Once
+	exited     chan struct{} // closed when cmd.ProcessState is valid
+}
+
+// startChild starts a process and returns when it was launched; greet waits until it is ready.
+func startChild(cfg *Config, log *slog.Logger) (*child, error) {
+	var pipes [3][2]int // requests, answers, output
+	for i := range pipes {
+		if err := syscall.Pipe2(pipes[i][:], syscall.O_CLOEXEC); err != nil {
+			return nil, fmt.Errorf("fex: make a pipe: %w", err)
+		}
+	}
+	theirs := []*os.File{
+		os.NewFile(uintptr(pipes[0][0]), "requests"),
+		os.NewFile(uintptr(pipes[1][1]), "answers"),
+		os.NewFile(uintptr(pipes[2][1]), "output"),
+	}
+	defer func() {
+		for _, f := range theirs {
+			_ = f.Close()
+		}
+	}()
+	cmd := exec.Command(cfg.Python, append([]string{"-m", "drp", cfg.Script}, cfg.Args...)...)
+	cmd.Env = cfg.environment()
+	cmd.Stdout, cmd.Stderr = theirs[2], theirs[2]
+	cmd.ExtraFiles = theirs[:2]
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	if err := cfg.Spawner.Start(cmd); err != nil {
+		_, _, _ = syscall.Close(pipes[0][1]), syscall.Close(pipes[1][0]), syscall.Close(pipes[2][0])
+		return nil, fmt.Errorf("fex: start %s: %w", cfg.Python, err)
+	}
+	c := &child{cmd: cmd, requests: pipes[0][1], answers: pipes[1][0], exited: make(chan struct{})}
+	c.said = newOutput(log, os.NewFile(uintptr(pipes[2][0]), "output"))
+	go func() {
+		// The process group may hold children of the script; it is ended before the leader is reaped, since until then
+		// its id cannot have been given to anybody else.
+		var info unix.Siginfo
+		for unix.Waitid(unix.P_PID, cmd.Process.Pid, &info, unix.WEXITED|unix.WNOWAIT, nil) == unix.EINTR {
+		}
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+		_ = cmd.Wait() // its verdict is in cmd.ProcessState
+		close(c.exited)
+	}()
+	return c, nil
+}
+
+// environment is the child's: ours, with one thread per child for the numerical libraries unless the user said
+// otherwise, since there is a worker per core already.
+func (cfg *Config) environment() []string {
+	env := append(os.Environ(), "DRP_CHILD=3,4")
+	for _, name := range []string{"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"} {
+		if _, set := os.LookupEnv(name); !set {
+			env = append(env, name+"=1")
+		}
+	}
+	if cfg.PythonPath != "" {
+		path := cfg.PythonPath
+		if old := os.Getenv("PYTHONPATH"); old != "" {
+			path += string(os.PathListSeparator) + old
+		}
+		env = append(env, "PYTHONPATH="+path)
+	}
+	return env
+}
+
+// greet exchanges the handshake; it gives up after the time allowed.
+func (c *child) greet(h *hello, allowed time.Duration) (greeting, error) {
+	text, err := json.Marshal(h)
+	if err != nil {
+		return greeting{}, err
+	}
+	late := time.AfterFunc(allowed, c.kill)
+	defer late.Stop()
+	first := record{kind: kindHello, bytes: uint32(len(text))}
+	if err := c.write(append(first.append(nil), text...)); err != nil {
+		return greeting{}, c.why(err)
+	}
+	var r record
+	buf := make([]byte, recordBytes)
+	if err := c.readFull(buf); err != nil {
+		return greeting{}, c.why(err)
+	}
+	r.parse(buf)
+	if r.kind != kindHello || r.bytes > 1<<16 {
+		c.kill()
+		return greeting{}, errors.New("fex: the child does not speak our protocol: is another package named drp installed?")
+	}
+	buf = make([]byte, r.bytes)
+	if err := c.readFull(buf); err != nil {
+		return greeting{}, c.why(err)
+	}
+	var g greeting
+	if err := json.Unmarshal(buf, &g); err != nil || g.Version != protocolVersion {
+		c.kill()
+		return g, fmt.Errorf("fex: the Python package drp speaks protocol %d and this program %d: install the one that "+
+			"belongs to it (pip install ./python)", g.Version, protocolVersion)
+	}
+	return g, nil
+}
+
+// write hands all of b to the child. Requests fit in the pipe by construction; a replay may block until it is read.
+func (c *child) write(b []byte) error {
+	for len(b) > 0 {
+		n, err := syscall.Write(c.requests, b)
+		if err != nil && !errors.Is(err, syscall.EINTR) {
+			return err
+		}
+		b = b[max(n, 0):]
+	}
+	return nil
+}
+
+// read reads what answers there are, at least one byte; io.EOF when the child has closed its end.
+func (c *child) read(b []byte) (int, error) {
+	for {
+		n, err := syscall.Read(c.answers, b)
+		switch {
+		case errors.Is(err, syscall.EINTR):
+		case err != nil:
+			return 0, err
+		case n == 0:
+			return 0, io.EOF
+		default:
+			return n, nil
+		}
+	}
+}
+
+func (c *child) readFull(b []byte) error {
+	for len(b) > 0 {
+		n, err := c.read(b)
+		if err != nil {
+			return err
+		}
+		b = b[n:]
+	}
+	return nil
+}
+
+// kill ends the child and what it started. It may be called at any time.
+func (c *child) kill() {
+	select {
+	case <-c.exited:
+	default:
+		_ = syscall.Kill(-c.cmd.Process.Pid, syscall.SIGKILL)
+	}
+}
+
+// why turns a broken pipe into what happened to the child.
+func (c *child) why(cause error) error {
+	c.kill()
+	<-c.exited
+	said := c.said.lastLines()
+	code := c.cmd.ProcessState.ExitCode()
+	if code == exitConfiguration && said != "" {
+		return &EnvironmentError{Reason: lastLine(said)}
+	}
+	if said != "" {
+		return fmt.Errorf("fex: the Python child ended (%v): %s", c.cmd.ProcessState, lastLine(said))
+	}
+	return fmt.Errorf("fex: the Python child ended (%v): %w", c.cmd.ProcessState, cause)
+}
+
+// exitConfiguration is how a child says that its Python lacks something; the sentence is on its stderr.
+const exitConfiguration = 3
+
+// EnvironmentError says what the Python interpreter lacks.
+type EnvironmentError struct{ Reason string }
+
+func (e *EnvironmentError) Error() string { return "fex: " + e.Reason }
+
+func lastLine(text string) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	return strings.TrimSpace(lines[len(lines)-1])
+}
+
+// hangUp closes the requests, once: a child that listens ends by itself. The caller sees to it that nobody writes any
+// more, since the descriptor may soon be somebody else's.
+func (c *child) hangUp() {
+	c.hangUpOnce.Do(func() { _ = syscall.Close(c.requests) })
+}
+
+// bury waits for the end of a child that was hung up on or killed, and frees what is left of it.
+func (c *child) bury() {
+	c.hangUp()
+	late := time.AfterFunc(closeGrace, c.kill)
+	defer late.Stop()
+	<-c.exited
+	_ = syscall.Close(c.answers)
+}
+
+func describeRing(r *pebble.Ring, offset int) ringHello {
+	return ringHello{ID: r.SegmentID(), Offset: offset, Slots: r.Slots(), SlotBytes: r.SlotBytes()}
+}

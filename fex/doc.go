@@ -1,0 +1,19 @@
+// Package fex runs the Python children that execute a user's script on every datagram (feature extraction).
+//
+//	             records (pipe)                      answers (pipe)
+//	Worker.Event ------------->  child: script  ------------------->  Worker reader --> Config.Answered
+//	                               |        |
+//	                     raw slot (read)   result slot (write)
+//
+// What flows in are indices of sealed slots; what flows out are Answers, in the order of the requests of that worker.
+// The payload stays in the pebble's segments, which the child attaches by id; the caller owns the slots and must not
+// release one before its answer came. Every request gets exactly one Answer, whatever the child does: when it dies or
+// hangs, it is replaced by another that is brought to the present state, and the requests without an answer are given
+// to that one by one; the one that kills it again is answered as Crashed. Only when children cannot be started any more
+// does a Worker give up (Config.GaveUp).
+//
+// Event and Transition are called by one goroutine; Answered is called by the worker's own goroutine and must not
+// block for long. Close ends the child; requests without an answer stay without.
+//
+// The records are drawn in docs/formats.md.
+package fex

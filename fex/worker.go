@@ -1,0 +1,241 @@
+package fex
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"drp/pebble"
+)
+
+// When a child has this many requests in hand it is busy, and further records are held back until there are enough for
+// one write, or until it answers: so records are held only while an answer is due, and none is ever stuck.
+const (
+	busyRequests = 32
+	heldRecords  = 16
+)
+
+// Worker feeds one Python child from one ring and takes its answers, through any number of deaths of the child.
+type Worker struct {
+	id          int
+	cfg         *Config
+	log         *slog.Logger
+	hello       hello
+	transitions *pebble.Ring
+	results     *pebble.Results
+	progress    atomic.Int64 // time of the last sign of life, Unix nanoseconds
+	load        atomic.Int32 // requests without an answer
+
+	mu      sync.Mutex // protects all below
+	child   *child     // nil while it is being replaced
+	queue   queue
+	held    []byte // records of the queue that are not written yet
+	solo    bool   // one request at a time: a child died, and one of these may have killed it
+	closed  bool
+	state   state         // what a replacement must be told
+	wake    chan struct{} // wakes a worker that gave up
+	stopped chan struct{} // closed when run returns
+}
+
+// Load is the number of requests without an answer.
+func (w *Worker) Load() int { return int(w.load.Load()) }
+
+// Event asks for the script's answer to a sealed L1Accept slot of this worker's ring. It never blocks.
+func (w *Worker) Event(ix pebble.Index, bytes int, layout uint32, time, tag uint64) {
+	w.push(request{tag: tag, record: record{kind: kindEvent, slot: ix.Slot, generation: ix.Generation,
+		bytes: uint32(bytes), layout: layout, transition: l1Accept, time: time}})
+}
+
+// l1Accept is the transition id of events; the package knows no other by number but those in state.go.
+const l1Accept = 12
+
+// Transition hands on a sealed slot of the transition ring. The worker must have answered the one before.
+func (w *Worker) Transition(ix pebble.Index, bytes int, id uint8, implied bool, time, tag uint64) {
+	r := request{tag: tag, record: record{kind: kindTransition, slot: ix.Slot, generation: ix.Generation,
+		bytes: uint32(bytes), transition: uint32(id), time: time}}
+	if implied {
+		r.status |= flagImplied
+	}
+	w.push(r)
+}
+
+func (w *Worker) push(r request) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.load.Add(1)
+	if w.queue.len() == 0 {
+		w.progress.Store(time.Now().UnixNano())
+	}
+	w.queue.push(r)
+	switch {
+	case w.child == nil:
+		select {
+		case w.wake <- struct{}{}:
+		default:
+		}
+	case w.solo:
+		w.writeNextSolo()
+	default:
+		w.held = r.record.append(w.held)
+		if w.queue.written < busyRequests || len(w.held) >= heldRecords*recordBytes {
+			w.flush()
+		}
+	}
+}
+
+// flush writes the records held back. A broken pipe is left to the reader, which sees the end of the child.
+func (w *Worker) flush() {
+	if len(w.held) == 0 {
+		return
+	}
+	_ = w.child.write(w.held)
+	w.queue.written += len(w.held) / recordBytes
+	w.held = w.held[:0]
+}
+
+func (w *Worker) writeNextSolo() {
+	if w.queue.written > 0 || w.queue.len() == 0 {
+		return
+	}
+	r := w.queue.at(0).record
+	r.status |= flagSolo
+	_ = w.child.write(r.append(nil))
+	w.queue.written = 1
+}
+
+// run serves one child after another until Close.
+func (w *Worker) run(c *child) {
+	defer close(w.stopped)
+	for c != nil {
+		err := w.serve(c)
+		w.mu.Lock()
+		closed := w.closed
+		w.child = nil
+		w.mu.Unlock()
+		if closed {
+			c.bury()
+			return
+		}
+		w.bury(c, err)
+		c = w.replace()
+	}
+	w.refuse()
+}
+
+// closeGrace is what a child gets to end by itself once its requests are closed.
+const closeGrace = 2 * time.Second
+
+// serve takes answers until the child is gone or talks nonsense.
+func (w *Worker) serve(c *child) error {
+	buf := make([]byte, 0, 64<<10)
+	answers := make([]Answer, 0, cap(buf)/recordBytes)
+	for {
+		n, err := c.read(buf[len(buf):cap(buf)])
+		if err != nil {
+			return err
+		}
+		buf = buf[:len(buf)+n]
+		whole := len(buf) / recordBytes * recordBytes
+		answers, err = w.take(buf[:whole], answers[:0])
+		if len(answers) > 0 {
+			w.cfg.Answered(w.id, answers)
+		}
+		if err != nil {
+			c.kill()
+			return err
+		}
+		buf = buf[:copy(buf, buf[whole:])]
+	}
+}
+
+// take matches answers with the oldest requests.
+func (w *Worker) take(records []byte, answers []Answer) ([]Answer, error) {
+	w.progress.Store(time.Now().UnixNano())
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var r record
+	for ; len(records) > 0; records = records[recordBytes:] {
+		r.parse(records)
+		if w.queue.written == 0 {
+			return answers, errors.New("fex: the child answered what it was not asked")
+		}
+		q := w.queue.at(0)
+		if q.kind != r.kind || q.slot != r.slot || q.generation != r.generation || r.status > uint8(Oversize) {
+			return answers, fmt.Errorf("fex: the child's answer does not match the request (kind %d slot %d generation %d "+
+				"status %d, asked kind %d slot %d generation %d)", r.kind, r.slot, r.generation, r.status, q.kind, q.slot,
+				q.generation)
+		}
+		answers = append(answers, w.answer(q, &r))
+		w.queue.pop()
+		w.load.Add(-1)
+	}
+	if w.solo {
+		if w.queue.len() == 0 {
+			w.solo = false
+		} else if w.queue.at(0).tries == 0 && w.queue.written == 0 {
+			w.resume()
+		} else {
+			w.writeNextSolo()
+		}
+	} else {
+		w.flush()
+	}
+	return answers, nil
+}
+
+// resume leaves the one-at-a-time mode: what is left was never in a dead child's hands.
+func (w *Worker) resume() {
+	w.solo = false
+	w.held = w.held[:0]
+	for i := range w.queue.len() {
+		w.held = w.queue.at(i).record.append(w.held)
+	}
+	w.flush()
+}
+
+// answer reads what goes with an answer record. For transitions the result is copied, since the child writes the next
+// one in the same place.
+func (w *Worker) answer(q *request, r *record) Answer {
+	a := Answer{Tag: q.tag, Status: Status(r.status), ResultBytes: int(r.bytes), SideWords: int(r.count)}
+	if r.kind == kindEvent && a.Status <= Rejected {
+		return a
+	}
+	area := w.results.Event(q.slot)
+	if r.kind == kindTransition {
+		area = w.results.Transition()
+	}
+	if a.Status > Rejected {
+		a.Failure = parseFailure(area, r.bytes)
+		return a
+	}
+	side, fits := SideList(area, a.ResultBytes, a.SideWords, nil)
+	if !fits {
+		a.Status, a.Failure = Failed, &Failure{Type: "ProtocolError", Message: "the result does not fit in its area"}
+		return a
+	}
+	a.Result, a.Side = append([]byte(nil), area[:a.ResultBytes]...), side
+	if ref, err := w.transitions.Ref(pebble.Index{Slot: q.slot, Generation: q.generation}); err == nil {
+		w.state.apply(uint8(q.transition), q.time, ref.Bytes())
+	}
+	return a
+}
+
+// Close ends the child. Requests without an answer get none.
+func (w *Worker) Close() {
+	w.mu.Lock()
+	w.closed = true
+	c := w.child
+	if c != nil {
+		w.child = nil // nobody writes any more
+		c.hangUp()
+	}
+	w.mu.Unlock()
+	select {
+	case w.wake <- struct{}{}:
+	default:
+	}
+	<-w.stopped
+}

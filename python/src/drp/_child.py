@@ -1,0 +1,294 @@
+"""The child of drp: requests come in by one pipe, answers go out by another, the data stays in shared memory.
+
+The records are described in docs/formats.md. Requests are read as many at a time as there are. The answers of a whole
+group of events are made from the requests beforehand, with the outcome "nothing added"; an event only touches its
+answer when the script adds something. They are written when the group is done, after a millisecond, or at once for an
+event that drp marks as solo.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import struct
+import sys
+from collections.abc import Iterator
+from time import perf_counter
+from typing import Any, NoReturn
+
+import numpy as np
+
+from . import _shm
+from ._event import Batch, Event
+from ._feed import EVENT, LIVE, REPLAY, Feed
+from ._info import drp_info
+from ._version import __version__
+
+HELLO, REPLAYED, TRANSITION, L1 = 1, 2, 3, 4
+SOLO = 1
+RECORD = struct.Struct("<BBHIIIIIQ")
+RECORD_TYPE = np.dtype(
+    [
+        ("kind", "u1"),
+        ("status", "u1"),
+        ("count", "<u2"),
+        ("slot", "<u4"),
+        ("generation", "<u4"),
+        ("bytes", "<u4"),
+        ("layout", "<u4"),
+        ("service", "<u4"),
+        ("time", "<u8"),
+    ]
+)
+READ_BYTES = 65536
+FLUSH_SECONDS = 1e-3
+
+
+def leave() -> NoReturn:
+    """End because drp is gone."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            pass
+    os._exit(0)
+
+
+class ChildFeed(Feed):
+    """The datagrams that drp hands to this process."""
+
+    restarts = True
+
+    def __init__(self, requests: int, answers: int) -> None:
+        super().__init__()
+        self._requests = requests
+        self._answers = answers
+        self._data = b""
+        self._p = 0
+        # The group of events at hand: records, answers, next event, number of events, answers written.
+        self._records = b""
+        self._reply = bytearray()
+        self._i = self._n = self._sent = 0
+        self._breaks: np.ndarray[Any, Any] | None = None
+        self._singles = 0  # events that come one by one, after a batch failed
+        self._record: tuple[int, ...] = ()
+        self._flush_at = 0.0
+        self._hello()
+
+    def _hello(self) -> None:
+        self._need(RECORD.size)
+        record = RECORD.unpack_from(self._data, self._p)
+        if record[0] != HELLO:
+            raise ValueError(f"the first record is of kind {record[0]}, not a hello")
+        self._p += RECORD.size
+        hello = json.loads(self._inline(record[5]))
+        if hello["version"] != 1:
+            raise ValueError(f"drp speaks version {hello['version']} of the child protocol, this package version 1")
+        raw, out, transitions = hello["raw"], hello["result"], hello["transitions"]
+        self._raw = _shm.attach(raw["id"], _extent(raw))
+        self._transitions = _shm.attach(transitions["id"], _extent(transitions))
+        self._transition_at = (transitions["offset"], transitions["slot_bytes"])
+        end = max(_extent(out), out["transition_offset"] + out["transition_bytes"])
+        self._out = _shm.attach(out["id"], end, writable=True)
+        self.raw_offset, self.raw_step = raw["offset"], raw["slot_bytes"]
+        self.out_offset, self.out_step, self.out_bytes = out["offset"], out["slot_bytes"], out["slot_bytes"]
+        self.transition_offset, self.transition_bytes = out["transition_offset"], out["transition_bytes"]
+        drp_info._hello(hello)
+        answer = json.dumps(
+            {
+                "version": 1,
+                "pid": os.getpid(),
+                "python": platform.python_version(),
+                "numpy": np.__version__,
+                "drp": __version__,
+            }
+        ).encode()
+        self._write(RECORD.pack(HELLO, 0, 0, 0, 0, len(answer), 0, 0, 0) + answer)
+
+    # -- the pipes ----------------------------------------------------------------------------------------------
+
+    def _need(self, size: int) -> None:
+        while len(self._data) - self._p < size:
+            more = os.read(self._requests, READ_BYTES)
+            if not more:
+                leave()
+            self._data = self._data[self._p :] + more
+            self._p = 0
+
+    def _inline(self, size: int) -> bytes:
+        parts = [self._data[self._p : self._p + size]]
+        self._p += len(parts[0])
+        left = size - len(parts[0])
+        while left:
+            more = os.read(self._requests, min(left, 1 << 20))
+            if not more:
+                leave()
+            parts.append(more)
+            left -= len(more)
+        return b"".join(parts)
+
+    def _write(self, data: Any) -> None:
+        view = memoryview(data)
+        try:
+            while view:
+                view = view[os.write(self._answers, view) :]
+        except BrokenPipeError:
+            leave()
+
+    def flush(self) -> None:
+        """Send the answers that wait."""
+        if self._sent < self._i:
+            size = RECORD.size
+            self._write(memoryview(self._reply)[self._sent * size : self._i * size])
+            self._sent = self._i
+        self._flush_at = perf_counter() + FLUSH_SECONDS
+
+    # -- what Feed asks for ---------------------------------------------------------------------------------------
+
+    def fetch(self) -> None:
+        """Get the next datagram."""
+        if self._i < self._n:
+            self._show()
+            return
+        self.flush()
+        self._need(RECORD.size)
+        kind = self._data[self._p]
+        if kind == L1:
+            self._group()
+            self._show()
+            return
+        record = self._record = RECORD.unpack_from(self._data, self._p)
+        self._p += RECORD.size
+        slot, size, service = record[3], record[5], record[7]
+        if kind == TRANSITION:
+            offset, step = self._transition_at
+            data = bytes(self._transitions[offset + slot * step : offset + slot * step + size])
+            self.mode = LIVE
+        elif kind == REPLAYED:
+            data = self._inline(size)
+            self.mode = REPLAY
+        else:
+            raise ValueError(f"a record of kind {kind} came from drp")
+        self.arrived(service, data)
+
+    def _group(self) -> None:
+        size = RECORD.size
+        p, data = self._p, self._data
+        kinds = data[p : len(data) - (len(data) - p) % size : size]
+        n = len(kinds) - len(kinds.lstrip(b"\x04"))
+        self._records = records = data[p : p + n * size]
+        self._p = p + n * size
+        if n == 1:
+            _, _, _, slot, generation, _, _, service, time = RECORD.unpack(records)
+            self._reply = bytearray(RECORD.pack(L1, 0, 0, slot, generation, 0, 0, service, time))
+        else:
+            self._reply = bytearray(records)
+            answers = np.frombuffer(self._reply, RECORD_TYPE)
+            for name in ("status", "count", "bytes", "layout"):
+                answers[name] = 0
+        self._i, self._n, self._sent = 0, n, 0
+        self._breaks = None
+
+    def _show(self) -> None:
+        self.mode = LIVE
+        self.base = self._raw
+        _, _, _, self.slot, _, self.size, self.layout, self.service, self.time = RECORD.unpack_from(
+            self._records, self._i * RECORD.size
+        )
+
+    def writable(self) -> tuple[memoryview, int, int]:
+        """Give area, offset and capacity for the results of the datagram at hand."""
+        if self.service < EVENT:
+            return self._out, self.transition_offset, self.transition_bytes
+        slot = int.from_bytes(self._records[self._i * 32 + 4 : self._i * 32 + 8], "little")
+        return self._out, self.out_offset + slot * self.out_step, self.out_bytes
+
+    def reply(self, status: Any, length: int, count: int) -> None:
+        """Answer the datagram at hand."""
+        if self.service < EVENT:
+            kind, _, _, slot, generation, _, _, service, time = self._record
+            self._write(RECORD.pack(kind, status, count, slot, generation, length, 0, service, time))
+            return
+        n = max(self.lead, 1)
+        solo = self._records[self._i * RECORD.size + 1] & SOLO
+        self._patch(n, status, length, count)
+        self._i += n
+        self._singles = max(self._singles - n, 0)
+        if solo or self._i == self._n or perf_counter() > self._flush_at:
+            self.flush()
+
+    def _patch(self, n: int, status: Any, length: int, count: int) -> None:
+        if n > 1:
+            answers = np.frombuffer(self._reply, RECORD_TYPE)[self._i : self._i + n]
+            answers["status"] = status
+            answers["count"] = count
+            answers["bytes"] = length
+        else:
+            at = self._i * RECORD.size
+            status = int(status[0]) if isinstance(status, np.ndarray) else status
+            struct.pack_into("<BH", self._reply, at + 1, status, count)
+            struct.pack_into("<I", self._reply, at + 12, length)
+
+    def rewind(self) -> None:
+        """Let the events of the batch at hand come again, one by one."""
+        self._singles = self.lead
+        super().rewind()
+
+    # -- the hot loops ----------------------------------------------------------------------------------------------
+
+    def events(self, owner: Any, in_step: bool) -> Iterator[Event]:
+        """Yield event after event."""
+        make = Event
+        clock = perf_counter
+        while not owner._over and self.pull(in_step):
+            i = self._i
+            records = memoryview(self._records)[i * RECORD.size :]
+            for _, flags, _, slot, _, size, layout, _, time in RECORD.iter_unpack(records):
+                self.event = evt = make(self, slot, size, layout, time)
+                self.have = self.taken = True
+                yield evt
+                if self.event is not evt or self._i != i:
+                    break  # another loop went on from here
+                if self.dirty:
+                    self._patch(1, *(self.seal() if self.failure is None else self.seal_failure()))
+                    self.clear()
+                i += 1
+                self._i = i
+                if flags & SOLO or clock() > self._flush_at:
+                    self.flush()
+            else:
+                self.event = None
+                self.have = self.taken = False
+                self._singles = 0
+                self.flush()
+        owner._over = True
+
+    def batches(self, owner: Any, in_step: bool, max_events: int | None) -> Iterator[Batch]:
+        """Yield the events that are waiting, as many at a time as lie side by side and have the same layout."""
+        while not owner._over and self.pull(in_step):
+            n = 1 if self._singles else min(self._alike(), max_events or READ_BYTES)
+            records = np.frombuffer(self._records, RECORD_TYPE)
+            times = records["time"][self._i : self._i + n].copy()
+            batch = Batch(self, self.slot, self.size, self.layout, times)
+            self.event = batch
+            self.lead = n
+            self.taken = True
+            yield batch
+        owner._over = True
+
+    def _alike(self) -> int:
+        if self._n == 1:
+            return 1
+        if self._breaks is None:
+            records = np.frombuffer(self._records, RECORD_TYPE)
+            now, then = records[1:], records[:-1]
+            new = (now["slot"] != then["slot"] + 1) | (now["layout"] != then["layout"]) | (now["layout"] == 0)
+            new |= ((now["status"] | then["status"]) & SOLO) != 0
+            self._breaks = np.append(np.flatnonzero(new) + 1, self._n)
+        following = self._breaks[np.searchsorted(self._breaks, self._i, "right")]
+        return int(following) - self._i
+
+
+def _extent(segment: dict[str, int]) -> int:
+    return segment["offset"] + segment["slots"] * segment["slot_bytes"]

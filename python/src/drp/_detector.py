@@ -1,0 +1,186 @@
+"""Detectors as a script sees them: `det.<alg>.<field>(evt)`.
+
+The attributes are made once from Configure, so that reading a field costs plain attribute look-ups and one call.
+"""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+from . import _xtc
+from ._config import LAYOUTS_MAX, SPECIAL, Config, fill, main_field, unknown
+from ._xtc import Names
+
+
+class Group:
+    """A level of names with dots in them: `det.raw.fex.ymin` is the entry `fex.ymin`."""
+
+    _where = ""
+
+    def __getattr__(self, name: str) -> Any:
+        known = [k for k in self.__dict__ if not k.startswith("_")]
+        raise AttributeError(f"{self._where}: {unknown('field', name, known)}")
+
+
+class Field(Group):
+    """One field of a detector, over all of its segments. Call it with an event or a batch to read it.
+
+    Arrays of rank 2 come as (segments, rows, cols), those of rank 3 joined along their first axis; numbers and arrays
+    of rank 1 of a single segment come as they are, of several segments stacked, or as a list where shapes differ.
+    Arrays are read-only views of the datagram wherever the segments lie at equal distances. None if the event lacks
+    the detector.
+    """
+
+    def __init__(self, config: Config, names: list[Names], name: str, where: str) -> None:
+        self._config = config
+        self._names = names
+        self._name = name
+        self._where = where
+        self._readers: dict[int, Any] = {}
+
+    def __call__(self, evt: Any) -> Any:
+        """Read the field from an event, or from every event of a batch."""
+        return evt._read(self)
+
+    def _keep(self, layout: int, reader: Any) -> None:
+        if len(self._readers) >= LAYOUTS_MAX:
+            self._readers.clear()
+        self._readers[layout] = reader
+
+    def __repr__(self) -> str:
+        return f"<field {self._where}>"
+
+
+class Alg:
+    """What one algorithm made of a detector: its fields."""
+
+    def __init__(self, config: Config, det: str, alg: str, names: list[Names]) -> None:
+        self._config = config
+        self._det = det
+        self._alg = alg
+        self._names = names
+        for entry in dict.fromkeys(e for n in names for e in n.entries):
+            if entry.type != _xtc.ENUMDICT:
+                self._attach(entry.name.split(":")[0] if entry.type == _xtc.ENUMVAL else entry.name, entry.name)
+        image = next((e.name for n in names for e in n.entries if e.name == main_field(n) and e.rank >= 2), "")
+        if "raw" not in self.__dict__ and alg == "raw" and image and "." not in image:
+            self.raw = self.__dict__[image]
+
+    def _attach(self, path: str, name: str) -> None:
+        *parts, last = path.split(".")
+        space: Any = self
+        where = f"{self._det}.{self._alg}"
+        for part in parts:
+            where += f".{part}"
+            inner = space.__dict__.get(part)
+            if not isinstance(inner, Group):
+                inner = Group()
+                inner._where = where
+                setattr(space, part, inner)
+            space = inner
+        field = Field(self._config, [n for n in self._names if name in n.index], name, f"{where}.{last}")
+        old = space.__dict__.get(last)
+        if isinstance(old, Group):
+            field.__dict__.update({k: v for k, v in old.__dict__.items() if not k.startswith("_")})
+        setattr(space, last, field)
+
+    def segments(self, evt: Any) -> dict[int, SimpleNamespace]:
+        """Read every field of an event, segment by segment."""
+        base, off, layout = evt._blocks()
+        found: dict[int, SimpleNamespace] = {}
+        for names in self._names:
+            if names.id in layout:
+                fill(found.setdefault(names.segment, SimpleNamespace()), base, layout, names, off)
+        return found
+
+    def _seg_configs(self) -> dict[int, SimpleNamespace]:
+        return {
+            segment: SimpleNamespace(config=values(self._config, self._det, segment))
+            for segment in sorted({n.segment for n in self._config.of(self._det, "config")})
+        }
+
+    def __getattr__(self, name: str) -> Any:
+        where = f"{self.__dict__.get('_det')}.{self.__dict__.get('_alg')}"
+        if name in ("calib", "image"):
+            raise AttributeError(
+                f"{where}: no {name!r}: corrected data does not exist yet; correct {where}.raw yourself"
+            )
+        known = [k for k in self.__dict__ if not k.startswith("_")]
+        raise AttributeError(f"{where}: {unknown('field', name, known)}")
+
+    def __repr__(self) -> str:
+        return f"<{self._det}.{self._alg}>"
+
+
+def values(config: Config, det: str, segment: int) -> SimpleNamespace:
+    """Read the present configuration values of one segment."""
+    return config.values(n for n in config.of(det, "config") if n.segment == segment)
+
+
+class Detector:
+    """A detector: its algorithms as attributes, and its configuration."""
+
+    def __init__(self, config: Config, name: str) -> None:
+        self._config = config
+        self._det_name = name
+        for alg in dict.fromkeys(n.alg for n in config.of(name)):
+            if alg not in SPECIAL:
+                setattr(self, alg, Alg(config, name, alg, config.of(name, alg)))
+
+    def config(self, segment: int = 0) -> SimpleNamespace:
+        """Read the configuration values of a segment, as Configure and later transitions set them."""
+        known = sorted({n.segment for n in self._config.of(self._det_name, "config")})
+        if segment not in known:
+            raise KeyError(f"{self._det_name} has no configuration for segment {segment}; there are: {known}")
+        return values(self._config, self._det_name, segment)
+
+    def __getattr__(self, name: str) -> Any:
+        known = [k for k in self.__dict__ if not k.startswith("_")]
+        raise AttributeError(f"detector {self.__dict__.get('_det_name')}: {unknown('alg', name, known)}")
+
+    def __repr__(self) -> str:
+        return f"<detector {self._det_name}>"
+
+
+class Variable:
+    """An EPICS or scan variable. Call it with an event or a step: the latest value, None before the first."""
+
+    def __init__(self, config: Config, name: str, where: tuple[int, int]) -> None:
+        self._config = config
+        self._name = name
+        self._where = where
+
+    def __call__(self, evt: Any = None) -> Any:
+        """Read the latest value."""
+        return self._config.slow(*self._where)
+
+    def __repr__(self) -> str:
+        return f"<variable {self._name}>"
+
+
+def find(config: Config, name: str) -> Detector | Variable:
+    """Find a detector, an EPICS variable or a scan variable by its name; cheap enough for every event."""
+    found: Detector | Variable | None = config.found.get(name)
+    if found is None:
+        found = config.found[name] = _find(config, name)
+    return found
+
+
+def _find(config: Config, name: str) -> Detector | Variable:
+    if name in config.detectors():
+        return Detector(config, name)
+    tables = {det: config.table(det) for det in ("epics", "scan", "step")}
+    for table in tables.values():
+        if name in table:
+            return Variable(config, name, table[name])
+    raise UnknownDetector(
+        unknown("detector", name, [*config.detectors(), *(variable for table in tables.values() for variable in table)])
+    )
+
+
+class UnknownDetector(KeyError):  # noqa: N818
+    """A name that Configure does not hold."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])

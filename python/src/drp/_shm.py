@@ -1,0 +1,25 @@
+"""Attach SysV shared-memory segments by id, without any dependency."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+
+SHM_RDONLY = 0o10000
+PAGE = 4096
+MAGIC = b"drpshm1\0"
+
+
+def attach(segment_id: int, size: int, writable: bool = False) -> memoryview:
+    """Map a segment for the rest of the life of this process; raises `OSError`, or `ValueError` if it is not ours."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.shmat.restype = ctypes.c_void_p
+    libc.shmat.argtypes = (ctypes.c_int, ctypes.c_void_p, ctypes.c_int)
+    address = libc.shmat(segment_id, None, 0 if writable else SHM_RDONLY)
+    if address is None or address == ctypes.c_void_p(-1).value:
+        code = ctypes.get_errno()
+        raise OSError(code, f"attach shared-memory segment {segment_id}: {os.strerror(code)}")
+    view = memoryview((ctypes.c_ubyte * size).from_address(address)).cast("B")
+    if bytes(view[:8]) != MAGIC or int.from_bytes(view[8:12], "little") != 1:
+        raise ValueError(f"shared-memory segment {segment_id} is not one of drp's, version 1")
+    return view if writable else view.toreadonly()

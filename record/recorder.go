@@ -1,0 +1,189 @@
+package record
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"drp/xtc"
+)
+
+// Config says where and under which names a run is recorded.
+type Config struct {
+	Dir    string
+	Expt   string
+	Run    int // of the first run; each further one counts up
+	Stream int
+}
+
+// Recorder writes the files of one run after another. A nil Recorder records nothing and is no error.
+type Recorder struct {
+	cfg       Config
+	w         *xtc.Writer
+	begun     bool   // the present files hold something
+	ended     bool   // they hold the end of a run
+	configure []byte // the latest Configure, as recorded
+	files     []string
+	bytes     int64 // of files that are closed
+	edit      edit
+}
+
+// New opens the files of the first run, so that a folder that cannot be written ends the start and not the run.
+func New(cfg Config) (*Recorder, error) {
+	r := &Recorder{cfg: cfg}
+	if err := r.open(); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+func (r *Recorder) open() error {
+	w, err := xtc.Create(r.cfg.Dir, xtc.FileName{Expt: r.cfg.Expt, Run: r.cfg.Run, Stream: r.cfg.Stream})
+	if err != nil {
+		return fmt.Errorf("record: %w", err)
+	}
+	r.w, r.begun = w, false
+	r.files = append(r.files, w.Files()...)
+	return nil
+}
+
+// Transition records a transition with what the script added to it. run is the number a BeginRun names, -1 when none.
+// What follows the end of a run goes to new files; the former are complete then.
+func (r *Recorder) Transition(d xtc.Dgram, added []byte, damage xtc.Damage, run int) error {
+	if r == nil {
+		return nil
+	}
+	service := d.Service()
+	begins := service == xtc.BeginRun || service == xtc.Configure
+	if begins && r.ended {
+		if err := r.Close(); err != nil {
+			return err
+		}
+		r.ended = false
+	}
+	if service == xtc.Configure {
+		r.configure = slices.Concat(d, added)
+		xtc.Dgram(r.configure).SetSize(len(r.configure))
+		xtc.Dgram(r.configure).SetDamage(d.Damage() | damage)
+		if r.w == nil {
+			return nil // which run it belongs to is not known yet
+		}
+	}
+	if err := r.next(run); err != nil {
+		return err
+	}
+	r.ended = r.ended || service == xtc.EndRun
+	return r.append(d, nil, added, damage)
+}
+
+// next begins the files of a further run with the Configure that holds, if none are open.
+func (r *Recorder) next(run int) error {
+	if r.w != nil {
+		r.begun = true
+		return nil
+	}
+	r.cfg.Run = max(r.cfg.Run+1, run)
+	if err := r.open(); err != nil {
+		return err
+	}
+	r.begun = true
+	return r.append(r.configure, nil, nil, 0)
+}
+
+// Event records an event without the blocks whose NamesIds are in removed, with the blocks in added behind the others.
+func (r *Recorder) Event(d xtc.Dgram, removed []uint32, added []byte, damage xtc.Damage) error {
+	if r == nil {
+		return nil
+	}
+	if err := r.next(-1); err != nil {
+		return err
+	}
+	return r.append(d, removed, added, damage)
+}
+
+func (r *Recorder) append(d xtc.Dgram, removed []uint32, added []byte, damage xtc.Damage) error {
+	header, parts := r.edit.apply(d, removed, added, damage)
+	if err := r.w.AppendParts(header, parts...); err != nil {
+		return fmt.Errorf("record: %w", err)
+	}
+	return nil
+}
+
+// Flush hands everything to the operating system; the slots that were referred to are free to go.
+func (r *Recorder) Flush() error {
+	if r == nil || r.w == nil {
+		return nil
+	}
+	if err := r.w.Flush(); err != nil {
+		return fmt.Errorf("record: %w", err)
+	}
+	return nil
+}
+
+// Close completes the files: flushed, synced, under their final names. Files to which nothing was written are removed.
+func (r *Recorder) Close() error {
+	if r == nil || r.w == nil {
+		return nil
+	}
+	if !r.begun {
+		r.files = r.files[:len(r.files)-len(r.w.Files())]
+		return r.discard()
+	}
+	r.bytes += r.w.Bytes()
+	err := r.w.Close()
+	r.w = nil
+	if err != nil {
+		return fmt.Errorf("record: %w", err)
+	}
+	return nil
+}
+
+// Abandon leaves the files as they are, under the names of unfinished ones.
+func (r *Recorder) Abandon() error {
+	if r == nil || r.w == nil {
+		return nil
+	}
+	if !r.begun {
+		r.files = r.files[:len(r.files)-len(r.w.Files())]
+		return r.discard()
+	}
+	unfinished := r.files[len(r.files)-len(r.w.Files()):]
+	for i := range unfinished {
+		unfinished[i] += ".inprogress"
+	}
+	err := r.w.Abort()
+	r.w = nil
+	return err
+}
+
+// discard removes empty files, so that a run that never began leaves nothing.
+func (r *Recorder) discard() error {
+	err := r.w.Discard()
+	r.w = nil
+	if err != nil {
+		return fmt.Errorf("record: %w", err)
+	}
+	return nil
+}
+
+// Bytes is how much was written to data files.
+func (r *Recorder) Bytes() int64 {
+	if r == nil {
+		return 0
+	}
+	if r.w == nil {
+		return r.bytes
+	}
+	return r.bytes + r.w.Bytes()
+}
+
+// Files are the files of all runs, data and small data.
+func (r *Recorder) Files() []string {
+	if r == nil {
+		return nil
+	}
+	return r.files
+}
+
+// ErrNoSpace tells a full disk from other trouble.
+func ErrNoSpace(err error) bool { return errors.Is(err, errNoSpace) || errors.Is(err, errQuota) }

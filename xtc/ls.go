@@ -1,0 +1,158 @@
+package xtc
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// A Listing is what a file holds, in short: for people and, as JSON, for programs.
+type Listing struct {
+	Path       string          `json:"path"`
+	Bytes      int64           `json:"bytes"`
+	Datagrams  int             `json:"datagrams"`
+	Count      map[string]int  `json:"count"` // datagrams per transition that occurs
+	Damaged    int             `json:"damaged"`
+	FirstTime  Timestamp       `json:"first_time"`
+	LastTime   Timestamp       `json:"last_time"`
+	Experiment string          `json:"experiment,omitempty"` // from runinfo, as is Run
+	Run        int             `json:"run,omitempty"`
+	NextChunk  string          `json:"next_chunk,omitempty"` // from chunkinfo
+	Detectors  []Detector      `json:"detectors"`
+	Truncated  *TruncatedError `json:"truncated,omitempty"`
+	Note       string          `json:"note,omitempty"` // what could not be found out, and why
+}
+
+// A Detector is what several Names say alike: they differ in nothing but segment and id.
+type Detector struct {
+	Name     string    `json:"name"`
+	Type     string    `json:"type"`
+	IDs      []string  `json:"ids"` // of each segment, in order
+	Alg      string    `json:"alg"`
+	Version  Version   `json:"version"`
+	Segments []uint32  `json:"segments"`
+	NamesIDs []NamesID `json:"names_ids"`
+	Fields   []Name    `json:"fields"`
+}
+
+// A Timestamp is that of a datagram, and what it means if it is plausible as one of the DAQ.
+type Timestamp struct {
+	Raw uint64 `json:"raw"`
+	UTC string `json:"utc,omitempty"`
+}
+
+// epicsEpoch is 1990-01-01, from where the DAQ counts seconds.
+const epicsEpoch = 631152000
+
+// TimestampOf reads the raw value as seconds<<32 | nanoseconds since 1990, which is right for files of the running DAQ
+// and for no others: outside the years 2015 to 2060, or with impossible nanoseconds, UTC stays empty.
+func TimestampOf(raw uint64) Timestamp {
+	t := time.Unix(int64(raw>>32)+epicsEpoch, int64(raw&0xffffffff)).UTC()
+	if raw&0xffffffff >= uint64(time.Second) || t.Year() < 2015 || t.Year() > 2060 {
+		return Timestamp{Raw: raw}
+	}
+	return Timestamp{Raw: raw, UTC: t.Format("2006-01-02T15:04:05.000000000Z")}
+}
+
+func (t Timestamp) String() string {
+	if t.UTC != "" {
+		return t.UTC
+	}
+	return fmt.Sprintf("%d.%09d", t.Raw>>32, t.Raw&0xffffffff)
+}
+
+// Ls lists a file. Of the events it reads only headers. A header that makes no sense ends the listing: it comes back
+// as far as it got, with a *FormatError.
+func Ls(path string) (Listing, error) {
+	l := Listing{Path: path, Detectors: []Detector{}}
+	r, t, err := OpenWithNames(path, "")
+	if err == nil {
+		r.Close()
+		l.Detectors = detectors(t)
+	} else {
+		l.Note = err.Error()
+		t = NewTable()
+	}
+	s, err := scan(path, func(h *headerScanner, d Dgram) error { return l.visit(h, d, t) })
+	l.Bytes, l.Datagrams, l.Damaged, l.Truncated = s.Bytes, s.Datagrams, s.Damaged, s.Truncated
+	l.Count = countByName(s.Count)
+	l.FirstTime, l.LastTime = TimestampOf(s.FirstTime), TimestampOf(s.LastTime)
+	return l, err
+}
+
+func countByName(count [NumTransitions]int) map[string]int {
+	m := make(map[string]int)
+	for id, n := range count {
+		if n > 0 {
+			m[TransitionID(id).String()] = n
+		}
+	}
+	return m
+}
+
+// visit looks for what only the payload of a transition tells. What is wrong there becomes a note.
+func (l *Listing) visit(h *headerScanner, d Dgram, t *Table) error {
+	if s := d.Service(); d.Size() == DgramHeaderBytes || s != Configure && s != BeginRun && s != Enable {
+		return nil
+	}
+	whole, err := h.whole(d)
+	if err != nil {
+		return err
+	}
+	if err := l.transition(whole, t); err != nil && l.Note == "" {
+		l.Note = Locate(err, l.Path, 0, h.offset).Error()
+	}
+	return nil
+}
+
+func (l *Listing) transition(d Dgram, t *Table) error {
+	switch d.Service() {
+	case Configure:
+		if err := t.Configure(d); err != nil {
+			return err
+		}
+		l.Detectors = mergeDetectors(l.Detectors, detectors(t))
+	case BeginRun:
+		if expt, run, ok := RunInfo(t, d); ok && l.Experiment == "" {
+			l.Experiment, l.Run = expt, run
+		}
+	case Enable:
+		if next, _, ok := ChunkInfo(t, d); ok {
+			l.NextChunk = next
+		}
+	}
+	return nil
+}
+
+// mergeDetectors adds what a further Configure brought.
+func mergeDetectors(all, more []Detector) []Detector {
+	for _, d := range more {
+		same := func(o Detector) bool { return o.same(d) && slices.Equal(o.NamesIDs, d.NamesIDs) }
+		if !slices.ContainsFunc(all, same) {
+			all = append(all, d)
+		}
+	}
+	return all
+}
+
+// detectors puts the Names together that differ in the segment only, in file order.
+func detectors(t *Table) []Detector {
+	all := []Detector{}
+	for _, n := range t.All() {
+		d := Detector{Name: n.DetName, Type: n.DetType, Alg: n.Alg, Version: n.Version, Fields: n.Entries}
+		i := slices.IndexFunc(all, d.same)
+		if i < 0 {
+			i = len(all)
+			all = append(all, d)
+		}
+		all[i].IDs = append(all[i].IDs, n.DetID)
+		all[i].Segments = append(all[i].Segments, n.Segment)
+		all[i].NamesIDs = append(all[i].NamesIDs, n.ID)
+	}
+	return all
+}
+
+func (d Detector) same(o Detector) bool {
+	return d.Name == o.Name && d.Type == o.Type && d.Alg == o.Alg && d.Version == o.Version &&
+		slices.Equal(d.Fields, o.Fields)
+}

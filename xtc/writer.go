@@ -1,0 +1,241 @@
+package xtc
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// A Writer writes one big file and its small data. Both are named .inprogress until Close.
+//
+// Parts below 16 KiB are copied when they are appended. Larger ones are referred to until the next Flush, so their
+// owner must leave them alone until then. Datagrams are written whole or not at all: when a Flush fails, both files are
+// cut back to the last good one, everything since stays pending, and Flush may be tried again (after somebody made
+// space on the disk, say) or Drop called.
+type Writer struct {
+	big, small *gatherFile
+	index      smallIndex
+	// configurePending says that index belongs to a Configure that is not flushed.
+	configurePending bool
+	err              error // sticks once a file is in an unknown state or closed
+	one              [1][]byte
+}
+
+// Create makes dir, dir/smalldata and the two files. It refuses names that are taken, and says whether another process
+// is still writing them.
+func Create(dir string, name FileName) (*Writer, error) {
+	big, small, err := createPair(dir, name)
+	if err != nil {
+		return nil, fmt.Errorf("xtc: create: %w", err)
+	}
+	return &Writer{big: big, small: small}, nil
+}
+
+// Append appends a whole datagram. On an error nothing of it was taken.
+func (w *Writer) Append(d Dgram) error {
+	if err := d.checkWhole(); err != nil {
+		return fmt.Errorf("append: %w", err)
+	}
+	w.one[0] = d[DgramHeaderBytes:]
+	err := w.AppendParts(d[:DgramHeaderBytes], w.one[:]...)
+	w.one[0] = nil
+	return err
+}
+
+// AppendParts appends the datagram made of a header, whose size is computed here, and the parts of its payload. hdr is
+// not changed. On an error nothing of it was taken.
+func (w *Writer) AppendParts(hdr Dgram, parts ...[]byte) error {
+	if w.err != nil {
+		return w.err
+	}
+	var head [DgramHeaderBytes]byte
+	payload, err := sumParts(hdr, parts)
+	if err != nil {
+		return err
+	}
+	copy(head[:], hdr)
+	d := Dgram(head[:])
+	d.SetSize(DgramHeaderBytes + payload)
+	if reason := d.implausible(); reason != "" {
+		return fmt.Errorf("xtc: append: %s", reason)
+	}
+	if err := w.makeRoom(parts); err != nil {
+		return err
+	}
+	return w.take(d, parts)
+}
+
+func sumParts(hdr Dgram, parts [][]byte) (int, error) {
+	if len(hdr) < DgramHeaderBytes {
+		return 0, errors.New("xtc: append: the header of the datagram is not complete")
+	}
+	payload := 0
+	for _, p := range parts {
+		payload += len(p)
+	}
+	if payload > MaxExtent-XtcHeaderBytes {
+		return 0, fmt.Errorf("xtc: append: a payload of %d bytes is too large for a datagram", payload)
+	}
+	return payload, nil
+}
+
+// makeRoom flushes if the datagram would not fit: never in the middle of one.
+func (w *Writer) makeRoom(parts [][]byte) error {
+	copied := max(DgramHeaderBytes, smallEventBytes)
+	for _, p := range parts {
+		if len(p) < gatherCopyBytes {
+			copied += len(p)
+		}
+	}
+	n := 2*len(parts) + 2
+	if w.big.room(n, copied) && w.small.room(n, copied) {
+		return nil
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	w.big.reserve(copied)
+	w.small.reserve(copied)
+	return nil
+}
+
+// take adds the datagram to both files.
+func (w *Writer) take(d Dgram, parts [][]byte) error {
+	switch s := d.Service(); {
+	case s.IsEvent():
+		if !w.index.ready {
+			return fmt.Errorf("xtc: append: %v before any Configure", s)
+		}
+		w.small.copy(w.index.event(d, w.big.size()))
+	case s == Configure:
+		whole, err := w.configure(d, parts)
+		if err != nil {
+			return err
+		}
+		w.small.add(whole)
+		w.configurePending = true
+	case s == EndRun:
+		head := *(*[DgramHeaderBytes]byte)(d)
+		Dgram(head[:]).SetSize(DgramHeaderBytes)
+		w.small.copy(head[:])
+	default:
+		w.small.copy(d)
+		for _, p := range parts {
+			w.small.add(p)
+		}
+	}
+	w.big.copy(d)
+	for _, p := range parts {
+		w.big.add(p)
+	}
+	return nil
+}
+
+// configure makes the small-data form of a Configure. The buffer of the last one may still be referred to.
+func (w *Writer) configure(d Dgram, parts [][]byte) ([]byte, error) {
+	if err := w.Flush(); err != nil {
+		return nil, err
+	}
+	size := d.Size()
+	whole := make([]byte, 0, size+namesHeadBytes+2*nameBytes)
+	whole = append(whole, d...)
+	for _, p := range parts {
+		whole = append(whole, p...)
+	}
+	whole, err := w.index.configure(whole)
+	if err != nil {
+		return nil, fmt.Errorf("append: %w", err)
+	}
+	w.small.reserve(len(whole))
+	return whole, nil
+}
+
+// Flush hands everything appended to the operating system and lets go of the callers' memory.
+func (w *Writer) Flush() error {
+	if w.err != nil {
+		return w.err
+	}
+	err := w.big.write()
+	if err == nil {
+		err = w.small.write()
+	}
+	if err == nil {
+		w.big.commit()
+		w.small.commit()
+		w.configurePending = false
+		return nil
+	}
+	if broken := errors.Join(w.big.rollBack(), w.small.rollBack()); broken != nil {
+		w.err = fmt.Errorf("xtc: write failed and could not be undone: %w", errors.Join(err, broken))
+		return w.err
+	}
+	return fmt.Errorf("xtc: write: %w", err)
+}
+
+// Drop forgets what was appended since the last Flush that succeeded. If a Configure was among it, events are
+// refused until the next one.
+func (w *Writer) Drop() {
+	if w.configurePending {
+		w.index.ready = false
+	}
+	w.big.drop()
+	w.small.drop()
+}
+
+// Bytes is the size of the big file with what is pending.
+func (w *Writer) Bytes() int64 { return w.big.size() }
+
+// Files gives the names both files have after Close.
+func (w *Writer) Files() []string { return []string{w.big.final, w.small.final} }
+
+// Close flushes, makes both files durable and gives them their final names. What fails before that
+// leaves the name .inprogress; the Writer is closed in any case.
+func (w *Writer) Close() error {
+	if errors.Is(w.err, fs.ErrClosed) {
+		return w.err
+	}
+	err := w.Flush()
+	if err == nil {
+		err = errors.Join(w.big.file.Sync(), w.small.file.Sync())
+	}
+	if err == nil {
+		// The big one first: tools look for the small one and then expect the other.
+		if err = w.big.publish(); err == nil {
+			err = w.small.publish()
+		}
+	}
+	if err == nil {
+		err = errors.Join(syncDir(filepath.Dir(w.big.final)), syncDir(filepath.Dir(w.small.final)))
+	}
+	return w.closeFiles("close", err)
+}
+
+// Abort closes both files as they are after the last Flush, under the names they have.
+func (w *Writer) Abort() error {
+	if errors.Is(w.err, fs.ErrClosed) {
+		return w.err
+	}
+	w.Drop()
+	return w.closeFiles("abort", nil)
+}
+
+func (w *Writer) closeFiles(op string, err error) error {
+	err = errors.Join(err, w.big.file.Close(), w.small.file.Close())
+	w.err = fmt.Errorf("xtc: %s: %w", w.big.final, fs.ErrClosed)
+	if err != nil {
+		return fmt.Errorf("xtc: %s %s: %w", op, w.big.final, err)
+	}
+	return nil
+}
+
+// Discard closes both files and removes them, for a run that never began.
+func (w *Writer) Discard() error {
+	if errors.Is(w.err, fs.ErrClosed) {
+		return w.err
+	}
+	w.Drop()
+	err := errors.Join(os.Remove(w.big.file.Name()), os.Remove(w.small.file.Name()))
+	return w.closeFiles("discard", err)
+}
