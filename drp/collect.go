@@ -81,6 +81,7 @@ func (c *collector) finish() {
 	for i := range c.refs {
 		c.refs[i].Release()
 	}
+	c.pool.Freed()
 	c.refs, c.bytes, c.pending, c.damaged = c.refs[:0], 0, 0, 0
 	c.copied = c.copied[:0]
 }
@@ -230,7 +231,11 @@ func (c *collector) transition(e *entry, d xtc.Dgram) error {
 	if _, n, ok := xtc.RunInfo(c.table, d); ok && e.service == xtc.BeginRun && c.cfg.Run == 0 {
 		run = n
 	}
-	if err := c.recorder.Transition(d, added, damage, run); err != nil {
+	err := c.recorder.Transition(d, added, damage, run)
+	if name, _, ok := xtc.ChunkInfo(c.table, d); err == nil && ok && e.service == xtc.Enable {
+		err = c.recorder.NextChunk(name)
+	}
+	if err != nil {
 		c.stopRecording(err)
 	}
 	return nil

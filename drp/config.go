@@ -50,7 +50,8 @@ type Config struct {
 
 // Defaults for what neither the user nor the source says.
 const (
-	defaultResultBytes     = 1 << 20
+	smallestResultBytes    = 64 << 10 // the default is the size of the event, between these
+	largestResultBytes     = 1 << 20
 	defaultTransitionBytes = 64 << 20
 	defaultEventDeadline   = 30 * time.Second
 	defaultTransitionTime  = 60 * time.Second
@@ -127,7 +128,7 @@ func (c *Config) sizes(info source.Info) (pebble.Sizes, error) {
 		s.EventBytes = wholePages(max(info.MaxEventBytes, 1))
 	}
 	if s.ResultBytes == 0 {
-		s.ResultBytes = defaultResultBytes
+		s.ResultBytes = min(max(s.EventBytes, smallestResultBytes), largestResultBytes)
 	}
 	if s.TransitionBytes == 0 {
 		s.TransitionBytes = max(defaultTransitionBytes, wholePages(info.MaxTransitionBytes))

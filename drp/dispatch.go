@@ -77,7 +77,7 @@ func (r *Run) event(ctx context.Context, h source.Header) error {
 	if err := r.follow(h.Service, h.Time); err != nil {
 		return err
 	}
-	worker, loan, err := r.loan(ctx)
+	worker, free, err := r.loan(ctx)
 	switch {
 	case errors.Is(err, errFull):
 		r.books.received.Add(1)
@@ -88,7 +88,9 @@ func (r *Run) event(ctx context.Context, h source.Header) error {
 	case err != nil:
 		return err
 	}
-	n, err := r.source.Fill(&loan)
+	r.inHand = free
+	loan := &r.inHand
+	n, err := r.source.Fill(loan)
 	if err != nil {
 		loan.Abort()
 		return sourceFailure(err)
@@ -176,11 +178,13 @@ func (r *Run) transition(h source.Header) error {
 	n, err := r.source.Fill(&loan)
 	if err != nil {
 		loan.Abort()
+		r.control.undo(v)
 		return sourceFailure(err)
 	}
 	if h.Service == xtc.Configure {
 		if err := r.layouts.configure(loan.Bytes()[:n]); err != nil {
 			loan.Abort()
+			r.control.undo(v)
 			return fail(SourceTrouble, fmt.Errorf("source: %w", err))
 		}
 	}
@@ -225,7 +229,7 @@ func (r *Run) madeUp(id xtc.TransitionID, time uint64, implied bool) error {
 // transitionSlot waits for a slot, and until every worker has answered the transition before: a worker has one place
 // for the result of a transition.
 func (r *Run) transitionSlot() (pebble.Loan, error) {
-	for r.lastTransition != nil && r.lastTransition.pending.Load() > 0 {
+	for r.awaited.Load() > 0 {
 		select {
 		case <-r.transitionDone:
 		case <-time.After(waitTick):
@@ -233,7 +237,6 @@ func (r *Run) transitionSlot() (pebble.Loan, error) {
 			return pebble.Loan{}, r.hard.Err()
 		}
 	}
-	r.lastTransition = nil
 	for {
 		if loan, ok := r.pool.Transitions.TryLoan(); ok {
 			return loan, nil
@@ -259,7 +262,7 @@ func (r *Run) hand(loan *pebble.Loan, n int, id xtc.TransitionID, time uint64, d
 	workers := r.group.Workers
 	e.answers = make([]fex.Answer, len(workers))
 	e.pending.Store(int32(len(workers)))
-	r.lastTransition = e
+	r.awaited.Store(int32(len(workers)))
 	r.window.push()
 	for _, w := range workers {
 		w.Transition(e.ix, n, uint8(id), implied, time, tag)

@@ -10,39 +10,46 @@ const maxLayouts = 4096
 type layouts struct {
 	table   *xtc.Table
 	sig     []byte
-	lastSig string // of the layout found last, which most events share
-	last    uint32
+	last    uint32      // the layout that pattern knows
+	pattern xtc.Pattern // of the layout that came up first of late, which most events share
 	numbers map[string]uint32
+	misses  int // events in a row that the pattern did not match
 }
+
+// relearnAfter is how many misses in a row it takes to learn another pattern.
+const relearnAfter = 8
 
 func newLayouts() *layouts { return &layouts{table: xtc.NewTable()} }
 
 // configure begins a new numbering.
 func (l *layouts) configure(d xtc.Dgram) error {
-	l.numbers, l.lastSig, l.last = map[string]uint32{}, "", 0
+	l.numbers, l.pattern, l.last, l.misses = map[string]uint32{}, xtc.Pattern{}, 0, 0
 	return l.table.Configure(d)
 }
 
 // number gives the layout of an event, counted from 1; 0 when there are too many. The error says where and why the
 // event makes no sense.
 func (l *layouts) number(d xtc.Dgram) (uint32, error) {
+	if l.pattern.Matches(d) {
+		l.misses = 0
+		return l.last, nil
+	}
 	sig, err := l.table.Structure(d, l.sig[:0])
 	if err != nil {
 		return 0, err
 	}
 	l.sig = sig
-	if string(sig) == l.lastSig && l.last != 0 {
-		return l.last, nil
-	}
 	n, known := l.numbers[string(sig)]
-	if known {
-		return n, nil
+	if !known {
+		if len(l.numbers) == maxLayouts {
+			return 0, nil
+		}
+		n = uint32(len(l.numbers) + 1)
+		l.numbers[string(sig)] = n
 	}
-	if len(l.numbers) == maxLayouts {
-		return 0, nil
+	if l.misses++; l.last == 0 || l.misses == relearnAfter {
+		l.pattern.Learn(l.table, d)
+		l.last, l.misses = n, 0
 	}
-	n = uint32(len(l.numbers) + 1)
-	l.lastSig, l.last = string(sig), n
-	l.numbers[l.lastSig] = n
 	return n, nil
 }

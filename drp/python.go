@@ -20,7 +20,7 @@ func FindPython(named string) (string, error) {
 	if venv := os.Getenv("VIRTUAL_ENV"); venv != "" {
 		candidates = append(candidates, filepath.Join(venv, "bin", "python3"))
 	}
-	if root := installation(); root != "" {
+	if root := Installation(); root != "" {
 		candidates = append(candidates, filepath.Join(root, ".venv", "bin", "python3"))
 	}
 	for _, path := range append(candidates, "python3") {
@@ -34,15 +34,15 @@ func FindPython(named string) (string, error) {
 // PythonPath is the package drp's folder in the source tree this program was built in, if it is there; otherwise the
 // package must be installed.
 func PythonPath() string {
-	dir := filepath.Join(installation(), "python", "src")
+	dir := filepath.Join(Installation(), "python", "src")
 	if _, err := os.Stat(filepath.Join(dir, "drp", "__init__.py")); err != nil {
 		return ""
 	}
 	return dir
 }
 
-// installation is the folder above the one that holds this program.
-func installation() string {
+// Installation is the folder above the one that holds this program.
+func Installation() string {
 	self, err := os.Executable()
 	if err != nil {
 		return ""

@@ -32,16 +32,17 @@ type Run struct {
 	control    runControl
 	layouts    *layouts
 
-	started  time.Time
-	finished atomic.Int64 // nanoseconds the run took, once it is over
+	started  atomic.Pointer[time.Time]
+	finished atomic.Int64    // nanoseconds the run took, once it is over
 	soft     context.Context // cancelled when the run shall end in order
 	stop     context.CancelCauseFunc
 	hard     context.Context // cancelled by Abandon
 	abandon  context.CancelCauseFunc
 	// transitionDone tells the dispatcher that all workers have answered a transition.
 	transitionDone chan struct{}
-	lastTransition *entry // answered by not all workers yet, perhaps
-	lastTime       uint64 // the latest time seen
+	awaited        atomic.Int32 // answers to the last transition that are still to come
+	lastTime       uint64       // the latest time seen
+	inHand         pebble.Loan  // being filled; a field, so that handing it to the source allocates nothing
 	nextWorker     int
 	early          bool // we end the run, not the source
 	bytesRecorded  atomic.Int64
@@ -68,15 +69,15 @@ func New(ctx context.Context, cfg Config) (*Run, error) {
 
 func (r *Run) open(ctx context.Context) (err error) {
 	cfg := &r.cfg
-	r.source, err = source.Open(cfg.Sources, source.Options{Expt: cfg.Expt, Run: cfg.Run, Loop: cfg.Loop, Events: cfg.Events})
+	opened, err := source.Open(cfg.Sources, source.Options{Expt: cfg.Expt, Run: cfg.Run, Loop: cfg.Loop, Events: cfg.Events})
 	if err != nil {
 		return fail(SourceTrouble, err)
 	}
-	r.info = r.source.Info()
+	r.info = opened.Info()
 	for _, w := range r.info.Warnings {
 		cfg.Log.Warn(w)
 	}
-	r.source = source.Paced(r.source, cfg.Rate)
+	r.source = source.Paced(opened, cfg.Rate)
 	sizes, err := cfg.sizes(r.info)
 	if err != nil {
 		return err
@@ -144,19 +145,21 @@ func (r *Run) Info() source.Info { return r.info }
 func (r *Run) Run(ctx context.Context) (Summary, error) {
 	defer r.stop(nil)
 	defer context.AfterFunc(ctx, func() { r.stop(errInterrupted) })()
-	r.started = time.Now()
+	now := time.Now()
+	r.started.Store(&now)
 	var collecting sync.WaitGroup
 	collecting.Go(r.collect)
 	err := r.dispatch(r.soft)
 	r.window.ended.Store(true)
 	r.window.signal()
 	collecting.Wait()
-	r.finished.Store(int64(time.Since(r.started)))
+	r.finished.Store(int64(time.Since(now)))
 	complete := r.hard.Err() == nil
 	if closed := r.close(complete); closed != nil {
 		err = errors.Join(err, fail(General, closed))
 	}
 	s := r.Snapshot()
+	s.Files = append(s.Files, r.recorder.Files()...)
 	if invariant.Enabled && complete {
 		invariant.Check(s.InFlight == 0, "the books do not balance: %+v", s)
 	}
@@ -198,21 +201,18 @@ func (r *Run) note(err error) {
 	r.trouble = append(r.trouble, err)
 }
 
-// Snapshot reads the books.
+// Snapshot reads the books. The files are named only in what Run returns.
 func (r *Run) Snapshot() Summary {
 	s := r.books.Snapshot()
 	took := time.Duration(r.finished.Load())
-	if took == 0 && !r.started.IsZero() {
-		took = time.Since(r.started)
+	if began := r.started.Load(); took == 0 && began != nil {
+		took = time.Since(*began)
 	}
 	s.Seconds = took.Seconds()
 	if took > 0 {
 		s.EventsPerSecond = float64(s.Received) / took.Seconds()
 	}
 	s.BytesRecorded = r.bytesRecorded.Load()
-	if r.finished.Load() != 0 {
-		s.Files = append(s.Files, r.recorder.Files()...)
-	}
 	s.Failures = r.complaints.lines()
 	return s
 }
@@ -251,7 +251,8 @@ func (r *Run) answered(worker int, answers []fex.Answer) {
 			continue
 		}
 		e.answers[worker] = answers[i]
-		if e.pending.Add(-1) == 0 {
+		e.pending.Add(-1)
+		if r.awaited.Add(-1) == 0 {
 			select {
 			case r.transitionDone <- struct{}{}:
 			default:

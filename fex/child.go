@@ -8,8 +8,11 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"regexp"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -62,15 +65,17 @@ type child struct {
 
 	hangUpOnce sync.Once
 	exited     chan struct{} // closed when cmd.ProcessState is valid
+	overdue    atomic.Bool   // it is being ended because it gave no answer
+
+	mu     sync.Mutex // protects reaped
+	reaped bool       // its process id may be somebody else's by now
 }
 
 // startChild starts a process and returns when it was launched; greet waits until it is ready.
 func startChild(cfg *Config, log *slog.Logger) (*child, error) {
-	var pipes [3][2]int // requests, answers, output
-	for i := range pipes {
-		if err := syscall.Pipe2(pipes[i][:], syscall.O_CLOEXEC); err != nil {
-			return nil, fmt.Errorf("fex: make a pipe: %w", err)
-		}
+	pipes, err := makePipes()
+	if err != nil {
+		return nil, err
 	}
 	theirs := []*os.File{
 		os.NewFile(uintptr(pipes[0][0]), "requests"),
@@ -99,11 +104,39 @@ func startChild(cfg *Config, log *slog.Logger) (*child, error) {
 		var info unix.Siginfo
 		for unix.Waitid(unix.P_PID, cmd.Process.Pid, &info, unix.WEXITED|unix.WNOWAIT, nil) == unix.EINTR {
 		}
-		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+		c.kill()
+		c.mu.Lock()
+		c.reaped = true
+		c.mu.Unlock()
 		_ = cmd.Wait() // its verdict is in cmd.ProcessState
 		close(c.exited)
 	}()
 	return c, nil
+}
+
+// pipeBytes is what a pipe must hold: the records of a full queue, so that a request never blocks. It is what Linux
+// gives, but to an unprivileged user who has a thousand pipes already.
+const pipeBytes = 64 << 10
+
+// makePipes makes the pipes for requests, answers and output; all or none.
+func makePipes() (pipes [3][2]int, err error) {
+	for i := range pipes {
+		if err = syscall.Pipe2(pipes[i][:], syscall.O_CLOEXEC); err == nil {
+			var size int
+			if size, err = unix.FcntlInt(uintptr(pipes[i][1]), unix.F_GETPIPE_SZ, 0); err == nil && size < pipeBytes {
+				_, err = unix.FcntlInt(uintptr(pipes[i][1]), unix.F_SETPIPE_SZ, pipeBytes)
+			}
+		}
+		if err != nil {
+			for _, p := range pipes[:i+1] {
+				if p != [2]int{} {
+					_, _ = syscall.Close(p[0]), syscall.Close(p[1])
+				}
+			}
+			return pipes, fmt.Errorf("fex: make a pipe of %d bytes: %w", pipeBytes, err)
+		}
+	}
+	return pipes, nil
 }
 
 // environment is the child's: ours, with one thread per child for the numerical libraries unless the user said
@@ -131,16 +164,16 @@ func (c *child) greet(h *hello, allowed time.Duration) (greeting, error) {
 	if err != nil {
 		return greeting{}, err
 	}
-	late := time.AfterFunc(allowed, c.kill)
+	late := time.AfterFunc(allowed, func() { c.overdue.Store(true); c.kill() })
 	defer late.Stop()
 	first := record{kind: kindHello, bytes: uint32(len(text))}
 	if err := c.write(append(first.append(nil), text...)); err != nil {
-		return greeting{}, c.why(err)
+		return greeting{}, c.whyNotStarted(err)
 	}
 	var r record
 	buf := make([]byte, recordBytes)
 	if err := c.readFull(buf); err != nil {
-		return greeting{}, c.why(err)
+		return greeting{}, c.whyNotStarted(err)
 	}
 	r.parse(buf)
 	if r.kind != kindHello || r.bytes > 1<<16 {
@@ -149,7 +182,7 @@ func (c *child) greet(h *hello, allowed time.Duration) (greeting, error) {
 	}
 	buf = make([]byte, r.bytes)
 	if err := c.readFull(buf); err != nil {
-		return greeting{}, c.why(err)
+		return greeting{}, c.whyNotStarted(err)
 	}
 	var g greeting
 	if err := json.Unmarshal(buf, &g); err != nil || g.Version != protocolVersion {
@@ -201,26 +234,46 @@ func (c *child) readFull(b []byte) error {
 
 // kill ends the child and what it started. It may be called at any time.
 func (c *child) kill() {
-	select {
-	case <-c.exited:
-	default:
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.reaped {
 		_ = syscall.Kill(-c.cmd.Process.Pid, syscall.SIGKILL)
 	}
 }
 
-// why turns a broken pipe into what happened to the child.
+// dumpAndKill lets a child that is overdue write its stack, and then ends it.
+func (c *child) dumpAndKill() {
+	c.overdue.Store(true)
+	_ = c.cmd.Process.Signal(syscall.SIGUSR1) // faulthandler writes the stacks
+	time.AfterFunc(stackDumpTime, c.kill)
+}
+
+const stackDumpTime = 200 * time.Millisecond
+
+// why ends the child and says what happened to it: what broke its pipe, or the nonsense it said.
 func (c *child) why(cause error) error {
 	c.kill()
 	<-c.exited
-	said := c.said.lastLines()
-	code := c.cmd.ProcessState.ExitCode()
-	if code == exitConfiguration && said != "" {
-		return &EnvironmentError{Reason: lastLine(said)}
+	broken := errors.Is(cause, io.EOF) || errors.Is(cause, syscall.EPIPE)
+	switch said := c.said.lastLines(); {
+	case c.overdue.Load():
+		return errors.New("fex: the Python child gave no answer in time and was ended")
+	case !broken:
+		return cause
+	case said != "":
+		return fmt.Errorf("fex: the Python child ended (%v); its last words: %s", c.cmd.ProcessState, lastWords(said))
+	default:
+		return fmt.Errorf("fex: the Python child ended (%v) without a word", c.cmd.ProcessState)
 	}
-	if said != "" {
-		return fmt.Errorf("fex: the Python child ended (%v): %s", c.cmd.ProcessState, lastLine(said))
+}
+
+// whyNotStarted is why for a child that did not come to its greeting.
+func (c *child) whyNotStarted(cause error) error {
+	err := c.why(cause)
+	if said := c.said.lastLines(); c.cmd.ProcessState.ExitCode() == exitConfiguration && said != "" {
+		return &EnvironmentError{Reason: lastWords(said)}
 	}
-	return fmt.Errorf("fex: the Python child ended (%v): %w", c.cmd.ProcessState, cause)
+	return err
 }
 
 // exitConfiguration is how a child says that its Python lacks something; the sentence is on its stderr.
@@ -231,9 +284,29 @@ type EnvironmentError struct{ Reason string }
 
 func (e *EnvironmentError) Error() string { return "fex: " + e.Reason }
 
-func lastLine(text string) string {
+// lastWords is the line that says most: that of a fatal error of the interpreter, or else the last.
+func lastWords(text string) string {
 	lines := strings.Split(strings.TrimSpace(text), "\n")
+	for _, line := range lines {
+		if strings.HasPrefix(line, "Fatal Python error: ") {
+			return line
+		}
+	}
 	return strings.TrimSpace(lines[len(lines)-1])
+}
+
+// stackLine is a line of the stack that faulthandler writes, the most recent call first.
+var stackLine = regexp.MustCompile(`^  File "(.+)", line (\d+) in `)
+
+// scriptLine finds the line of the script in the stack that a child wrote when it died, 0 if there is none.
+func (c *child) scriptLine(script string) int {
+	for line := range strings.SplitSeq(c.said.lastLines(), "\n") {
+		if m := stackLine.FindStringSubmatch(line); m != nil && m[1] == script {
+			n, _ := strconv.Atoi(m[2])
+			return n
+		}
+	}
+	return 0
 }
 
 // hangUp closes the requests, once: a child that listens ends by itself. The caller sees to it that nobody writes any

@@ -53,6 +53,7 @@ func Start(ctx context.Context, cfg Config, pool *pebble.Pool) (*Group, error) {
 		g.Workers = append(g.Workers, w)
 		starting.Go(func() {
 			if children[i], errs[i] = startChild(&cfg, w.log); errs[i] == nil {
+				defer context.AfterFunc(ctx, children[i].kill)()
 				greetings[i], errs[i] = children[i].greet(&w.hello, cfg.GreetDeadline)
 			}
 		})
@@ -138,11 +139,24 @@ func (g *Group) Kill() {
 	for _, w := range g.Workers {
 		w.mu.Lock()
 		w.closed = true
-		if w.child != nil {
-			w.child.kill()
+		for _, c := range []*child{w.child, w.starting} {
+			if c != nil {
+				c.kill()
+			}
 		}
 		w.mu.Unlock()
 	}
+}
+
+// PID is the process id of a worker's present child, 0 while it has none.
+func (g *Group) PID(worker int) int {
+	w := g.Workers[worker]
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.child == nil {
+		return 0
+	}
+	return w.child.cmd.Process.Pid
 }
 
 // String describes the group in a line.

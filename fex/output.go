@@ -43,9 +43,11 @@ func newOutput(log *slog.Logger, r io.ReadCloser) *output {
 
 func (o *output) drain(r io.Reader) {
 	in := bufio.NewReaderSize(r, maxLineBytes)
+	line := make([]byte, 0, maxLineBytes)
 	allowance, since, suppressed := burstLines, time.Now(), 0
 	for {
-		line, err := in.ReadSlice('\n')
+		part, err := in.ReadSlice('\n')
+		line = append(line[:0], part...)          // the next ReadSlice overwrites part
 		for errors.Is(err, bufio.ErrBufferFull) { // the rest of an overlong line is dropped
 			_, err = in.ReadSlice('\n')
 		}
@@ -96,7 +98,7 @@ func (o *output) lastLines() string {
 
 // printable makes one line of a script's output safe for terminals and logs.
 func printable(line []byte) string {
-	text := strings.TrimRight(string(line), "\r\n")
+	text := strings.ToValidUTF8(strings.TrimRight(string(line), "\r\n"), "\ufffd")
 	clean := true
 	for _, r := range text {
 		clean = clean && (strconv.IsPrint(r) || r == '\t')

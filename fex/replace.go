@@ -3,7 +3,7 @@ package fex
 import (
 	"errors"
 	"fmt"
-	"syscall"
+	"strings"
 	"time"
 )
 
@@ -25,7 +25,11 @@ func (w *Worker) bury(c *child, cause error) {
 	if inHand > 0 && w.queue.at(0).tries >= 2 {
 		r := w.queue.pop()
 		w.load.Add(-1)
-		answer = []Answer{{Tag: r.tag, Status: Crashed, Failure: &Failure{Type: "Crash", Message: why.Error()}}}
+		f := &Failure{Type: "Crash", Message: strings.TrimPrefix(why.Error(), "fex: ")}
+		if line := c.scriptLine(w.cfg.Script); line > 0 {
+			f.File, f.Line = w.cfg.Script, line
+		}
+		answer = []Answer{{Tag: r.tag, Status: Crashed, Failure: f}}
 	}
 	closed := w.closed
 	w.mu.Unlock()
@@ -47,13 +51,11 @@ func (w *Worker) replace() *child {
 			if err = w.bringUp(c); err == nil {
 				return c
 			}
+			_ = w.setStarting(nil)
 			c.kill()
 			c.bury()
 		}
-		w.mu.Lock()
-		closed := w.closed
-		w.mu.Unlock()
-		if closed {
+		if w.isClosed() {
 			return nil
 		}
 		if attempt == startFailures {
@@ -69,11 +71,32 @@ func (w *Worker) replace() *child {
 // errClosed ends a replacement that is not wanted any more.
 var errClosed = errors.New("fex: the worker was closed")
 
+// setStarting makes a child that is being brought up known to those who may want to end it; it fails when the worker
+// was closed.
+func (w *Worker) setStarting(c *child) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.starting = c
+	if w.closed {
+		return errClosed
+	}
+	return nil
+}
+
+func (w *Worker) isClosed() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.closed
+}
+
 func (w *Worker) bringUp(c *child) error {
+	if err := w.setStarting(c); err != nil {
+		return err
+	}
 	if _, err := c.greet(&w.hello, w.cfg.GreetDeadline); err != nil {
 		return err
 	}
-	late := time.AfterFunc(w.cfg.TransitionDeadline, c.kill)
+	late := time.AfterFunc(w.cfg.TransitionDeadline, c.dumpAndKill)
 	defer late.Stop()
 	buf := make([]byte, recordBytes)
 	for _, k := range w.state.kept {
@@ -94,7 +117,7 @@ func (w *Worker) bringUp(c *child) error {
 		return errClosed
 	}
 	w.progress.Store(time.Now().UnixNano())
-	w.child = c
+	w.child, w.starting = c, nil
 	if w.solo {
 		w.writeNextSolo()
 	} else {
@@ -142,10 +165,6 @@ func (w *Worker) enforceDeadline(now time.Time) {
 		return
 	}
 	w.log.Error("no answer from the script: its stack follows, then it is ended and replaced", "seconds", silent.Seconds())
-	c := w.child
-	_ = syscall.Kill(c.cmd.Process.Pid, syscall.SIGUSR1) // faulthandler writes the stacks
-	time.AfterFunc(stackDumpTime, c.kill)
+	w.child.dumpAndKill()
 	w.progress.Store(now.UnixNano())
 }
-
-const stackDumpTime = 200 * time.Millisecond

@@ -11,11 +11,12 @@ import (
 	"drp/pebble"
 )
 
-// When a child has this many requests in hand it is busy, and further records are held back until there are enough for
-// one write, or until it answers: so records are held only while an answer is due, and none is ever stuck.
+// When a child has busyRequests in hand it is busy, and further records are held back until there are enough for one
+// write (a part of the ring: each read costs the child as much as several events), or until it answers: so records are
+// held only while an answer is due, and none is ever stuck.
 const (
 	busyRequests = 32
-	heldRecords  = 16
+	heldPart     = 4
 )
 
 // Worker feeds one Python child from one ring and takes its answers, through any number of deaths of the child.
@@ -29,15 +30,16 @@ type Worker struct {
 	progress    atomic.Int64 // time of the last sign of life, Unix nanoseconds
 	load        atomic.Int32 // requests without an answer
 
-	mu      sync.Mutex // protects all below
-	child   *child     // nil while it is being replaced
-	queue   queue
-	held    []byte // records of the queue that are not written yet
-	solo    bool   // one request at a time: a child died, and one of these may have killed it
-	closed  bool
-	state   state         // what a replacement must be told
-	wake    chan struct{} // wakes a worker that gave up
-	stopped chan struct{} // closed when run returns
+	mu       sync.Mutex // protects all below
+	child    *child     // nil while it is being replaced
+	starting *child     // the one that shall replace it, until it is in its place
+	queue    queue
+	held     []byte // records of the queue that are not written yet
+	solo     bool   // one request at a time: a child died, and one of these may have killed it
+	closed   bool
+	state    state         // what a replacement must be told
+	wake     chan struct{} // wakes a worker that gave up
+	stopped  chan struct{} // closed when run returns
 }
 
 // Load is the number of requests without an answer.
@@ -80,7 +82,7 @@ func (w *Worker) push(r request) {
 		w.writeNextSolo()
 	default:
 		w.held = r.record.append(w.held)
-		if w.queue.written < busyRequests || len(w.held) >= heldRecords*recordBytes {
+		if w.queue.written < busyRequests || len(w.held) >= len(w.queue.ring)/heldPart*recordBytes {
 			w.flush()
 		}
 	}
@@ -212,6 +214,10 @@ func (w *Worker) answer(q *request, r *record) Answer {
 		return a
 	}
 	side, fits := SideList(area, a.ResultBytes, a.SideWords, nil)
+	if a.Status == Rejected {
+		a.Status, a.Failure = Failed, &Failure{Type: "ProtocolError", Message: "the child rejected a transition"}
+		return a
+	}
 	if !fits {
 		a.Status, a.Failure = Failed, &Failure{Type: "ProtocolError", Message: "the result does not fit in its area"}
 		return a
@@ -227,10 +233,13 @@ func (w *Worker) answer(q *request, r *record) Answer {
 func (w *Worker) Close() {
 	w.mu.Lock()
 	w.closed = true
-	c := w.child
-	if c != nil {
+	if c := w.child; c != nil {
 		w.child = nil // nobody writes any more
 		c.hangUp()
+		defer time.AfterFunc(closeGrace, c.kill).Stop()
+	}
+	if w.starting != nil {
+		w.starting.kill()
 	}
 	w.mu.Unlock()
 	select {

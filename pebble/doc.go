@@ -13,7 +13,8 @@
 // that was given away meanwhile carries an old generation and is refused.
 //
 // Slots are loaned round robin and reused in that order: Release may come in any order, but a slot is loaned again
-// only when all earlier ones are back. Waiting has a bound (Pool.Wait).
+// only when all earlier ones are back. Waiting has a bound (Pool.Wait), and whoever released a batch wakes the waiter
+// (Pool.Freed).
 //
 // One goroutine loans from a ring; any number may take Refs and release. The memory is owned by the Pool until Close.
 // There are two kinds of ring: one for transitions, which every child reads, and one per worker for its events, beside

@@ -178,6 +178,7 @@ func TestConcurrentReleaseLosesNoSlot(t *testing.T) {
 					held[k].Release()
 					held = append(held[:k], held[k+1:]...)
 				}
+				p.Freed()
 			}
 		}()
 	}

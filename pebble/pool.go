@@ -22,8 +22,8 @@ type Sizes struct {
 // of a scan to queue behind slow events, since the source waits for a free one.
 const transitionSlots = 8
 
-// DefaultSlots is the number of event slots of a worker, by addition of what can be held at once, lowered where one
-// segment would not hold them.
+// DefaultSlots is the number of event slots of a worker: by addition of what can be held at once, several times over
+// where events are small, since then a slot is little time, and less where one segment would not hold them.
 func DefaultSlots(eventBytes int) int {
 	const (
 		source   = 1  // being filled
@@ -31,8 +31,15 @@ func DefaultSlots(eventBytes int) int {
 		waiting  = 16 // written to the child while it works on that batch
 		answered = 8  // waiting for an earlier event of another worker
 		recorder = 7  // in one write of the recorder
+		held     = source + inHand + waiting + answered + recorder
+
+		smallBytes = 64 << 10 // up to here there are so many times more
+		times      = 8
 	)
-	return max(4, min(source+inHand+waiting+answered+recorder, shm.MaxBytes/max(eventBytes, 1)))
+	if eventBytes <= smallBytes {
+		return times * held
+	}
+	return max(4, min(held, shm.MaxBytes/eventBytes))
 }
 
 // Pool is all the memory of a run: a ring for transitions, and for each worker a ring and its results.
@@ -41,12 +48,13 @@ type Pool struct {
 	Events      []*Ring
 	Results     []*Results
 	freed       chan struct{}
+	timer       *time.Timer // of Wait
 }
 
 // Open makes the segments and touches every page of the event rings and results, so that a lack of memory ends the
 // start and not the run. The transition areas are touched when they are used: they are large and mostly empty.
 func Open(s Sizes) (*Pool, error) {
-	p := &Pool{freed: make(chan struct{}, 1)}
+	p := &Pool{freed: make(chan struct{}, 1), timer: time.NewTimer(time.Hour)}
 	if err := p.open(s); err != nil {
 		return nil, errors.Join(err, p.Close())
 	}
@@ -57,11 +65,11 @@ func (p *Pool) open(s Sizes) (err error) {
 	if s.Workers < 1 {
 		return fmt.Errorf("pebble: %d workers", s.Workers)
 	}
-	if p.Transitions, err = newRing(transitionSlots, s.TransitionBytes, p.freed); err != nil {
+	if p.Transitions, err = newRing(transitionSlots, s.TransitionBytes); err != nil {
 		return err
 	}
 	for range s.Workers {
-		ring, err := newRing(s.Slots, s.EventBytes, p.freed)
+		ring, err := newRing(s.Slots, s.EventBytes)
 		if err != nil {
 			return err
 		}
@@ -79,14 +87,23 @@ func (p *Pool) open(s Sizes) (err error) {
 	return nil
 }
 
-// Wait returns when a slot came free since the caller last looked, or after the time given, or with the context's
-// error. The caller looks again after each return.
+// Freed wakes the waiter. It is called once after a batch of releases, not by each, since a wake-up costs more than a
+// release.
+func (p *Pool) Freed() {
+	select {
+	case p.freed <- struct{}{}:
+	default: // a wake-up is waiting already
+	}
+}
+
+// Wait returns when Freed was called since the last time, or after the time given, or with the context's error. The
+// caller looks again after each return. Only the goroutine that loans may wait.
 func (p *Pool) Wait(ctx context.Context, atMost time.Duration) error {
-	timer := time.NewTimer(atMost)
-	defer timer.Stop()
+	p.timer.Reset(atMost)
+	defer p.timer.Stop()
 	select {
 	case <-p.freed:
-	case <-timer.C:
+	case <-p.timer.C:
 	case <-ctx.Done():
 		return ctx.Err()
 	}

@@ -36,10 +36,9 @@ type Ring struct {
 	slots     []slot
 	head      atomic.Uint64 // slots loaned so far; written by the loaning goroutine only
 	tail      atomic.Uint64 // slots free again; moved by whoever releases the oldest one
-	freed     chan struct{} // wakes Pool.Wait; shared by all rings of a pool
 }
 
-func newRing(slots, slotBytes int, freed chan struct{}) (*Ring, error) {
+func newRing(slots, slotBytes int) (*Ring, error) {
 	if slots < 1 || slotBytes < 1 {
 		return nil, fmt.Errorf("pebble: %d slots of %d bytes is no ring", slots, slotBytes)
 	}
@@ -51,7 +50,7 @@ func newRing(slots, slotBytes int, freed chan struct{}) (*Ring, error) {
 	if err != nil {
 		return nil, fmt.Errorf("pebble: %w", err)
 	}
-	return &Ring{seg: seg, mem: seg.Bytes(), slotBytes: slotBytes, slots: make([]slot, slots), freed: freed}, nil
+	return &Ring{seg: seg, mem: seg.Bytes(), slotBytes: slotBytes, slots: make([]slot, slots)}, nil
 }
 
 // SegmentID is the id by which another process attaches the ring.
@@ -106,7 +105,6 @@ func (r *Ring) giveBack(i uint32, from uint64) {
 	if !s.state.CompareAndSwap(from, from&^3|released) {
 		panic(fmt.Sprintf("pebble: slot %d given back twice", i))
 	}
-	freedOne := false
 	for {
 		tail := r.tail.Load()
 		if tail == r.head.Load() {
@@ -123,13 +121,6 @@ func (r *Ring) giveBack(i uint32, from uint64) {
 		next := uint64(uint32(state>>2)+1) << 2
 		if oldest.state.CompareAndSwap(state, next|free) {
 			r.tail.Add(1)
-			freedOne = true
-		}
-	}
-	if freedOne {
-		select {
-		case r.freed <- struct{}{}:
-		default: // a wake-up is waiting already
 		}
 	}
 }

@@ -2,14 +2,8 @@ package record
 
 import (
 	"slices"
-	"syscall"
 
 	"drp/xtc"
-)
-
-const (
-	errNoSpace = syscall.ENOSPC
-	errQuota   = syscall.EDQUOT
 )
 
 // edit takes a datagram apart into the stretches that are kept. Its buffers are reused: what apply returns is valid

@@ -1,7 +1,6 @@
 package record
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 
@@ -20,11 +19,11 @@ type Config struct {
 type Recorder struct {
 	cfg       Config
 	w         *xtc.Writer
-	begun     bool   // the present files hold something
-	ended     bool   // they hold the end of a run
-	configure []byte // the latest Configure, as recorded
-	files     []string
-	bytes     int64 // of files that are closed
+	begun     bool     // the present files hold something
+	ended     bool     // they hold the end of a run
+	configure []byte   // the latest Configure, as recorded
+	former    []string // files that are closed
+	bytes     int64    // of files that are closed
 	edit      edit
 }
 
@@ -43,7 +42,6 @@ func (r *Recorder) open() error {
 		return fmt.Errorf("record: %w", err)
 	}
 	r.w, r.begun = w, false
-	r.files = append(r.files, w.Files()...)
 	return nil
 }
 
@@ -74,6 +72,17 @@ func (r *Recorder) Transition(d xtc.Dgram, added []byte, damage xtc.Damage, run 
 	}
 	r.ended = r.ended || service == xtc.EndRun
 	return r.append(d, nil, added, damage)
+}
+
+// NextChunk goes on in the file that the Enable recorded last announces, as readers will.
+func (r *Recorder) NextChunk(name string) error {
+	if r == nil {
+		return nil
+	}
+	if err := r.w.NextChunk(name); err != nil {
+		return fmt.Errorf("record: %w", err)
+	}
+	return nil
 }
 
 // next begins the files of a further run with the Configure that holds, if none are open.
@@ -126,10 +135,10 @@ func (r *Recorder) Close() error {
 		return nil
 	}
 	if !r.begun {
-		r.files = r.files[:len(r.files)-len(r.w.Files())]
 		return r.discard()
 	}
 	r.bytes += r.w.Bytes()
+	r.former = append(r.former, r.w.Files()...)
 	err := r.w.Close()
 	r.w = nil
 	if err != nil {
@@ -144,13 +153,14 @@ func (r *Recorder) Abandon() error {
 		return nil
 	}
 	if !r.begun {
-		r.files = r.files[:len(r.files)-len(r.w.Files())]
 		return r.discard()
 	}
-	unfinished := r.files[len(r.files)-len(r.w.Files()):]
-	for i := range unfinished {
-		unfinished[i] += ".inprogress"
+	r.bytes += r.w.Bytes()
+	files := r.w.Files()
+	for i := range files[:2] { // the present chunk and the small data
+		files[len(files)-1-i] += ".inprogress"
 	}
+	r.former = append(r.former, files...)
 	err := r.w.Abort()
 	r.w = nil
 	return err
@@ -177,13 +187,10 @@ func (r *Recorder) Bytes() int64 {
 	return r.bytes + r.w.Bytes()
 }
 
-// Files are the files of all runs, data and small data.
+// Files are the files of all runs, data and small data, once they are closed.
 func (r *Recorder) Files() []string {
 	if r == nil {
 		return nil
 	}
-	return r.files
+	return r.former
 }
-
-// ErrNoSpace tells a full disk from other trouble.
-func ErrNoSpace(err error) bool { return errors.Is(err, errNoSpace) || errors.Is(err, errQuota) }

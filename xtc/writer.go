@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 // A Writer writes one big file and its small data. Both are named .inprogress until Close.
@@ -19,7 +20,9 @@ type Writer struct {
 	index      smallIndex
 	// configurePending says that index belongs to a Configure that is not flushed.
 	configurePending bool
-	err              error // sticks once a file is in an unknown state or closed
+	err              error    // sticks once a file is in an unknown state or closed
+	chunks           []string // big files that are complete
+	former           int64    // bytes in them
 	one              [1][]byte
 }
 
@@ -184,11 +187,41 @@ func (w *Writer) Drop() {
 	w.small.drop()
 }
 
-// Bytes is the size of the big file with what is pending.
-func (w *Writer) Bytes() int64 { return w.big.size() }
+// Bytes is the size of the big files with what is pending.
+func (w *Writer) Bytes() int64 { return w.former + w.big.size() }
 
-// Files gives the names both files have after Close.
-func (w *Writer) Files() []string { return []string{w.big.final, w.small.final} }
+// Files gives the names the files have after Close: the chunks in order, then the small data.
+func (w *Writer) Files() []string { return append(slices.Clone(w.chunks), w.big.final, w.small.final) }
+
+// NextChunk completes the big file and goes on in another in the same folder, whose name an Enable has announced. The
+// small data goes on; its offsets begin again at 0.
+func (w *Writer) NextChunk(name string) error {
+	if name == "" || name != filepath.Base(name) || len(name) > maxNameBytes {
+		return fmt.Errorf("xtc: next chunk: %q is no file name", name)
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	next, err := createOutput(filepath.Join(filepath.Dir(w.big.final), name))
+	if err != nil {
+		return fmt.Errorf("xtc: next chunk: %w", err)
+	}
+	err = w.big.file.Sync()
+	if err == nil {
+		err = w.big.publish()
+	}
+	if err != nil {
+		next.discard()
+		return fmt.Errorf("xtc: close %s: %w", w.big.final, err)
+	}
+	w.chunks, w.former = append(w.chunks, w.big.final), w.former+w.big.size()
+	last := w.big
+	w.big = next
+	return last.file.Close()
+}
+
+// maxNameBytes is what a file system takes, with the suffix of an unfinished file.
+const maxNameBytes = 255 - len(inProgressSuffix)
 
 // Close flushes, makes both files durable and gives them their final names. What fails before that
 // leaves the name .inprogress; the Writer is closed in any case.

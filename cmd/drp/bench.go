@@ -1,7 +1,83 @@
 package main
 
-import "github.com/spf13/cobra"
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"drp/bench"
+	"drp/drp"
+)
 
 func newBenchCommand() *cobra.Command {
-	return &cobra.Command{Use: "bench", Short: "Measure this machine"}
+	cmd := &cobra.Command{
+		Use:   "bench",
+		Short: "Measure this machine and what drp makes of it",
+	}
+	cmd.AddCommand(newHandoffCommand())
+	return cmd
+}
+
+func newHandoffCommand() *cobra.Command {
+	o := bench.Options{}
+	var asJSON, check bool
+	cmd := &cobra.Command{
+		Use:   "handoff",
+		Short: "Measure how fast datagrams go to a Python script and back",
+		Long: `handoff measures, in one run and in turns: a bare pipe ping-pong between Go and Python; an event at a time;
+a full pebble with frames of 4 KiB and 4 MiB, with an empty script and one that takes a 64 x 64 region, event by event
+and in batches; the same with a message per event and the frame copied into and out of shared memory; and what the whole
+of drp adds. Bars are ratios of figures of the same run.`,
+		Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+			defer stop()
+			return handoff(ctx, o, asJSON, check)
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.Flags().BoolVar(&check, "check", false, "exit with 1 when a bar was missed")
+	cmd.Flags().IntVar(&o.Rounds, "rounds", 5, "rounds; figures are medians over them")
+	cmd.Flags().Float64Var(&o.Seconds, "seconds", 0.5, "length of each measurement")
+	cmd.Flags().StringVar(&o.Python, "python", "", "Python interpreter (default: as for a run)")
+	cmd.Flags().StringVar(&o.Script, "passthrough", "scripts/passthrough.py", "the script that touches nothing")
+	return cmd
+}
+
+func handoff(ctx context.Context, o bench.Options, asJSON, check bool) error {
+	if o.Rounds < 1 || o.Seconds <= 0 {
+		return fmt.Errorf("--rounds and --seconds must be above 0")
+	}
+	python, err := drp.FindPython(o.Python)
+	if err != nil {
+		return err
+	}
+	o.Python, o.PythonPath = python, drp.PythonPath()
+	if _, err := os.Stat(o.Script); err != nil {
+		if beside := filepath.Join(drp.Installation(), o.Script); !filepath.IsAbs(o.Script) {
+			o.Script = beside
+		}
+	}
+	r, err := bench.Handoff(ctx, o)
+	if err != nil {
+		return general(err)
+	}
+	if asJSON {
+		if err := printJSON(r); err != nil {
+			return err
+		}
+	} else {
+		r.Print(os.Stdout)
+	}
+	if missed := r.Missed(); check && len(missed) > 0 {
+		for _, m := range missed {
+			fmt.Fprintln(os.Stderr, "missed:", m)
+		}
+		return errSilent
+	}
+	return nil
 }

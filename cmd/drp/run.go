@@ -74,7 +74,7 @@ func newRunCommand() *cobra.Command {
 	fl.Float64Var(&f.maxLoss, "max-loss", -1, "percentage of events that may be lost before the exit code is 6 (default 0; 100 with --policy drop)")
 	fl.IntVar(&cfg.Slots, "slots", 0, "event slots of each worker (default: as many as a run needs)")
 	fl.IntVar(&cfg.EventBytes, "buf-bytes", 0, "size of an event slot (default: the largest event of the source)")
-	fl.IntVar(&cfg.ResultBytes, "fex-bytes", 0, "size of what a script may add to an event (default 1 MiB)")
+	fl.IntVar(&cfg.ResultBytes, "fex-bytes", 0, "size of what a script may add to an event (default: that of the event slot, 64 KiB to 1 MiB)")
 	fl.IntVar(&cfg.TransitionBytes, "transition-bytes", 0, "size of a transition, and of what a script may add to one (default 64 MiB)")
 	fl.StringVar(&cfg.Python, "python", "", "Python interpreter (default: that of the active or neighbouring .venv, or python3)")
 	fl.StringVar(&cfg.Detector, "detector", "", "detector that a script takes as its own (default: the first camera)")
