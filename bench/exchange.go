@@ -55,7 +55,9 @@ func openExchange(ctx context.Context, python, pythonPath, script string, c came
 		return nil, err
 	}
 	x.fillSlots(event)
-	x.spawner = fex.NewSpawner()
+	if x.spawner, err = fex.NewSpawner(); err != nil {
+		return nil, errors.Join(err, x.pool.Close())
+	}
 	x.group, err = fex.Start(ctx, fex.Config{Python: python, PythonPath: pythonPath, Script: path, Args: []string{c.dtype},
 		Expt: "bench", Run: 1, GreetDeadline: time.Minute, TransitionDeadline: time.Minute, EventDeadline: time.Minute,
 		Spawner: x.spawner, Log: slog.New(slog.DiscardHandler), Answered: x.answered,

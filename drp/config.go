@@ -29,9 +29,10 @@ type Config struct {
 
 	OutputDir string // empty: nothing is recorded
 	Expt      string
-	Run       int // 0: as the source says
-	Stream    int // -1: as the source says
-	Prescale  int64
+	Run       int   // 0: as the source says
+	Stream    int   // -1: as the source says
+	Prescale  int64 // keep the raw data of every Nth event; 0 is of none
+	L0Raw     bool  // and of those that the timing system marked
 
 	Slots           int
 	EventBytes      int
@@ -100,7 +101,7 @@ func (c *Config) checkScript() error {
 	info, err := os.Stat(c.Script)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return failf(Script, "script %s: there is no such file", c.Script)
+		return failf(Script, "script %s: there is no such file%s", c.Script, bundled(c.Script))
 	case err != nil:
 		return fail(Script, fmt.Errorf("script: %w", err))
 	case !info.Mode().IsRegular():
@@ -118,6 +119,15 @@ func (c *Config) checkScript() error {
 		c.Script = abs
 	}
 	return nil
+}
+
+// bundled points at the example script that may be meant.
+func bundled(script string) string {
+	path := filepath.Join(Installation(), "scripts", filepath.Base(script))
+	if _, err := os.Stat(path); err != nil {
+		return ""
+	}
+	return "; did you mean " + path + "?"
 }
 
 // sizes says how much memory the run needs, from what the user chose and the source knows.
@@ -143,6 +153,12 @@ func (c *Config) sizes(info source.Info) (pebble.Sizes, error) {
 	}
 	if s.Slots == 0 {
 		s.Slots = min(pebble.DefaultSlots(s.EventBytes), pebble.DefaultSlots(s.ResultBytes))
+	}
+	needed := int64(s.Workers) * int64(s.Slots) * int64(s.EventBytes+s.ResultBytes)
+	if available := memoryAvailable(); available > 0 && needed > available {
+		return s, failf(Configuration, "%d workers with %d slots of %d + %d bytes need %d MB, and %d MB of memory are free: "+
+			"lower --workers, --slots, --buf-bytes or --fex-bytes", s.Workers, s.Slots, s.EventBytes, s.ResultBytes,
+			needed/1e6, available/1e6)
 	}
 	return s, nil
 }

@@ -101,7 +101,7 @@ func (r *Run) event(ctx context.Context, h source.Header) error {
 	e, tag := r.window.next()
 	layout, corrupt := r.layouts.number(d)
 	e.service, e.time, e.number, e.worker = h.Service, h.Time, number, worker
-	e.keepRaw = d.KeepRaw() || r.cfg.Prescale > 0 && number%r.cfg.Prescale == 0
+	e.keepRaw = r.cfg.Prescale > 0 && number%r.cfg.Prescale == 0 || r.cfg.L0Raw && d.KeepRaw()
 	e.corrupt, e.implied = corrupt, false
 	e.ix = loan.Seal(n)
 	r.lastTime = max(r.lastTime, h.Time)

@@ -84,7 +84,9 @@ func merge(table *xtc.Table, answers []fex.Answer) ([]byte, error) {
 				places[id] = merged[at:]
 				continue
 			}
-			if op := operations[id]; op != 0 {
+			if op := operations[id]; op > mergeMin {
+				return nil, fmt.Errorf("worker %d: %d is no way to merge", worker, op)
+			} else if op != 0 {
 				if err := combine(table.Lookup(id), op, into, it.Bytes()); err != nil {
 					return nil, fmt.Errorf("worker %d: %w", worker, err)
 				}
@@ -99,7 +101,7 @@ func combine(names *xtc.Names, op uint32, into, from []byte) error {
 	a, b := xtc.NewIter(into[xtc.XtcHeaderBytes:]), xtc.NewIter(from[xtc.XtcHeaderBytes:])
 	for a.Next() && b.Next() {
 		if !bytes.Equal(a.Bytes()[:xtc.XtcHeaderBytes], b.Bytes()[:xtc.XtcHeaderBytes]) ||
-			a.Header().Type == xtc.TypeShapes && !bytes.Equal(a.Payload(), b.Payload()) {
+			!bytes.Equal(shapesOf(into), shapesOf(from)) {
 			return fmt.Errorf("%s %s has another shape than in the workers before, so it cannot be merged",
 				names.DetName, names.Alg)
 		}

@@ -93,7 +93,9 @@ func (r *Run) open(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	r.spawner = fex.NewSpawner()
+	if r.spawner, err = fex.NewSpawner(); err != nil {
+		return fail(General, err)
+	}
 	r.group, err = fex.Start(ctx, fex.Config{
 		Python: python, PythonPath: cfg.PythonPath, Script: cfg.Script, Args: cfg.Args, Detector: cfg.Detector,
 		Expt: r.exptName(), Run: r.runNumber(),

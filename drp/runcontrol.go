@@ -54,6 +54,7 @@ type runControl struct {
 type verdict struct {
 	implied [8]xtc.TransitionID // to be shown to the scripts first
 	count   int
+	from    level  // where the implied ones lead, and where the datagram itself starts
 	deliver bool   // to the scripts; it is recorded in any case
 	oddity  string // empty when all is regular
 }
@@ -65,8 +66,8 @@ func (v *verdict) imply(id xtc.TransitionID) {
 
 // take moves to where a datagram leads. It fails when no order of transitions could make sense of the datagram.
 func (r *runControl) take(id xtc.TransitionID) (verdict, error) {
-	var v verdict
 	was := r.at
+	v := verdict{from: was}
 	if id == xtc.SlowUpdate && was > unconfigured {
 		v.deliver = true
 		return v, nil
@@ -91,13 +92,16 @@ func (r *runControl) take(id xtc.TransitionID) (verdict, error) {
 		v.imply(up[r.at])
 		r.at++
 	}
-	r.at = m.to
+	v.from, r.at = r.at, m.to
 	v.deliver = true
 	if v.count > 0 {
 		v.oddity = fmt.Sprintf("%v while %v: %v implied", id, was, v.implied[:v.count])
 	}
 	return v, nil
 }
+
+// undo takes back a datagram that could not be had after all; the implied ones were shown.
+func (r *runControl) undo(v verdict) { r.at = v.from }
 
 // closing gives the transitions that end whatever is open.
 func (r *runControl) closing() []xtc.TransitionID {

@@ -92,7 +92,7 @@ func startChild(cfg *Config, log *slog.Logger) (*child, error) {
 	cmd.Stdout, cmd.Stderr = theirs[2], theirs[2]
 	cmd.ExtraFiles = theirs[:2]
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	if err := cfg.Spawner.Start(cmd); err != nil {
+	if err := cfg.Spawner.start(cmd); err != nil {
 		_, _, _ = syscall.Close(pipes[0][1]), syscall.Close(pipes[1][0]), syscall.Close(pipes[2][0])
 		return nil, fmt.Errorf("fex: start %s: %w", cfg.Python, err)
 	}

@@ -88,9 +88,10 @@ func (w *Worker) push(r request) {
 	}
 }
 
-// flush writes the records held back. A broken pipe is left to the reader, which sees the end of the child.
+// flush writes the records held back. A broken pipe is left to the reader, which sees the end of the child. After
+// Close nothing is written, though answers still come in.
 func (w *Worker) flush() {
-	if len(w.held) == 0 {
+	if len(w.held) == 0 || w.child == nil {
 		return
 	}
 	_ = w.child.write(w.held)
@@ -99,7 +100,7 @@ func (w *Worker) flush() {
 }
 
 func (w *Worker) writeNextSolo() {
-	if w.queue.written > 0 || w.queue.len() == 0 {
+	if w.queue.written > 0 || w.queue.len() == 0 || w.child == nil {
 		return
 	}
 	r := w.queue.at(0).record

@@ -7,20 +7,21 @@ import (
 )
 
 // edit takes a datagram apart into the stretches that are kept. Its buffers are reused: what apply returns is valid
-// until the next call.
+// until the next call, but for the stretches of the datagram itself. (The writer copies parts as small as the others.)
 type edit struct {
-	header [xtc.DgramHeaderBytes]byte
-	parts  [][]byte
-	nested []byte // rebuilt Parents
+	header  [xtc.DgramHeaderBytes]byte
+	parts   [][]byte
+	parents []byte // headers of Parents that lost something
 }
 
-// apply gives the header of the edited datagram, whose size the writer sets, and the parts of its payload.
+// apply gives the header of the edited datagram, whose size the writer sets, and the parts of its payload. A corrupted
+// datagram keeps all it has: what looks like a block in it may be none.
 func (e *edit) apply(d xtc.Dgram, removed []uint32, added []byte, damage xtc.Damage) (xtc.Dgram, [][]byte) {
 	copy(e.header[:], d)
 	header := xtc.Dgram(e.header[:])
 	header.SetDamage(header.Damage() | damage)
-	e.parts, e.nested = e.parts[:0], e.nested[:0]
-	if len(removed) == 0 {
+	e.parts, e.parents = e.parts[:0], e.parents[:0]
+	if len(removed) == 0 || d.Damage().Has(xtc.DamageCorrupted) {
 		e.keep(d.Payload())
 	} else {
 		e.cut(d.Payload(), removed)
@@ -35,59 +36,42 @@ func (e *edit) keep(b []byte) {
 	}
 }
 
-// cut keeps the stretches between removed blocks. A Parent that holds a removed block is rebuilt, since its extent
-// changes; a payload that does not parse was refused before.
+// cut keeps the stretches between removed blocks. A Parent that holds one gets another header, since its extent
+// changes. A payload that does not parse was refused before.
 func (e *edit) cut(payload []byte, removed []uint32) {
 	from := 0
 	it := xtc.NewIter(payload)
 	for it.Next() {
 		h, at := it.Header(), it.Offset()
-		switch {
-		case h.Type == xtc.TypeShapesData && slices.Contains(removed, uint32(h.NamesID())):
-			e.keep(payload[from:at])
-		case h.Type == xtc.TypeParent && holds(it.Payload(), removed):
-			e.keep(payload[from:at])
-			start := len(e.nested)
-			e.nested = rebuild(e.nested, it.Bytes(), removed)
-			e.keep(e.nested[start:])
-		default:
+		less := lost(&it, removed)
+		if less == 0 {
 			continue
 		}
-		from = at + int(h.Extent)
+		e.keep(payload[from:at])
+		if from = at + int(h.Extent); less == int(h.Extent) {
+			continue
+		}
+		h.Extent -= uint32(less)
+		start := len(e.parents)
+		e.parents = append(e.parents, it.Bytes()[:xtc.XtcHeaderBytes]...)
+		h.Put(e.parents[start:])
+		e.keep(e.parents[start:])
+		e.cut(it.Payload(), removed)
 	}
 	e.keep(payload[from:])
 }
 
-// holds tells whether a removed block is anywhere below.
-func holds(payload []byte, removed []uint32) bool {
-	it := xtc.NewIter(payload)
-	for it.Next() {
-		h := it.Header()
-		if h.Type == xtc.TypeShapesData && slices.Contains(removed, uint32(h.NamesID())) ||
-			h.Type == xtc.TypeParent && holds(it.Payload(), removed) {
-			return true
+// lost tells how many bytes of the Xtc that an iterator went to are removed: all of a block, some or none of a Parent,
+// and none of one that is corrupted, where nobody looks.
+func lost(it *xtc.Iter, removed []uint32) (bytes int) {
+	switch h := it.Header(); {
+	case h.Type == xtc.TypeShapesData && slices.Contains(removed, uint32(h.NamesID())):
+		return int(h.Extent)
+	case h.Type == xtc.TypeParent && !h.Damage.Has(xtc.DamageCorrupted):
+		inner := xtc.NewIter(it.Payload())
+		for inner.Next() {
+			bytes += lost(&inner, removed)
 		}
 	}
-	return false
-}
-
-// rebuild appends a Parent without the removed blocks.
-func rebuild(dst, parent []byte, removed []uint32) []byte {
-	start := len(dst)
-	dst = append(dst, parent[:xtc.XtcHeaderBytes]...)
-	it := xtc.NewIter(parent[xtc.XtcHeaderBytes:])
-	for it.Next() {
-		h := it.Header()
-		switch {
-		case h.Type == xtc.TypeShapesData && slices.Contains(removed, uint32(h.NamesID())):
-		case h.Type == xtc.TypeParent:
-			dst = rebuild(dst, it.Bytes(), removed)
-		default:
-			dst = append(dst, it.Bytes()...)
-		}
-	}
-	h := xtc.ParseHeader(dst[start:])
-	h.Extent = uint32(len(dst) - start)
-	h.Put(dst[start:])
-	return dst
+	return bytes
 }

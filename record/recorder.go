@@ -2,6 +2,7 @@ package record
 
 import (
 	"fmt"
+	"os"
 	"slices"
 
 	"drp/xtc"
@@ -63,9 +64,9 @@ func (r *Recorder) Transition(d xtc.Dgram, added []byte, damage xtc.Damage, run 
 		r.configure = slices.Concat(d, added)
 		xtc.Dgram(r.configure).SetSize(len(r.configure))
 		xtc.Dgram(r.configure).SetDamage(d.Damage() | damage)
-		if r.w == nil {
-			return nil // which run it belongs to is not known yet
-		}
+	}
+	if r.w == nil && (service == xtc.Configure || service == xtc.Unconfigure) {
+		return nil // which run it belongs to is not known yet, or there was none
 	}
 	if err := r.next(run); err != nil {
 		return err
@@ -137,15 +138,28 @@ func (r *Recorder) Close() error {
 	if !r.begun {
 		return r.discard()
 	}
+	return r.leave(r.w.Close())
+}
+
+// leave notes what became of files that were closed, with this error or none.
+func (r *Recorder) leave(err error) error {
+	r.w.Drop() // what was not flushed by now is lost
 	r.bytes += r.w.Bytes()
-	r.former = append(r.former, r.w.Files()...)
-	err := r.w.Close()
+	for _, path := range r.w.Files() {
+		if _, unfinished := os.Lstat(path + inProgress); unfinished == nil {
+			path += inProgress
+		}
+		r.former = append(r.former, path)
+	}
 	r.w = nil
 	if err != nil {
 		return fmt.Errorf("record: %w", err)
 	}
 	return nil
 }
+
+// inProgress is what the names of unfinished files end with.
+const inProgress = ".inprogress"
 
 // Abandon leaves the files as they are, under the names of unfinished ones.
 func (r *Recorder) Abandon() error {
@@ -155,15 +169,7 @@ func (r *Recorder) Abandon() error {
 	if !r.begun {
 		return r.discard()
 	}
-	r.bytes += r.w.Bytes()
-	files := r.w.Files()
-	for i := range files[:2] { // the present chunk and the small data
-		files[len(files)-1-i] += ".inprogress"
-	}
-	r.former = append(r.former, files...)
-	err := r.w.Abort()
-	r.w = nil
-	return err
+	return r.leave(r.w.Abort())
 }
 
 // discard removes empty files, so that a run that never began leaves nothing.

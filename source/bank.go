@@ -148,7 +148,8 @@ func (b *bank) scatter(rng *rand.Rand, signal map[int]float64) []Peak {
 	return peaks
 }
 
-// choose gives the frame of an event: a hit with the probability asked for, whatever the size of the bank.
+// choose gives the frame of an event: a hit with the probability asked for, whatever the size of the bank. (A bank of
+// one frame has no choice: it is a hit if hits are asked for at all.)
 func (b *bank) choose(event uint64) int {
 	h := mix(b.p.Seed<<32 ^ event)
 	hit := float64(h>>11)/(1<<53) < b.p.Hits

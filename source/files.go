@@ -5,9 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -16,7 +13,7 @@ import (
 )
 
 // Files replays one or several streams of a run. Datagrams of equal time and kind become one, with the blocks of all
-// streams side by side in the order the streams were given; NamesIds that two streams use for different Names are
+// streams side by side in the order of the names of the files; NamesIds that two streams use for different Names are
 // changed in the later stream. With one stream every datagram is delivered as it is, byte for byte.
 type Files struct {
 	info    Info
@@ -28,7 +25,7 @@ type Files struct {
 
 // OpenFiles opens files, folders (all first chunks in them) and patterns. All streams must be of one run.
 func OpenFiles(names []string, o Options) (*Files, error) {
-	paths, err := firstChunks(names)
+	paths, left, err := firstChunks(names)
 	if err != nil {
 		return nil, err
 	}
@@ -38,11 +35,15 @@ func OpenFiles(names []string, o Options) (*Files, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := f.addStream(path, s, o.Loop); err != nil {
+		if err := f.addStream(path, s); err != nil {
 			return nil, err
 		}
 	}
+	f.warnOfChunks(left)
 	if o.Loop {
+		if err := loopStreams(f.streams); err != nil {
+			return nil, err
+		}
 		f.info.Events = -1
 	}
 	for _, s := range f.streams {
@@ -52,7 +53,7 @@ func OpenFiles(names []string, o Options) (*Files, error) {
 }
 
 // addStream adds what a survey found to what is known of the run.
-func (f *Files) addStream(path string, s *survey, loop bool) error {
+func (f *Files) addStream(path string, s *survey) error {
 	if named, ok := xtc.ParseFileName(path); ok {
 		if s.run < 0 {
 			s.expt, s.run = named.Expt, named.Run
@@ -68,67 +69,25 @@ func (f *Files) addStream(path string, s *survey, loop bool) error {
 		return fmt.Errorf("source: %s is of %s run %d, the others are of %s run %d: name the streams of one run",
 			path, s.expt, s.run, f.info.Expt, f.info.Run)
 	}
+	if len(f.streams) > 0 && !s.configuredWith(f.streams[0].survey) {
+		return fmt.Errorf("source: %s is configured at other times than %s: they cannot be replayed as one run", path,
+			f.streams[0].survey.files[0])
+	}
 	f.info.Events = max(f.info.Events, s.events)
 	f.info.MaxEventBytes += s.maxEvent
 	f.info.MaxTransitionBytes += s.maxOther
 	f.info.Warnings = append(f.info.Warnings, s.warnings...)
-	f.streams = append(f.streams, &stream{survey: s, loop: loop})
+	f.streams = append(f.streams, &stream{survey: s})
 	return nil
 }
 
-// firstChunks finds the files that are meant. Small data is left out, and so are later chunks that a folder or
-// pattern brings along: they are followed from the first.
-func firstChunks(names []string) ([]string, error) {
-	var paths []string
-	for _, name := range names {
-		name = strings.TrimPrefix(name, "file:")
-		matches, err := filepath.Glob(name)
-		if err != nil || len(matches) == 0 {
-			matches = []string{name}
-		}
-		for _, match := range matches {
-			info, err := os.Stat(match)
-			if err != nil {
-				return nil, fmt.Errorf("source: %w", err)
-			}
-			if info.IsDir() {
-				inside, err := inFolder(match)
-				if err != nil {
-					return nil, err
-				}
-				paths = append(paths, inside...)
-			} else {
-				paths = append(paths, match)
-			}
+// warnOfChunks tells of files that were left out because they are later chunks, and that no first chunk led to.
+func (f *Files) warnOfChunks(left []string) {
+	for _, path := range left {
+		if !slices.ContainsFunc(f.streams, func(s *stream) bool { return slices.Contains(s.survey.files, path) }) {
+			f.info.Warnings = append(f.info.Warnings, path+" is a later chunk that no first chunk leads to: it is left out")
 		}
 	}
-	if len(paths) > 1 {
-		paths = slices.DeleteFunc(paths, isLaterChunk)
-	}
-	slices.Sort(paths)
-	return slices.Compact(paths), nil
-}
-
-func inFolder(dir string) ([]string, error) {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return nil, fmt.Errorf("source: %w", err)
-	}
-	var paths []string
-	for _, e := range entries {
-		if e.Type().IsRegular() && strings.HasSuffix(e.Name(), ".xtc2") && !strings.HasSuffix(e.Name(), ".smd.xtc2") {
-			paths = append(paths, filepath.Join(dir, e.Name()))
-		}
-	}
-	if len(paths) == 0 {
-		return nil, fmt.Errorf("source: %w", &fs.PathError{Op: "find .xtc2 files in", Path: dir, Err: fs.ErrNotExist})
-	}
-	return paths, nil
-}
-
-func isLaterChunk(path string) bool {
-	named, ok := xtc.ParseFileName(path)
-	return ok && named.Chunk > 0
 }
 
 // Info implements Source.
@@ -152,14 +111,29 @@ func (f *Files) Next(context.Context) (Header, error) {
 	if first == nil {
 		return Header{}, io.EOF
 	}
-	f.header = Header{Service: first.head.Service(), Time: first.time(), Bytes: xtc.DgramHeaderBytes}
+	f.header = Header{Service: first.head.Service(), Time: first.time(), Bytes: 0}
 	for _, s := range f.streams {
 		if s.head != nil && s.time() == f.header.Time && s.head.Service() == f.header.Service {
 			f.group = append(f.group, s)
-			f.header.Bytes += s.head.Size() - xtc.DgramHeaderBytes
+		}
+	}
+	f.soundFirst()
+	for i, s := range f.group {
+		f.header.Bytes += s.head.Size()
+		if i > 0 {
+			f.header.Bytes -= s.overlap()
 		}
 	}
 	return f.header, nil
+}
+
+// soundFirst sees to it that the datagram that gives its header to all is not a corrupted one, if there is a choice:
+// it would hide the others.
+func (f *Files) soundFirst() {
+	sound := slices.IndexFunc(f.group, func(s *stream) bool { return !s.head.Damage().Has(xtc.DamageCorrupted) })
+	if sound > 0 {
+		f.group[0], f.group[sound] = f.group[sound], f.group[0]
+	}
 }
 
 // Fill implements Source.
@@ -167,16 +141,14 @@ func (f *Files) Fill(loan *pebble.Loan) (int, error) {
 	dst := loan.Bytes()
 	loan.SetResident(0)
 	if f.header.Bytes > len(dst) {
-		return 0, fmt.Errorf("source: a %v of %d bytes does not fit in a slot of %d: give a larger %s", f.header.Service,
+		return 0, fmt.Errorf("source: the %v of %d bytes does not fit in a slot of %d: give a larger %s", f.header.Service,
 			f.header.Bytes, len(dst), slotFlag(f.header.Service))
 	}
 	n := 0
 	for i, s := range f.group {
 		var err error
 		if i == 0 {
-			var d xtc.Dgram
-			d, err = s.read(dst)
-			n = len(d)
+			n, err = f.lead(dst, s)
 		} else {
 			n, err = f.join(dst, n, s)
 		}
@@ -195,10 +167,26 @@ func slotFlag(service xtc.TransitionID) string {
 	return "--transition-bytes"
 }
 
-// join reads a stream's datagram behind the n bytes that are there. It is read whole, header first, so that the header
-// falls on the last bytes of the one before, which are put back.
+// lead reads the first stream's datagram, which gives its header to the whole.
+func (f *Files) lead(dst []byte, s *stream) (int, error) {
+	d, err := s.read(dst)
+	if err != nil {
+		return 0, err
+	}
+	if f.header.Service == xtc.Configure {
+		s.remap = nil
+	}
+	if len(s.remap) > 0 && !d.Damage().Has(xtc.DamageCorrupted) {
+		renumber(d.Payload(), s.remap)
+	}
+	return len(d), nil
+}
+
+// join reads a stream's datagram behind the n bytes that are there. It is read whole, header first, so that what is not
+// wanted of the header falls on the last bytes of the one before, which are put back.
 func (f *Files) join(dst []byte, n int, s *stream) (int, error) {
-	at := n - xtc.DgramHeaderBytes
+	overlap := s.overlap()
+	at := n - overlap
 	copy(f.saved[:], dst[at:n])
 	d, err := s.read(dst[at:])
 	if err != nil {
@@ -206,17 +194,20 @@ func (f *Files) join(dst []byte, n int, s *stream) (int, error) {
 	}
 	end := at + len(d)
 	env, damage := d.Env(), d.Damage()
+	if overlap < xtc.DgramHeaderBytes {
+		damage &^= xtc.DamageCorrupted // it is that of the Parent
+	}
 	copy(dst[at:n], f.saved[:])
-	whole := xtc.Dgram(dst[:end])
-	whole.SetEnv(whole.Env() | env&0xffff) // readout groups
-	whole.SetDamage(whole.Damage() | damage)
-	whole.SetSize(end)
 	added := dst[n:end]
 	if f.header.Service == xtc.Configure {
 		if err := s.chooseIDs(xtc.Dgram(dst[:n]), added); err != nil {
 			return 0, err
 		}
 	}
+	whole := xtc.Dgram(dst[:end])
+	whole.SetEnv(whole.Env() | env&0xffff) // readout groups
+	whole.SetDamage(whole.Damage() | damage)
+	whole.SetSize(end)
 	if len(s.remap) > 0 {
 		renumber(added, s.remap)
 	}

@@ -22,11 +22,14 @@ func ParseRate(text string) (Rate, error) {
 		return Rate{Recorded: true}, nil
 	}
 	hz, err := strconv.ParseFloat(text, 64)
-	if err != nil || !(hz > 0 && hz <= 1e9) {
+	if err != nil || !(hz >= minPerSecond && hz <= 1e9) {
 		return Rate{}, fmt.Errorf("rate %q: give full, recorded, or a number of events per second", text)
 	}
 	return Rate{PerSecond: hz}, nil
 }
+
+// minPerSecond is an event in eleven days: the time between two must fit in a time.Duration.
+const minPerSecond = 1e-6
 
 // Paced delivers the events of another source at a rate. When the receiver falls behind, what is due is delivered at
 // once, but never more than catchUp of it.

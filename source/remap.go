@@ -19,6 +19,9 @@ func (s *stream) chooseIDs(before xtc.Dgram, added []byte) error {
 func (s *stream) chooseWithin(taken *xtc.Table, payload []byte) error {
 	it := xtc.NewIter(payload)
 	for it.Next() {
+		if it.Header().Damage.Has(xtc.DamageCorrupted) {
+			continue
+		}
 		switch it.Header().Type {
 		case xtc.TypeParent:
 			if err := s.chooseWithin(taken, it.Payload()); err != nil {
@@ -59,11 +62,15 @@ func freeID(taken *xtc.Table, id xtc.NamesID) (xtc.NamesID, error) {
 	return taken.FreeID(id.Node())
 }
 
-// renumber changes the NamesIds of Names and ShapesData in place. What does not parse is left: it is judged later.
+// renumber changes the NamesIds of Names and ShapesData in place. What does not parse is left: it is judged later. So is
+// what is in a corrupted container, where nothing means what it seems to.
 func renumber(payload []byte, remap map[xtc.NamesID]xtc.NamesID) {
 	it := xtc.NewIter(payload)
 	for it.Next() {
 		h := it.Header()
+		if h.Damage.Has(xtc.DamageCorrupted) && h.Type == xtc.TypeParent {
+			continue
+		}
 		switch h.Type {
 		case xtc.TypeParent:
 			renumber(it.Payload(), remap)

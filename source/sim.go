@@ -52,9 +52,7 @@ func NewSim(p SimParams, o Options) (*Sim, error) {
 			return nil, fmt.Errorf("source: sim: %w", err)
 		}
 		s.bank = append(s.bank, d)
-	}
-	for frame := range s.truth.pixels {
-		s.truth.pixels[frame] = nil // they are in the datagrams now
+		s.truth.pixels[frame] = nil // they are in the datagram now
 	}
 	configure, err := s.names.configure()
 	if err != nil {
@@ -105,7 +103,7 @@ const simTransitionBytes = 1024
 func (s *Sim) Fill(loan *pebble.Loan) (int, error) {
 	dst := loan.Bytes()
 	if len(dst) < s.head.Bytes {
-		return 0, fmt.Errorf("source: sim: a %v of %d bytes does not fit in a slot of %d: give a larger %s", s.head.Service,
+		return 0, fmt.Errorf("source: sim: the %v of %d bytes does not fit in a slot of %d: give a larger %s", s.head.Service,
 			s.head.Bytes, len(dst), slotFlag(s.head.Service))
 	}
 	var n int

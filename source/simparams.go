@@ -59,14 +59,22 @@ var simKeys = map[string]struct {
 // ParseSim reads "key=value,…" as it stands behind "sim:".
 func ParseSim(text string) (SimParams, error) {
 	p := DefaultSim()
+	given := map[string]bool{}
 	for field := range strings.FieldsFuncSeq(text, func(r rune) bool { return r == ',' || r == '&' || r == '?' }) {
 		key, value, ok := strings.Cut(field, "=")
 		if !ok {
 			return p, fmt.Errorf("source: sim:%s: %q is not key=value", text, field)
 		}
+		if given[key] {
+			return p, fmt.Errorf("source: sim: %s is given twice", key)
+		}
+		given[key] = true
 		if key == "name" {
 			if !validDetName(value) {
 				return p, fmt.Errorf("source: sim: name=%q: a detector name has letters, digits and _", value)
+			}
+			if value == "epics" || value == "scan" || value == "runinfo" {
+				return p, fmt.Errorf("source: sim: name=%s: the simulator has other data of that name", value)
 			}
 			p.Name = value
 			continue
@@ -85,10 +93,26 @@ func ParseSim(text string) (SimParams, error) {
 		}
 		k.set(&p, v)
 	}
-	if bytes := p.Segments * p.Rows * p.Cols * 2; bytes > 1<<30 {
-		return p, fmt.Errorf("source: sim: frames of %d bytes are too large: 1 GiB at most", bytes)
+	return p, p.check()
+}
+
+// maxSimEvents bounds the number of events, so that it can be counted.
+const maxSimEvents = 1e15
+
+// check refuses what would not fit in memory, or could not be counted.
+func (p *SimParams) check() error {
+	bytes := p.Segments * p.Rows * p.Cols * 2
+	switch {
+	case bytes > 1<<30:
+		return fmt.Errorf("source: sim: frames of %d bytes are too large: 1 GiB at most", bytes)
+	case bytes*p.Bank > 16<<30:
+		return fmt.Errorf("source: sim: %d different frames of %d bytes are too many: 16 GiB at most, give a lower bank",
+			p.Bank, bytes)
+	case float64(p.Events)*float64(p.Steps)*float64(p.Runs)*float64(p.Configs) > maxSimEvents:
+		return fmt.Errorf("source: sim: %d events x %d steps x %d runs x %d configs: %g events at most", p.Events, p.Steps,
+			p.Runs, p.Configs, maxSimEvents)
 	}
-	return p, nil
+	return nil
 }
 
 func knownKeys() string {

@@ -36,7 +36,7 @@ type Info struct {
 	Expt               string // empty when not known
 	Run                int
 	Stream             int
-	Events             int // number of L1Accepts to come, -1 when not known
+	Events             int // number of L1Accepts to come, of the longest stream; -1 when not known
 	MaxEventBytes      int // size of the largest L1Accept
 	MaxTransitionBytes int
 	Warnings           []string // oddities that do not keep it from being replayed

@@ -16,6 +16,7 @@ type stream struct {
 	count int    // datagrams announced in this pass
 	pass  int    // how often the files were gone through
 	shift uint64 // added to the time of what is announced, nanoseconds
+	lap   uint64 // by which it grows from pass to pass
 	head  xtc.Dgram
 	err   error // what ended the stream
 	remap map[xtc.NamesID]xtc.NamesID
@@ -31,8 +32,8 @@ func (s *stream) advance() {
 			return
 		}
 		s.count++
-		if s.loop && (s.count > s.survey.untilTail || s.pass > 0 && !d.Service().IsEvent() && d.Service() != xtc.SlowUpdate) {
-			s.err = s.r.Skip() // in a loop the run neither ends nor begins again
+		if s.loop && (s.count > s.survey.untilTail || s.pass > 0 && !repeats(d.Service())) {
+			s.err = s.r.Skip()
 			continue
 		}
 		s.head = d
@@ -65,13 +66,8 @@ func (s *stream) next() (xtc.Dgram, error) {
 		}
 		s.chunk, s.count = 0, 0
 		s.pass++
-		s.shift += s.survey.lastNS - s.survey.firstNS + max(1, s.period())
+		s.shift += s.lap
 	}
-}
-
-// period is the mean time between two events, by which one pass follows another.
-func (s *stream) period() uint64 {
-	return (s.survey.lastNS - s.survey.firstNS) / uint64(max(1, s.survey.events-1))
 }
 
 // time is that of the announced datagram.
@@ -80,6 +76,15 @@ func (s *stream) time() uint64 {
 		return s.head.Time()
 	}
 	return timestamp(nanoseconds(s.head.Time()) + s.shift)
+}
+
+// overlap is how much of the announced datagram's header goes when it is put behind others. Only of a corrupted one is
+// the Xtc header kept: it becomes a Parent inside the whole, which nobody looks into, and the others stay readable.
+func (s *stream) overlap() int {
+	if s.head.Damage().Has(xtc.DamageCorrupted) {
+		return xtc.DgramHeaderBytes - xtc.XtcHeaderBytes
+	}
+	return xtc.DgramHeaderBytes
 }
 
 // read puts the announced datagram into dst, whole.

@@ -6,23 +6,24 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"drp/xtc"
 )
 
 // survey is what one pass over the headers of a stream's files tells.
 type survey struct {
-	files     []string // the chunks in order
-	expt      string
-	run       int
-	events    int
-	untilTail int // datagrams up to and including the last event or SlowUpdate
-	datagrams int
-	maxEvent  int
-	maxOther  int
-	firstNS   uint64 // of the first and last event, nanoseconds
-	lastNS    uint64
-	warnings  []string
+	files      []string // the chunks in order
+	expt       string
+	run        int
+	events     int
+	configured []uint64 // the times of its Configures
+	untilTail  int      // datagrams before the transitions that end what was begun
+	datagrams  int
+	maxEvent   int
+	maxOther   int
+	repeated   span // what a loop repeats: events and SlowUpdates
+	warnings   []string
 }
 
 // surveyStream follows a stream from its first chunk on.
@@ -37,7 +38,7 @@ func surveyStream(first string) (*survey, error) {
 		}
 		if next != "" {
 			next = filepath.Join(filepath.Dir(first), filepath.Base(next))
-			if len(s.files) > maxChunks {
+			if slices.Contains(s.files, next) {
 				return nil, fmt.Errorf("source: %s: its chunks name each other without end", first)
 			}
 			if _, err := os.Stat(next); err != nil {
@@ -49,9 +50,6 @@ func surveyStream(first string) (*survey, error) {
 	}
 	return s, nil
 }
-
-// maxChunks is what a chunk number of three digits can count.
-const maxChunks = 999
 
 // chunk passes over one file and returns the name of the next chunk, if the file names one that exists.
 func (s *survey) chunk(path string, table *xtc.Table) (next string, err error) {
@@ -105,21 +103,29 @@ func (s *survey) look(d xtc.Dgram, table *xtc.Table, next *string) {
 
 func (s *survey) add(d xtc.Dgram) {
 	s.datagrams++
-	switch {
-	case d.Service().IsEvent():
-		if s.events == 0 {
-			s.firstNS = nanoseconds(d.Time())
-		}
+	if d.Service().IsEvent() {
 		s.events++
-		s.lastNS = nanoseconds(d.Time())
 		s.maxEvent = max(s.maxEvent, d.Size())
-		s.untilTail = s.datagrams
-	case d.Service() == xtc.SlowUpdate:
-		s.untilTail = s.datagrams
-		fallthrough
-	default:
+	} else {
 		s.maxOther = max(s.maxOther, d.Size())
 	}
+	if d.Service() == xtc.Configure {
+		s.configured = append(s.configured, d.Time())
+	}
+	switch {
+	case repeats(d.Service()):
+		s.untilTail = s.datagrams
+		s.repeated.add(nanoseconds(d.Time()))
+	case s.repeated.count == 0 && d.Service()%2 == 0: // an id that begins something is even
+		s.untilTail = s.datagrams
+	}
+}
+
+// configuredWith tells whether two streams are configured at the same times, as those of one run are. One of them may
+// end early.
+func (s *survey) configuredWith(other *survey) bool {
+	n := min(len(s.configured), len(other.configured))
+	return slices.Equal(s.configured[:n], other.configured[:n])
 }
 
 func notFirst(path string, starts xtc.TransitionID) error {

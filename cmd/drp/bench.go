@@ -14,12 +14,10 @@ import (
 )
 
 func newBenchCommand() *cobra.Command {
-	cmd := &cobra.Command{
+	return withVerbs(&cobra.Command{
 		Use:   "bench",
 		Short: "Measure this machine and what drp makes of it",
-	}
-	cmd.AddCommand(newHandoffCommand())
-	return cmd
+	}, newHandoffCommand())
 }
 
 func newHandoffCommand() *cobra.Command {

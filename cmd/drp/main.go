@@ -48,6 +48,19 @@ func general(err error) error {
 	return &drp.Failure{Kind: drp.General, Err: err}
 }
 
+// withVerbs makes a command that does nothing but lead to others: alone it shows which, and a wrong one is an error.
+func withVerbs(cmd *cobra.Command, verbs ...*cobra.Command) *cobra.Command {
+	cmd.AddCommand(verbs...)
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return nil
+		}
+		return fmt.Errorf("%s has no verb %q; %s --help lists them", cmd.CommandPath(), args[0], cmd.CommandPath())
+	}
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	return cmd
+}
+
 func newVersionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",

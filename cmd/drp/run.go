@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"os/signal"
 	"runtime"
@@ -57,6 +58,7 @@ func newRunCommand() *cobra.Command {
 			return run(cfg, f)
 		},
 	}
+	cfg.Stream = -1
 	fl := cmd.Flags()
 	fl.SortFlags = false
 	fl.StringVarP(&f.script, "script", "p", "", "the user's `script` and its arguments, in one string")
@@ -64,12 +66,13 @@ func newRunCommand() *cobra.Command {
 	fl.IntVarP(&cfg.Workers, "workers", "w", runtime.NumCPU(), "worker processes")
 	fl.StringVarP(&cfg.OutputDir, "output", "o", "", "`folder` for the recorded files; without it nothing is recorded")
 	fl.StringVar(&cfg.Expt, "expt", "", "experiment in the names of the files (default: as the source says)")
-	fl.IntVar(&cfg.Run, "run", 0, "run number in the names of the files (default: as the source says)")
-	fl.IntVar(&cfg.Stream, "stream", -1, "stream number in the names of the files (default: as the source says)")
+	fl.Var((*decimal)(&cfg.Run), "run", "run number in the names of the files (default: as the source says)")
+	fl.Var((*decimal)(&cfg.Stream), "stream", "stream number in the names of the files (default: as the source says)")
 	fl.Int64Var(&cfg.Events, "events", 0, "stop after so many events (0: all the source has)")
 	fl.StringVar(&f.rate, "rate", "full", "events per second, or recorded, or full")
 	fl.BoolVar(&cfg.Loop, "loop", false, "begin again when the files are through")
 	fl.Int64Var(&cfg.Prescale, "prescale", 0, "keep the raw data of every Nth event, whatever the script does (0: of none)")
+	fl.BoolVar(&cfg.L0Raw, "l0raw", false, "also keep the raw data of events that the timing system marked (L0Raw)")
 	fl.StringVar(&f.policy, "policy", "block", "when the workers cannot keep up: block the source, or drop events")
 	fl.Float64Var(&f.maxLoss, "max-loss", -1, "percentage of events that may be lost before the exit code is 6 (default 0; 100 with --policy drop)")
 	fl.IntVar(&cfg.Slots, "slots", 0, "event slots of each worker (default: as many as a run needs)")
@@ -125,7 +128,7 @@ func (f *runFlags) complete(cfg *drp.Config) (err error) {
 	default:
 		return fmt.Errorf("--policy %q: give block or drop", f.policy)
 	}
-	if f.maxLoss > 100 {
+	if f.maxLoss > 100 || math.IsNaN(f.maxLoss) {
 		return fmt.Errorf("--max-loss %g: give a percentage from 0 to 100", f.maxLoss)
 	}
 	if f.maxLoss < 0 {

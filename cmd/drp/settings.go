@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 
 	"github.com/goccy/go-yaml/ast"
@@ -90,7 +91,8 @@ func readSettings(flags *pflag.FlagSet, path string) (map[string][]setting, erro
 
 func addSetting(settings map[string][]setting, flags *pflag.FlagSet, path string, pair *ast.MappingValueNode) error {
 	key, line := pair.Key.GetToken().Value, pair.Key.GetToken().Position.Line
-	if flags.Lookup(key) == nil || key == "config" || key == "help" {
+	flag := flags.Lookup(key)
+	if flag == nil || key == "config" || key == "help" {
 		return fmt.Errorf("%s:%d: unknown key %q%s", path, line, key, didYouMean(flags, key))
 	}
 	if _, twice := settings[key]; twice {
@@ -98,16 +100,32 @@ func addSetting(settings map[string][]setting, flags *pflag.FlagSet, path string
 	}
 	values := []ast.Node{pair.Value}
 	if list, ok := pair.Value.(*ast.SequenceNode); ok {
+		if _, many := flag.Value.(pflag.SliceValue); !many || len(list.Values) == 0 {
+			return fmt.Errorf("%s:%d: %s: a single value is wanted", path, line, key)
+		}
 		values = list.Values
 	}
 	for _, v := range values {
-		scalar, ok := v.(ast.ScalarNode)
+		value, ok := scalarText(v)
 		if !ok {
 			return fmt.Errorf("%s:%d: %s: a single value is wanted", path, line, key)
 		}
-		settings[key] = append(settings[key], setting{value: fmt.Sprint(scalar.GetValue()), line: line})
+		settings[key] = append(settings[key], setting{value: value, line: v.GetToken().Position.Line})
 	}
 	return nil
+}
+
+// scalarText gives a value as it is written, so that a flag means the same in the file and on the command line.
+func scalarText(node ast.Node) (string, bool) {
+	switch n := node.(type) {
+	case *ast.StringNode:
+		return n.Value, true
+	case *ast.LiteralNode:
+		return n.Value.Value, true
+	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.InfinityNode, *ast.NanNode:
+		return n.GetToken().Value, true
+	}
+	return "", false
 }
 
 // didYouMean names the flag that differs least, if it is near.
@@ -143,3 +161,17 @@ func editDistance(a, b string) int {
 	}
 	return row[len(b)]
 }
+
+// decimal is a number that may be written with leading zeros, as in the names of files: 0014 is 14 and not octal.
+type decimal int
+
+func (d *decimal) Set(text string) error {
+	n, err := strconv.Atoi(text)
+	*d = decimal(n)
+	return err
+}
+
+func (d *decimal) String() string { return strconv.Itoa(int(*d)) }
+
+// Type is what the help calls it.
+func (d *decimal) Type() string { return "int" }

@@ -15,12 +15,10 @@ import (
 )
 
 func newXTCCommand() *cobra.Command {
-	cmd := &cobra.Command{
+	return withVerbs(&cobra.Command{
 		Use:   "xtc",
 		Short: "Look into XTC2 files",
-	}
-	cmd.AddCommand(newLsCommand(), newDumpCommand(), newCheckCommand())
-	return cmd
+	}, newLsCommand(), newDumpCommand(), newCheckCommand())
 }
 
 // fileError makes the exit code of what the xtc package says about a file.

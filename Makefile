@@ -1,0 +1,121 @@
+# make help lists the targets. All that is built goes to bin/ and .venv/, all that is recorded to out/.
+.POSIX:
+
+# The interpreter that .venv is made with: 3.10 or newer.
+PYTHON ?= python3
+# What make run does.
+SCRIPT ?= scripts/myroi.py 100 120 64
+RUN_FLAGS ?= -w 2 --events 200
+# What make bench passes on, and how long each fuzz target runs.
+BENCH_FLAGS ?=
+FUZZTIME ?= 10s
+
+GOLANGCI_VERSION = 2.15.0
+GOLANGCI = bin/tools/golangci-lint-$(GOLANGCI_VERSION)
+VENV = .venv/bin/python
+# Tests find the interpreter as users' programs do.
+IN_VENV = VIRTUAL_ENV="$$PWD/.venv" PATH="$$PWD/.venv/bin:$$PATH"
+
+.PHONY: help run build test test-go test-python check check-go check-python bench fuzz wheel clean
+
+help:
+	@echo 'make run     set up what is missing, build bin/drp, and run a script on the simulated camera'
+	@echo 'make test    run all tests; those on real files when ../shared/data (or $$DRP_TESTDATA) is there'
+	@echo 'make check   run formatters, linters and the type checker'
+	@echo 'make bench   measure the hand-off to Python (BENCH_FLAGS="--json", "--check")'
+	@echo 'make fuzz    fuzz every parser (FUZZTIME=10s each)'
+	@echo 'make build   build bin/drp only'
+	@echo 'make wheel   build the Python package into python/dist'
+	@echo 'make clean   remove what was built; .venv and the files recorded in out/ stay'
+	@echo
+	@echo 'PYTHON=python3.12 chooses the interpreter for .venv; it is made once.'
+
+run: build .venv/.installed
+	@mkdir -p out && n=1 && \
+	while ! mkdir out/run-$$n 2>/dev/null; do \
+		[ -e out/run-$$n ] || { echo 'out/ cannot be written'; exit 1; }; \
+		n=$$((n + 1)); \
+	done && \
+	set -- $(RUN_FLAGS) -p "$(SCRIPT)" -o out/run-$$n && \
+	echo "bin/drp $(RUN_FLAGS) -p \"$(SCRIPT)\" -o out/run-$$n" && \
+	bin/drp "$$@" && \
+	echo && echo "bin/drp xtc ls out/run-$$n/*.xtc2" && \
+	bin/drp xtc ls out/run-$$n/*.xtc2
+
+# go knows best what is up to date.
+build:
+	@command -v go >/dev/null || { echo 'go is missing: install Go 1.26 or newer, https://go.dev/dl'; exit 1; }
+	@command -v "$$(go env CC)" >/dev/null || \
+		{ echo "the C compiler $$(go env CC) is missing: install gcc (shared memory is used through cgo)"; exit 1; }
+	@version=$$(sed -n 's/^__version__ = "\(.*\)"/\1/p' python/src/drp/_version.py) && \
+	commit=$$(git describe --always --dirty --exclude '*' 2>/dev/null | sed 's/^/+g/') ; \
+	go build -trimpath -ldflags "-X main.version=$$version$$commit" -o bin/drp ./cmd/drp
+
+# The environment is made when it is missing, and filled again when the package says that it needs something else.
+.venv/bin/python:
+	@command -v $(PYTHON) >/dev/null || { echo '$(PYTHON) is missing: install Python 3.10 or newer'; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+		{ echo "$(PYTHON) is $$($(PYTHON) --version 2>&1): 3.10 or newer is needed, make PYTHON=... names another"; exit 1; }
+	@$(PYTHON) -m venv .venv || \
+		{ rm -rf .venv; echo '$(PYTHON) cannot make .venv: install its venv module (Debian: python3-venv)'; exit 1; }
+
+.venv/.installed: .venv/bin/python python/pyproject.toml
+	$(VENV) -m pip install --quiet --disable-pip-version-check --editable ./python
+	@touch $@
+
+.venv/.tested: .venv/bin/python python/pyproject.toml
+	$(VENV) -m pip install --quiet --disable-pip-version-check --editable './python[dev]'
+	@touch $@ .venv/.installed
+
+test: test-go test-python
+	@if [ ! -d "$${DRP_TESTDATA:-../shared/data}/xtc2" ]; then \
+		echo 'NOT TESTED: real files, since neither ../shared/data nor $$DRP_TESTDATA is there'; fi
+	@echo 'all tests passed'
+
+# The checked build is tested where it differs; see docs/testing.md.
+test-go: build .venv/.tested
+	go vet ./...
+	@echo 'go test -race ./...'
+	@$(IN_VENV) go test -race -timeout 5m -json ./... | $(VENV) .ci/gotest
+	@echo 'go test -tags invariants ./pebble ./fex ./drp'
+	@$(IN_VENV) go test -tags invariants -timeout 5m -json ./pebble ./fex ./drp | $(VENV) .ci/gotest
+
+test-python: build .venv/.tested
+	cd python && ../$(VENV) -m pytest -q -rs
+
+check: check-go check-python
+	@echo 'all checks passed'
+
+check-go: $(GOLANGCI)
+	@bad=$$(gofmt -l .) && \
+	if [ -n "$$bad" ]; then echo "not formatted, run gofmt -w on:"; echo "$$bad"; exit 1; fi
+	go vet ./...
+	$(GOLANGCI) run ./...
+
+check-python: .venv/.tested
+	cd python && ../$(VENV) -m ruff check . ../scripts ../.ci/gotest
+	cd python && ../$(VENV) -m ruff format --check . ../scripts ../.ci/gotest
+	cd python && ../$(VENV) -m mypy --strict
+
+$(GOLANGCI):
+	@echo 'building golangci-lint $(GOLANGCI_VERSION): this takes minutes, once'
+	GOBIN="$$PWD/bin/tools" go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v$(GOLANGCI_VERSION)
+	@mv bin/tools/golangci-lint $@
+
+bench: build .venv/.installed
+	bin/drp bench handoff $(BENCH_FLAGS)
+
+fuzz:
+	@for package in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n 1 dirname | sort -u); do \
+		for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz'); do \
+			echo "$$package $$target"; \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 5x $$package || exit 1; \
+		done; \
+	done
+
+wheel: .venv/.tested
+	$(VENV) -m build --wheel --outdir python/dist python
+
+clean:
+	rm -rf bin python/dist python/build python/.pytest_cache python/.mypy_cache python/.ruff_cache .ruff_cache .mypy_cache
+	find python scripts -name __pycache__ -type d -exec rm -rf {} +

@@ -1,0 +1,141 @@
+package testkit
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// NoLeaks fails a test that leaves goroutines, child processes or shared-memory segments behind. What goes away by
+// itself within a moment is no leak.
+func NoLeaks(t testing.TB) {
+	t.Helper()
+	before := goroutines()
+	t.Cleanup(func() {
+		var left string
+		if !Within(5*time.Second, func() bool {
+			left = leaked(before)
+			return left == ""
+		}) {
+			t.Errorf("left behind:\n%s", left)
+		}
+	})
+}
+
+// Within polls until a condition holds; it reports whether it came to hold in time.
+func Within(limit time.Duration, holds func() bool) bool {
+	deadline := time.Now().Add(limit)
+	for !holds() {
+		if time.Now().After(deadline) {
+			return false
+		}
+		<-time.After(5 * time.Millisecond)
+	}
+	return true
+}
+
+func leaked(before map[string]int) string {
+	var b strings.Builder
+	for stack, n := range goroutines() {
+		if n > before[stack] {
+			fmt.Fprintf(&b, "%d goroutines at\n%s\n", n-before[stack], stack)
+		}
+	}
+	for _, pid := range Children(os.Getpid()) {
+		fmt.Fprintf(&b, "process %d: %s\n", pid, CommandLine(pid))
+	}
+	for _, id := range Segments(os.Getpid()) {
+		fmt.Fprintf(&b, "shm segment %d\n", id)
+	}
+	return b.String()
+}
+
+// goroutines counts the goroutines of our own code by what they were started as.
+func goroutines() map[string]int {
+	buf := make([]byte, 1<<20)
+	buf = buf[:runtime.Stack(buf, true)]
+	count := map[string]int{}
+	for stack := range strings.SplitSeq(string(buf), "\n\n") {
+		if !strings.Contains(stack, "drp/") || strings.Contains(stack, "testing.tRunner") {
+			continue
+		}
+		_, created, _ := strings.Cut(stack, "created by ")
+		created, _, _ = strings.Cut(created, " in goroutine")
+		count[created]++
+	}
+	return count
+}
+
+// Children gives the processes whose parent is pid, zombies included.
+func Children(pid int) []int {
+	var found []int
+	forEachProcess(func(child int, fields []string) {
+		if fields[1] == strconv.Itoa(pid) {
+			found = append(found, child)
+		}
+	})
+	return found
+}
+
+// Group gives the living processes of a process group.
+func Group(pgid int) []int {
+	var found []int
+	forEachProcess(func(pid int, fields []string) {
+		if fields[2] == strconv.Itoa(pgid) && fields[0] != "Z" {
+			found = append(found, pid)
+		}
+	})
+	return found
+}
+
+// forEachProcess passes what /proc/PID/stat says after the name: state, parent, group, …
+func forEachProcess(look func(pid int, fields []string)) {
+	entries, _ := os.ReadDir("/proc")
+	for _, e := range entries {
+		pid, err := strconv.Atoi(e.Name())
+		if err != nil {
+			continue
+		}
+		stat, err := os.ReadFile("/proc/" + e.Name() + "/stat")
+		if err != nil {
+			continue // gone meanwhile
+		}
+		if fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:])); len(fields) > 3 {
+			look(pid, fields)
+		}
+	}
+}
+
+// Alive tells whether a process runs; a zombie does not.
+func Alive(pid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return false
+	}
+	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
+	return len(fields) > 0 && fields[0] != "Z"
+}
+
+// CommandLine is what a process was started as.
+func CommandLine(pid int) string {
+	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	return strings.TrimSpace(strings.ReplaceAll(string(text), "\x00", " "))
+}
+
+// Segments lists the shared-memory segments that a process made and that are not gone.
+func Segments(creator int) []int {
+	table, _ := os.ReadFile("/proc/sysvipc/shm")
+	var ids []int
+	for line := range strings.Lines(string(table)) {
+		f := strings.Fields(line) // key shmid perms size cpid …
+		if len(f) > 4 && f[4] == strconv.Itoa(creator) {
+			id, _ := strconv.Atoi(f[1])
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}

@@ -1,0 +1,78 @@
+package testkit
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// Root is the folder of the repository.
+func Root() string {
+	_, file, _, _ := runtime.Caller(0)
+	return filepath.Dir(filepath.Dir(filepath.Dir(file)))
+}
+
+// PythonPath is the folder that holds the Python package drp.
+func PythonPath() string { return filepath.Join(Root(), "python", "src") }
+
+// python finds the interpreter once, and why it will not do.
+var python = sync.OnceValues(func() (path, trouble string) {
+	path = os.Getenv("DRP_TEST_PYTHON")
+	if path == "" {
+		path = filepath.Join(Root(), ".venv", "bin", "python3")
+		if _, err := os.Stat(path); err != nil {
+			path = "python3"
+		}
+	}
+	if out, err := exec.Command(path, "-c", "import numpy").CombinedOutput(); err != nil {
+		lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+		return path, err.Error() + ": " + lines[len(lines)-1]
+	}
+	return path, ""
+})
+
+// Python is the interpreter for the tests: DRP_TEST_PYTHON, or that of .venv, or the first python3. A test is skipped
+// where it has no numpy.
+func Python(t testing.TB) string {
+	t.Helper()
+	path, trouble := python()
+	if trouble != "" {
+		t.Skipf("no Python with numpy (make test sets one up; DRP_TEST_PYTHON names another): %s: %s", path, trouble)
+	}
+	return path
+}
+
+// Data is a file or folder of the sample data: in DRP_TESTDATA, or in shared/data beside the repository. A test is
+// skipped where it is absent.
+func Data(t testing.TB, name string) string {
+	t.Helper()
+	dir := os.Getenv("DRP_TESTDATA")
+	if dir == "" {
+		dir = filepath.Join(filepath.Dir(Root()), "shared", "data")
+	}
+	path := filepath.Join(dir, name)
+	if _, err := os.Stat(path); err != nil {
+		t.Skipf("no sample data (DRP_TESTDATA names its folder): %v", err)
+	}
+	return path
+}
+
+// Script writes a Python script and gives its path.
+func Script(t testing.TB, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "script.py")
+	WriteFile(t, path, text)
+	return path
+}
+
+// WriteFile writes a file that a test owns.
+func WriteFile(t testing.TB, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
