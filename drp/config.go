@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"drp/pebble"
+	"drp/shm"
 	"drp/source"
 )
 
@@ -81,6 +82,8 @@ func (c *Config) check() error {
 		return failf(Usage, "%d slots: give 1 to %d", c.Slots, maxSlots)
 	case c.EventBytes < 0 || c.ResultBytes < 0 || c.TransitionBytes < 0:
 		return failf(Usage, "a size in bytes cannot be negative")
+	case c.EventDeadline < 0 || c.TransitionDeadline < 0:
+		return failf(Usage, "a deadline cannot be negative")
 	}
 	if c.EventDeadline == 0 {
 		c.EventDeadline = defaultEventDeadline
@@ -153,6 +156,9 @@ func (c *Config) sizes(info source.Info) (pebble.Sizes, error) {
 	}
 	if s.Slots == 0 {
 		s.Slots = min(pebble.DefaultSlots(s.EventBytes), pebble.DefaultSlots(s.ResultBytes))
+		// Where an event or a result is very large, fewer fit in one segment.
+		const segment = shm.MaxBytes - shm.HeaderBytes
+		s.Slots = max(1, min(s.Slots, segment/s.EventBytes, (segment-s.TransitionBytes)/s.ResultBytes))
 	}
 	needed := int64(s.Workers) * int64(s.Slots) * int64(s.EventBytes+s.ResultBytes)
 	if available := memoryAvailable(); available > 0 && needed > available {

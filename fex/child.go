@@ -105,6 +105,7 @@ func startChild(cfg *Config, log *slog.Logger) (*child, error) {
 		for unix.Waitid(unix.P_PID, cmd.Process.Pid, &info, unix.WEXITED|unix.WNOWAIT, nil) == unix.EINTR {
 		}
 		c.kill()
+		cfg.Spawner.ended(cmd.Process.Pid)
 		c.mu.Lock()
 		c.reaped = true
 		c.mu.Unlock()

@@ -203,7 +203,7 @@ func TestRandomKills(t *testing.T) {
 	var tags []uint64
 	for k := range kills {
 		tags = append(tags, r.burst(1+rng.IntN(300))...)
-		if pids := testkit.Children(os.Getpid()); len(pids) > 0 {
+		if pids := r.children(); len(pids) > 0 {
 			_ = syscall.Kill(pids[rng.IntN(len(pids))], syscall.SIGKILL)
 		}
 		switch k % 3 {
@@ -248,7 +248,7 @@ func TestGrandchildrenGo(t *testing.T) {
 	r.waitAll()
 	r.end()
 	r.check()
-	groups := testkit.Children(os.Getpid())
+	groups := r.children()
 	var all []int
 	for _, pgid := range groups {
 		all = append(all, testkit.Group(pgid)...)

@@ -1,6 +1,10 @@
 package fex
 
-import "os/exec"
+import (
+	"bytes"
+	"io"
+	"os/exec"
+)
 
 // What black-box tests need of the spawner.
 
@@ -12,3 +16,26 @@ func SpawnerStart(s *Spawner, cmd *exec.Cmd) error { return s.start(cmd) }
 
 // SpawnerEnded takes a group off the guard's list.
 func SpawnerEnded(s *Spawner, pid int) { s.ended(pid) }
+
+// SpyOnGuard gives what the guard is told from now on.
+func SpyOnGuard(s *Spawner) (told func() string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := &tee{WriteCloser: s.words}
+	s.words = t
+	return func() string {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return t.copy.String()
+	}
+}
+
+type tee struct {
+	io.WriteCloser
+	copy bytes.Buffer
+}
+
+func (t *tee) Write(b []byte) (int, error) {
+	t.copy.Write(b)
+	return t.WriteCloser.Write(b)
+}

@@ -32,11 +32,11 @@ func TestFineChild(t *testing.T) {
 // only what a child does wrong twice is given up.
 func TestFaultyChild(t *testing.T) {
 	tests := []struct {
-		fake     string
-		want     fex.Status // of the events it does wrong
-		deaths   int        // of a child by each such event; a death in company counts for all
-		message  string
-		slow     bool // only the deadline finds it
+		fake    string
+		want    fex.Status // of the events it does wrong
+		deaths  int        // of a child by each such event; a death in company counts for all
+		message string
+		slow    bool // only the deadline finds it
 	}{
 		{"garbage", fex.Crashed, 2, "does not match", false},
 		{"slot", fex.Crashed, 2, "does not match", false},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -316,6 +317,11 @@ func (r *rig) failure(tag uint64) *fex.Failure {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.answers[tag][0].Failure
+}
+
+// children are the processes of the workers, dead ones that are not reaped yet included.
+func (r *rig) children() []int {
+	return slices.DeleteFunc(testkit.Children(os.Getpid()), func(pid int) bool { return pid == fex.GuardPID(r.spawner) })
 }
 
 func (r *rig) restartCount() int {

@@ -1,7 +1,9 @@
 package fex_test
 
 import (
+	"fmt"
 	"os/exec"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -61,4 +63,22 @@ func TestGuardEndsTheGroupsOfTheLivingOnly(t *testing.T) {
 	}
 	_ = released.Process.Kill()
 	_ = released.Wait()
+}
+
+// TestGuardForgetsChildrenThatAreGone: their numbers may be somebody else's by the time the guard acts.
+func TestGuardForgetsChildrenThatAreGone(t *testing.T) {
+	r := startRig(t, rigOptions{fake: "exit"})
+	told := fex.SpyOnGuard(r.spawner)
+	first := r.children()[0]
+	r.begin()
+	r.burst(10)
+	r.waitAll()
+	r.end()
+	second := r.children()[0]
+	if want := fmt.Sprintf("- %d\n", first); !strings.HasPrefix(told(), want) {
+		t.Errorf("the guard was told %q, want %q first", told(), want)
+	}
+	if want := fmt.Sprintf("+ %d\n", second); !strings.HasSuffix(told(), want) {
+		t.Errorf("the guard was told %q, want %q last", told(), want)
+	}
 }

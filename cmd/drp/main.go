@@ -55,7 +55,7 @@ func withVerbs(cmd *cobra.Command, verbs ...*cobra.Command) *cobra.Command {
 		if len(args) == 0 {
 			return nil
 		}
-		return fmt.Errorf("%s has no verb %q; %s --help lists them", cmd.CommandPath(), args[0], cmd.CommandPath())
+		return fmt.Errorf("%s has no verb %q; %s --help lists them", cmd.Name(), args[0], cmd.CommandPath())
 	}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	return cmd

@@ -2,6 +2,7 @@ package testkit
 
 import (
 	"encoding/binary"
+	"io"
 	"path/filepath"
 	"testing"
 
@@ -110,4 +111,27 @@ func must[T any](v T, err error) T {
 		panic(err)
 	}
 	return v
+}
+
+// Dgrams reads a whole file.
+func Dgrams(t testing.TB, path string) []xtc.Dgram {
+	t.Helper()
+	r, err := xtc.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = r.Close() }()
+	var all []xtc.Dgram
+	for {
+		if _, err := r.Next(); err == io.EOF {
+			return all
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		d, err := r.ReadDgram(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, d)
+	}
 }

@@ -1,0 +1,190 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"drp/internal/testkit"
+	"drp/xtc"
+)
+
+// command runs a command line as main does, and gives its exit code and what it printed.
+func command(t *testing.T, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	out, err := os.Create(filepath.Join(t.TempDir(), "stdout"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	errs, err := os.Create(filepath.Join(t.TempDir(), "stderr"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	oldOut, oldErr := os.Stdout, os.Stderr
+	os.Stdout, os.Stderr = out, errs
+	defer func() { os.Stdout, os.Stderr = oldOut, oldErr }()
+	code = execute(append([]string{}, args...))
+	return code, readBack(t, out), readBack(t, errs)
+}
+
+func readBack(t *testing.T, f *os.File) string {
+	t.Helper()
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(f.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func write(t *testing.T, path, text string) string {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// TestExitCodes has what goes wrong before any Python is started.
+func TestExitCodes(t *testing.T) {
+	noEnvironment(t)
+	dir := t.TempDir()
+	script := write(t, filepath.Join(dir, "my roi.py"), "import drp\n")
+	file := testkit.File(t, testkit.Camera{}.Run(3)...)
+	bad := write(t, filepath.Join(dir, "bad.xtc2"), strings.Repeat("no datagram", 10))
+	p := func(rest ...string) []string {
+		return append([]string{"-p", "'" + script + "' 100", "-w", "1"}, rest...)
+	}
+	tests := []struct {
+		name string
+		args []string
+		code int
+		want string // on stderr; on stdout where the code is 0
+	}{
+		{"no script", nil, 2, `no script: give one with -p "SCRIPT ARGS"`},
+		{"an empty script", []string{"-p", " "}, 2, "no script"},
+		{"a quote without partner", []string{"-p", "myroi.py 'a"}, 2, "-p: a quote or backslash has no partner: myroi.py 'a"},
+		{"an unknown verb", []string{"rum"}, 2, `"rum" is neither a verb nor a flag`},
+		{"a script without -p", []string{"myroi.py", "100"}, 2, `in one string: -p "myroi.py …"`},
+		{"an unknown flag", p("--bufbytes", "5"), 2, "unknown flag: --bufbytes"},
+		{"a flag without a value", p("--rate"), 2, "flag needs an argument: --rate"},
+		{"a bad rate", p("--rate", "fast"), 2, `rate "fast": give full, recorded, or a number of events per second`},
+		{"a bad policy", p("--policy", "wait"), 2, `--policy "wait": give block or drop`},
+		{"too much loss", p("--max-loss", "101"), 2, "--max-loss 101: give a percentage from 0 to 100"},
+		{"loss that is no number", p("--max-loss", "nan"), 2, "--max-loss NaN: give a percentage"},
+		{"a word for a number", p("--slots", "many"), 2, `invalid argument "many" for "--slots"`},
+		{"a source that is nothing", p("-s", ""), 2, "-s: no source is named"},
+		{"a source with half a quote", p("-s", "'a"), 2, "-s: a quote"},
+		{"no workers", p("-w", "0"), 2, "0 workers: give 1 to 1024"},
+		{"too many workers", p("-w", "1025"), 2, "1025 workers: give 1 to 1024"},
+		{"fewer than no events", p("--events", "-1"), 2, "-1 events"},
+		{"a negative prescale", p("--prescale", "-1"), 2, "prescale -1"},
+		{"a run above all", p("--run", "10000"), 2, "run 10000: give 1 to 9999"},
+		{"a run that is no number", p("--run", "r0014"), 2, `invalid argument "r0014" for "--run"`},
+		{"an experiment with a slash", p("--expt", "../x"), 2, `experiment "../x"`},
+		{"too many slots", p("--slots", "100000"), 2, "100000 slots"},
+		{"a negative size", p("--fex-bytes", "-1"), 2, "a size in bytes cannot be negative"},
+		{"a file of settings that is missing", p("--config", dir+"/missing.yaml"), 3, "--config: open "},
+		{"a bad setting", p("--config", write(t, dir+"/bad.yaml", "rat: full\n")), 3, `bad.yaml:1: unknown key "rat"; did you mean "rate"?`},
+		{"slots smaller than events", p("--buf-bytes", "10"), 3, "--buf-bytes 10 is too small"},
+		{"slots smaller than transitions", p("--transition-bytes", "100"), 3, "--transition-bytes 100 is too small"},
+		{"a file in place of a folder", p("-o", file, "-s", file), 3, "not a directory"},
+		{"a source that is missing", p("-s", dir+"/missing.xtc2"), 4, "missing.xtc2: no such file or directory"},
+		{"a source that is nonsense", p("-s", bad), 4, "bad.xtc2: datagram 1 at byte 0"},
+		{"a simulator that cannot be", p("-s", "sim:rows=0"), 4, "rows=0: give a whole number from 1 to 8192"},
+		{"a scheme not known", p("-s", "kafka:topic"), 4, `"kafka:topic" is no source`},
+		{"a script that is missing", []string{"-p", "missing.py"}, 5, "script missing.py: there is no such file"},
+		{"a script that is a folder", []string{"-p", dir}, 5, "not a regular file"},
+		{"help", []string{"--help"}, 0, "Exit codes: 0 ok, 1 failure, 2 usage"},
+		{"version", []string{"version"}, 0, "drp "},
+		{"version of what", []string{"version", "2"}, 2, `unknown command "2" for "drp version"`},
+		{"clean with arguments", []string{"clean", "all"}, 2, `unknown command "all" for "drp clean"`},
+		{"xtc alone", []string{"xtc"}, 0, "Account for every byte"},
+		{"xtc with a wrong verb", []string{"xtc", "lss", file}, 2, `xtc has no verb "lss"; drp xtc --help lists them`},
+		{"bench with a wrong verb", []string{"bench", "all"}, 2, `bench has no verb "all"; drp bench --help lists them`},
+		{"ls of nothing", []string{"xtc", "ls"}, 2, "requires at least 1 arg"},
+		{"ls", []string{"xtc", "ls", file}, 0, "experiment test, run 5"},
+		{"ls as JSON", []string{"xtc", "ls", "--json", file}, 0, `"experiment": "test"`},
+		{"ls of a missing file", []string{"xtc", "ls", dir + "/missing.xtc2"}, 4, "missing.xtc2: no such file"},
+		{"ls of nonsense", []string{"xtc", "ls", bad}, 4, "bad.xtc2"},
+		{"dump", []string{"xtc", "dump", "--first", "5", "--last", "5", file}, 0, "L1Accept"},
+		{"dump of two files", []string{"xtc", "dump", file, file}, 2, "accepts 1 arg(s), received 2"},
+		{"dump with a word for a number", []string{"xtc", "dump", "--elements", "all", file}, 2, `invalid argument "all"`},
+		{"check of a good file", []string{"xtc", "check", file}, 0, ": good; "},
+		{"check as JSON", []string{"xtc", "check", "--json", file}, 0, `"explained"`},
+		{"check of a bad file", []string{"xtc", "check", bad}, 1, "the check found what is printed above"},
+		{"check of a missing file", []string{"xtc", "check", dir + "/missing.xtc2"}, 4, "no such file"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			code, stdout, stderr := command(t, test.args...)
+			said := stderr
+			if test.code == 0 {
+				said = stdout
+			}
+			if code != test.code || !strings.Contains(said, test.want) {
+				t.Errorf("exit code %d, want %d with %q\nstdout: %s\nstderr: %s", code, test.code, test.want, stdout, stderr)
+			}
+			if test.code != 0 && !strings.Contains(stderr, "drp: ") {
+				t.Errorf("nothing is said: %s", stderr)
+			}
+		})
+	}
+}
+
+// TestSettingsReachTheRun has a setting of each kind that is wrong, to see where it came from.
+func TestSettingsReachTheRun(t *testing.T) {
+	noEnvironment(t)
+	dir := t.TempDir()
+	config := write(t, dir+"/drp.yaml", "script: fromfile.py\nrate: fast\n")
+	if code, _, said := command(t, "--config", config); code != 2 || !strings.Contains(said, `rate "fast"`) {
+		t.Errorf("%d %s", code, said)
+	}
+	if code, _, said := command(t, "--config", config, "--rate", "full"); code != 5 || !strings.Contains(said, "fromfile.py") {
+		t.Errorf("%d %s", code, said)
+	}
+	t.Setenv("DRP_SCRIPT", "fromenv.py")
+	t.Setenv("DRP_RATE", "5")
+	if code, _, said := command(t, "--config", config); code != 5 || !strings.Contains(said, "fromenv.py") {
+		t.Errorf("%d %s", code, said)
+	}
+	if code, _, said := command(t, "--config", config, "-p", "fromflag.py"); code != 5 || !strings.Contains(said, "fromflag.py") {
+		t.Errorf("%d %s", code, said)
+	}
+}
+
+// TestCheckCountsDamage prints what a check found in words.
+func TestCheckCountsDamage(t *testing.T) {
+	all := testkit.Camera{}.Run(4)
+	all[5].SetDamage(xtc.DamageTimedOut)
+	code, stdout, _ := command(t, "xtc", "check", testkit.File(t, all...))
+	if code != 0 || !strings.Contains(stdout, "damage TimedOut: 1 datagrams") {
+		t.Errorf("%d %s", code, stdout)
+	}
+	var cut bytes.Buffer
+	for _, d := range all {
+		cut.Write(d)
+	}
+	path := write(t, filepath.Join(t.TempDir(), "test-r0005-s000-c000.xtc2"), cut.String()[:cut.Len()-30])
+	code, stdout, _ = command(t, "xtc", "check", path)
+	if code != 1 || !strings.Contains(stdout, "BAD") || !strings.Contains(stdout, "ends inside the datagram") {
+		t.Errorf("%d %s", code, stdout)
+	}
+}
+
+func TestRanges(t *testing.T) {
+	for _, test := range []struct {
+		numbers []uint32
+		want    string
+	}{
+		{nil, ""}, {[]uint32{3}, "3"}, {[]uint32{0, 1, 2, 3}, "0-3"}, {[]uint32{0, 2, 3, 7}, "0,2-3,7"}, {[]uint32{1, 3, 5}, "1,3,5"},
+	} {
+		if got := ranges(test.numbers); got != test.want {
+			t.Errorf("%v gives %s, want %s", test.numbers, got, test.want)
+		}
+	}
+}
