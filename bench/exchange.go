@@ -63,10 +63,13 @@ func openExchange(ctx context.Context, python, pythonPath, script string, c came
 		Spawner: x.spawner, Log: slog.New(slog.DiscardHandler), Answered: x.answered,
 		Restarted: func(int, error) { x.failed.Store(&fex.Failure{Type: "Crash", Message: "the child died"}) },
 		GaveUp:    func(int, error) {}}, x.pool)
-	if err != nil {
-		return nil, errors.Join(err, x.pool.Close())
+	if err == nil {
+		err = x.begin(c)
 	}
-	return x, x.begin(c)
+	if err != nil {
+		return nil, errors.Join(err, x.close())
+	}
+	return x, nil
 }
 
 // fillSlots puts the event into every slot; from then on only indices move.
@@ -169,7 +172,9 @@ func (x *exchange) round(n int64, limit int) (time.Duration, error) {
 }
 
 func (x *exchange) close() error {
-	x.group.Close()
+	if x.group != nil {
+		x.group.Close()
+	}
 	x.spawner.Close()
 	return x.pool.Close()
 }
