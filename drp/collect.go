@@ -23,6 +23,7 @@ const (
 type collector struct {
 	*Run
 	table  *xtc.Table // of the source and the script
+	own    *xtc.Table // of the script alone: it adds to nothing else
 	failed error      // of the recorder; from then on nothing is recorded
 
 	refs    []pebble.Ref // of the datagrams of this batch, to be released after the write
@@ -37,7 +38,7 @@ type collector struct {
 
 // collect runs until everything is through, or the run is abandoned.
 func (r *Run) collect() {
-	c := &collector{Run: r, table: xtc.NewTable()}
+	c := &collector{Run: r, table: xtc.NewTable(), own: xtc.NewTable()}
 	for {
 		for len(c.refs) < batchEvents && c.bytes < batchBytes {
 			e := r.window.oldest()
@@ -196,7 +197,7 @@ func (c *collector) result(e *entry) (removed []uint32, added []byte, err error)
 		c.copied = append(c.copied, added...)
 		added = c.copied[at:len(c.copied):len(c.copied)]
 	}
-	if c.sig, err = c.table.CheckBlocks(added, c.sig[:0]); err != nil {
+	if c.sig, err = c.own.CheckBlocks(added, c.sig[:0]); err != nil {
 		return nil, nil, err
 	}
 	return side, added, nil
@@ -219,7 +220,7 @@ func (c *collector) transition(e *entry, d xtc.Dgram) error {
 		damage = xtc.DamageUserDefined
 	} else if len(e.answers) > 0 {
 		var err error
-		if added, err = merge(c.table, e.answers); err != nil {
+		if added, err = merge(c.own, e.answers); err != nil {
 			c.note(failf(Script, "%s at %v: %w", scriptName(c.cfg.Script), e.service, err))
 			damage = xtc.DamageUserDefined
 		}
@@ -246,7 +247,8 @@ func (c *collector) configure(e *entry, d xtc.Dgram) error {
 	if err := c.table.Configure(d); err != nil {
 		return fail(SourceTrouble, fmt.Errorf("source: %w", err)) // the dispatcher has checked it already
 	}
-	added, err := declarations(c.table, e.answers)
+	c.own = xtc.NewTable()
+	added, err := declarations(c.table, c.own, e.answers)
 	if err != nil {
 		return failf(Script, "%s: %w", scriptName(c.cfg.Script), err)
 	}

@@ -18,9 +18,10 @@ const (
 	mergeMin = 3
 )
 
-// declarations checks what the children declared at a Configure, adds the Names to the table, and gives the bytes to
-// record. Every child runs the same script on the same Configure, so all must say the same.
-func declarations(table *xtc.Table, answers []fex.Answer) ([]byte, error) {
+// declarations checks what the children declared at a Configure, adds the Names to the table of everything and to that
+// of the script's own, and gives the bytes to record. Every child runs the same script on the same Configure, so all
+// must say the same.
+func declarations(table, own *xtc.Table, answers []fex.Answer) ([]byte, error) {
 	first := answers[0].Result
 	for worker, a := range answers {
 		if !bytes.Equal(a.Result, first) {
@@ -39,14 +40,17 @@ func declarations(table *xtc.Table, answers []fex.Answer) ([]byte, error) {
 		if err != nil {
 			return nil, fmt.Errorf("the script's declaration makes no sense: %w", err)
 		}
-		if err := table.Add(names); err != nil {
+		if err = table.Add(names); err == nil {
+			err = own.Add(names)
+		}
+		if err != nil {
 			return nil, fmt.Errorf("the script's declaration of %s %s: %w", names.DetName, names.Alg, err)
 		}
 	}
 	if err := it.Err(); err != nil {
 		return nil, fmt.Errorf("the script's declaration makes no sense: %w", err)
 	}
-	if _, err := table.CheckBlocks(first[blocks:], nil); err != nil {
+	if _, err := own.CheckBlocks(first[blocks:], nil); err != nil {
 		return nil, fmt.Errorf("what the script adds to Configure makes no sense: %w", err)
 	}
 	return first, nil

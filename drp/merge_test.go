@@ -250,6 +250,13 @@ func TestDeclarations(t *testing.T) {
 	a := declared(3, "a", xtc.Name{Name: "v", Type: xtc.UInt64, Rank: 1}, xtc.Name{Name: "n", Type: xtc.UInt64})
 	b := declared(4, "b", xtc.Name{Name: "n", Type: xtc.UInt8})
 	names, block := namesOf(t, a, b), arrayBlock(t, a, 1, 2)
+	var sourceBuilder xtc.Builder
+	sourceBuilder.Begin(nil, source)
+	sourceBuilder.Array(2, 3)
+	sourceBlock, err := sourceBuilder.End()
+	if err != nil {
+		t.Fatal(err)
+	}
 	tests := []struct {
 		name    string
 		results [][]byte
@@ -263,6 +270,7 @@ func TestDeclarations(t *testing.T) {
 		{"twice the same id", [][]byte{namesOf(t, a, a)}, "the script's declaration of cam a"},
 		{"cut off", [][]byte{names[:len(names)-3]}, "makes no sense"},
 		{"a block before its Names", [][]byte{append(append([]byte{}, block...), names...)}, "what the script adds to Configure makes no sense"},
+		{"a block of the source's", [][]byte{append(append([]byte{}, names...), sourceBlock...)}, "what the script adds to Configure makes no sense"},
 		{"noise", [][]byte{[]byte("this is not XTC2 at all, far from it")}, "makes no sense"},
 	}
 	for _, tt := range tests {
@@ -272,7 +280,8 @@ func TestDeclarations(t *testing.T) {
 			for _, r := range tt.results {
 				answers = append(answers, answerOf(r))
 			}
-			got, err := declarations(table, answers)
+			own := xtc.NewTable()
+			got, err := declarations(table, own, answers)
 			if tt.err != "" {
 				if err == nil || !strings.Contains(err.Error(), tt.err) {
 					t.Errorf("got error %v, want %q", err, tt.err)
@@ -282,8 +291,8 @@ func TestDeclarations(t *testing.T) {
 			if err != nil || string(got) != string(tt.results[0]) {
 				t.Errorf("%d bytes, %v", len(got), err)
 			}
-			if len(got) > 0 && (table.Lookup(a.ID) == nil || table.Lookup(b.ID) == nil) {
-				t.Error("what was declared is not in the table")
+			if len(got) > 0 && (table.Lookup(a.ID) == nil || own.Lookup(b.ID) == nil || own.Lookup(source.ID) != nil) {
+				t.Error("the tables do not hold what was declared")
 			}
 		})
 	}
@@ -295,7 +304,7 @@ func FuzzDeclarations(f *testing.F) {
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, result []byte) {
 		table := xtc.NewTable()
-		if got, err := declarations(table, []fex.Answer{answerOf(result)}); err == nil && len(got) != len(result) {
+		if got, err := declarations(table, xtc.NewTable(), []fex.Answer{answerOf(result)}); err == nil && len(got) != len(result) {
 			t.Errorf("%d bytes became %d", len(result), len(got))
 		}
 	})

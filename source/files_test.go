@@ -11,12 +11,14 @@ import (
 	"strings"
 	"testing"
 
+	"drp/internal/testkit"
 	"drp/source"
 	"drp/xtc"
 )
 
 // TestOneStream replays what our own writer wrote, byte for byte.
 func TestOneStream(t *testing.T) {
+	testkit.NoLeaks(t)
 	f := fakeStream{node: 3, segment: 1, run: 14}
 	want := f.wholeRun(10, 20, 31, 49)
 	w, err := xtc.Create(t.TempDir(), xtc.FileName{Expt: "xpptut15", Run: 14, Stream: 5})
@@ -119,7 +121,7 @@ func TestAnotherConfigure(t *testing.T) {
 	dir := t.TempDir()
 	for i := range 2 {
 		first := fakeStream{node: 1, segment: uint32(i), run: 14}
-		second := fakeStream{node: 1 + uint32(i), segment: uint32(i), run: 15} // of its own from here on
+		second := fakeStream{node: 2 - uint32(i), segment: uint32(i), run: 15} // of its own from here on
 		all := first.wholeRun(10)
 		for _, d := range join(second.begin(), second.events(20), second.end(1000)) {
 			d.SetTime(d.Time() + 2000)
@@ -136,7 +138,7 @@ func TestAnotherConfigure(t *testing.T) {
 		t.Error(got)
 	}
 	for i, n := range table.Find("cam", "raw") {
-		if n.ID != xtc.NewNamesID(1+uint32(i), 0) {
+		if n.ID != xtc.NewNamesID(2-uint32(i), 0) {
 			t.Errorf("segment %d has NamesId %v although its own was free", i, n.ID)
 		}
 	}
@@ -152,6 +154,23 @@ func TestManyCollisions(t *testing.T) {
 	}
 	all := replay(t, source.Options{}, dir)
 	if got := eventsOf(t, all); got != want+"| " {
+		t.Error(got)
+	}
+}
+
+// TestChainOfCollisions has a stream whose second camera uses the id that the first would move to.
+func TestChainOfCollisions(t *testing.T) {
+	dir := t.TempDir()
+	writeFile(t, filepath.Join(dir, streamName(0, 0)), fakeStream{node: 1, run: 14}.wholeRun(10))
+	f, other := fakeStream{node: 1, segment: 1, run: 14}, fakeStream{node: 2, segment: 2}
+	all := f.wholeRun(10)
+	all[0] = must(other.camera().AppendTo(all[0]))
+	all[4] = append(all[4], other.event(10).Payload()...)
+	for _, d := range all {
+		d.SetSize(len(d))
+	}
+	writeFile(t, filepath.Join(dir, streamName(1, 0)), all)
+	if got := eventsOf(t, replay(t, source.Options{}, dir)); got != "0:10 1:10 2:10 | " {
 		t.Error(got)
 	}
 }
@@ -299,6 +318,28 @@ func TestTruncatedFile(t *testing.T) {
 		if atEnd && err != io.EOF || !atEnd && (!errors.As(err, &truncated) || truncated.Path != path) {
 			t.Fatalf("cut at %d: %v", cut, err)
 		}
+	}
+}
+
+// TestTruncatedStream has one of two streams end in the middle: what was before it is delivered, merged.
+func TestTruncatedStream(t *testing.T) {
+	dir := t.TempDir()
+	for i := range 2 {
+		f := fakeStream{node: 1, segment: uint32(i), run: 14}
+		all := f.wholeRun(10, 20, 30)
+		if i == 1 {
+			all = append(all[:6], all[6][:len(all[6])-1]) // the event at 30
+		}
+		writeFile(t, filepath.Join(dir, streamName(i, 0)), all)
+	}
+	s := openSource(t, source.Options{}, dir)
+	all, err := read(openPool(t, s, 1), s, unlimited)
+	if got := eventsOf(t, all); got != "0:10 1:10 | 0:20 1:20 | " {
+		t.Error(got)
+	}
+	var truncated *xtc.TruncatedError
+	if !errors.As(err, &truncated) || truncated.Path != filepath.Join(dir, streamName(1, 0)) {
+		t.Error(err)
 	}
 }
 

@@ -85,6 +85,12 @@ func TestLoopOfSeveralStreams(t *testing.T) {
 	if got, want := eventsOf(t, all), strings.Repeat("0:10 | 0:20 1:20 | 0:30 | 0:40 | 0:50 1:50 | 0:60 | ", 5); got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
+	if again := all[4+6]; again.Time() != 60+10 { // a pass later, at the distance of the faster stream
+		t.Errorf("the second pass begins at %d", again.Time())
+	}
+	if got := len(checkStructure(t, all).Find("cam", "raw")); got != 3 {
+		t.Errorf("%d segments are named, want 3", got)
+	}
 }
 
 func TestLoopOfChunks(t *testing.T) {

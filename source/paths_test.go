@@ -115,6 +115,12 @@ func TestFilesRefused(t *testing.T) {
 		{"a good one and none", []string{good, dir + "/missing.xtc2"}, "missing.xtc2", fs.ErrNotExist},
 		{"a good one and a bad one", []string{good, dir + "/short.xtc2"}, "3 of 24 bytes are there", nil},
 	}
+	before := openFiles(t)
+	defer func() {
+		if after := openFiles(t); after != before {
+			t.Errorf("%d files are open, there were %d", after, before)
+		}
+	}()
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			s, err := source.Open(test.names, source.Options{})
@@ -128,6 +134,16 @@ func TestFilesRefused(t *testing.T) {
 			}
 		})
 	}
+}
+
+// openFiles counts the files this process has open.
+func openFiles(t *testing.T) int {
+	t.Helper()
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Skip(err)
+	}
+	return len(entries)
 }
 
 func TestFileWithoutPermission(t *testing.T) {

@@ -7,27 +7,14 @@ import (
 	"strings"
 	"testing"
 
+	"drp/internal/testkit"
 	"drp/source"
 	"drp/xtc"
 )
 
-// sampleDir is the folder of public sample files, which cannot be part of this repository.
-func sampleDir(t testing.TB) string {
-	t.Helper()
-	dir := os.Getenv("DRP_TESTDATA")
-	if dir == "" {
-		dir = filepath.Join("..", "..", "shared", "data")
-	}
-	dir = filepath.Join(dir, "xtc2")
-	if _, err := os.Stat(dir); err != nil {
-		t.Skip("no sample data: set DRP_TESTDATA")
-	}
-	return dir
-}
-
 // TestSamples replays real files: what is delivered are the bytes of the files.
 func TestSamples(t *testing.T) {
-	dir := sampleDir(t)
+	dir := testkit.Data(t, "xtc2")
 	const inMotion = "CRSE..........E~.....esr"
 	for _, test := range []struct {
 		path, expt, services string
@@ -72,7 +59,7 @@ func TestSamples(t *testing.T) {
 
 // TestSampleStreams merges the streams of real runs: none of their blocks is lost, and each is where it belongs.
 func TestSampleStreams(t *testing.T) {
-	dir := sampleDir(t)
+	dir := testkit.Data(t, "xtc2")
 	for _, test := range []struct {
 		folder, services string
 		streams          int

@@ -41,14 +41,25 @@ func surveyStream(first string) (*survey, error) {
 			if slices.Contains(s.files, next) {
 				return nil, fmt.Errorf("source: %s: its chunks name each other without end", first)
 			}
-			if _, err := os.Stat(next); err != nil {
-				s.warnings = append(s.warnings, fmt.Sprintf("the run goes on in %s, which is not there", next))
+			if trouble := absent(next); trouble != "" {
+				s.warnings = append(s.warnings, fmt.Sprintf("the run goes on in %s, which is %s", next, trouble))
 				next = ""
 			}
 		}
 		path = next
 	}
 	return s, nil
+}
+
+// absent tells why there is nothing to follow in a file, if so: a run that was cut short may leave its last chunk empty.
+func absent(path string) string {
+	switch info, err := os.Stat(path); {
+	case err != nil:
+		return "not there"
+	case info.Mode().IsRegular() && info.Size() == 0:
+		return "empty"
+	}
+	return ""
 }
 
 // chunk passes over one file and returns the name of the next chunk, if the file names one that exists.

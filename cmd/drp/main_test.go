@@ -59,6 +59,7 @@ func TestExitCodes(t *testing.T) {
 	p := func(rest ...string) []string {
 		return append([]string{"-p", "'" + script + "' 100", "-w", "1"}, rest...)
 	}
+	const sim = "sim:segments=1,rows=4,cols=4"
 	tests := []struct {
 		name string
 		args []string
@@ -90,8 +91,8 @@ func TestExitCodes(t *testing.T) {
 		{"a negative size", p("--fex-bytes", "-1"), 2, "a size in bytes cannot be negative"},
 		{"a file of settings that is missing", p("--config", dir+"/missing.yaml"), 3, "--config: open "},
 		{"a bad setting", p("--config", write(t, dir+"/bad.yaml", "rat: full\n")), 3, `bad.yaml:1: unknown key "rat"; did you mean "rate"?`},
-		{"slots smaller than events", p("--buf-bytes", "10"), 3, "--buf-bytes 10 is too small"},
-		{"slots smaller than transitions", p("--transition-bytes", "100"), 3, "--transition-bytes 100 is too small"},
+		{"slots smaller than events", p("-s", sim, "--buf-bytes", "10"), 3, "--buf-bytes 10 is too small"},
+		{"slots smaller than transitions", p("-s", sim, "--transition-bytes", "100"), 3, "--transition-bytes 100 is too small"},
 		{"a file in place of a folder", p("-o", file, "-s", file), 3, "not a directory"},
 		{"a source that is missing", p("-s", dir+"/missing.xtc2"), 4, "missing.xtc2: no such file or directory"},
 		{"a source that is nonsense", p("-s", bad), 4, "bad.xtc2: datagram 1 at byte 0"},

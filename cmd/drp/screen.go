@@ -46,7 +46,7 @@ func (s *screen) Write(p []byte) (int, error) {
 func (s *screen) say(text string) { fmt.Fprintln(s, text) }
 
 func (s *screen) logger() *slog.Logger {
-	return slog.New(tint.NewHandler(s, &tint.Options{TimeFormat: time.TimeOnly, NoColor: !s.colour}))
+	return slog.New(tint.NewTextHandler(s, &tint.Options{TimeFormat: time.TimeOnly, NoColor: !s.colour}))
 }
 
 // How often progress is shown on a terminal and in a log.
