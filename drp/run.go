@@ -82,6 +82,10 @@ func (r *Run) open(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	python, err := FindPython(cfg.Python)
+	if err != nil {
+		return err
+	}
 	if err := r.openOutput(); err != nil {
 		return err
 	}
@@ -89,10 +93,6 @@ func (r *Run) open(ctx context.Context) (err error) {
 		return fail(Configuration, err)
 	}
 	r.window = newWindow(sizes.Workers*sizes.Slots + r.pool.Transitions.Slots())
-	python, err := FindPython(cfg.Python)
-	if err != nil {
-		return err
-	}
 	if r.spawner, err = fex.NewSpawner(); err != nil {
 		return fail(General, err)
 	}

@@ -1,0 +1,60 @@
+package e2e
+
+import (
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"drp/internal/testkit"
+)
+
+// TestKill9: whenever the program is killed, nothing of it is alive two seconds later, not even what the script had
+// started, no shared memory is left, and no half file has a final name.
+func TestKill9(t *testing.T) {
+	t.Parallel()
+	seed := uint64(time.Now().UnixNano())
+	rng := rand.New(rand.NewPCG(seed, 7))
+	script := testkit.Script(t, looping("", `if n % 100 == 0:
+    subprocess.Popen(["sleep", "1000"])
+    if os.fork() == 0: time.sleep(1000)`))
+	for range 20 {
+		dir := t.TempDir()
+		v := pipeline(t, "-s", smallSim+",events=0", "--rate", "2000", "-w", "2", "-p", script, "-o", dir).start()
+		<-time.After(time.Duration(rng.IntN(500)) * time.Millisecond) // the moment is what is tested
+		if err := v.cmd.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		<-v.done
+		v.nothingLeft(2 * time.Second)
+		for _, path := range testkit.FilesIn(dir) {
+			if !strings.HasSuffix(path, ".inprogress") {
+				t.Errorf("%s has its final name", path)
+			}
+		}
+		if t.Failed() {
+			t.Fatalf("seed %d", seed)
+		}
+	}
+}
+
+// TestKill9WhileScriptHangs: a child that does not read its pipe ends all the same.
+func TestKill9WhileScriptHangs(t *testing.T) {
+	t.Parallel()
+	for _, body := range []string{"while True: pass", "os.kill(os.getpid(), signal.SIGSTOP)", "time.sleep(1000)"} {
+		t.Run(body, func(t *testing.T) {
+			hung := filepath.Join(t.TempDir(), "hung")
+			v := pipeline(t, "-s", smallSim, "-w", "1", "-p",
+				testkit.Script(t, looping("", "open(sys.argv[1], 'w').close()\n"+body))+" "+hung).start()
+			if !testkit.Within(20*time.Second, func() bool { _, err := os.Stat(hung); return err == nil }) {
+				t.Fatal("the script does not get there")
+			}
+			signal(t, v, syscall.SIGKILL)
+			<-v.done
+			v.nothingLeft(2 * time.Second)
+		})
+	}
+}
