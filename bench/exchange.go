@@ -29,7 +29,6 @@ type exchange struct {
 	got     int64
 	failed  atomic.Pointer[fex.Failure]
 	arrived chan struct{} // a round, or a transition, is complete
-	answers atomic.Int32  // of transitions
 }
 
 // openExchange starts a child with a script and brings it to the point where it takes events.

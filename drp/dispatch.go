@@ -28,7 +28,7 @@ func (r *Run) dispatch(ctx context.Context) error {
 	case errors.Is(err, errLimit), ctx.Err() != nil:
 		r.early = true
 		err = nil
-		if context.Cause(ctx) == error(errInterrupted) {
+		if errors.Is(context.Cause(ctx), errInterrupted) {
 			err = errInterrupted
 		}
 	}

@@ -2,6 +2,7 @@ package drp_test
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -246,6 +247,94 @@ func checkRecorded(t *testing.T, files []string, want []xtc.Dgram, cut bool) {
 	}
 	if rest := want[len(got):]; len(rest) > 1 || len(rest) == 1 && !rest[0].Service().IsEvent() {
 		t.Errorf("%d datagrams of %d were recorded", len(got), len(want))
+	}
+}
+
+// TestSumSurvivesTruncation: a script sees the end of a run whose file is cut off there, and what it adds is kept.
+func TestSumSurvivesTruncation(t *testing.T) {
+	testkit.NoLeaks(t)
+	path := testkit.File(t, testkit.Camera{}.Run(5)[:4+5+3]...) // up to EndRun
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(path, info.Size()-1); err != nil {
+		t.Fatal(err)
+	}
+	cfg := settings(t, bundled("sumimage.py"))
+	cfg.Sources, cfg.OutputDir = []string{path}, t.TempDir()
+	s, err := run(t, cfg)
+	var f *drp.Failure
+	if !errors.As(err, &f) || f.Kind != drp.SourceTrouble {
+		t.Errorf("got %v", err)
+	}
+	all := testkit.Dgrams(t, s.Files[0])
+	last := all[len(all)-1]
+	table := xtc.NewTable()
+	if err := table.Configure(all[0]); err != nil {
+		t.Fatal(err)
+	}
+	it := table.Blocks(last)
+	if last.Service() != xtc.EndRun || !it.Next() || it.Block().Names.Alg != "sumimage" {
+		t.Errorf("the last datagram is a %v of %d bytes, want EndRun with the sum", last.Service(), len(last))
+	}
+}
+
+// TestStepResults: transitions that follow each other at once share one result area for each worker; none is lost.
+func TestStepResults(t *testing.T) {
+	testkit.NoLeaks(t)
+	cfg := settings(t, testkit.Script(t, `import numpy as np
+from drp import DataSource
+ds = DataSource()
+out = ds.add_detector(ds.camera, alg="step", fields={"number": (np.uint32, 1), "events": (np.uint32, 0)}, reduce="max")
+for run in ds.runs():
+    for step in run.steps():
+        out.number, out.events = np.full(10000, step.number, np.uint32), 0
+        run.add(out)
+        count = sum(1 for evt in step.events())
+        out.number, out.events = np.full(20000, step.number + 1000, np.uint32), count
+        run.add(out)
+    out.number, out.events = np.full(30000, 5000, np.uint32), 0
+    run.add(out)
+`))
+	const steps = 30
+	cfg.Sources, cfg.OutputDir = []string{smallSim + fmt.Sprintf(",steps=%d,events=1", steps)}, t.TempDir()
+	s, err := run(t, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	table, step := xtc.NewTable(), 0
+	for _, d := range testkit.Dgrams(t, s.Files[0]) {
+		want, size := uint32(0), 0
+		switch d.Service() {
+		case xtc.Configure:
+			if err := table.Configure(d); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		case xtc.BeginStep:
+			want, size = uint32(step), 10000
+		case xtc.EndStep:
+			want, size = uint32(step+1000), 20000
+			step++
+		case xtc.EndRun:
+			want, size = 5000, 30000
+		default:
+			continue
+		}
+		found := false
+		for it := table.Blocks(d); it.Next(); {
+			if b := it.Block(); b.Names.Alg == "step" {
+				v := b.Field(0)
+				found = len(v.Data) == 4*size && string(v.Data) == strings.Repeat(string(binary.LittleEndian.AppendUint32(nil, want)), size)
+			}
+		}
+		if !found {
+			t.Errorf("%v of step %d does not hold %d times %d", d.Service(), step, size, want)
+		}
+	}
+	if step != steps {
+		t.Errorf("%d steps, want %d", step, steps)
 	}
 }
 

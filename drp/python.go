@@ -47,8 +47,8 @@ func Installation() string {
 	if err != nil {
 		return ""
 	}
-	if real, err := filepath.EvalSymlinks(self); err == nil {
-		self = real
+	if target, err := filepath.EvalSymlinks(self); err == nil {
+		self = target
 	}
 	return filepath.Dir(filepath.Dir(self))
 }

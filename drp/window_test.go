@@ -14,23 +14,7 @@ func TestWindowKeepsTheOrder(t *testing.T) {
 	work := make(chan uint64, capacity)
 	var workers sync.WaitGroup
 	for k := range 3 {
-		workers.Go(func() {
-			rng := rand.New(rand.NewPCG(uint64(k), 1))
-			var held []uint64
-			for tag := range work {
-				held = append(held, tag)
-				for len(held) > 0 && (len(held) > 3 || rng.IntN(2) == 0 || len(work) == 0) {
-					i := rng.IntN(len(held))
-					w.at(held[i]).pending.Store(0)
-					w.signal()
-					held = append(held[:i], held[i+1:]...)
-				}
-			}
-			for _, tag := range held {
-				w.at(tag).pending.Store(0)
-				w.signal()
-			}
-		})
+		workers.Go(func() { finishInAnyOrder(w, work, rand.New(rand.NewPCG(uint64(k), 1))) })
 	}
 	go func() {
 		for i := range int64(total) {
@@ -62,6 +46,34 @@ func TestWindowKeepsTheOrder(t *testing.T) {
 	workers.Wait()
 	if want != total {
 		t.Errorf("%d of %d entries came out", want, total)
+	}
+}
+
+// finishInAnyOrder holds a few entries at a time and finishes any of them, but never waits for work while it holds one.
+func finishInAnyOrder(w *window, work <-chan uint64, rng *rand.Rand) {
+	var held []uint64
+	for open := true; open || len(held) > 0; {
+		var tag uint64
+		switch {
+		case len(held) == 0:
+			if tag, open = <-work; open {
+				held = append(held, tag)
+			}
+			continue
+		case open && len(held) < 4:
+			select {
+			case tag, open = <-work:
+				if open {
+					held = append(held, tag)
+				}
+				continue
+			default:
+			}
+		}
+		i := rng.IntN(len(held))
+		w.at(held[i]).pending.Store(0)
+		w.signal()
+		held = append(held[:i], held[i+1:]...)
 	}
 }
 

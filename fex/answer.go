@@ -40,8 +40,11 @@ type Failure struct {
 
 // String names script and line in one line.
 func (f *Failure) String() string {
-	if f.File == "" {
+	switch {
+	case f.File == "":
 		return fmt.Sprintf("%s: %s", f.Type, f.Message)
+	case f.Line == 0:
+		return fmt.Sprintf("%s: %s: %s", f.File, f.Type, f.Message)
 	}
 	return fmt.Sprintf("%s:%d: %s: %s", f.File, f.Line, f.Type, f.Message)
 }

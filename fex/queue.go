@@ -20,14 +20,12 @@ func newQueue(capacity int) queue { return queue{ring: make([]request, capacity)
 
 func (q *queue) len() int { return int(q.tail - q.head) }
 
-func (q *queue) push(r request) *request {
+func (q *queue) push(r request) {
 	if q.len() == len(q.ring) {
 		panic("fex: more requests than slots")
 	}
-	at := &q.ring[q.tail%uint64(len(q.ring))]
-	*at = r
+	q.ring[q.tail%uint64(len(q.ring))] = r
 	q.tail++
-	return at
 }
 
 func (q *queue) at(i int) *request { return &q.ring[(q.head+uint64(i))%uint64(len(q.ring))] }

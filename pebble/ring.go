@@ -99,9 +99,14 @@ func (r *Ring) memory(i uint32) []byte {
 }
 
 // giveBack marks a slot as released and frees every released slot from the oldest on. Two goroutines may be here: the
-// one whose compare-and-swap frees a slot moves the tail, and then looks at the next slot itself, so none is missed.
+// one whose compare-and-swap frees a slot moves the tail, and then looks at the next slot itself, so none is missed. A
+// slot is freed once each lap, so its generation is the number of the lap; comparing with the generation that the tail
+// asks for keeps a goroutine that read an old tail from freeing the slot one lap later, out of order.
 func (r *Ring) giveBack(i uint32, from uint64) {
 	s := &r.slots[i]
+	if invariant.Enabled {
+		r.overwrite(i) // now: once it is marked, it may be somebody else's at any moment
+	}
 	if !s.state.CompareAndSwap(from, from&^3|released) {
 		panic(fmt.Sprintf("pebble: slot %d given back twice", i))
 	}
@@ -111,12 +116,9 @@ func (r *Ring) giveBack(i uint32, from uint64) {
 			break
 		}
 		oldest := &r.slots[tail%uint64(len(r.slots))]
-		state := oldest.state.Load()
-		if state&3 != released {
+		state := uint64(uint32(tail/uint64(len(r.slots))))<<2 | released
+		if oldest.state.Load() != state {
 			break
-		}
-		if invariant.Enabled {
-			r.overwrite(tail % uint64(len(r.slots)))
 		}
 		next := uint64(uint32(state>>2)+1) << 2
 		if oldest.state.CompareAndSwap(state, next|free) {
@@ -126,8 +128,8 @@ func (r *Ring) giveBack(i uint32, from uint64) {
 }
 
 // overwrite makes late readers of a freed slot see nonsense, in the checked build.
-func (r *Ring) overwrite(i uint64) {
-	mem := r.memory(uint32(i))
+func (r *Ring) overwrite(i uint32) {
+	mem := r.memory(i)
 	for k := range mem {
 		mem[k] = 0xdb
 	}

@@ -155,7 +155,9 @@ def test_adding(file, out, monkeypatch):
                 evt.add(fex)
             fex.be, fex.s = np.arange(3, dtype=">f8"), "x" * k
             evt.add(fex)
-            assert fex.c is None
+            assert fex.c is not None  # to be read until the event is over
+            with pytest.raises(ValueError, match="already added"):
+                evt.add(fex)
             fex.c, fex.be, fex.s = c, np.zeros(1), ""
             with pytest.raises(ValueError, match="already added"):
                 evt.add(fex)

@@ -48,7 +48,7 @@ for run in ds.runs():
         evt.add(roi)
         evt.remove("cam", "raw")
         evt.remove("cam", "nothing")
-        evt.trigger(sum=roi.sum or 1.5)
+        evt.trigger(sum=roi.sum + 1.5)
 """
 )
 LOOP = "\nds = DataSource()\nfor run in ds.runs():\n    det = run.Detector('cam')\n    for evt in run.events():\n"
@@ -75,7 +75,7 @@ def test_hello_and_results(drp):
                 assert (got["cam", "roi"]["image"] == image(k, 1)[2:6, 3:8]).all()
                 assert got["cam", "roi"]["sum"] == image(k, 1)[2:6, 3:8].sum()
                 assert got["cam", "roi"]["note"] == "event"
-                assert got["trigger", "input"]["sum"] == 1.5
+                assert got["trigger", "input"]["sum"] == got["cam", "roi"]["sum"] + 1.5
         d.end()
         # a second Configure loads the script again and gives the same bytes
         assert d.transition(configure()).result == first.result

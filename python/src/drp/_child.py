@@ -94,6 +94,7 @@ class ChildFeed(Feed):
         self.raw_offset, self.raw_step = raw["offset"], raw["slot_bytes"]
         self.out_offset, self.out_step, self.out_bytes = out["offset"], out["slot_bytes"], out["slot_bytes"]
         self.transition_offset, self.transition_bytes = out["transition_offset"], out["transition_bytes"]
+        self.detector = str(hello.get("detector") or "")
         drp_info._hello(hello)
         answer = json.dumps(
             {

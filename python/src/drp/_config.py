@@ -48,7 +48,8 @@ def put(space: Any, name: str, value: Any) -> None:
 class Config:
     """The Names of one Configure and the latest value of every block that transitions carried."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, detector: str = "") -> None:
+        self.detector = detector  # the one the user named as the script's own
         self.names = _xtc.read_names(data, 0, len(data))
         self.src: int = _xtc.DGRAM.unpack_from(data, 0)[3] & 0xFFF
         self.generation = 0  # counts the updates of slow values
@@ -88,9 +89,13 @@ class Config:
         return list(dict.fromkeys(n.det_name for n in self.names.values() if n.det_name not in HIDDEN | TABLES))
 
     def camera(self) -> tuple[str, str, str] | None:
-        """Find the first (detector, alg, field) that holds images."""
+        """Find the first (detector, alg, field) that holds images, of the detector the user named if there is one."""
+        if self.detector and not self.of(self.detector):
+            raise KeyError(unknown("detector", self.detector, self.detectors()) + ": see --detector")
         for names in self.names.values():
             if names.alg in SPECIAL or names.det_name in HIDDEN | TABLES:
+                continue
+            if self.detector and names.det_name != self.detector:
                 continue
             for entry in names.entries:
                 if entry.rank >= 2 and entry.type < _xtc.CHARSTR:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import struct
 import sys
 import traceback
@@ -90,6 +91,7 @@ class Feed:
 
     def __init__(self) -> None:
         self.config: Config | None = None
+        self.detector = os.environ.get("DRP_DETECTOR", "")  # the child is told by drp
         self.data_source: Any = None
         self.script = ""
         # The datagram at hand.
@@ -238,7 +240,7 @@ class Feed:
     def prepare(self) -> Config:
         """Read the Configure at hand."""
         if self.config is None:
-            self.config = Config(self.base)
+            self.config = Config(self.base, self.detector)
         return self.config
 
     def reset(self) -> None:

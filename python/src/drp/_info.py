@@ -25,7 +25,7 @@ class Info:
 
     def _configure(self, config: Config) -> None:
         found = config.camera()
-        det = found[0] if found else next(iter(config.detectors()), "")
+        det = found[0] if found else config.detector or next(iter(config.detectors()), "")
         names = [n for n in config.of(det) if not found or n.alg == found[1]]
         if names:
             self.det_name, self.det_type, self.det_id = det, names[0].det_type, names[0].det_id

@@ -193,13 +193,16 @@ class Declared:
 
 
 class Result:
-    """A detector the script declared. Set its fields, then hand it to `evt.add`, which clears them.
+    """A detector the script declared. Set its fields, then hand it to `evt.add`, which takes them.
+
+    What was added can still be read until the event is over, but not be added again: each event needs all fields anew.
 
     Setting an attribute checks it: a field that was not declared raises `AttributeError`, a value of the wrong rank,
     type or range raises `FieldError`. Arrays need exactly the declared type; numbers are converted.
     """
 
-    __slots__ = ("_declared", "_stamp", "_values")
+    __slots__ = ("_added", "_declared", "_stamp", "_values")
+    _added: list[Any]  # what was handed to add in this event, to be read only
     _declared: Declared
     _stamp: Any  # the event its values belong to
     _values: list[Any]
@@ -207,6 +210,7 @@ class Result:
     def __init__(self, declared: Declared) -> None:
         object.__setattr__(self, "_declared", declared)
         object.__setattr__(self, "_values", [None] * len(declared.fields))
+        object.__setattr__(self, "_added", [None] * len(declared.fields))
         object.__setattr__(self, "_stamp", None)
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -224,7 +228,10 @@ class Result:
         i = self._declared.by_name.get(name)
         if i is None:
             raise AttributeError(f"{self!r}: {unknown('field', name, self._declared.by_name)}")
-        return self._values[i]
+        value = self._values[i]
+        if value is None and self._declared.feed.event is self._stamp:
+            value = self._added[i]
+        return value
 
     def __dir__(self) -> list[str]:
         return list(self._declared.by_name)
@@ -241,8 +248,11 @@ class Result:
         object.__setattr__(self, "_stamp", event)
         if event is not None:
             self._clear()
+            self._clear()
 
     def _clear(self) -> None:
+        """Take the values out; until the next time they can be read, but not added."""
+        self._added[:] = self._values
         self._values[:] = [None] * len(self._values)
 
 

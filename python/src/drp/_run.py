@@ -151,7 +151,7 @@ class DataSource(Adder):
 
     @property
     def camera(self) -> str | None:
-        """The name of the first detector with images; None if there is none."""
+        """The name of the first detector with images, or the one named by --detector; None if there is none."""
         found = self._config.camera()
         return found[0] if found else None
 
