@@ -271,7 +271,10 @@ func (c *child) why(cause error) error {
 // whyNotStarted is why for a child that did not come to its greeting.
 func (c *child) whyNotStarted(cause error) error {
 	err := c.why(cause)
-	if said := c.said.lastLines(); c.cmd.ProcessState.ExitCode() == exitConfiguration && said != "" {
+	switch said := c.said.lastLines(); {
+	case strings.Contains(said, "No module named drp"):
+		return &EnvironmentError{Reason: "the Python package drp is missing in " + c.cmd.Path + ": pip install ./python"}
+	case c.cmd.ProcessState.ExitCode() == exitConfiguration && said != "":
 		return &EnvironmentError{Reason: lastWords(said)}
 	}
 	return err

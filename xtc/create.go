@@ -20,7 +20,7 @@ const (
 // a live writer from one that was killed.
 func createOutput(final string) (*gatherFile, error) {
 	if _, err := os.Lstat(final); err == nil {
-		return nil, fmt.Errorf("%s exists already: %w", final, fs.ErrExist)
+		return nil, takenError(final + " exists already: take another folder or run number")
 	}
 	f, err := os.OpenFile(final+inProgressSuffix, os.O_WRONLY|os.O_CREATE|os.O_EXCL, outputFileMode)
 	if errors.Is(err, fs.ErrExist) {
@@ -37,6 +37,14 @@ func createOutput(final string) (*gatherFile, error) {
 		parts: make([][]byte, 0, maxIovecs), iovecs: make([]syscall.Iovec, 0, maxIovecs)}, nil
 }
 
+// A takenError is a sentence that says why a name cannot be had; it counts as fs.ErrExist.
+type takenError string
+
+func (e takenError) Error() string { return string(e) }
+
+// Is makes errors.Is find fs.ErrExist.
+func (e takenError) Is(target error) bool { return target == fs.ErrExist }
+
 // whoseInProgress explains a file in progress that is in the way.
 func whoseInProgress(path string) error {
 	f, err := os.Open(path)
@@ -49,10 +57,9 @@ func whoseInProgress(path string) error {
 		if pid := lockHolder(f); pid > 0 {
 			who += fmt.Sprintf(" (pid %d)", pid)
 		}
-		return fmt.Errorf("%s is writing %s: %w", who, path, fs.ErrExist)
+		return takenError(who + " is writing " + path)
 	}
-	return fmt.Errorf("%s was left by a run that did not finish; move it away or take another run number: %w", path,
-		fs.ErrExist)
+	return takenError(path + " was left by a run that did not finish: move it away or take another run number")
 }
 
 // lockHolder looks the holder of a flock up in the table of the kernel, or gives 0: flock itself does not say.

@@ -34,7 +34,7 @@ class Event:
         self.timestamp = timestamp  #: the 64-bit timestamp, seconds << 32 | nanoseconds
 
     def add(self, result: Result) -> None:
-        """Add a result; all of its fields must be set, and are cleared.
+        """Add a result; all of its fields must be set. They can be read until the event is over, but not added again.
 
         Raises `MissingDataError`, `ResultTooLarge`, or `ValueError` when it was already added.
         """
