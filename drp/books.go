@@ -105,8 +105,12 @@ func (s *Summary) Text() string {
 }
 
 func (s *Summary) damageNote() string {
-	if s.Damaged == 0 {
-		return fmt.Sprintf("%.1f MB", float64(s.BytesRecorded)/1e6)
+	note := fmt.Sprintf("%.1f MB", float64(s.BytesRecorded)/1e6)
+	if s.BytesRecorded < 1e6 {
+		note = fmt.Sprintf("%.1f kB", float64(s.BytesRecorded)/1e3)
 	}
-	return fmt.Sprintf("%.1f MB, %d of them damaged", float64(s.BytesRecorded)/1e6, s.Damaged)
+	if s.Damaged == 0 {
+		return note
+	}
+	return fmt.Sprintf("%s, %d of them damaged", note, s.Damaged)
 }

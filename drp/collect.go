@@ -7,6 +7,7 @@ import (
 	"drp/fex"
 	"drp/internal/invariant"
 	"drp/pebble"
+	"drp/record"
 	"drp/xtc"
 )
 
@@ -30,6 +31,7 @@ type collector struct {
 	bytes   int
 	pending int64 // events of this batch that will be recorded
 	damaged int64
+	corrupt int64 // events so far that could not be explained
 
 	copied []byte // results
 	side   []uint32
@@ -127,8 +129,10 @@ func (c *collector) one(e *entry) error {
 
 func (c *collector) event(e *entry, d xtc.Dgram) error {
 	if e.corrupt != nil {
-		c.cfg.Log.Warn(fmt.Sprintf("%s makes no sense, it is recorded as it is, marked Corrupted: %v",
-			eventName(e.number, e.time), e.corrupt))
+		if c.corrupt++; c.corrupt&(c.corrupt-1) == 0 { // a bad file shall not fill the log: the 1st, 2nd, 4th, 8th, …
+			c.cfg.Log.Warn(fmt.Sprintf("%s makes no sense, it is recorded as it is, marked Corrupted (%d so far): %v",
+				eventName(e.number, e.time), c.corrupt, e.corrupt))
+		}
 		return c.keep(d, nil, nil, xtc.DamageCorrupted)
 	}
 	switch e.answer.Status {
@@ -233,6 +237,10 @@ func (c *collector) transition(e *entry, d xtc.Dgram) error {
 		run = n
 	}
 	err := c.recorder.Transition(d, added, damage, run)
+	if named := c.recorder.Run(); run >= 0 && named != run && c.recorder != nil {
+		c.cfg.Log.Warn(fmt.Sprintf("run %d is recorded in files named run %d, since names of runs only count up to %d",
+			run, named, record.MaxRun))
+	}
 	if name, _, ok := xtc.ChunkInfo(c.table, d); err == nil && ok && e.service == xtc.Enable {
 		err = c.recorder.NextChunk(name)
 	}

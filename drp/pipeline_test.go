@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -247,6 +248,40 @@ func checkRecorded(t *testing.T, files []string, want []xtc.Dgram, cut bool) {
 	}
 	if rest := want[len(got):]; len(rest) > 1 || len(rest) == 1 && !rest[0].Service().IsEvent() {
 		t.Errorf("%d datagrams of %d were recorded", len(got), len(want))
+	}
+}
+
+// TestCorruptEvents are recorded as they are, marked, and not shown to the script; the log stays short.
+func TestCorruptEvents(t *testing.T) {
+	testkit.NoLeaks(t)
+	dgrams := testkit.Camera{}.Run(200)
+	for i := 4; i < 204; i += 2 {
+		dgrams[i][xtc.DgramHeaderBytes] = 77 // a NamesId that nobody knows
+	}
+	var log strings.Builder
+	cfg := settings(t, testkit.Script(t, `from drp import DataSource
+ds = DataSource()
+for run in ds.runs():
+    det = run.Detector("cam")
+    for evt in run.events():
+        assert evt.timestamp % 2 == 0, evt.timestamp
+`))
+	cfg.Sources, cfg.OutputDir, cfg.Log = []string{testkit.File(t, dgrams...)}, t.TempDir(), slog.New(slog.NewTextHandler(&log, nil))
+	s, err := run(t, cfg)
+	if err != nil || s.Recorded != 200 || s.Damaged != 100 || len(s.Failures) > 0 {
+		t.Errorf("%v, %+v", err, s)
+	}
+	for i, d := range testkit.Dgrams(t, s.Files[0]) {
+		want := append(xtc.Dgram{}, dgrams[i]...)
+		if i >= 4 && i < 204 && i%2 == 0 {
+			want.SetDamage(xtc.DamageCorrupted)
+		}
+		if string(d) != string(want) {
+			t.Fatalf("datagram %d, a %v, changed; damage %v", i, d.Service(), d.Damage())
+		}
+	}
+	if n := strings.Count(log.String(), "makes no sense"); n != 7 {
+		t.Errorf("the log speaks of corrupt events %d times:\n%s", n, log.String())
 	}
 }
 

@@ -136,6 +136,9 @@ func (r *Run) runNumber() int {
 	if r.cfg.Run > 0 {
 		return r.cfg.Run
 	}
+	if r.info.Run > record.MaxRun {
+		return 1
+	}
 	return max(1, r.info.Run)
 }
 

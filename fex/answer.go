@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"strings"
 )
 
 // Status is how a request ended.
@@ -58,7 +59,27 @@ func parseFailure(area []byte, n uint32) *Failure {
 	if err := json.Unmarshal(area[:n], f); err != nil {
 		return &Failure{Type: "ProtocolError", Message: "the child's message is unreadable: " + err.Error()}
 	}
+	f.Type, f.Message, f.File = oneLine(f.Type), oneLine(f.Message), oneLine(f.File)
+	lines := strings.Split(strings.TrimRight(f.Traceback, "\n"), "\n")
+	for i := range lines {
+		lines[i] = oneLine(lines[i])
+	}
+	f.Traceback = strings.Join(lines[max(0, len(lines)-maxTracebackLines):], "\n")
 	return f
+}
+
+// Bounds of what a failure may put into the log. The end of a traceback says most.
+const (
+	maxMessageBytes   = 500
+	maxTracebackLines = 60
+)
+
+// oneLine makes a text of the script's safe for terminals and logs, and short.
+func oneLine(text string) string {
+	if len(text) > maxMessageBytes {
+		text = strings.ToValidUTF8(text[:maxMessageBytes], "") + "…"
+	}
+	return printable([]byte(strings.ReplaceAll(text, "\n", " ")))
 }
 
 // SideList reads n u32 words after resultBytes in a result area; it reports whether they fit.

@@ -1,6 +1,7 @@
 package fex
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -271,6 +272,9 @@ func (c *child) why(cause error) error {
 // whyNotStarted is why for a child that did not come to its greeting.
 func (c *child) whyNotStarted(cause error) error {
 	err := c.why(cause)
+	if trouble := unfit(c.cmd.Path); trouble != "" {
+		return &EnvironmentError{Reason: trouble}
+	}
 	switch said := c.said.lastLines(); {
 	case strings.Contains(said, "No module named drp"):
 		return &EnvironmentError{Reason: "the Python package drp is missing in " + c.cmd.Path + ": pip install ./python"}
@@ -278,6 +282,21 @@ func (c *child) whyNotStarted(cause error) error {
 		return &EnvironmentError{Reason: lastWords(said)}
 	}
 	return err
+}
+
+// unfit asks an interpreter that did not work what it is, and says why it will not do.
+func unfit(python string) string {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, python, "-c", "import sys; print('%d %d' % sys.version_info[:2])").Output()
+	var major, minor int
+	if _, scanned := fmt.Sscan(string(out), &major, &minor); err != nil || scanned != nil {
+		return python + " does not run Python"
+	}
+	if major < 3 || major == 3 && minor < 10 {
+		return fmt.Sprintf("%s is Python %d.%d: 3.10 or newer is needed", python, major, minor)
+	}
+	return ""
 }
 
 // exitConfiguration is how a child says that its Python lacks something; the sentence is on its stderr.

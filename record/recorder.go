@@ -16,6 +16,9 @@ type Config struct {
 	Stream int
 }
 
+// MaxRun is the largest run number that the names of files have room for.
+const MaxRun = 9999
+
 // Recorder writes the files of one run after another. A nil Recorder records nothing and is no error.
 type Recorder struct {
 	cfg       Config
@@ -92,7 +95,12 @@ func (r *Recorder) next(run int) error {
 		r.begun = true
 		return nil
 	}
-	r.cfg.Run = max(r.cfg.Run+1, run)
+	if r.cfg.Run++; run <= MaxRun {
+		r.cfg.Run = max(r.cfg.Run, run)
+	}
+	if r.cfg.Run > MaxRun {
+		return fmt.Errorf("record: run numbers end at %d: begin again with --run", MaxRun)
+	}
 	if err := r.open(); err != nil {
 		return err
 	}
@@ -180,6 +188,14 @@ func (r *Recorder) discard() error {
 		return fmt.Errorf("record: %w", err)
 	}
 	return nil
+}
+
+// Run is the run number in the names of the present files.
+func (r *Recorder) Run() int {
+	if r == nil {
+		return 0
+	}
+	return r.cfg.Run
 }
 
 // Bytes is how much was written to data files.

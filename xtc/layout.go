@@ -78,7 +78,7 @@ func (l *layout) check(shapes, data []byte) (used int, reason layoutFault) {
 		if pos > uint64(len(data)) || n > uint64(len(data))-pos {
 			return 0, shortData
 		}
-		if l.arrays[i].str && bytes.IndexByte(data[pos:pos+n], 0) < 0 {
+		if l.arrays[i].str && n > 0 && bytes.IndexByte(data[pos:pos+n], 0) < 0 {
 			return 0, endlessString
 		}
 		pos += n

@@ -34,19 +34,22 @@ type Reader struct {
 
 // Open opens a file for reading. Folders and empty files are refused.
 func Open(path string) (*Reader, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("xtc: %w", err)
-	}
-	info, err := f.Stat()
-	if err == nil && info.IsDir() {
+	// Looked at before it is opened: to open a pipe would wait for whoever writes to it.
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+	case info.IsDir():
 		err = &fs.PathError{Op: "open", Path: path, Err: syscall.EISDIR}
-	}
-	if err == nil && info.Mode().IsRegular() && info.Size() == 0 {
+	case !info.Mode().IsRegular():
+		err = fmt.Errorf("open %s: not a regular file", path)
+	case info.Size() == 0:
 		err = fmt.Errorf("open %s: the file is empty", path)
 	}
 	if err != nil {
-		f.Close()
+		return nil, fmt.Errorf("xtc: %w", err)
+	}
+	f, err := os.Open(path)
+	if err != nil {
 		return nil, fmt.Errorf("xtc: %w", err)
 	}
 	return NewReader(f, path), nil

@@ -146,6 +146,9 @@ func run(cfg drp.Config, f runFlags) error {
 	if err := f.complete(&cfg); err != nil {
 		return err
 	}
+	if err := tryWriting(f.summary); err != nil {
+		return err
+	}
 	screen := newScreen(os.Stderr, f.progress)
 	cfg.Log = screen.logger()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -181,7 +184,8 @@ func run(cfg drp.Config, f runFlags) error {
 // watchSignals ends the run in order at the first signal and at once at the second.
 func watchSignals(signals <-chan os.Signal, cancel func(), started <-chan *drp.Run, screen *screen) {
 	<-signals
-	screen.say("interrupted: finishing what is under way; interrupt again to stop at once")
+	screen.say("interrupted: finishing what is under way (a script that hangs is ended after --deadline); " +
+		"interrupt again to stop at once")
 	cancel()
 	<-signals
 	select {
@@ -190,6 +194,21 @@ func watchSignals(signals <-chan os.Signal, cancel func(), started <-chan *drp.R
 	default:
 		os.Exit(int(drp.Interrupted))
 	}
+}
+
+// tryWriting finds out before the run whether the summary can be written after it.
+func tryWriting(path string) error {
+	if path == "" {
+		return nil
+	}
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o640)
+	if err == nil {
+		err = file.Close()
+	}
+	if err != nil {
+		return &drp.Failure{Kind: drp.Configuration, Err: fmt.Errorf("--summary: %w", err)}
+	}
+	return nil
 }
 
 func writeSummary(path string, s *drp.Summary) error {

@@ -22,6 +22,7 @@ func applySettings(flags *pflag.FlagSet, path string) error {
 	if err != nil {
 		return &drp.Failure{Kind: drp.Configuration, Err: err}
 	}
+	warnOfStrangers(flags)
 	var trouble error
 	flags.VisitAll(func(flag *pflag.Flag) {
 		if flag.Changed || trouble != nil {
@@ -43,6 +44,19 @@ func applySettings(flags *pflag.FlagSet, path string) error {
 		return &drp.Failure{Kind: drp.Configuration, Err: trouble}
 	}
 	return nil
+}
+
+// warnOfStrangers points at variables that look like settings and are none.
+func warnOfStrangers(flags *pflag.FlagSet) {
+	known := map[string]bool{ // of the Python package and the tests
+		"DRP_FILES": true, "DRP_OUT": true, "DRP_TESTDATA": true, "DRP_TEST_PYTHON": true,
+	}
+	flags.VisitAll(func(flag *pflag.Flag) { known[envName(flag.Name)] = true })
+	for _, variable := range os.Environ() {
+		if name, _, _ := strings.Cut(variable, "="); strings.HasPrefix(name, "DRP_") && !known[name] {
+			fmt.Fprintf(os.Stderr, "drp: the environment variable %s is no setting and is ignored\n", name)
+		}
+	}
 }
 
 func envName(flag string) string {

@@ -132,6 +132,9 @@ func newDumpCommand() *cobra.Command {
 		Example: "  drp xtc dump --first 5 --last 6 run.xtc2",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
+			if o.Last > 0 && o.Last < o.First {
+				return fmt.Errorf("--last %d comes before --first %d", o.Last, o.First)
+			}
 			err := xtc.Dump(os.Stdout, args[0], o)
 			if errors.Is(err, fs.ErrClosed) || errors.Is(err, os.ErrClosed) {
 				return nil

@@ -221,6 +221,31 @@ func TestSecondInterrupt(t *testing.T) {
 	}
 }
 
+// TestInterruptWhileStarting: nobody waits for an interpreter that does not come up.
+func TestInterruptWhileStarting(t *testing.T) {
+	t.Parallel()
+	up := filepath.Join(t.TempDir(), "up")
+	python := filepath.Join(t.TempDir(), "python3")
+	testkit.WriteFile(t, python, "#!/bin/sh\n: > "+up+"\nsleep 1000\n")
+	if err := os.Chmod(python, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	v := prepare(t, nil, "--python", python, "-s", smallSim, "-w", "1", "-p", bundled("passthrough.py"), "-o", dir).start()
+	if !testkit.Within(10*time.Second, func() bool { _, err := os.Stat(up); return err == nil }) {
+		t.Fatal("the interpreter is not started")
+	}
+	began := time.Now()
+	signal(t, v, syscall.SIGINT)
+	v.finish().wants(t, 130, "drp: interrupted")
+	if took := time.Since(began); took > 4*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	if files := testkit.FilesIn(dir); len(files) > 0 {
+		t.Errorf("left in the output folder: %v", files)
+	}
+}
+
 func signal(t *testing.T, v *invocation, sig syscall.Signal) {
 	t.Helper()
 	if err := v.cmd.Process.Signal(sig); err != nil {

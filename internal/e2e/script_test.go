@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -198,6 +199,22 @@ func TestScriptsThatCannotWork(t *testing.T) {
 func lastLine(text string) string {
 	lines := strings.Split(strings.TrimSpace(text), "\n")
 	return lines[len(lines)-1]
+}
+
+// TestScriptThatCannotStartAgain ends the run, with every event accounted for.
+func TestScriptThatCannotStartAgain(t *testing.T) {
+	t.Parallel()
+	flag := filepath.Join(t.TempDir(), "flag")
+	text := looping(`if os.path.exists(sys.argv[1]): raise SystemExit("not again")`, `if n == 3:
+    open(sys.argv[1], "w").close()
+    os._exit(1)`)
+	o := pipeline(t, "-s", smallSim, "--events", "40", "-w", "2", "-o", t.TempDir(), "-p", testkit.Script(t, text)+" "+flag).run()
+	o.wants(t, 5, "no child could be started 4 times in a row", "not again")
+	b := o.balanced(t)
+	all := events(t, o.dataFiles(t)[0])
+	if b.Received != b.Recorded || len(all) != b.Recorded || b.Damaged == 0 || all[3].damage != user || all[3].raw != 1 {
+		t.Errorf("%d events in the file, %+v", len(all), b)
+	}
 }
 
 // TestRejectedAndPrescaled: of rejected events every fifth is kept all the same, with its raw data.

@@ -45,14 +45,14 @@ READ_BYTES = 65536
 FLUSH_SECONDS = 1e-3
 
 
-def leave() -> NoReturn:
+def leave(code: int = 0) -> NoReturn:
     """End because drp is gone."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
         except (OSError, ValueError):
             pass
-    os._exit(0)
+    os._exit(code)
 
 
 class ChildFeed(Feed):
@@ -74,6 +74,7 @@ class ChildFeed(Feed):
         self._singles = 0  # events that come one by one, after a batch failed
         self._record: tuple[int, ...] = ()
         self._flush_at = 0.0
+        os.register_at_fork(after_in_child=self._forked)
         self._hello()
 
     def _hello(self) -> None:
@@ -109,11 +110,33 @@ class ChildFeed(Feed):
 
     # -- the pipes ----------------------------------------------------------------------------------------------
 
+    def _forked(self) -> None:
+        """Take the pipes away from a process that the script forks: it must not speak in the worker's name."""
+        self.forked = True
+        for fd in (self._requests, self._answers):
+            try:
+                os.close(fd)
+            except OSError:
+                pass
+
+    def _read(self, size: int) -> bytes:
+        if self.forked:
+            leave()
+        try:
+            data = os.read(self._requests, size)
+        except OSError as error:
+            self._cut_off(error)
+        if not data:
+            leave()
+        return data
+
+    def _cut_off(self, error: OSError) -> NoReturn:
+        print(f"drp: the script closed the pipes to drp: {error}", file=sys.stderr)
+        leave(1)
+
     def _need(self, size: int) -> None:
         while len(self._data) - self._p < size:
-            more = os.read(self._requests, READ_BYTES)
-            if not more:
-                leave()
+            more = self._read(READ_BYTES)
             self._data = self._data[self._p :] + more
             self._p = 0
 
@@ -122,20 +145,22 @@ class ChildFeed(Feed):
         self._p += len(parts[0])
         left = size - len(parts[0])
         while left:
-            more = os.read(self._requests, min(left, 1 << 20))
-            if not more:
-                leave()
+            more = self._read(min(left, 1 << 20))
             parts.append(more)
             left -= len(more)
         return b"".join(parts)
 
     def _write(self, data: Any) -> None:
+        if self.forked:
+            leave()
         view = memoryview(data)
         try:
             while view:
                 view = view[os.write(self._answers, view) :]
         except BrokenPipeError:
             leave()
+        except OSError as error:
+            self._cut_off(error)
 
     def flush(self) -> None:
         """Send the answers that wait."""

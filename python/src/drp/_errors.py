@@ -21,10 +21,10 @@ class MissingDataError(AssertionError):
 class ResultTooLarge(BufferError, ValueError):  # noqa: N818 - the name users know
     """What the script adds does not fit in the result area of the event or transition."""
 
-    def __init__(self, needed: int, available: int) -> None:
+    def __init__(self, needed: int, available: int, flag: str = "--fex-bytes") -> None:
         super().__init__(
             f"result too large: {needed} bytes needed, {available} available; "
-            "add less, or start drp with a larger --fex-bytes"
+            f"add less, or start drp with a larger {flag}"
         )
         self.needed = needed
         self.available = available

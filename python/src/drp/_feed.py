@@ -43,6 +43,13 @@ SLOW_UPDATE, EVENT = int(TransitionId.SlowUpdate), 11
 SCRATCH_BYTES = 64 << 20
 
 
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:
+        return "an exception that cannot be printed"
+
+
 class Failure:
     """Why a datagram could not be worked on, as it is told to drp."""
 
@@ -51,7 +58,7 @@ class Failure:
         self.fields: dict[str, Any] = {"type": "ScriptEnded", "message": error, "file": script, "line": 0}
         self.trace = ""
         if isinstance(error, BaseException):
-            self.fields.update(type=type(error).__name__, message=str(error))
+            self.fields.update(type=type(error).__name__, message=_text(error))
             self._locate(error, script)
 
     def _locate(self, error: BaseException, script: str) -> None:
@@ -83,6 +90,7 @@ class Failure:
 class Feed:
     """The base of the child's feed and of the reader of files."""
 
+    forked = False  # this process was forked by the script: it is no worker
     restarts = False  # a session restarts the script after a failure
     transition_bytes = SCRATCH_BYTES
     raw_offset = raw_step = 0
@@ -378,7 +386,7 @@ class Feed:
         if words:
             need = (need + 3) // 4 * 4 + 4 * words
         if need > self.cap:
-            raise ResultTooLarge(need, self.cap)
+            raise ResultTooLarge(need, self.cap, "--transition-bytes" if self.service < EVENT else "--fex-bytes")
 
     def add(self, result: Result) -> None:
         """Write a result for the datagram at hand."""

@@ -14,10 +14,12 @@ with, so every event is answered as failed until the next Configure, or BeginRun
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import runpy
 import sys
+import traceback
 from typing import Any
 
 from . import _fex
@@ -73,10 +75,10 @@ class Session:
                 self.execute()
             except EndOfData:
                 raise
-            except SystemExit as exit_:
-                error = exit_ if exit_.code not in (None, 0) else None
             except BaseException as raised:
                 error = raised
+            if self.feed.forked:
+                leave_fork(error)
             again = self.after(error)
             del error
 
@@ -100,7 +102,7 @@ class Session:
         """Answer what the script left behind; say whether to run it again at once."""
         feed = self.feed
         service = feed.service
-        if error is None:
+        if error is None or (isinstance(error, SystemExit) and error.code in (None, 0)):
             if service == UNCONFIGURE or (service == END_RUN and feed.taken):
                 self.revive = frozenset({BEGIN_RUN}) if service == END_RUN else frozenset()
                 feed.take()
@@ -110,7 +112,8 @@ class Session:
             if service == CONFIGURE and feed.have and not feed.taken and feed.data_source is not None:
                 feed.reset()
                 return True
-            error = ScriptEnded(self._ended())
+            where = error.__traceback__ if error is not None else None
+            error = ScriptEnded(("sys.exit: " if where else "") + self._ended()).with_traceback(where)
         failure = Failure(error, self.script)
         if service >= EVENT and feed.lead > 1:
             feed.flush()
@@ -136,6 +139,20 @@ class Session:
         if self.feed.data_source is None:
             return "the script made no DataSource and has no function with @drp.fex"
         return "script ended without asking for runs: for run in ds.runs(): ..."
+
+
+def leave_fork(error: BaseException | None) -> None:
+    """End a process that the script forked, and that came to the end of the script: it is no worker."""
+    code = 0
+    if isinstance(error, SystemExit):
+        code = error.code if isinstance(error.code, int) else int(error.code is not None)
+    elif error is not None:
+        traceback.print_exception(error)
+        code = 1
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            stream.flush()
+    os._exit(code)
 
 
 def forget(folder: str) -> None:
