@@ -272,8 +272,10 @@ func (c *child) why(cause error) error {
 // whyNotStarted is why for a child that did not come to its greeting.
 func (c *child) whyNotStarted(cause error) error {
 	err := c.why(cause)
-	if trouble := unfit(c.cmd.Path); trouble != "" {
-		return &EnvironmentError{Reason: trouble}
+	if c.cmd.ProcessState.Exited() { // by itself, not killed by us
+		if trouble := unfit(c.cmd.Path); trouble != "" {
+			return &EnvironmentError{Reason: trouble}
+		}
 	}
 	switch said := c.said.lastLines(); {
 	case strings.Contains(said, "No module named drp"):
@@ -286,9 +288,11 @@ func (c *child) whyNotStarted(cause error) error {
 
 // unfit asks an interpreter that did not work what it is, and says why it will not do.
 func unfit(python string) string {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), closeGrace)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, python, "-c", "import sys; print('%d %d' % sys.version_info[:2])").Output()
+	cmd := exec.CommandContext(ctx, python, "-c", "import sys; print('%d %d' % sys.version_info[:2])")
+	cmd.WaitDelay = closeGrace // what it starts may hold its output open
+	out, err := cmd.Output()
 	var major, minor int
 	if _, scanned := fmt.Sscan(string(out), &major, &minor); err != nil || scanned != nil {
 		return python + " does not run Python"

@@ -49,11 +49,11 @@ func applySettings(flags *pflag.FlagSet, path string) error {
 // warnOfStrangers points at variables that look like settings and are none.
 func warnOfStrangers(flags *pflag.FlagSet) {
 	known := map[string]bool{ // of the Python package and the tests
-		"DRP_FILES": true, "DRP_OUT": true, "DRP_TESTDATA": true, "DRP_TEST_PYTHON": true,
+		"DRP_FILES": true, "DRP_OUT": true, "DRP_TESTDATA": true,
 	}
 	flags.VisitAll(func(flag *pflag.Flag) { known[envName(flag.Name)] = true })
 	for _, variable := range os.Environ() {
-		if name, _, _ := strings.Cut(variable, "="); strings.HasPrefix(name, "DRP_") && !known[name] {
+		if name, _, _ := strings.Cut(variable, "="); strings.HasPrefix(name, "DRP_") && !strings.HasPrefix(name, "DRP_TEST_") && !known[name] {
 			fmt.Fprintf(os.Stderr, "drp: the environment variable %s is no setting and is ignored\n", name)
 		}
 	}

@@ -50,7 +50,7 @@ func TestExitCodes(t *testing.T) {
 		{"interpreter without numpy", []string{"-p", pass, "--python", filepath.Join(bare, "bin", "python3")}, 3,
 			[]string{"numpy is missing in", "pip install numpy"}},
 		{"event slot too small", []string{"-p", pass, "-s", file, "--buf-bytes", "64"}, 3, []string{"--buf-bytes 64 is too small"}},
-		{"unwritable summary", []string{"-p", pass, "-s", file, "--summary", "/nowhere/s.json", "-w", "1"}, 1, []string{"--summary", "/nowhere/s.json"}},
+		{"unwritable summary", []string{"-p", pass, "-s", file, "--summary", "/nowhere/s.json", "-w", "1"}, 3, []string{"--summary", "/nowhere/s.json"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
