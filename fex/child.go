@@ -273,7 +273,7 @@ func (c *child) why(cause error) error {
 func (c *child) whyNotStarted(cause error) error {
 	err := c.why(cause)
 	if c.cmd.ProcessState.Exited() { // by itself, not killed by us
-		if trouble := unfit(c.cmd.Path); trouble != "" {
+		if trouble := tooOld(c.cmd.Path); trouble != "" {
 			return &EnvironmentError{Reason: trouble}
 		}
 	}
@@ -282,12 +282,14 @@ func (c *child) whyNotStarted(cause error) error {
 		return &EnvironmentError{Reason: "the Python package drp is missing in " + c.cmd.Path + ": pip install ./python"}
 	case c.cmd.ProcessState.ExitCode() == exitConfiguration && said != "":
 		return &EnvironmentError{Reason: lastWords(said)}
+	case said == "" && c.cmd.ProcessState.Exited():
+		return fmt.Errorf("%w: is %s a Python interpreter?", err, c.cmd.Path)
 	}
 	return err
 }
 
-// unfit asks an interpreter that did not work what it is, and says why it will not do.
-func unfit(python string) string {
+// tooOld asks an interpreter that did not work for its version, and says so if that is why.
+func tooOld(python string) string {
 	ctx, cancel := context.WithTimeout(context.Background(), closeGrace)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, python, "-c", "import sys; print('%d %d' % sys.version_info[:2])")
@@ -295,7 +297,7 @@ func unfit(python string) string {
 	out, err := cmd.Output()
 	var major, minor int
 	if _, scanned := fmt.Sscan(string(out), &major, &minor); err != nil || scanned != nil {
-		return python + " does not run Python"
+		return ""
 	}
 	if major < 3 || major == 3 && minor < 10 {
 		return fmt.Sprintf("%s is Python %d.%d: 3.10 or newer is needed", python, major, minor)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"os"
 	"os/signal"
@@ -201,9 +202,13 @@ func tryWriting(path string) error {
 	if path == "" {
 		return nil
 	}
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o640)
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o640)
 	if err == nil {
-		err = file.Close()
+		err = errors.Join(file.Close(), os.Remove(path)) // a run that does not begin leaves no empty file
+	} else if errors.Is(err, fs.ErrExist) {
+		if file, err = os.OpenFile(path, os.O_WRONLY, 0); err == nil {
+			err = file.Close()
+		}
 	}
 	if err != nil {
 		return &drp.Failure{Kind: drp.Configuration, Err: fmt.Errorf("--summary: %w", err)}

@@ -84,7 +84,7 @@ type outcome struct {
 	code   int
 	stdout string
 	stderr string
-	books  *books // nil when no summary was written
+	books  *books // nil when the run did not begin
 }
 
 // lockedBuffer can be read while it is written.
@@ -110,7 +110,7 @@ var marks atomic.Int64
 // prepare makes a command line ready. Nothing of our own environment that the program looks at is passed on.
 func prepare(t *testing.T, wrapper []string, args ...string) *invocation {
 	t.Helper()
-	v := &invocation{t: t, mark: fmt.Sprintf("DRP_TEST_MARK=%d.%d", os.Getpid(), marks.Add(1)),
+	v := &invocation{t: t, mark: fmt.Sprintf("E2E_MARK=%d.%d", os.Getpid(), marks.Add(1)),
 		summary: filepath.Join(t.TempDir(), "summary.json"), done: make(chan struct{})}
 	words := append(append(append([]string{}, wrapper...), program), args...)
 	v.cmd = exec.Command(words[0], words[1:]...)
@@ -167,7 +167,7 @@ func (v *invocation) finish() outcome {
 	if strings.Contains(o.stderr, "DATA RACE") || strings.Contains(o.stderr, "panic:") || strings.Contains(o.stderr, "goroutine ") {
 		v.t.Fatalf("the program broke:\n%s", o.stderr)
 	}
-	if text, err := os.ReadFile(v.summary); err == nil {
+	if text, err := os.ReadFile(v.summary); err == nil && len(text) > 0 {
 		o.books = &books{}
 		if err := json.Unmarshal(text, o.books); err != nil {
 			v.t.Fatalf("summary: %v\n%s", err, text)
