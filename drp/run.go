@@ -251,7 +251,7 @@ func (r *Run) answered(worker int, answers []fex.Answer) {
 	for i := range answers {
 		e := r.window.at(answers[i].Tag)
 		if e.service.IsEvent() {
-			e.answer = answers[i]
+			e.note(&answers[i])
 			e.pending.Store(0)
 			continue
 		}

@@ -26,6 +26,15 @@ type entry struct {
 	answers []fex.Answer // of a transition, one per worker
 }
 
+// note takes the answer to an event. It is written out because most answers hold no pointers, and storing pointers costs
+// more than all the rest.
+func (e *entry) note(a *fex.Answer) {
+	e.answer.Status, e.answer.ResultBytes, e.answer.SideWords = a.Status, a.ResultBytes, a.SideWords
+	if a.Failure != nil || e.answer.Failure != nil {
+		e.answer.Failure = a.Failure
+	}
+}
+
 // window is the datagrams under way, in source order. It is a ring: the dispatcher pushes, the collector pops, and
 // there are as many places as slots that a datagram can be in, so a push always finds one.
 type window struct {

@@ -23,7 +23,7 @@ func TestKill9(t *testing.T) {
     if os.fork() == 0: time.sleep(1000)`))
 	for range 20 {
 		dir := t.TempDir()
-		v := pipeline(t, "-s", smallSim+",events=0", "--rate", "2000", "-w", "2", "-p", script, "-o", dir).start()
+		v := pipeline(t, "-s", smallSim+",events=0", "--rate", "2000", "-w", "2", "--slots", "32", "-p", script, "-o", dir).start()
 		<-time.After(time.Duration(rng.IntN(500)) * time.Millisecond) // the moment is what is tested
 		if err := v.cmd.Process.Kill(); err != nil {
 			t.Fatal(err)

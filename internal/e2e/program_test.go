@@ -288,7 +288,7 @@ func (o outcome) dataFiles(t *testing.T) []string {
 // first + i, on two workers.
 func script(t *testing.T, text string, args ...string) outcome {
 	t.Helper()
-	return pipeline(t, append([]string{"-s", smallSim, "--events", "40", "-w", "2", "-p", testkit.Script(t, text)}, args...)...).run()
+	return pipeline(t, append([]string{"-s", smallSim, "--events", "40", "-w", "2", "--slots", "32", "-p", testkit.Script(t, text)}, args...)...).run()
 }
 
 const smallSim = "sim:segments=1,rows=8,cols=8,bank=4,slow=0"

@@ -10,15 +10,18 @@ import (
 	"time"
 )
 
-// NoLeaks fails a test that leaves goroutines, child processes or shared-memory segments behind. What goes away by
-// itself within a moment is no leak.
+// NoLeaks fails a test that leaves goroutines, child processes, pipes, files or shared-memory segments behind. What goes
+// away by itself within a moment is no leak.
 func NoLeaks(t testing.TB) {
 	t.Helper()
-	before := goroutines()
+	before, open := goroutines(), descriptors()
 	t.Cleanup(func() {
 		var left string
 		if !Within(5*time.Second, func() bool {
 			left = leaked(before)
+			if now := descriptors(); now > open {
+				left += fmt.Sprintf("%d open pipes and files, before it were %d\n", now, open)
+			}
 			return left == ""
 		}) {
 			t.Errorf("left behind:\n%s", left)
@@ -68,6 +71,19 @@ func goroutines() map[string]int {
 		count[created]++
 	}
 	return count
+}
+
+// descriptors counts the open pipes and files; what the Go runtime keeps for itself is neither.
+func descriptors() int {
+	entries, _ := os.ReadDir("/proc/self/fd")
+	n := 0
+	for _, e := range entries {
+		to, err := os.Readlink("/proc/self/fd/" + e.Name())
+		if err == nil && (strings.HasPrefix(to, "pipe:") || strings.HasPrefix(to, "/") && !strings.HasPrefix(to, "/proc/")) {
+			n++
+		}
+	}
+	return n
 }
 
 // Children gives the processes whose parent is pid, zombies included.
