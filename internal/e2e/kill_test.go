@@ -1,15 +1,18 @@
 package e2e
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"drp/internal/testkit"
+	"drp/xtc"
 )
 
 // TestKill9: whenever the program is killed, nothing of it is alive two seconds later, not even what the script had
@@ -39,6 +42,52 @@ func TestKill9(t *testing.T) {
 			t.Fatalf("seed %d", seed)
 		}
 	}
+}
+
+// TestInterruptAtAnyMoment: from the first moment on a run ends in order: with a complete file, or with none.
+func TestInterruptAtAnyMoment(t *testing.T) {
+	t.Parallel()
+	seed := uint64(time.Now().UnixNano())
+	rng := rand.New(rand.NewPCG(seed, 8))
+	for range 10 {
+		dir := t.TempDir()
+		v := pipeline(t, "-s", smallSim+",events=200,steps=1000", "--rate", "4000", "-w", "2", "--slots", "32", "-p",
+			bundled("sumimage.py"), "-o", dir).start()
+		testkit.Within(5*time.Second, func() bool { return catches(v.cmd.Process.Pid, syscall.SIGINT) })
+		<-time.After(time.Duration(rng.IntN(400)) * time.Millisecond) // the moment is what is tested
+		signal(t, v, syscall.SIGINT)
+		o := v.finish().wants(t, 130, "drp: interrupted")
+		for _, path := range testkit.FilesIn(dir) {
+			if strings.HasSuffix(path, ".inprogress") {
+				t.Errorf("%s is unfinished", path)
+			}
+			if strings.Contains(path, ".smd.") {
+				continue
+			}
+			report, err := xtc.Check(path, xtc.CheckOptions{})
+			if err != nil || !report.OK() || len(report.Warnings) > 0 || report.Count["BeginRun"] != report.Count["EndRun"] {
+				t.Errorf("%v, %+v", err, report)
+			}
+			if o.books == nil || report.Count["L1Accept"] != o.books.Recorded {
+				t.Errorf("%d events in the file, %+v", report.Count["L1Accept"], o.books)
+			}
+		}
+		if t.Failed() {
+			t.Fatalf("seed %d", seed)
+		}
+	}
+}
+
+// catches tells whether a process has a handler for a signal.
+func catches(pid int, sig syscall.Signal) bool {
+	status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	for line := range strings.Lines(string(status)) {
+		if mask, ok := strings.CutPrefix(line, "SigCgt:"); ok {
+			bits, err := strconv.ParseUint(strings.TrimSpace(mask), 16, 64)
+			return err == nil && bits&(1<<(sig-1)) != 0
+		}
+	}
+	return false
 }
 
 // TestKill9WhileScriptHangs: a child that does not read its pipe ends all the same.

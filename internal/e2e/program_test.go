@@ -284,8 +284,7 @@ func (o outcome) dataFiles(t *testing.T) []string {
 	return data
 }
 
-// script runs a script over a small simulated camera: 40 events of one segment, of which event i has the time
-// first + i, on two workers.
+// script runs a script over 40 events of a small simulated camera, on two workers.
 func script(t *testing.T, text string, args ...string) outcome {
 	t.Helper()
 	return pipeline(t, append([]string{"-s", smallSim, "--events", "40", "-w", "2", "--slots", "32", "-p", testkit.Script(t, text)}, args...)...).run()
