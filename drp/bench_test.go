@@ -22,7 +22,7 @@ func BenchmarkPipeline(b *testing.B) {
 	}
 	run, err := drp.New(context.Background(), drp.Config{Script: "../scripts/passthrough.py", Workers: 1, Python: python,
 		PythonPath: src, Sources: []string{"sim:segments=1,rows=32,cols=64,bank=1,hits=0,slow=0"}, Events: int64(b.N),
-		Slots: 64, ResultBytes: 64 << 10, TransitionBytes: 1 << 20})
+		ResultBytes: 64 << 10, TransitionBytes: 1 << 20})
 	if err != nil {
 		b.Fatal(err)
 	}

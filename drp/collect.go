@@ -27,11 +27,12 @@ type collector struct {
 	own    *xtc.Table // of the script alone: it adds to nothing else
 	failed error      // of the recorder; from then on nothing is recorded
 
-	refs    []pebble.Ref // of the datagrams of this batch, to be released after the write
-	bytes   int
-	pending int64 // events of this batch that will be recorded
-	damaged int64
-	corrupt int64 // events so far that could not be explained
+	refs     []pebble.Ref // of the datagrams of this batch, to be released after the write
+	bytes    int
+	released bool  // slots, which the dispatcher has not been told
+	pending  int64 // events of this batch that will be recorded
+	damaged  int64
+	corrupt  int64 // events so far that could not be explained
 
 	copied []byte // results
 	side   []uint32
@@ -55,6 +56,10 @@ func (r *Run) collect() {
 		if len(c.refs) > 0 {
 			c.finish()
 			continue
+		}
+		if c.released {
+			c.released = false
+			c.pool.Freed()
 		}
 		if r.window.over() {
 			return
@@ -84,7 +89,7 @@ func (c *collector) finish() {
 	for i := range c.refs {
 		c.refs[i].Release()
 	}
-	c.pool.Freed()
+	c.released = true
 	c.refs, c.bytes, c.pending, c.damaged = c.refs[:0], 0, 0, 0
 	c.copied = c.copied[:0]
 }
@@ -128,20 +133,20 @@ func (c *collector) one(e *entry) error {
 }
 
 func (c *collector) event(e *entry, d xtc.Dgram) error {
-	if e.corrupt != nil {
+	if e.detail != nil && e.detail.corrupt != nil {
 		if c.corrupt++; c.corrupt&(c.corrupt-1) == 0 { // a bad file shall not fill the log: the 1st, 2nd, 4th, 8th, …
 			c.cfg.Log.Warn(fmt.Sprintf("%s makes no sense, it is recorded as it is, marked Corrupted (%d so far): %v",
-				eventName(e.number, e.time), c.corrupt, e.corrupt))
+				eventName(e.number, e.time), c.corrupt, e.detail.corrupt))
 		}
 		return c.keep(d, nil, nil, xtc.DamageCorrupted)
 	}
-	switch e.answer.Status {
+	switch e.status {
 	case fex.OK, fex.Rejected:
 		removed, added, err := c.result(e)
 		if err != nil {
 			return c.spoilt(e, d, &fex.Failure{Type: "ResultError", Message: err.Error()}, xtc.DamageUserDefined)
 		}
-		if e.answer.Status == fex.Rejected && !e.keepRaw {
+		if e.status == fex.Rejected && !e.keepRaw {
 			c.books.rejected.Add(1)
 			return nil
 		}
@@ -150,9 +155,9 @@ func (c *collector) event(e *entry, d xtc.Dgram) error {
 		}
 		return c.keep(d, removed, added, 0)
 	case fex.Oversize:
-		return c.spoilt(e, d, e.answer.Failure, xtc.DamageUserDefined|xtc.DamageTruncated)
+		return c.spoilt(e, d, e.failure(), xtc.DamageUserDefined|xtc.DamageTruncated)
 	default:
-		return c.spoilt(e, d, e.answer.Failure, xtc.DamageUserDefined)
+		return c.spoilt(e, d, e.failure(), xtc.DamageUserDefined)
 	}
 }
 
@@ -185,10 +190,10 @@ func (c *collector) keep(d xtc.Dgram, removed []uint32, added []byte, damage xtc
 // result reads and checks what the script gave for an event. Everything in the result area is the child's word.
 func (c *collector) result(e *entry) (removed []uint32, added []byte, err error) {
 	area := c.pool.Results[e.worker].Event(e.ix.Slot)
-	n := e.answer.ResultBytes
-	side, fits := fex.SideList(area, n, e.answer.SideWords, c.side[:0])
+	n := int(e.result)
+	side, fits := fex.SideList(area, n, int(e.side), c.side[:0])
 	if !fits || n > len(area) {
-		return nil, nil, fmt.Errorf("a result of %d bytes and %d removals does not fit in %d bytes", n, e.answer.SideWords,
+		return nil, nil, fmt.Errorf("a result of %d bytes and %d removals does not fit in %d bytes", n, int(e.side),
 			len(area))
 	}
 	c.side = side
@@ -222,9 +227,9 @@ func (c *collector) transition(e *entry, d xtc.Dgram) error {
 	var added []byte
 	if scriptTrouble != nil {
 		damage = xtc.DamageUserDefined
-	} else if len(e.answers) > 0 {
+	} else if len(e.detail.answers) > 0 {
 		var err error
-		if added, err = merge(c.own, e.answers); err != nil {
+		if added, err = merge(c.own, e.detail.answers); err != nil {
 			c.note(failf(Script, "%s at %v: %w", scriptName(c.cfg.Script), e.service, err))
 			damage = xtc.DamageUserDefined
 		}
@@ -256,7 +261,7 @@ func (c *collector) configure(e *entry, d xtc.Dgram) error {
 		return fail(SourceTrouble, fmt.Errorf("source: %w", err)) // the dispatcher has checked it already
 	}
 	c.own = xtc.NewTable()
-	added, err := declarations(c.table, c.own, e.answers)
+	added, err := declarations(c.table, c.own, e.detail.answers)
 	if err != nil {
 		return failf(Script, "%s: %w", scriptName(c.cfg.Script), err)
 	}
@@ -272,8 +277,8 @@ func (c *collector) configure(e *entry, d xtc.Dgram) error {
 // script gathered over a run is lost, or it could not begin.
 func (c *collector) transitionTrouble(e *entry) error {
 	var trouble error
-	for worker := range e.answers {
-		a := &e.answers[worker]
+	for worker := range e.detail.answers {
+		a := &e.detail.answers[worker]
 		if a.Status == fex.OK {
 			continue
 		}

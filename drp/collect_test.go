@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"drp/fex"
 	"drp/pebble"
 	"drp/xtc"
 )
@@ -27,7 +26,7 @@ func resultBench(t *testing.T, own ...*xtc.Names) (c *collector, area []byte) {
 }
 
 func answered(bytes, words int) *entry {
-	return &entry{service: xtc.L1Accept, ix: pebble.Index{Slot: 1}, answer: fex.Answer{ResultBytes: bytes, SideWords: words}}
+	return &entry{service: xtc.L1Accept, ix: pebble.Index{Slot: 1}, result: uint32(bytes), side: uint32(words)}
 }
 
 func TestResultOfAnEvent(t *testing.T) {

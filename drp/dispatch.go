@@ -97,15 +97,22 @@ func (r *Run) event(ctx context.Context, h source.Header) error {
 	}
 	d := xtc.Dgram(loan.Bytes()[:n])
 	number := r.books.received.Add(1) - 1
+	if number == 0 {
+		now := time.Now()
+		r.started.Store(&now) // the script has been read by now, which shall not count for the rate
+	}
 	r.books.bytesIn.Add(int64(n))
 	e, tag := r.window.next()
 	layout, corrupt := r.layouts.number(d)
-	e.service, e.time, e.number, e.worker = h.Service, h.Time, number, worker
+	e.service, e.time, e.number, e.worker = h.Service, h.Time, number, int32(worker)
 	e.keepRaw = r.cfg.Prescale > 0 && number%r.cfg.Prescale == 0 || r.cfg.L0Raw && d.KeepRaw()
-	e.corrupt, e.implied = corrupt, false
-	e.ix = loan.Seal(n)
+	e.implied, e.ix = false, loan.Seal(n)
+	if e.detail != nil {
+		e.detail = nil
+	}
 	r.lastTime = max(r.lastTime, h.Time)
 	if corrupt != nil {
+		e.detail = &detail{corrupt: corrupt}
 		e.pending.Store(0)
 		r.window.push()
 		r.window.signal()
@@ -249,8 +256,7 @@ func (r *Run) transitionSlot() (pebble.Loan, error) {
 
 func (r *Run) hand(loan *pebble.Loan, n int, id xtc.TransitionID, time uint64, deliver, implied bool) error {
 	e, tag := r.window.next()
-	e.service, e.time, e.implied, e.corrupt = id, time, implied, nil
-	e.answers = nil
+	e.service, e.time, e.implied, e.detail = id, time, implied, &detail{}
 	e.ix = loan.Seal(n)
 	r.lastTime = max(r.lastTime, time)
 	if !deliver {
@@ -260,7 +266,7 @@ func (r *Run) hand(loan *pebble.Loan, n int, id xtc.TransitionID, time uint64, d
 		return nil
 	}
 	workers := r.group.Workers
-	e.answers = make([]fex.Answer, len(workers))
+	e.detail.answers = make([]fex.Answer, len(workers))
 	e.pending.Store(int32(len(workers)))
 	r.awaited.Store(int32(len(workers)))
 	r.window.push()

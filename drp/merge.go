@@ -22,9 +22,9 @@ const (
 // of the script's own, and gives the bytes to record. Every child runs the same script on the same Configure, so all
 // must say the same.
 func declarations(table, own *xtc.Table, answers []fex.Answer) ([]byte, error) {
-	first := answers[0].Result
+	first := answers[0].Blocks()
 	for worker, a := range answers {
-		if !bytes.Equal(a.Result, first) {
+		if !bytes.Equal(a.Blocks(), first) {
 			return nil, fmt.Errorf("the script declares other things in worker %d than in worker 0: what add_detector "+
 				"and add_data get at Configure must not depend on the worker, the time or chance", worker)
 		}
@@ -63,7 +63,7 @@ func merge(table *xtc.Table, answers []fex.Answer) ([]byte, error) {
 	places := map[xtc.NamesID]xtc.Dgram{} // where a NamesId's block stands in merged
 	operations := map[xtc.NamesID]uint32{}
 	for _, a := range answers {
-		for pair := range slices.Chunk(a.Side, 2) {
+		for pair := range slices.Chunk(a.Side(), 2) {
 			if len(pair) == 2 {
 				operations[xtc.NamesID(pair[0])] = pair[1]
 			}
@@ -71,14 +71,14 @@ func merge(table *xtc.Table, answers []fex.Answer) ([]byte, error) {
 	}
 	total := 0
 	for _, a := range answers {
-		total += len(a.Result)
+		total += len(a.Blocks())
 	}
 	merged = make([]byte, 0, total) // never grows, so places stay valid
 	for worker, a := range answers {
-		if _, err := table.CheckBlocks(a.Result, nil); err != nil {
+		if _, err := table.CheckBlocks(a.Blocks(), nil); err != nil {
 			return nil, fmt.Errorf("what the script added in worker %d makes no sense: %w", worker, err)
 		}
-		it := xtc.NewIter(a.Result)
+		it := xtc.NewIter(a.Blocks())
 		for it.Next() {
 			id := it.Header().NamesID()
 			into, there := places[id]

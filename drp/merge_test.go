@@ -62,7 +62,9 @@ func arrayBlock(t testing.TB, n *xtc.Names, values ...float64) []byte {
 	return block
 }
 
-func answerOf(block []byte, side ...uint32) fex.Answer { return fex.Answer{Result: block, Side: side} }
+func answerOf(block []byte, side ...uint32) fex.Answer {
+	return fex.Answer{Copied: &fex.Result{Blocks: block, Side: side}}
+}
 
 func TestMergeEveryType(t *testing.T) {
 	values := [][]float64{{5, 1, 7, 100}, {3, 9, 7, 20}, {4, 4, 7, 3}} // scalar, then the array, of each worker

@@ -32,9 +32,9 @@ type Run struct {
 	control    runControl
 	layouts    *layouts
 
-	started  atomic.Pointer[time.Time]
-	finished atomic.Int64    // nanoseconds the run took, once it is over
-	soft     context.Context // cancelled when the run shall end in order
+	started  atomic.Pointer[time.Time] // the run, and when it has come the first event
+	finished atomic.Int64              // nanoseconds the run took, once it is over
+	soft     context.Context           // cancelled when the run shall end in order
 	stop     context.CancelCauseFunc
 	hard     context.Context // cancelled by Abandon
 	abandon  context.CancelCauseFunc
@@ -158,7 +158,7 @@ func (r *Run) Run(ctx context.Context) (Summary, error) {
 	r.window.ended.Store(true)
 	r.window.signal()
 	collecting.Wait()
-	r.finished.Store(int64(time.Since(now)))
+	r.finished.Store(int64(time.Since(*r.started.Load())))
 	complete := r.hard.Err() == nil
 	if closed := r.close(complete); closed != nil {
 		err = errors.Join(err, fail(General, closed))
@@ -255,7 +255,7 @@ func (r *Run) answered(worker int, answers []fex.Answer) {
 			e.pending.Store(0)
 			continue
 		}
-		e.answers[worker] = answers[i]
+		e.detail.answers[worker] = answers[i]
 		e.pending.Add(-1)
 		if r.awaited.Add(-1) == 0 {
 			select {

@@ -2,6 +2,7 @@ package drp
 
 import (
 	"sync/atomic"
+	"unsafe"
 
 	"drp/fex"
 	"drp/pebble"
@@ -14,25 +15,42 @@ type entry struct {
 	pending atomic.Int32 // answers that are still to come
 
 	service xtc.TransitionID
-	time    uint64
-	number  int64 // of an event, counted from 0
-	worker  int   // of an event; its ring holds the slot
-	ix      pebble.Index
 	implied bool // made up by us: recorded only when a script added something
 	keepRaw bool
-	corrupt error // why an event was not shown to a script
-
-	answer  fex.Answer   // of an event
-	answers []fex.Answer // of a transition, one per worker
+	status  fex.Status // of an event, as are the next two
+	worker  int32      // its ring holds the slot
+	result  uint32     // bytes
+	side    uint32     // words
+	ix      pebble.Index
+	time    uint64
+	number  int64   // of an event, counted from 0
+	detail  *detail // of few; storing pointers costs more than all the rest
 }
 
-// note takes the answer to an event. It is written out because most answers hold no pointers, and storing pointers costs
-// more than all the rest.
+// An entry goes from one core to the next twice, so it is one cache line: this fails to compile when it is not.
+var _ [64 - unsafe.Sizeof(entry{})]byte
+
+// detail is what most events do not have.
+type detail struct {
+	corrupt error        // why an event was not shown to a script
+	failure *fex.Failure // of the script on an event
+	answers []fex.Answer // to a transition, one per worker
+}
+
+// note takes the answer to an event.
 func (e *entry) note(a *fex.Answer) {
-	e.answer.Status, e.answer.ResultBytes, e.answer.SideWords = a.Status, a.ResultBytes, a.SideWords
-	if a.Failure != nil || e.answer.Failure != nil {
-		e.answer.Failure = a.Failure
+	e.status, e.result, e.side = a.Status, uint32(a.ResultBytes), uint32(a.SideWords)
+	if a.Failure != nil {
+		e.detail = &detail{failure: a.Failure}
 	}
+}
+
+// failure is why the script failed on an event, if it said so.
+func (e *entry) failure() *fex.Failure {
+	if e.detail == nil {
+		return nil
+	}
+	return e.detail.failure
 }
 
 // window is the datagrams under way, in source order. It is a ring: the dispatcher pushes, the collector pops, and

@@ -25,9 +25,30 @@ type Answer struct {
 	Status      Status
 	ResultBytes int // valid bytes at the start of the result area, when OK
 	SideWords   int // u32 words that follow them, at the next multiple of 4
-	Result      []byte
-	Side        []uint32
 	Failure     *Failure
+	Copied      *Result // of a transition; nil is none
+}
+
+// Result is a copy of what the script made of a transition: the child writes the next one in the same place.
+type Result struct {
+	Blocks []byte
+	Side   []uint32
+}
+
+// Blocks are the blocks that the script added to a transition.
+func (a *Answer) Blocks() []byte {
+	if a.Copied == nil {
+		return nil
+	}
+	return a.Copied.Blocks
+}
+
+// Side is the side list of a transition.
+func (a *Answer) Side() []uint32 {
+	if a.Copied == nil {
+		return nil
+	}
+	return a.Copied.Side
 }
 
 // Failure is what a script says when it fails.

@@ -321,12 +321,12 @@ for run in ds.runs():
 	counts := 0
 	for worker, a := range r.end() {
 		const data = 3 * xtc.XtcHeaderBytes
-		if a.Status != fex.OK || len(a.Result) != data+8 {
-			t.Fatalf("worker %d: status %d, %d bytes, %v", worker, a.Status, len(a.Result), a.Failure)
+		if a.Status != fex.OK || len(a.Blocks()) != data+8 {
+			t.Fatalf("worker %d: status %d, %d bytes, %v", worker, a.Status, len(a.Blocks()), a.Failure)
 		}
-		counts += int(a.Result[data])
-		if len(a.Side) != 2 || a.Side[1] != 1 {
-			t.Errorf("worker %d: side list %v, want a NamesId and 1 for sum", worker, a.Side)
+		counts += int(a.Blocks()[data])
+		if len(a.Side()) != 2 || a.Side()[1] != 1 {
+			t.Errorf("worker %d: side list %v, want a NamesId and 1 for sum", worker, a.Side())
 		}
 	}
 	if counts != 9 {

@@ -223,7 +223,7 @@ func (w *Worker) answer(q *request, r *record) Answer {
 		a.Status, a.Failure = Failed, &Failure{Type: "ProtocolError", Message: "the result does not fit in its area"}
 		return a
 	}
-	a.Result, a.Side = append([]byte(nil), area[:a.ResultBytes]...), side
+	a.Copied = &Result{Blocks: append([]byte(nil), area[:a.ResultBytes]...), Side: side}
 	if ref, err := w.transitions.Ref(pebble.Index{Slot: q.slot, Generation: q.generation}); err == nil {
 		w.state.apply(uint8(q.transition), q.time, ref.Bytes())
 	}

@@ -249,11 +249,11 @@ func TestTransitionResult(t *testing.T) {
 			r := b.w.queue.at(0).record
 			r.status, r.bytes, r.count = uint8(tt.status), tt.bytes, tt.count
 			a := b.take(r.append(nil))[0]
-			if a.Status != tt.want || string(a.Result) != tt.result {
-				t.Errorf("status %d, result %q", a.Status, a.Result)
+			if a.Status != tt.want || string(a.Blocks()) != tt.result {
+				t.Errorf("status %d, result %q", a.Status, a.Blocks())
 			}
-			if tt.count == 1 && tt.want == OK && !slices.Equal(a.Side, []uint32{42}) {
-				t.Errorf("side list %v", a.Side)
+			if tt.count == 1 && tt.want == OK && !slices.Equal(a.Side(), []uint32{42}) {
+				t.Errorf("side list %v", a.Side())
 			}
 			if tt.message != "" && (a.Failure == nil || !strings.Contains(a.Failure.Message, tt.message)) {
 				t.Errorf("failure %v, want %q", a.Failure, tt.message)
@@ -261,8 +261,8 @@ func TestTransitionResult(t *testing.T) {
 			if kept := len(b.w.state.kept) == 1; kept != tt.kept {
 				t.Errorf("kept for a replacement: %v", kept)
 			}
-			if len(a.Result) > 0 {
-				if copy(area, "XXXXX"); string(a.Result) != tt.result {
+			if len(a.Blocks()) > 0 {
+				if copy(area, "XXXXX"); string(a.Blocks()) != tt.result {
 					t.Error("the result changes with the area, where the next transition's goes")
 				}
 			}

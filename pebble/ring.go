@@ -26,6 +26,7 @@ type slot struct {
 	state    atomic.Uint64 // generation << 2 | state; every change is a compare-and-swap
 	bytes    int           // written before sealed, read after
 	resident uint64        // see Loan.Resident
+	_        [40]byte      // a cache line for each: when the ring is full, one is filled beside one that is released
 }
 
 // Ring is a ring of equal slots in one shared-memory segment.
