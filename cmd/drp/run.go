@@ -155,6 +155,7 @@ func run(cfg drp.Config, f runFlags) error {
 	if _, err := examineScript(cfg.Script, cfg.Log); err != nil {
 		return err
 	}
+	warnOfLimits(cfg.Workers, cfg.Log)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	signals := make(chan os.Signal, 2)
