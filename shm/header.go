@@ -57,17 +57,12 @@ func startTime(pid int) (uint64, error) {
 	return strconv.ParseUint(string(fields[19]), 10, 64)
 }
 
-func putHeader(page []byte) error {
-	owner, err := Self()
-	if err != nil {
-		return err
-	}
+func putHeader(page []byte, owner Owner) {
 	binary.LittleEndian.PutUint32(page[8:], headerVersion)
 	binary.LittleEndian.PutUint32(page[12:], uint32(owner.PID))
 	binary.LittleEndian.PutUint64(page[16:], owner.StartTime)
 	copy(page[32:72], owner.BootID)
 	copy(page, magic[:]) // last: a header with the magic is complete
-	return nil
 }
 
 // parseHeader returns the owner written in a header page, and whether it is one of ours.

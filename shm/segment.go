@@ -44,6 +44,12 @@ func create(payloadBytes int) (*Segment, error) {
 		return nil, fmt.Errorf("shm: create segment of %d bytes: one segment holds at most %d bytes (2 GiB - 1): "+
 			"use fewer or smaller slots", payloadBytes, MaxBytes-HeaderBytes)
 	}
+	// Who makes it is found out before: a process that is killed between here and the end of the header leaves a segment
+	// that nobody can tell to be ours, so that this has to be short.
+	owner, err := Self()
+	if err != nil {
+		return nil, err
+	}
 	size := payloadBytes + HeaderBytes
 	raw, err := shmtool.Create(size)
 	if err != nil {
@@ -60,11 +66,7 @@ func create(payloadBytes int) (*Segment, error) {
 		return nil, fmt.Errorf("shm: attach segment %d: %w", raw.Id, err)
 	}
 	seg := &Segment{id: raw.Id, addr: addr, bytes: unsafe.Slice((*byte)(addr), size)}
-	if err := putHeader(seg.bytes); err != nil {
-		_ = raw.Destroy()
-		_ = seg.Close()
-		return nil, err
-	}
+	putHeader(seg.bytes, owner)
 	return seg, nil
 }
 

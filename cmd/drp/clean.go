@@ -15,8 +15,8 @@ func newCleanCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "clean",
 		Short: "Remove what runs that were killed left behind",
-		Long: `clean lists and removes shared-memory segments and socket folders that drp made, for this user, and whose
-owner is dead. Those of other programs, of other users and of living runs are never touched.`,
+		Long: `clean lists and removes shared-memory segments, socket folders and partition locks that drp made, for this
+user, and whose owner is dead. Those of other programs, of other users and of living runs are never touched.`,
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error { return general(clean(dryRun)) },
 	}
@@ -30,19 +30,23 @@ type leftover struct {
 	remove func() error
 }
 
-func clean(dryRun bool) error {
+// leftovers lists what killed runs left. What could be found is given also where something could not be listed.
+func leftovers() (found []leftover, err error) {
 	segments, errSegments := shm.Stale()
-	folders, errFolders := rundir.Stale()
-	errs := []error{errSegments, errFolders}
-	var found []leftover
+	paths, errPaths := rundir.Stale()
 	for _, l := range segments {
 		found = append(found, leftover{fmt.Sprintf("segment %d, %d bytes, of process %d, which is dead", l.ID, l.Bytes,
 			l.Owner.PID), l.Remove})
 	}
-	for _, dir := range folders {
-		found = append(found, leftover{fmt.Sprintf("socket folder %s of a dead process", dir),
-			func() error { return rundir.Remove(dir) }})
+	for _, path := range paths {
+		found = append(found, leftover{path + ", of a dead process", func() error { return rundir.Remove(path) }})
 	}
+	return found, errors.Join(errSegments, errPaths)
+}
+
+func clean(dryRun bool) error {
+	found, err := leftovers()
+	errs := []error{err}
 	removed := 0
 	for _, l := range found {
 		fmt.Println(l.name)

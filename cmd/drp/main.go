@@ -22,13 +22,16 @@ func main() { os.Exit(execute(os.Args[1:])) }
 // execute runs a command line and gives its exit code.
 func execute(args []string) int {
 	root := newRunCommand()
-	root.AddCommand(newXTCCommand(), newCleanCommand(), newBenchCommand(), newVersionCommand())
+	root.AddCommand(newXTCCommand(), newCleanCommand(), newDoctorCommand(), newBenchCommand(), newVersionCommand())
 	root.SetArgs(args)
 	err := root.Execute()
 	if err == nil {
 		return 0
 	}
 	fmt.Fprintf(os.Stderr, "drp: %v\n", err)
+	if more := advice(err); more != "" {
+		fmt.Fprintf(os.Stderr, "     %s\n", more)
+	}
 	if f := (*drp.Failure)(nil); errors.As(err, &f) {
 		return int(f.Kind)
 	}

@@ -152,6 +152,10 @@ func run(cfg drp.Config, f runFlags) error {
 	}
 	screen := newScreen(os.Stderr, f.progress)
 	cfg.Log = screen.logger()
+	if _, err := examineScript(cfg.Script, cfg.Log); err != nil {
+		return err
+	}
+	warnOfLimits(cfg.Workers, cfg.Log)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	signals := make(chan os.Signal, 2)

@@ -1,5 +1,6 @@
 // Package rundir is where a process keeps its sockets: a folder of its own, mode 0700, named after the process, in the
-// user's runtime folder. A folder whose owner is dead may be removed by anybody of the same user; nothing else is.
+// user's runtime folder. A folder whose owner is dead may be removed by anybody of the same user; nothing else is. Beside
+// these folders lie the locks of the partitions, of which only one process at a time may have each.
 package rundir
 
 import (
@@ -23,18 +24,30 @@ func Base() string {
 	return filepath.Join(os.TempDir(), fmt.Sprintf("drp-%d", os.Getuid()))
 }
 
-// Create makes the folder of this process. It refuses a base that is not this user's alone, since whoever owns it could
-// put sockets of his own there.
+// Ready makes the folder of all processes and gives its path. It refuses one that is not this user's alone, since whoever
+// owns it could put sockets of his own there.
+func Ready() (string, error) {
+	base := Base()
+	if err := os.MkdirAll(base, 0o700); err != nil {
+		return "", fmt.Errorf("rundir: %w", err)
+	}
+	return base, private(base)
+}
+
+// LongestSocket is the length that the path of a socket may have: sun_path holds 108 bytes with the zero at the end.
+const LongestSocket = 107
+
+// SocketPath is where a socket of a process lies; it tells how long such a path becomes.
+func SocketPath(o shm.Owner, socket string) string { return filepath.Join(Base(), name(o), socket) }
+
+// Create makes the folder of this process.
 func Create() (string, error) {
 	owner, err := shm.Self()
 	if err != nil {
 		return "", err
 	}
-	base := Base()
-	if err := os.MkdirAll(base, 0o700); err != nil {
-		return "", fmt.Errorf("rundir: %w", err)
-	}
-	if err := private(base); err != nil {
+	base, err := Ready()
+	if err != nil {
 		return "", err
 	}
 	dir := filepath.Join(base, name(owner))
@@ -69,7 +82,7 @@ func parse(name string) (shm.Owner, bool) {
 	return shm.Owner{PID: pid, StartTime: start, BootID: parts[2]}, errPID == nil && errStart == nil && parts[2] != ""
 }
 
-// Stale lists the folders whose owners are dead.
+// Stale lists the folders whose owners are dead, and the files of partitions that nobody has locked.
 func Stale() ([]string, error) {
 	entries, err := os.ReadDir(Base())
 	if errors.Is(err, fs.ErrNotExist) {
@@ -83,15 +96,47 @@ func Stale() ([]string, error) {
 	}
 	var stale []string
 	for _, e := range entries {
-		if owner, ours := parse(e.Name()); ours && e.IsDir() && !owner.Alive() {
-			stale = append(stale, filepath.Join(Base(), e.Name()))
+		path := filepath.Join(Base(), e.Name())
+		owner, ours := parse(e.Name())
+		if ours && e.IsDir() && !owner.Alive() || isLock(e.Name()) && e.Type().IsRegular() && unlocked(path) {
+			stale = append(stale, path)
 		}
 	}
 	return stale, nil
 }
 
-// Remove removes a stale folder and the sockets in it. Anything else in it is not ours, and keeps the folder.
+func isLock(name string) bool {
+	return strings.HasPrefix(name, lockPrefix) && strings.HasSuffix(name, lockSuffix)
+}
+
+// unlocked asks for a shared lock, which a holder does not grant.
+func unlocked(path string) bool {
+	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW, 0)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = file.Close() }()
+	return syscall.Flock(int(file.Fd()), syscall.LOCK_SH|syscall.LOCK_NB) == nil
+}
+
+// removeLock removes the file of a partition that nobody holds, while it is locked here.
+func removeLock(path string) error {
+	file, err := lockFile(path)
+	if err != nil {
+		return fmt.Errorf("rundir: %w: not removed", err)
+	}
+	if file != nil {
+		unlock(file)
+	}
+	return nil
+}
+
+// Remove removes what is stale: a folder with the sockets in it, or the file of a partition. Anything else in a folder is
+// not ours, and keeps it.
 func Remove(dir string) error {
+	if isLock(filepath.Base(dir)) && filepath.Dir(dir) == Base() {
+		return removeLock(dir)
+	}
 	owner, ours := parse(filepath.Base(dir))
 	if !ours || owner.Alive() || filepath.Dir(dir) != Base() {
 		return fmt.Errorf("rundir: %s does not belong to a dead process: not removed", dir)
