@@ -22,7 +22,7 @@ func main() { os.Exit(execute(os.Args[1:])) }
 // execute runs a command line and gives its exit code.
 func execute(args []string) int {
 	root := newRunCommand()
-	root.AddCommand(newXTCCommand(), newCleanCommand(), newBenchCommand(), newVersionCommand())
+	root.AddCommand(newXTCCommand(), newTestCommand(), newCleanCommand(), newBenchCommand(), newVersionCommand())
 	root.SetArgs(args)
 	err := root.Execute()
 	if err == nil {
