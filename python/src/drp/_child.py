@@ -186,6 +186,8 @@ class ChildFeed(Feed):
         try:
             data = os.read(self._requests, size)
         except OSError as error:
+            if error.errno is None:  # a signal handler of the script raised it
+                raise
             self._cut_off(error)
         if not data:
             leave()

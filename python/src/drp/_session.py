@@ -129,6 +129,11 @@ class Session:
         """Answer what the script left behind; say whether to run it again at once."""
         feed = self.feed
         service = feed.service
+        if not feed.have:  # a signal handler of the script raised while it waited: no datagram is to blame
+            if error is not None:
+                print(Failure(error, self.script).trace, file=sys.stderr, flush=True)
+            feed.restart()
+            return True
         if error is None or (isinstance(error, SystemExit) and error.code in (None, 0)):
             if service == UNCONFIGURE or (service == END_RUN and feed.taken):
                 self.revive = frozenset({BEGIN_RUN}) if service == END_RUN else frozenset()
