@@ -23,7 +23,7 @@ import (
 )
 
 // protocolVersion is checked in the handshake, since the Python package is installed on its own.
-const protocolVersion = 1
+const protocolVersion = 2
 
 // hello is what a child is told first.
 type hello struct {

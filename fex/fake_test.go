@@ -93,11 +93,11 @@ func (f *fake) greet() {
 	text := make([]byte, binary.LittleEndian.Uint32(record[12:]))
 	_, _ = io.ReadFull(f.in, text)
 	var hello struct{ Version int }
-	if err := json.Unmarshal(text, &hello); err != nil || hello.Version != 1 {
+	if err := json.Unmarshal(text, &hello); err != nil || hello.Version != 2 {
 		fmt.Fprintln(os.Stderr, "the hello is no hello:", string(text))
 		os.Exit(9)
 	}
-	answer := []byte(`{"version":1,"pid":1,"python":"3.fake","numpy":"0.fake","drp":"0"}`)
+	answer := []byte(`{"version":2,"pid":1,"python":"3.fake","numpy":"0.fake","drp":"0"}`)
 	switch f.mode {
 	case "hello: version":
 		answer = []byte(`{"version":99}`)

@@ -107,8 +107,8 @@ func TestChildThatDoesNotStart(t *testing.T) {
 		environment bool
 		deadline    time.Duration
 	}{
-		{"hello: version", "speaks protocol 99 and this program 1", false, 0},
-		{"hello: no JSON", "speaks protocol 0 and this program 1", false, 0},
+		{"hello: version", "speaks protocol 99 and this program 2", false, 0},
+		{"hello: no JSON", "speaks protocol 0 and this program 2", false, 0},
 		{"hello: kind", "does not speak our protocol", false, 0},
 		{"hello: endless", "does not speak our protocol", false, 0},
 		{"hello: noise", "does not speak our protocol", false, 0},

@@ -22,7 +22,8 @@ func main() { os.Exit(execute(os.Args[1:])) }
 // execute runs a command line and gives its exit code.
 func execute(args []string) int {
 	root := newRunCommand()
-	root.AddCommand(newXTCCommand(), newCleanCommand(), newDoctorCommand(), newBenchCommand(), newVersionCommand())
+	root.AddCommand(newXTCCommand(), newTestCommand(), newCleanCommand(), newDoctorCommand(), newBenchCommand(),
+		newVersionCommand())
 	root.SetArgs(args)
 	err := root.Execute()
 	if err == nil {

@@ -130,7 +130,7 @@ class Drp:
     """Owns the segments and one child."""
 
     def __init__(self, script, *args, slots=64, slot_bytes=1 << 15, out_bytes=1 << 14, transition_bytes=1 << 16,
-                 env=None, python=sys.executable, flags=()):  # fmt: skip
+                 env=None, python=sys.executable, flags=(), spare=False, **more):  # fmt: skip
         self.slots, self.slot_bytes, self.out_bytes = slots, slot_bytes, out_bytes
         self.transition_offset = PAGE + slots * out_bytes
         self.transition_bytes = transition_bytes
@@ -152,17 +152,22 @@ class Drp:
         os.close(req_r)
         os.close(ans_w)
         part = lambda s, n, b: {"id": s.id, "offset": PAGE, "slots": n, "slot_bytes": b}  # noqa: E731
-        hello = json.dumps({
-            "version": 1, "worker": 0, "workers": 1, "expt": "xpptut15", "run": 14,
-            "transitions": part(self.transitions, 4, transition_bytes),
-            "raw": part(self.raw, slots, slot_bytes),
+        self.place = {
+            "worker": 0, "raw": part(self.raw, slots, slot_bytes),
             "result": {**part(self.out, slots, out_bytes), "transition_offset": self.transition_offset,
                        "transition_bytes": transition_bytes},
+        }  # fmt: skip
+        hello = json.dumps({
+            "version": 2, "workers": 1, "expt": "xpptut15", "run": 14,
+            "transitions": part(self.transitions, 4, transition_bytes), **({} if spare else self.place), **more,
         }).encode()  # fmt: skip
-        os.write(self.req, RECORD.pack(1, 0, 0, 0, 0, len(hello), 0, 0, 0) + hello)
+        self.send(1, hello)
         record = RECORD.unpack(self.read(32))
         assert record[0] == 1
         self.hello = json.loads(self.read(record[5]))
+
+    def send(self, kind, data, service=0):
+        os.write(self.req, RECORD.pack(kind, 0, 0, 0, 0, len(data), 0, service, 0) + data)
 
     def read(self, size):
         data = b""
@@ -201,9 +206,15 @@ class Drp:
         return Answer(record, self.out.view[self.transition_offset :][: self.transition_bytes])
 
     def replay(self, data):
-        service = data[11] & 15
-        os.write(self.req, RECORD.pack(2, 0, 0, 0, 0, len(data), 0, service, 0) + data)
-        return self.answer()
+        self.send(2, data, data[11] & 15)
+        a = self.answer()
+        assert (a.kind, a.service, a.bytes) == (2, data[11] & 15, 0)
+        return a.status
+
+    def attach(self, worker=0):
+        """Make a spare a worker."""
+        self.send(5, json.dumps({**self.place, "worker": worker}).encode())
+        assert self.read(32) == RECORD.pack(5, 0, 0, 0, 0, 0, 0, 0, 0)
 
     def transition(self, data):
         service = data[11] & 15

@@ -427,8 +427,7 @@ for run in ds.runs():
     )
     with drp(source) as d:
         for t in (configure(), begin_run(77), begin_step(9.0), dgram(SLOW, 5)):
-            a = d.replay(t)
-            assert (a.kind, a.status, a.bytes) == (2, 0, 0)
+            assert d.replay(t) == 0
         (a,) = d.events([event(1)])
         d.names = {0x102: __import__("drp")._xtc.Names(
             0x102, "", "cam", "", "x", (1, 0, 0), 0,

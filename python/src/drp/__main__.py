@@ -19,6 +19,10 @@ def main() -> int:
 
     if os.environ.get("DRP_CHILD"):
         return child(os.environ["DRP_CHILD"], script, args)
+    if os.environ.get("DRP_TRIAL"):
+        from ._trial import trial
+
+        return trial(os.environ.pop("DRP_TRIAL"), script, args)
     return offline(script, args)
 
 

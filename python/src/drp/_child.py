@@ -4,6 +4,9 @@ The records are described in docs/formats.md. Requests are read as many at a tim
 group of events are made from the requests beforehand, with the outcome "nothing added"; an event only touches its
 answer when the script adds something. They are written when the group is done, after a millisecond, or at once for an
 event that drp marks as solo.
+
+A spare is a child that is no worker yet. It gets replays only, until a record tells it which worker it is to be; that
+record is taken where the script waits for the next datagram, and the script does not notice.
 """
 
 from __future__ import annotations
@@ -21,11 +24,14 @@ import numpy as np
 
 from . import _shm
 from ._event import Batch, Event
-from ._feed import EVENT, LIVE, REPLAY, Feed
-from ._info import drp_info
+from ._feed import EVENT, FAILED, LIVE, REPLAY, Feed
+from ._info import Deferred, SpareInfo, drp_info
 from ._version import __version__
 
-HELLO, REPLAYED, TRANSITION, L1 = 1, 2, 3, 4
+VERSION = 2
+HELLO, REPLAYED, TRANSITION, L1, ATTACH = 1, 2, 3, 4, 5
+DEFERRED = 1  # the status of a replay that the script cannot stand before the attach
+WORKER = ("worker", "raw", "result")  # what a spare is told later
 SOLO = 1
 RECORD = struct.Struct("<BBHIIIIIQ")
 RECORD_TYPE = np.dtype(
@@ -74,6 +80,8 @@ class ChildFeed(Feed):
         self._singles = 0  # events that come one by one, after a batch failed
         self._record: tuple[int, ...] = ()
         self._flush_at = 0.0
+        self.attached = False
+        self._deferred = False  # nothing is shown to the script until everything comes again, after the attach
         os.register_at_fork(after_in_child=self._forked)
         self._hello()
 
@@ -84,22 +92,25 @@ class ChildFeed(Feed):
             raise ValueError(f"the first record is of kind {record[0]}, not a hello")
         self._p += RECORD.size
         hello = json.loads(self._inline(record[5]))
-        if hello["version"] != 1:
-            raise ValueError(f"drp speaks version {hello['version']} of the child protocol, this package version 1")
-        raw, out, transitions = hello["raw"], hello["result"], hello["transitions"]
-        self._raw = _shm.attach(raw["id"], _extent(raw))
+        if hello["version"] != VERSION:
+            raise ValueError(
+                f"drp speaks version {hello['version']} of the child protocol, this package version {VERSION}"
+            )
+        transitions = hello["transitions"]
         self._transitions = _shm.attach(transitions["id"], _extent(transitions))
         self._transition_at = (transitions["offset"], transitions["slot_bytes"])
-        end = max(_extent(out), out["transition_offset"] + out["transition_bytes"])
-        self._out = _shm.attach(out["id"], end, writable=True)
-        self.raw_offset, self.raw_step = raw["offset"], raw["slot_bytes"]
-        self.out_offset, self.out_step, self.out_bytes = out["offset"], out["slot_bytes"], out["slot_bytes"]
-        self.transition_offset, self.transition_bytes = out["transition_offset"], out["transition_bytes"]
+        self.transition_bytes = transitions["slot_bytes"]  # what a spare goes by
         self.detector = str(hello.get("detector") or "")
         drp_info._hello(hello)
+        if any(key in hello for key in WORKER):
+            self._attach(hello)
+        else:
+            SpareInfo.asked = False
+            drp_info.__class__ = SpareInfo
+            os.register_at_fork(after_in_parent=self._parted)
         answer = json.dumps(
             {
-                "version": 1,
+                "version": VERSION,
                 "pid": os.getpid(),
                 "python": platform.python_version(),
                 "numpy": np.__version__,
@@ -107,6 +118,56 @@ class ChildFeed(Feed):
             }
         ).encode()
         self._write(RECORD.pack(HELLO, 0, 0, 0, 0, len(answer), 0, 0, 0) + answer)
+
+    def _attach(self, place: dict[str, Any]) -> None:
+        raw, out = place["raw"], place["result"]
+        self._raw = _shm.attach(raw["id"], _extent(raw))
+        end = max(_extent(out), out["transition_offset"] + out["transition_bytes"])
+        self._out = _shm.attach(out["id"], end, writable=True)
+        self.raw_offset, self.raw_step = raw["offset"], raw["slot_bytes"]
+        self.out_offset, self.out_step, self.out_bytes = out["offset"], out["slot_bytes"], out["slot_bytes"]
+        self.transition_offset, self.transition_bytes = out["transition_offset"], out["transition_bytes"]
+        drp_info._attach(place["worker"], raw["slot_bytes"])
+        self.attached = True
+
+    def _promote(self, size: int) -> None:
+        """Become a worker."""
+        if self.attached:
+            self._give_up("this worker was told once more who it is")
+        try:
+            self._attach(json.loads(self._inline(size)))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            self._give_up(f"become a worker: {error!r}")
+        self._deferred = False
+        self._write(RECORD.pack(ATTACH, 0, 0, 0, 0, 0, 0, 0, 0))
+        if SpareInfo.asked:  # by a thread, which ended of it; the script stands between two datagrams
+            SpareInfo.asked, self.due = False, True
+            raise Deferred
+
+    @property
+    def early(self) -> bool:
+        """Say whether the script asked who it is, which is not known yet."""
+        return SpareInfo.asked and not self.attached
+
+    def defer(self) -> None:
+        """Answer the replay at hand, forget what came before, and show the script nothing until the attach."""
+        SpareInfo.asked = False
+        self._deferred = True
+        self.kept = {}
+        self.replays, self.held = [], None
+        self.reset()
+        if self.have:
+            self.have = self.taken = False
+            self.reply(DEFERRED, 0, 0)
+
+    def _parted(self) -> None:
+        """Take note that the script has forked a process, which would never learn who it is."""
+        if not self.attached:
+            SpareInfo.asked = True
+
+    def _give_up(self, why: str) -> NoReturn:
+        print(f"drp child: {why}", file=sys.stderr)
+        leave(1)
 
     # -- the pipes ----------------------------------------------------------------------------------------------
 
@@ -125,6 +186,8 @@ class ChildFeed(Feed):
         try:
             data = os.read(self._requests, size)
         except OSError as error:
+            if error.errno is None:  # a signal handler of the script raised it
+                raise
             self._cut_off(error)
         if not data:
             leave()
@@ -178,25 +241,37 @@ class ChildFeed(Feed):
             self._show()
             return
         self.flush()
-        self._need(RECORD.size)
-        kind = self._data[self._p]
-        if kind == L1:
-            self._group()
-            self._show()
+        while True:
+            self._need(RECORD.size)
+            kind = self._data[self._p]
+            if kind == L1:
+                self._group()
+                self._show()
+                return
+            self._record = RECORD.unpack_from(self._data, self._p)
+            self._p += RECORD.size
+            if kind == ATTACH:
+                self._promote(self._record[5])
+                continue
+            data = self._transition_data(kind)
+            if kind == REPLAYED and self._deferred:
+                self.reply(DEFERRED, 0, 0)
+                continue
+            self.arrived(self._record[7], data)
             return
-        record = self._record = RECORD.unpack_from(self._data, self._p)
-        self._p += RECORD.size
-        slot, size, service = record[3], record[5], record[7]
-        if kind == TRANSITION:
-            offset, step = self._transition_at
-            data = bytes(self._transitions[offset + slot * step : offset + slot * step + size])
-            self.mode = LIVE
-        elif kind == REPLAYED:
-            data = self._inline(size)
+
+    def _transition_data(self, kind: int) -> bytes:
+        """Copy the transition that the record at hand announces."""
+        slot, size, service = self._record[3], self._record[5], self._record[7]
+        self.service = service
+        if kind == REPLAYED:
             self.mode = REPLAY
-        else:
-            raise ValueError(f"a record of kind {kind} came from drp")
-        self.arrived(service, data)
+            return self._inline(size)
+        if kind != TRANSITION or not self.attached:
+            self._give_up(f"a record of kind {kind} came from drp" + ("" if self.attached else " to a spare"))
+        self.mode = LIVE
+        offset, step = self._transition_at
+        return bytes(self._transitions[offset + slot * step : offset + slot * step + size])
 
     def _group(self) -> None:
         size = RECORD.size
@@ -234,6 +309,10 @@ class ChildFeed(Feed):
         """Answer the datagram at hand."""
         if self.service < EVENT:
             kind, _, _, slot, generation, _, _, service, time = self._record
+            if kind == REPLAYED:
+                if self.early and not self._deferred:
+                    raise Deferred
+                status = min(status, FAILED)
             self._write(RECORD.pack(kind, status, count, slot, generation, length, 0, service, time))
             return
         n = max(self.lead, 1)

@@ -92,6 +92,7 @@ class Feed:
 
     forked = False  # this process was forked by the script: it is no worker
     restarts = False  # a session restarts the script after a failure
+    due = False  # the script asked who it is before that was known; now it is, and the script has to be run again
     transition_bytes = SCRATCH_BYTES
     raw_offset = raw_step = 0
     out_offset = out_step = 0
@@ -151,6 +152,15 @@ class Feed:
 
     def writable(self) -> tuple[memoryview, int, int]:
         """Give area, offset and capacity for the results of the datagram at hand."""
+        raise NotImplementedError
+
+    @property
+    def early(self) -> bool:
+        """Say whether the script asked who it is, which is not known yet."""
+        return False
+
+    def defer(self) -> None:
+        """Answer the replay at hand: the script goes no further until it is known which worker this is."""
         raise NotImplementedError
 
     # -- the sequence -------------------------------------------------------------------------------------------

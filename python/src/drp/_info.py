@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+import threading
+from typing import Any, ClassVar
 
 from ._config import Config
+
+
+class Deferred(BaseException):
+    """Ends a script that asks in a spare who it is."""
 
 
 class Info:
@@ -32,15 +37,35 @@ class Info:
             self.det_segment = names[0].segment
 
     def _hello(self, hello: dict[str, Any]) -> None:
-        self.worker_num = hello["worker"]
         self.num_workers = hello["workers"]
-        self.pebble_bufsize = hello["raw"]["slot_bytes"]
         self.transition_bufsize = hello["transitions"]["slot_bytes"]
         self.instrument = str(hello.get("expt") or "")[:3]
-        self.is_supervisor = self.worker_num == 0
+
+    def _attach(self, worker: int, slot_bytes: int) -> None:
+        self.worker_num = worker
+        self.pebble_bufsize = slot_bytes
+        self.is_supervisor = worker == 0
+        self.__class__ = Info
 
     def __repr__(self) -> str:
         return f"<drp_info {vars(self)}>"
+
+
+class SpareInfo(Info):
+    """The same as long as nobody knows which worker this is. The special names are for repr, vars, copy and pickle."""
+
+    UNKNOWN: ClassVar[frozenset[str]] = frozenset(
+        {"worker_num", "pebble_bufsize", "is_supervisor", "__dict__", "__reduce_ex__"}
+    )
+    asked: ClassVar[bool] = False  # the script wants to know, or a thread of it does
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in SpareInfo.UNKNOWN:
+            SpareInfo.asked = True  # before the class is looked at: a thread that comes too late does no harm
+            if type(self) is SpareInfo:
+                # A thread that raises SystemExit ends without a word.
+                raise Deferred if threading.current_thread() is threading.main_thread() else SystemExit
+        return super().__getattribute__(name)
 
 
 drp_info = Info()

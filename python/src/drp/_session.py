@@ -10,6 +10,9 @@
 A failure in an event costs that event only: the script is run again, sees copies of Configure, BeginRun, BeginStep and
 the latest SlowUpdate, and goes on with the next event. After a failure in a transition the script has no state to work
 with, so every event is answered as failed until the next Configure, or BeginRun if it had survived Configure.
+
+In a spare, which is no worker yet, the script runs on replays. If it asks who it is, it cannot go on: the session goes
+back to before Configure, and everything comes again when the spare has become a worker.
 """
 
 from __future__ import annotations
@@ -25,7 +28,7 @@ from typing import Any
 from . import _fex
 from ._errors import ScriptEnded
 from ._feed import BEGIN_RUN, BEGIN_STEP, CONFIGURE, END_RUN, END_STEP, EVENT, UNCONFIGURE, Failure, Feed
-from ._info import drp_info
+from ._info import Deferred, drp_info
 
 _REVIVES: dict[int, frozenset[int]] = {
     CONFIGURE: frozenset(),
@@ -50,20 +53,29 @@ class Session:
 
     def serve(self) -> None:
         """Answer everything that comes."""
-        feed = self.feed
         while True:
-            service = feed.ask()
-            if service == CONFIGURE:
-                feed.reset()
-                self.work()
-            elif service in self.revive and CONFIGURE in feed.kept:
-                feed.restart()
-                self.work()
-            else:
-                feed.take()
-                if service >= EVENT:
-                    feed.failure = self.error or Failure("no script is running", self.script)
-                feed.finish()
+            try:
+                self.turn()
+            except Deferred:  # a thread has outlived the script that started it
+                if not self.feed.due:
+                    self.put_off()
+                self.feed.due = False
+
+    def turn(self) -> None:
+        """Run the script if what comes is for it, or else answer that."""
+        feed = self.feed
+        service = feed.ask()
+        if service == CONFIGURE:
+            feed.reset()
+            self.work()
+        elif service in self.revive and CONFIGURE in feed.kept:
+            feed.restart()
+            self.work()
+        else:
+            feed.take()
+            if service >= EVENT:
+                feed.failure = self.error or Failure("no script is running", self.script)
+            feed.finish()
 
     def work(self) -> None:
         """Run the script as often as it takes; return when it has to wait for a transition."""
@@ -79,7 +91,13 @@ class Session:
                 error = raised
             if self.feed.forked:
                 leave_fork(error)
-            again = self.after(error)
+            due, self.feed.due = self.feed.due and not self.feed.have, False
+            if due:
+                self.feed.restart()
+            elif self.feed.early:
+                again = self.put_off()
+            else:
+                again = self.after(error)
             del error
 
     def execute(self) -> None:
@@ -98,10 +116,24 @@ class Session:
         if self.feed.data_source is None and _fex.registered():
             _fex.run()
 
+    def put_off(self) -> bool:
+        """Go back to before Configure, since the script asked too early who it is; it is not run again at once."""
+        self.feed.defer()
+        self.error = None
+        self.revive = frozenset()
+        forget(os.path.dirname(os.path.abspath(self.script)))
+        _fex.forget()
+        return False
+
     def after(self, error: BaseException | None) -> bool:
         """Answer what the script left behind; say whether to run it again at once."""
         feed = self.feed
         service = feed.service
+        if not feed.have:  # a signal handler of the script raised while it waited: no datagram is to blame
+            if error is not None:
+                print(Failure(error, self.script).trace, file=sys.stderr, flush=True)
+            feed.restart()
+            return True
         if error is None or (isinstance(error, SystemExit) and error.code in (None, 0)):
             if service == UNCONFIGURE or (service == END_RUN and feed.taken):
                 self.revive = frozenset({BEGIN_RUN}) if service == END_RUN else frozenset()
