@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 )
@@ -16,6 +15,7 @@ import (
 // cut back to the last good one, everything since stays pending, and Flush may be tried again (after somebody made
 // space on the disk, say) or Drop called.
 type Writer struct {
+	disk       Disk
 	big, small *gatherFile
 	index      smallIndex
 	// configurePending says that index belongs to a Configure that is not flushed.
@@ -29,11 +29,24 @@ type Writer struct {
 // Create makes dir, dir/smalldata and the two files. It refuses names that are taken, and says whether another process
 // is still writing them.
 func Create(dir string, name FileName) (*Writer, error) {
-	big, small, err := createPair(dir, name)
+	return CreateWith(WriterOptions{}, dir, name)
+}
+
+// WriterOptions choose what a Writer writes to and what beside the data. The zero value is what Create takes.
+type WriterOptions struct {
+	Disk Disk // nil: that of the machine
+}
+
+// CreateWith is Create with options.
+func CreateWith(o WriterOptions, dir string, name FileName) (*Writer, error) {
+	if o.Disk == nil {
+		o.Disk = osDisk{}
+	}
+	big, small, err := createPair(o.Disk, dir, name)
 	if err != nil {
 		return nil, fmt.Errorf("xtc: create: %w", err)
 	}
-	return &Writer{big: big, small: small}, nil
+	return &Writer{disk: o.Disk, big: big, small: small}, nil
 }
 
 // Append appends a whole datagram. On an error nothing of it was taken.
@@ -202,7 +215,7 @@ func (w *Writer) NextChunk(name string) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	next, err := createOutput(filepath.Join(filepath.Dir(w.big.final), name))
+	next, err := createOutput(w.disk, filepath.Join(filepath.Dir(w.big.final), name))
 	if err != nil {
 		return fmt.Errorf("xtc: next chunk: %w", err)
 	}
@@ -240,7 +253,7 @@ func (w *Writer) Close() error {
 		}
 	}
 	if err == nil {
-		err = errors.Join(syncDir(filepath.Dir(w.big.final)), syncDir(filepath.Dir(w.small.final)))
+		err = errors.Join(w.disk.SyncDir(filepath.Dir(w.big.final)), w.disk.SyncDir(filepath.Dir(w.small.final)))
 	}
 	return w.closeFiles("close", err)
 }
@@ -269,6 +282,6 @@ func (w *Writer) Discard() error {
 		return w.err
 	}
 	w.Drop()
-	err := errors.Join(os.Remove(w.big.file.Name()), os.Remove(w.small.file.Name()))
+	err := errors.Join(w.disk.Remove(w.big.path), w.disk.Remove(w.small.path))
 	return w.closeFiles("discard", err)
 }
