@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"slices"
+	"syscall"
 )
 
 // A Writer writes one big file and its small data. Both are named .inprogress until Close.
@@ -20,6 +21,7 @@ type Writer struct {
 	index      smallIndex
 	// configurePending says that index belongs to a Configure that is not flushed.
 	configurePending bool
+	pending, done    Counts
 	err              error    // sticks once a file is in an unknown state or closed
 	chunks           []string // big files that are complete
 	former           int64    // bytes in them
@@ -146,6 +148,11 @@ func (w *Writer) take(d Dgram, parts [][]byte) error {
 	for _, p := range parts {
 		w.big.add(p)
 	}
+	if d.Service().IsEvent() {
+		w.pending.Events++
+	} else {
+		w.pending.Transitions++
+	}
 	return nil
 }
 
@@ -168,7 +175,8 @@ func (w *Writer) configure(d Dgram, parts [][]byte) ([]byte, error) {
 	return whole, nil
 }
 
-// Flush hands everything appended to the operating system and lets go of the callers' memory.
+// Flush hands everything appended to the operating system and lets go of the callers' memory. The error is a
+// *WriteError.
 func (w *Writer) Flush() error {
 	if w.err != nil {
 		return w.err
@@ -181,27 +189,51 @@ func (w *Writer) Flush() error {
 		w.big.commit()
 		w.small.commit()
 		w.configurePending = false
+		w.done.Events += w.pending.Events
+		w.done.Transitions += w.pending.Transitions
+		w.pending = Counts{}
 		return nil
 	}
-	if broken := errors.Join(w.big.rollBack(), w.small.rollBack()); broken != nil {
-		w.err = fmt.Errorf("xtc: write failed and could not be undone: %w", errors.Join(err, broken))
-		return w.err
+	undone := errors.Join(w.big.rollBack(), w.small.rollBack())
+	if undone != nil || errors.Is(err, syscall.EIO) { // after EIO nobody knows what the disk has of the pages before
+		return w.spoil("write", errors.Join(err, undone))
 	}
-	return fmt.Errorf("xtc: write: %w", err)
+	return &WriteError{Op: "write", Err: err}
+}
+
+// spoil notes that the files are in an unknown state.
+func (w *Writer) spoil(op string, err error) error {
+	w.err = &WriteError{Op: op, Err: err, Unknown: true}
+	return w.err
+}
+
+// Written counts the datagrams that are wholly in the files.
+func (w *Writer) Written() Counts { return w.done }
+
+// Counts are numbers of datagrams.
+type Counts struct{ Events, Transitions int64 }
+
+// Removed tells that one of the files has lost its name: what is written to it will be gone after Close.
+func (w *Writer) Removed() bool {
+	return !errors.Is(w.err, fs.ErrClosed) && (w.big.file.Removed() || w.small.file.Removed())
 }
 
 // Drop forgets what was appended since the last Flush that succeeded. If a Configure was among it, events are
 // refused until the next one.
 func (w *Writer) Drop() {
 	if w.configurePending {
-		w.index.ready = false
+		w.index.ready, w.configurePending = false, false
 	}
 	w.big.drop()
 	w.small.drop()
+	w.pending = Counts{}
 }
 
 // Bytes is the size of the big files with what is pending.
 func (w *Writer) Bytes() int64 { return w.former + w.big.size() }
+
+// ChunkBytes is the size of the present big file with what is pending.
+func (w *Writer) ChunkBytes() int64 { return w.big.size() }
 
 // Files gives the names the files have after Close: the chunks in order, then the small data.
 func (w *Writer) Files() []string { return append(slices.Clone(w.chunks), w.big.final, w.small.final) }
@@ -217,20 +249,21 @@ func (w *Writer) NextChunk(name string) error {
 	}
 	next, err := createOutput(w.disk, filepath.Join(filepath.Dir(w.big.final), name))
 	if err != nil {
-		return fmt.Errorf("xtc: next chunk: %w", err)
+		return &WriteError{Op: "next chunk", Err: err}
 	}
-	err = w.big.file.Sync()
-	if err == nil {
-		err = w.big.publish()
-	}
-	if err != nil {
+	if err = w.big.file.Sync(); err != nil {
 		next.discard()
-		return fmt.Errorf("xtc: close %s: %w", w.big.final, err)
+		return w.spoil("sync "+w.big.path, err) // a second sync would say nothing about what the first has lost
+	}
+	if err = w.big.publish(); err != nil {
+		next.discard()
+		return &WriteError{Op: "close " + w.big.final, Err: err}
 	}
 	w.chunks, w.former = append(w.chunks, w.big.final), w.former+w.big.size()
 	last := w.big
 	w.big = next
-	return last.file.Close()
+	_ = last.file.Close() // all of it is on the disk, so nothing it says matters
+	return nil
 }
 
 // maxNameBytes is what a file system takes, with the suffix of an unfinished file.
