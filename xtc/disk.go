@@ -44,7 +44,9 @@ const (
 	maxIovecs      = 1024 // IOV_MAX of Linux
 )
 
-// osDisk is the real one.
+// SystemDisk is that of the machine.
+func SystemDisk() Disk { return osDisk{} }
+
 type osDisk struct{}
 
 func (osDisk) MakeDir(path string) error { return os.MkdirAll(path, outputDirMode) }

@@ -148,6 +148,7 @@ func (w *Writer) take(d Dgram, parts [][]byte) error {
 	for _, p := range parts {
 		w.big.add(p)
 	}
+	w.pending.Last = d.Time()
 	if d.Service().IsEvent() {
 		w.pending.Events++
 	} else {
@@ -191,6 +192,9 @@ func (w *Writer) Flush() error {
 		w.configurePending = false
 		w.done.Events += w.pending.Events
 		w.done.Transitions += w.pending.Transitions
+		if w.pending != (Counts{}) {
+			w.done.Last = w.pending.Last
+		}
 		w.pending = Counts{}
 		return nil
 	}
@@ -211,7 +215,10 @@ func (w *Writer) spoil(op string, err error) error {
 func (w *Writer) Written() Counts { return w.done }
 
 // Counts are numbers of datagrams.
-type Counts struct{ Events, Transitions int64 }
+type Counts struct {
+	Events, Transitions int64
+	Last                uint64 // time of the last of them
+}
 
 // Removed tells that one of the files has lost its name: what is written to it will be gone after Close.
 func (w *Writer) Removed() bool {
