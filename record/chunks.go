@@ -15,6 +15,7 @@ import (
 type chunks struct {
 	table     *xtc.Table // of the Configure that holds
 	chunkInfo *xtc.Names // in it; nil: no chunk can be named
+	dir       string
 	name      xtc.FileName
 	began     time.Time // the present chunk
 	before    int64     // events in the files when it began
@@ -25,8 +26,8 @@ type chunks struct {
 }
 
 // beginChunks is called for new files.
-func (r *Recorder) beginChunks(name xtc.FileName) {
-	r.chunks = chunks{name: name}
+func (r *Recorder) beginChunks(dir string, name xtc.FileName) {
+	r.chunks = chunks{dir: dir, name: name}
 	r.beginChunk()
 }
 
@@ -113,7 +114,7 @@ func (r *Recorder) freeChunk() xtc.FileName {
 }
 
 func (r *Recorder) isTaken(name string) bool {
-	path := filepath.Join(r.cfg.Dir, name)
+	path := filepath.Join(r.dir, name)
 	return r.cfg.Disk.Exists(path) || r.cfg.Disk.Exists(path+inProgress)
 }
 

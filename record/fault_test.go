@@ -119,7 +119,7 @@ func (f *faultRun) verify(lossy bool) (files []string) {
 			continue
 		}
 		complete := strings.HasSuffix(path, ".xtc2")
-		files = append(files, filepath.Base(path))
+		files = append(files, must(filepath.Rel(dir, path)))
 		if complete {
 			report, err := xtc.Check(path, xtc.CheckOptions{})
 			if err != nil || !report.OK() || report.Explained != report.Bytes || len(report.Warnings) > 0 {
@@ -251,7 +251,7 @@ func TestRemovedFile(t *testing.T) {
 			t.Error(err)
 		}
 		files := f.verify(true)
-		if !slices.Contains(files, "test-r0005-s102-c000.xtc2") || len(f.news) != 3 || f.news[1].Kind != record.Incomplete {
+		if !slices.Contains(files, "out/part2/test-r0005-s002-c000.xtc2") || len(f.news) != 3 || f.news[1].Kind != record.Incomplete {
 			t.Error(files, f.news)
 		}
 	}

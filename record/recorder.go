@@ -41,20 +41,20 @@ type Recorder struct {
 func New(cfg Config) (*Recorder, error) {
 	cfg.complete()
 	r := &Recorder{cfg: cfg}
-	if err := r.open(cfg.Stream); err != nil {
+	if err := r.open(cfg.Dir); err != nil {
 		return nil, fmt.Errorf("record: %w", err)
 	}
 	return r, nil
 }
 
-func (r *Recorder) open(stream int) error {
-	name := xtc.FileName{Expt: r.cfg.Expt, Run: r.cfg.Run, Stream: stream}
-	w, err := xtc.CreateWith(xtc.WriterOptions{Disk: r.cfg.Disk}, r.cfg.Dir, name)
+func (r *Recorder) open(dir string) error {
+	name := xtc.FileName{Expt: r.cfg.Expt, Run: r.cfg.Run, Stream: r.cfg.Stream}
+	w, err := xtc.CreateWith(xtc.WriterOptions{Disk: r.cfg.Disk}, dir, name)
 	if err != nil {
 		return err
 	}
 	r.w, r.begun, r.ended, r.seen = w, false, false, xtc.Counts{}
-	r.beginChunks(name)
+	r.beginChunks(dir, name)
 	return nil
 }
 
@@ -154,7 +154,7 @@ func (r *Recorder) nextRun(run int) error {
 	err := error(nil)
 	if r.cfg.Run > MaxRun {
 		err = fmt.Errorf("run numbers end at %d: begin again with --run", MaxRun)
-	} else if err = r.openBeside(0); err != nil {
+	} else if err = r.openPart(1); err != nil {
 		err = &xtc.WriteError{Op: "next run", Err: err}
 	}
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
 	"syscall"
 	"time"
 
@@ -105,7 +106,7 @@ func (r *Recorder) repair() error {
 	}
 	r.spoilt = false
 	if r.beside {
-		if err := r.openBeside(1); err != nil {
+		if err := r.openPart(2); err != nil {
 			return &xtc.WriteError{Op: "begin other files", Err: err}
 		}
 		r.beside = false
@@ -113,13 +114,18 @@ func (r *Recorder) repair() error {
 	return nil
 }
 
-// openBeside opens files for the present run. Where a name is taken, as by those that cannot be written on, the stream
-// number goes up by a hundred.
-func (r *Recorder) openBeside(first int) error {
-	const step, tries = 100, 9
+// openPart opens files for the present run. Where a name is taken, as by files that cannot be written on, they go to the
+// folder part2, or the next that will do: a stream of another number in the same folder would be one of the same run to
+// psana, which matches all of them by time and stops where the shortest does.
+func (r *Recorder) openPart(part int) error {
+	const tries = 9
 	var err error
-	for i := first; i < first+tries; i++ {
-		if err = r.open(r.cfg.Stream + step*i); !errors.Is(err, fs.ErrExist) {
+	for end := part + tries; part < end; part++ {
+		dir := r.cfg.Dir
+		if part > 1 {
+			dir = filepath.Join(dir, fmt.Sprintf("part%d", part))
+		}
+		if err = r.open(dir); !errors.Is(err, fs.ErrExist) {
 			return err
 		}
 	}

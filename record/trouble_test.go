@@ -90,7 +90,7 @@ func TestNextRunIsTaken(t *testing.T) {
 	if got := lettersOf(t, r.Files()[0]); got != "CRr" || len(r.Files()) != 4 {
 		t.Errorf("%s in %v", got, r.Files())
 	}
-	if beside := filepath.Join(dir, "test-r0006-s102-c000.xtc2"); r.Files()[2] != beside || lettersOf(t, beside) != "CR" {
+	if beside := filepath.Join(dir, "part2", "test-r0006-s002-c000.xtc2"); r.Files()[2] != beside || lettersOf(t, beside) != "CR" {
 		t.Error(r.Files())
 	}
 	if string(must(os.ReadFile(taken))) != "precious" {
