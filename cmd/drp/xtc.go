@@ -17,8 +17,8 @@ import (
 func newXTCCommand() *cobra.Command {
 	return withVerbs(&cobra.Command{
 		Use:   "xtc",
-		Short: "Look into XTC2 files",
-	}, newLsCommand(), newDumpCommand(), newCheckCommand())
+		Short: "Look into XTC2 files, and repair them",
+	}, newLsCommand(), newDumpCommand(), newCheckCommand(), newRepairCommand())
 }
 
 // fileError makes the exit code of what the xtc package says about a file.
