@@ -18,6 +18,8 @@ type Config struct {
 	ChunkBytes int64
 	ChunkTime  time.Duration
 
+	CRC bool // write checksums beside each data file
+
 	Retry time.Duration    // between attempts to go on after trouble with the disk; 0 is a second
 	Disk  xtc.Disk         // nil: that of the machine
 	Now   func() time.Time // nil: time.Now

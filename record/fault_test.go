@@ -22,6 +22,7 @@ import (
 // caller: which events are in the files as Flush says.
 type faultRun struct {
 	t       *testing.T
+	crc     bool
 	disk    *memdisk.Disk
 	r       *record.Recorder
 	now     time.Time
@@ -115,13 +116,16 @@ func (f *faultRun) verify(lossy bool) (files []string) {
 	times := map[uint64]int{}
 	for _, file := range f.disk.Files() {
 		path := filepath.Join(dir, file.Path)
-		if strings.Contains(path, ".smd.") {
+		if strings.Contains(path, ".smd.") || strings.Contains(path, ".crc") {
 			continue
 		}
 		complete := strings.HasSuffix(path, ".xtc2")
 		files = append(files, must(filepath.Rel(dir, path)))
 		if complete {
 			report, err := xtc.Check(path, xtc.CheckOptions{})
+			if f.crc && report.CRC == "" {
+				f.t.Fatalf("%s has no checksums", path)
+			}
 			if err != nil || !report.OK() || report.Explained != report.Bytes || len(report.Warnings) > 0 {
 				f.t.Fatalf("%s: %+v %v", path, report, err)
 			}
@@ -192,11 +196,11 @@ func TestFaults(t *testing.T) {
 	}
 	for _, fault := range faults {
 		for _, chunkInfo := range []bool{false, true} {
-			t.Run(fmt.Sprintf("%s, chunks %v", fault.name, chunkInfo), func(t *testing.T) {
+			t.Run(fmt.Sprintf("%s, chunks and checksums %v", fault.name, chunkInfo), func(t *testing.T) {
 				for at := 0; ; at++ {
-					f := &faultRun{t: t, disk: memdisk.New(), now: time.Unix(1000, 0), others: map[uint64]bool{}}
+					f := &faultRun{t: t, crc: chunkInfo, disk: memdisk.New(), now: time.Unix(1000, 0), others: map[uint64]bool{}}
 					f.r = must(record.New(record.Config{Dir: "out", Expt: "test", Run: 5, Stream: 2, Disk: f.disk,
-						Now: func() time.Time { return f.now }, News: func(n record.News) { f.news = append(f.news, n) }}))
+						CRC: chunkInfo, Now: func() time.Time { return f.now }, News: func(n record.News) { f.news = append(f.news, n) }}))
 					n, since := 0, time.Time{}
 					f.disk.Fault = func(op memdisk.Op, path string, bytes int) (int, error) {
 						if fault.only >= 0 && op != fault.only || op == memdisk.Close || op == memdisk.Remove {

@@ -49,7 +49,7 @@ func New(cfg Config) (*Recorder, error) {
 
 func (r *Recorder) open(dir string) error {
 	name := xtc.FileName{Expt: r.cfg.Expt, Run: r.cfg.Run, Stream: r.cfg.Stream}
-	w, err := xtc.CreateWith(xtc.WriterOptions{Disk: r.cfg.Disk}, dir, name)
+	w, err := xtc.CreateWith(xtc.WriterOptions{Disk: r.cfg.Disk, CRC: r.cfg.CRC}, dir, name)
 	if err != nil {
 		return err
 	}

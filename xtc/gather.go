@@ -7,7 +7,8 @@ const (
 	gatherBufferBytes = 1 << 20
 )
 
-// A gatherFile collects parts of datagrams, which then go to the disk in one write.
+// A gatherFile collects parts of datagrams, which then go to the disk in one write. To flush, drop or roll back a nil one
+// is to do nothing: that of checksums which nobody wants.
 //
 // Invariant: parts holds what is not in the file yet, in order; each is either a piece of buf or the caller's memory.
 // written is the length of the file up to the last whole datagram, to which a failed write is rolled back.
@@ -27,12 +28,12 @@ func (g *gatherFile) size() int64 { return g.written + g.pending }
 
 // room tells whether that many parts, of which so many bytes are to be copied, can be added without a flush.
 func (g *gatherFile) room(parts, copied int) bool {
-	return len(g.parts)+parts <= maxIovecs && cap(g.buf)-len(g.buf) >= copied
+	return g == nil || len(g.parts)+parts <= maxIovecs && cap(g.buf)-len(g.buf) >= copied
 }
 
 // reserve makes room after a flush for what is larger than the buffer.
 func (g *gatherFile) reserve(copied int) {
-	if cap(g.buf)-len(g.buf) < copied {
+	if g != nil && cap(g.buf)-len(g.buf) < copied {
 		g.buf = make([]byte, 0, copied)
 	}
 }
@@ -66,7 +67,7 @@ func (g *gatherFile) copy(p []byte) {
 
 // write hands everything to the disk. It drops nothing yet, because the other file may fail.
 func (g *gatherFile) write() error {
-	if len(g.parts) == 0 {
+	if g == nil || len(g.parts) == 0 {
 		return nil
 	}
 	return g.file.WriteParts(g.parts)
@@ -74,18 +75,26 @@ func (g *gatherFile) write() error {
 
 // commit forgets what write wrote.
 func (g *gatherFile) commit() {
-	g.written += g.pending
-	g.drop()
+	if g != nil {
+		g.written += g.pending
+		g.drop()
+	}
 }
 
 // drop forgets what is pending.
 func (g *gatherFile) drop() {
+	if g == nil {
+		return
+	}
 	clear(g.parts) // so that the memory of others is not held
 	g.parts, g.buf, g.pending = g.parts[:0], g.buf[:0], 0
 }
 
 // rollBack cuts the file to the last whole datagram.
 func (g *gatherFile) rollBack() error {
+	if g == nil {
+		return nil
+	}
 	if err := g.file.Cut(g.written); err != nil {
 		return fmt.Errorf("roll back: %w", err)
 	}
@@ -94,6 +103,9 @@ func (g *gatherFile) rollBack() error {
 
 // publish gives the file its final name unless that is taken.
 func (g *gatherFile) publish() error {
+	if g == nil {
+		return nil
+	}
 	err := g.disk.Publish(g.path, g.final)
 	if err == nil {
 		g.path = g.final
@@ -101,8 +113,19 @@ func (g *gatherFile) publish() error {
 	return err
 }
 
+// sync makes what is written durable.
+func (g *gatherFile) sync() error {
+	if g == nil {
+		return nil
+	}
+	return g.file.Sync()
+}
+
 // discard removes a file that was made in vain.
 func (g *gatherFile) discard() {
+	if g == nil {
+		return
+	}
 	_ = g.file.Close()
 	_ = g.disk.Remove(g.path)
 }

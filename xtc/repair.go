@@ -212,11 +212,25 @@ func (r *repairer) smallOf(w io.Writer, b *bigFile) error {
 	return nil
 }
 
-// complete cuts an unfinished big file and gives it its final name.
+// complete cuts an unfinished big file and gives it its final name. Then come its checksums, if it has any.
 func (r *repairer) complete(b *bigFile) error {
-	if b.path == b.final {
+	if b.path != b.final {
+		if err := r.completeBig(b); err != nil {
+			return err
+		}
+	} else if b.crc == b.final+crcSuffix {
+		return nil // it was complete before
+	}
+	if b.crc == "" {
 		return nil
 	}
+	if err := makeCRC(b); err != nil {
+		return err
+	}
+	return osDisk{}.SyncDir(r.dir)
+}
+
+func (r *repairer) completeBig(b *bigFile) error {
 	f, err := os.OpenFile(b.path, os.O_RDWR, 0)
 	if err != nil {
 		return err

@@ -257,3 +257,35 @@ func unwrapAll(err error) error {
 		err = u.Unwrap()
 	}
 }
+
+// TestRepairCRC makes the checksums of what is left, and says what differs from those that were written.
+func TestRepairCRC(t *testing.T) {
+	path := withCRC(t)
+	big, sums := must(os.ReadFile(path)), must(os.ReadFile(path+".crc"))
+	events, end := wholeIn(big[:len(big)-50])
+	damaged, pixel := bytes.Clone(big), 0
+	for range 5 { // the last byte of the first event
+		pixel += xtc.Dgram(big[pixel:]).Size()
+	}
+	damaged[pixel-1] ^= 4
+	for name, left := range map[string][]byte{"good": big[:len(big)-50], "damaged": damaged[:len(big)-50]} {
+		for n := 0; n <= len(sums); n += 20 {
+			dir := writeFiles(t, map[string][]byte{"e-r0001-s000-c000.xtc2.inprogress": left,
+				"e-r0001-s000-c000.xtc2.crc.inprogress": sums[:n]})
+			r, err := xtc.Repair(filepath.Join(dir, "e-r0001-s000-c000.xtc2"), false)
+			if err != nil {
+				t.Fatal(name, n, err)
+			}
+			checkRepaired(t, dir, r, events, left[:end])
+			if found := problems(t, r.Files[0]); len(found) > 0 {
+				t.Fatal(name, n, found)
+			}
+			if said := len(r.Notes) > 0; said != (name == "damaged" && n >= 8+5*16) {
+				t.Fatal(name, n, r.Notes)
+			}
+			if _, err := os.Stat(r.Files[0] + ".crc.inprogress"); err == nil {
+				t.Fatal("the old checksums are still there")
+			}
+		}
+	}
+}

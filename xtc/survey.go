@@ -15,8 +15,9 @@ type bigFile struct {
 	final    string
 	path     string // as it is named now
 	size     int64
-	good     int64 // bytes up to the end of the last good datagram
-	dropTail bool  // what follows is one incomplete datagram
+	good     int64  // bytes up to the end of the last good datagram
+	crc      string // file with checksums, if there is one
+	dropTail bool   // what follows is one incomplete datagram
 }
 
 // survey goes from chunk to chunk, and finds where each ends.
@@ -68,6 +69,15 @@ func (r *repairer) scan(b *bigFile) (next string, err error) {
 	}
 	defer f.Close()
 	b.size = f.size
+	crc, err := openCRC(b.path)
+	if err != nil {
+		return "", err
+	}
+	if crc != nil {
+		defer crc.Close()
+		b.crc = crc.path
+		_ = crc.begin() // what is wrong with checksums does not matter: they are made anew
+	}
 	var buf Dgram
 	var sig []byte
 	bad := 0 // since the last good one
@@ -78,6 +88,9 @@ func (r *repairer) scan(b *bigFile) (next string, err error) {
 		}
 		if err != nil {
 			return next, r.endOfScan(b, err, bad)
+		}
+		if crc != nil && crc.datagram(buf, f.Offset()-int64(len(buf))) == crcMismatch {
+			r.note("%s: the datagram before byte %d is not what was written", b.path, f.Offset())
 		}
 		if buf.Service() == Configure {
 			t := NewTable()

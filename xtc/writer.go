@@ -18,7 +18,9 @@ import (
 type Writer struct {
 	disk       Disk
 	big, small *gatherFile
+	crc        *gatherFile // checksums of the big file, or nil
 	index      smallIndex
+	sums       crcIndex
 	// configurePending says that index belongs to a Configure that is not flushed.
 	configurePending bool
 	pending, done    Counts
@@ -37,6 +39,7 @@ func Create(dir string, name FileName) (*Writer, error) {
 // WriterOptions choose what a Writer writes to and what beside the data. The zero value is what Create takes.
 type WriterOptions struct {
 	Disk Disk // nil: that of the machine
+	CRC  bool // write checksums beside each big file
 }
 
 // CreateWith is Create with options.
@@ -48,7 +51,17 @@ func CreateWith(o WriterOptions, dir string, name FileName) (*Writer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("xtc: create: %w", err)
 	}
-	return &Writer{disk: o.Disk, big: big, small: small}, nil
+	w := &Writer{disk: o.Disk, big: big, small: small}
+	if !o.CRC {
+		return w, nil
+	}
+	w.sums.table = crcTable()
+	if w.crc, err = w.beginCRC(big.final); err != nil {
+		big.discard()
+		small.discard()
+		return nil, fmt.Errorf("xtc: create: %w", err)
+	}
+	return w, nil
 }
 
 // Append appends a whole datagram. On an error nothing of it was taken.
@@ -108,7 +121,7 @@ func (w *Writer) makeRoom(parts [][]byte) error {
 		}
 	}
 	n := 2*len(parts) + 2
-	if w.big.room(n, copied) && w.small.room(n, copied) {
+	if w.big.room(n, copied) && w.small.room(n, copied) && w.crc.room(1, crcRecordBytes) {
 		return nil
 	}
 	if err := w.Flush(); err != nil {
@@ -143,6 +156,9 @@ func (w *Writer) take(d Dgram, parts [][]byte) error {
 		for _, p := range parts {
 			w.small.add(p)
 		}
+	}
+	if w.crc != nil {
+		w.crc.copy(w.sums.datagram(w.big.size(), d, parts))
 	}
 	w.big.copy(d)
 	for _, p := range parts {
@@ -187,8 +203,13 @@ func (w *Writer) Flush() error {
 		err = w.small.write()
 	}
 	if err == nil {
+		err = w.crc.write()
+	}
+	if err == nil {
 		w.big.commit()
 		w.small.commit()
+		w.crc.commit()
+		w.sums.commit()
 		w.configurePending = false
 		w.done.Events += w.pending.Events
 		w.done.Transitions += w.pending.Transitions
@@ -198,7 +219,7 @@ func (w *Writer) Flush() error {
 		w.pending = Counts{}
 		return nil
 	}
-	undone := errors.Join(w.big.rollBack(), w.small.rollBack())
+	undone := errors.Join(w.big.rollBack(), w.small.rollBack(), w.crc.rollBack())
 	if undone != nil || errors.Is(err, syscall.EIO) { // after EIO nobody knows what the disk has of the pages before
 		return w.spoil("write", errors.Join(err, undone))
 	}
@@ -233,6 +254,7 @@ func (w *Writer) Drop() {
 	}
 	w.big.drop()
 	w.small.drop()
+	w.dropCRC()
 	w.pending = Counts{}
 }
 
@@ -258,18 +280,35 @@ func (w *Writer) NextChunk(name string) error {
 	if err != nil {
 		return &WriteError{Op: "next chunk", Err: err}
 	}
-	if err = w.big.file.Sync(); err != nil {
+	crc, err := w.nextCRC(next.final)
+	if err != nil {
 		next.discard()
-		return w.spoil("sync "+w.big.path, err) // a second sync would say nothing about what the first has lost
+		return &WriteError{Op: "next chunk", Err: err}
 	}
-	if err = w.big.publish(); err != nil {
+	if err := w.endChunk(); err != nil {
 		next.discard()
-		return &WriteError{Op: "close " + w.big.final, Err: err}
+		crc.discard()
+		return err
 	}
 	w.chunks, w.former = append(w.chunks, w.big.final), w.former+w.big.size()
-	last := w.big
-	w.big = next
-	_ = last.file.Close() // all of it is on the disk, so nothing it says matters
+	w.big, w.crc = next, crc
+	w.sums.begin()
+	return nil
+}
+
+// endChunk completes the big file and its checksums.
+func (w *Writer) endChunk() error {
+	err := errors.Join(w.big.file.Sync(), w.endCRC())
+	if err != nil { // a second sync would say nothing about what the first has lost
+		return w.spoil("sync "+w.big.path, err)
+	}
+	if err := errors.Join(w.big.publish(), w.crc.publish()); err != nil {
+		return w.spoil("close "+w.big.final, err)
+	}
+	_ = w.big.file.Close() // all of it is on the disk, so nothing it says matters
+	if w.crc != nil {
+		_ = w.crc.file.Close()
+	}
 	return nil
 }
 
@@ -284,12 +323,12 @@ func (w *Writer) Close() error {
 	}
 	err := w.Flush()
 	if err == nil {
-		err = errors.Join(w.big.file.Sync(), w.small.file.Sync())
+		err = errors.Join(w.big.file.Sync(), w.small.file.Sync(), w.endCRC())
 	}
 	if err == nil {
 		// The big one first: tools look for the small one and then expect the other.
 		if err = w.big.publish(); err == nil {
-			err = w.small.publish()
+			err = errors.Join(w.crc.publish(), w.small.publish())
 		}
 	}
 	if err == nil {
@@ -309,6 +348,9 @@ func (w *Writer) Abort() error {
 
 func (w *Writer) closeFiles(op string, err error) error {
 	err = errors.Join(err, w.big.file.Close(), w.small.file.Close())
+	if w.crc != nil {
+		err = errors.Join(err, w.crc.file.Close())
+	}
 	w.err = fmt.Errorf("xtc: %s: %w", w.big.final, fs.ErrClosed)
 	if err != nil {
 		return fmt.Errorf("xtc: %s %s: %w", op, w.big.final, err)
@@ -323,5 +365,8 @@ func (w *Writer) Discard() error {
 	}
 	w.Drop()
 	err := errors.Join(w.disk.Remove(w.big.path), w.disk.Remove(w.small.path))
+	if w.crc != nil {
+		err = errors.Join(err, w.disk.Remove(w.crc.path))
+	}
 	return w.closeFiles("discard", err)
 }

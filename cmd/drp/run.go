@@ -37,6 +37,7 @@ type runFlags struct {
 type recordFlags struct {
 	chunkBytes int64
 	chunkTime  time.Duration
+	crc        bool
 }
 
 // lclsChunkBytes is where LCLS begins another chunk.
@@ -45,6 +46,7 @@ const lclsChunkBytes = 500e9
 func (f *recordFlags) add(fl *pflag.FlagSet) {
 	fl.Int64Var(&f.chunkBytes, "chunk-bytes", lclsChunkBytes, "size of a recorded file from which on the run goes on in another (0: none)")
 	fl.DurationVar(&f.chunkTime, "chunk-time", 0, "time after which the run goes on in another file (0: none)")
+	fl.BoolVar(&f.crc, "crc", false, "write checksums beside each data file, which drp xtc check compares")
 }
 
 const runLong = `drp runs a Python script on every datagram of a detector and records what it makes of them.
