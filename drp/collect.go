@@ -75,7 +75,7 @@ func (r *Run) collect() {
 // finish writes the batch and releases its slots.
 func (c *collector) finish() {
 	if c.failed == nil {
-		if err := c.recorder.Flush(); err != nil {
+		if _, err := c.recorder.Flush(); err != nil {
 			c.stopRecording(err)
 		}
 	}
@@ -245,9 +245,6 @@ func (c *collector) transition(e *entry, d xtc.Dgram) error {
 	if named := c.recorder.Run(); run >= 0 && named != run && c.recorder != nil {
 		c.cfg.Log.Warn(fmt.Sprintf("run %d is recorded in files named run %d, since names of runs only count up to %d",
 			run, named, record.MaxRun))
-	}
-	if name, _, ok := xtc.ChunkInfo(c.table, d); err == nil && ok && e.service == xtc.Enable {
-		err = c.recorder.NextChunk(name)
 	}
 	if err != nil {
 		c.stopRecording(err)

@@ -17,7 +17,7 @@ func eventsWork(tb testing.TB, r *record.Recorder, d xtc.Dgram, removed []int, a
 			tb.Fatal(err)
 		}
 		if n++; n%64 == 0 {
-			if err := r.Flush(); err != nil {
+			if _, err := r.Flush(); err != nil {
 				tb.Fatal(err)
 			}
 		}

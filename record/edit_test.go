@@ -135,7 +135,7 @@ func TestEdits(t *testing.T) {
 						payload := append(encode(nil, c, i, test.nodes, test.removed...), add.blocks...)
 						want = append(want, event(d.Time(), xtc.DamageTimedOut|add.damage, payload))
 						if flush {
-							if err := r.Flush(); err != nil {
+							if _, err := r.Flush(); err != nil {
 								t.Fatal(err)
 							}
 							clear(d) // the slot is somebody else's now

@@ -29,7 +29,7 @@ func FuzzEdit(f *testing.F) {
 		d = append(d, payload...)
 		removed := []uint32{first, second}
 		_, parts := e.apply(d, removed, []byte("added"), 0)
-		want := append(without(payload, removed), "added"...)
+		want := append(plainCopy(payload, removed), "added"...)
 		if got := bytes.Join(parts, nil); !bytes.Equal(got, want) {
 			t.Errorf("%x, want %x", got, want)
 		}
@@ -39,8 +39,8 @@ func FuzzEdit(f *testing.F) {
 	})
 }
 
-// without copies a payload but for some blocks, and all that follows the first thing that is no Xtc.
-func without(payload []byte, removed []uint32) []byte {
+// plainCopy copies a payload but for some blocks, and all that follows the first thing that is no Xtc.
+func plainCopy(payload []byte, removed []uint32) []byte {
 	kept, end := []byte{}, 0
 	for it := xtc.NewIter(payload); it.Next(); {
 		h, b := it.Header(), bytes.Clone(it.Bytes())
@@ -49,7 +49,7 @@ func without(payload []byte, removed []uint32) []byte {
 			continue
 		}
 		if h.Type == xtc.TypeParent && !h.Damage.Has(xtc.DamageCorrupted) {
-			b = append(b[:xtc.XtcHeaderBytes], without(it.Payload(), removed)...)
+			b = append(b[:xtc.XtcHeaderBytes], plainCopy(it.Payload(), removed)...)
 			binary.LittleEndian.PutUint32(b[8:], uint32(len(b)))
 		}
 		kept = append(kept, b...)

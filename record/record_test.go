@@ -23,6 +23,8 @@ func must[T any](v T, err error) T {
 	return v
 }
 
+func second[T any](_ T, err error) error { return err }
+
 func open(t testing.TB, dir string) *record.Recorder {
 	t.Helper()
 	r, err := record.New(record.Config{Dir: dir, Expt: "test", Run: 5, Stream: 2})
@@ -107,7 +109,7 @@ func TestAsItIs(t *testing.T) {
 		put(t, r, d, 5)
 		want.Write(d)
 		if i%7 == 0 {
-			if err := r.Flush(); err != nil {
+			if _, err := r.Flush(); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -280,7 +282,7 @@ func TestNothingToRecord(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			r := open(t, dir)
-			if err := r.Flush(); err != nil {
+			if _, err := r.Flush(); err != nil {
 				t.Fatal(err)
 			}
 			if err := end(r); err != nil {
@@ -301,7 +303,7 @@ func TestNilRecorder(t *testing.T) {
 	var r *record.Recorder
 	for name, err := range map[string]error{
 		"transition": r.Transition(camera.Configure(1), nil, 0, 1), "event": r.Event(camera.Event(1, 1), nil, nil, 0),
-		"flush": r.Flush(), "chunk": r.NextChunk("next.xtc2"), "close": r.Close(), "abandon": r.Abandon(),
+		"flush": second(r.Flush()), "stalled": r.Stalled(), "close": r.Close(), "abandon": r.Abandon(),
 	} {
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
@@ -327,9 +329,6 @@ func TestChunks(t *testing.T) {
 	b.Text("data-r0001-s002-c001.xtc2")
 	b.Uint(1)
 	put(t, r, testkit.Plain(xtc.Enable, 3, must(b.End())...), -1)
-	if err := r.NextChunk("data-r0001-s002-c001.xtc2"); err != nil {
-		t.Fatal(err)
-	}
 	put(t, r, camera.Event(4, 1), -1)
 	put(t, r, testkit.Plain(xtc.EndRun, 5), -1)
 	put(t, r, testkit.Plain(xtc.BeginRun, 6), -1)

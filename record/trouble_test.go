@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"drp/internal/testkit"
 	"drp/record"
@@ -73,7 +74,7 @@ func TestFolderWithoutPermission(t *testing.T) {
 	}
 }
 
-// TestNextRunIsTaken has the file of the second run in the way: the first is complete, nothing is overwritten.
+// TestNextRunIsTaken has the file of the second run in the way: it goes beside it, nothing is overwritten.
 func TestNextRunIsTaken(t *testing.T) {
 	dir := t.TempDir()
 	taken := filepath.Join(dir, "test-r0006-s002-c000.xtc2")
@@ -84,12 +85,13 @@ func TestNextRunIsTaken(t *testing.T) {
 	put(t, r, camera.Configure(1), -1)
 	put(t, r, camera.BeginRun(2, 5), 5)
 	put(t, r, testkit.Plain(xtc.EndRun, 3), -1)
-	if err := r.Transition(camera.BeginRun(4, 6), nil, 0, 6); !errors.Is(err, fs.ErrExist) {
-		t.Error(err)
-	}
+	put(t, r, camera.BeginRun(4, 6), 6)
 	closeIt(t, r)
-	if got := lettersOf(t, r.Files()[0]); got != "CRr" || len(r.Files()) != 2 {
+	if got := lettersOf(t, r.Files()[0]); got != "CRr" || len(r.Files()) != 4 {
 		t.Errorf("%s in %v", got, r.Files())
+	}
+	if beside := filepath.Join(dir, "part2", "test-r0006-s002-c000.xtc2"); r.Files()[2] != beside || lettersOf(t, beside) != "CR" {
+		t.Error(r.Files())
 	}
 	if string(must(os.ReadFile(taken))) != "precious" {
 		t.Error("a file of somebody else was overwritten")
@@ -105,7 +107,7 @@ func TestAbandon(t *testing.T) {
 	for _, d := range all[:6] {
 		put(t, r, d, 5)
 	}
-	if err := r.Flush(); err != nil {
+	if _, err := r.Flush(); err != nil {
 		t.Fatal(err)
 	}
 	flushed := r.Bytes()
@@ -148,13 +150,7 @@ func limitFiles(t *testing.T, limit uint64) (restore func()) {
 // TestDiskFull ends in a file with all that was flushed before, whole, whatever the caller does then.
 func TestDiskFull(t *testing.T) {
 	for name, end := range map[string]func(*record.Recorder) error{
-		"abandoned": (*record.Recorder).Abandon,
-		"closed": func(r *record.Recorder) error {
-			if err := r.Close(); !errors.Is(err, syscall.EFBIG) || !strings.HasPrefix(err.Error(), "record: ") {
-				return errors.Join(err, errors.New("want EFBIG"))
-			}
-			return nil
-		},
+		".inprogress": (*record.Recorder).Abandon, ".xtc2": (*record.Recorder).Close,
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := open(t, t.TempDir())
@@ -162,24 +158,28 @@ func TestDiskFull(t *testing.T) {
 			for _, d := range all[:8] {
 				put(t, r, d, 5)
 			}
-			if err := r.Flush(); err != nil {
-				t.Fatal(err)
+			if n, err := r.Flush(); err != nil || n != 4 {
+				t.Fatal(n, err)
 			}
 			flushed := r.Bytes()
 			restore := limitFiles(t, 700<<10)
 			for _, d := range all[8:20] {
 				put(t, r, d, -1)
 			}
-			err := r.Flush()
-			if !errors.Is(err, syscall.EFBIG) || !strings.HasPrefix(err.Error(), "record: ") {
-				t.Errorf("%v, want EFBIG", err)
+			n, err := r.Flush()
+			if !errors.Is(err, syscall.EFBIG) || !strings.HasPrefix(err.Error(), "record: ") || n != 0 {
+				t.Errorf("%d, %v, want EFBIG", n, err)
+			}
+			var stalled *record.StalledError
+			if err := r.Event(all[20], nil, nil, 0); !errors.As(err, &stalled) || !errors.Is(r.Stalled(), syscall.EFBIG) {
+				t.Error(err)
 			}
 			if err := end(r); err != nil {
 				t.Error(err)
 			}
 			restore()
 			path := r.Files()[0]
-			if !strings.HasSuffix(path, ".inprogress") || r.Bytes() != flushed || must(os.Stat(path)).Size() != flushed {
+			if !strings.HasSuffix(path, name) || r.Bytes() != flushed || must(os.Stat(path)).Size() != flushed {
 				t.Errorf("%s of %d bytes, want %d", path, r.Bytes(), flushed)
 			}
 			if got := services(readFile(t, path)); got != "CRSE...." {
@@ -189,25 +189,43 @@ func TestDiskFull(t *testing.T) {
 	}
 }
 
-// TestDiskFullForAWhile goes on when there is room again: nothing is lost.
+// TestDiskFullForAWhile goes on when there is room again: the transitions are all there, the events that were refused
+// are not.
 func TestDiskFullForAWhile(t *testing.T) {
-	r := open(t, t.TempDir())
+	var news []string
+	now := time.Unix(0, 0)
+	r, err := record.New(record.Config{Dir: t.TempDir(), Expt: "test", Run: 5, Stream: 2, Now: func() time.Time { return now },
+		News: func(n record.News) { news = append(news, n.String()) }})
+	if err != nil {
+		t.Fatal(err)
+	}
 	all := testkit.Camera{Segments: 2, Rows: 100, Cols: 200}.Run(20)
 	restore := limitFiles(t, 300<<10)
 	for _, d := range all[:20] {
 		put(t, r, d, 5)
 	}
-	if err := r.Flush(); !errors.Is(err, syscall.EFBIG) {
-		t.Errorf("%v, want EFBIG", err)
+	if n, err := r.Flush(); !errors.Is(err, syscall.EFBIG) || n != 0 {
+		t.Errorf("%d, %v, want EFBIG", n, err)
 	}
 	restore()
-	for _, d := range all[20:] {
+	if err := r.Event(all[20], nil, nil, 0); !errors.Is(err, syscall.EFBIG) {
+		t.Errorf("%v, want EFBIG", err)
+	}
+	now = now.Add(time.Second)
+	for _, d := range all[21:] {
 		put(t, r, d, -1)
 	}
+	if n, err := r.Flush(); n != 3 || !errors.Is(err, syscall.EFBIG) { // three are, one was refused
+		t.Error(n, err)
+	}
 	closeIt(t, r)
+	want := slices.Concat(all[:4], all[21:])
 	got := readFile(t, r.Files()[0])
-	if !slices.EqualFunc(got, all, func(a, b xtc.Dgram) bool { return string(a) == string(b) }) {
+	if !slices.EqualFunc(got, want, func(a, b xtc.Dgram) bool { return string(a) == string(b) }) {
 		t.Error(services(got))
+	}
+	if len(news) != 2 || !strings.Contains(news[0], "file too large") || !strings.HasSuffix(news[1], "; 17 events were not recorded") {
+		t.Errorf("%q", news)
 	}
 }
 

@@ -26,6 +26,7 @@ type Report struct {
 	Warnings  []Problem        `json:"warnings"`
 	Truncated *TruncatedError  `json:"truncated,omitempty"`
 	SmallData *SmallDataReport `json:"small_data,omitempty"`
+	CRC       string           `json:"crc,omitempty"` // file with the checksums, all of which were compared
 }
 
 // A Problem is one kind of trouble, with the place where it was first met.
@@ -87,6 +88,16 @@ func Check(path string, opts CheckOptions) (Report, error) {
 	if c.small != nil {
 		defer c.small.Close()
 	}
+	if c.crc, err = openCRC(path); err != nil {
+		return c.report, err
+	}
+	if c.crc != nil {
+		defer c.crc.Close()
+		c.report.CRC = c.crc.path
+		if text := c.crc.begin(); text != "" {
+			c.fail(text, 0)
+		}
+	}
 	err = c.run()
 	c.report.Count = countByName(c.count)
 	return c.report, err
@@ -97,6 +108,7 @@ type checker struct {
 	table  *Table
 	report Report
 	small  *smallChecker
+	crc    *crcChecker
 	order  orderChecker
 	count  [NumTransitions]int
 	last   uint64
@@ -151,6 +163,11 @@ func (c *checker) end(err error) error {
 	default:
 		return err
 	}
+	if c.crc != nil && c.report.Truncated == nil {
+		if text := c.crc.finish(c.r.Offset()); text != "" {
+			c.fail(text, c.r.Offset())
+		}
+	}
 	if c.small == nil || c.report.Truncated != nil {
 		return nil
 	}
@@ -172,6 +189,11 @@ func (c *checker) warn(text string, offset int64) {
 func (c *checker) datagram(d Dgram, offset int64) error {
 	c.report.Datagrams++
 	c.count[d.Service()]++
+	if c.crc != nil {
+		if text := c.crc.datagram(d, offset); text != "" {
+			c.fail(text, offset)
+		}
+	}
 	c.checkTime(d, offset)
 	if c.checkStructure(d, offset) {
 		c.report.Explained += int64(len(d))

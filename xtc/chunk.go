@@ -175,3 +175,33 @@ func nextChunk(path string, t *Table) (next string) {
 	}
 	return next
 }
+
+// ChunkInfoNames describes what an Enable says of the next chunk, as the DAQ does.
+func ChunkInfoNames(id NamesID) *Names {
+	return &Names{ID: id, DetType: "chunkinfo", DetName: "chunkinfo", Alg: "chunkinfo", Version: Version{Micro: 1},
+		Entries: []Name{{Name: "filename", Type: CharStr, Rank: 1}, {Name: "chunkid", Type: UInt32}}}
+}
+
+// FindChunkInfo gives the Names of chunkinfo that a Configure declared, or nil if there are none that can be filled.
+func FindChunkInfo(t *Table) *Names {
+	for _, n := range t.Find("chunkinfo", "chunkinfo") {
+		if len(n.Entries) == 2 && n.Index("filename") >= 0 && n.Index("chunkid") >= 0 {
+			return n
+		}
+	}
+	return nil
+}
+
+// AppendChunkInfo appends the block that names the next chunk; n is what FindChunkInfo gave.
+func AppendChunkInfo(dst []byte, n *Names, filename string, id int) ([]byte, error) {
+	var b Builder
+	b.Begin(dst, n)
+	for _, e := range n.Entries {
+		if e.Name == "filename" {
+			b.Text(filename)
+		} else {
+			b.Uint(uint64(id))
+		}
+	}
+	return b.End()
+}

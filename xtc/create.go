@@ -1,7 +1,6 @@
 package xtc
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -11,30 +10,18 @@ import (
 	"syscall"
 )
 
-const (
-	outputFileMode = 0o640
-	outputDirMode  = 0o750
-)
-
-// createOutput makes <final>.inprogress, locked for as long as this process holds it: whoever finds the file can tell
-// a live writer from one that was killed.
-func createOutput(final string) (*gatherFile, error) {
-	if _, err := os.Lstat(final); err == nil {
+// createOutput makes <final>.inprogress.
+func createOutput(disk Disk, final string) (*gatherFile, error) {
+	if disk.Exists(final) {
 		return nil, takenError(final + " exists already: take another folder or run number")
 	}
-	f, err := os.OpenFile(final+inProgressSuffix, os.O_WRONLY|os.O_CREATE|os.O_EXCL, outputFileMode)
-	if errors.Is(err, fs.ErrExist) {
-		return nil, whoseInProgress(final + inProgressSuffix)
-	}
+	path := final + inProgressSuffix
+	f, err := disk.Create(path)
 	if err != nil {
 		return nil, err
 	}
-	// Nobody else holds a lock on a file made just now for longer than it takes to ask who does. Some network file
-	// systems have no locks; then only the explanation above is poorer.
-	for syscall.Flock(int(f.Fd()), syscall.LOCK_EX) == syscall.EINTR {
-	}
-	return &gatherFile{file: f, final: final, buf: make([]byte, 0, gatherBufferBytes),
-		parts: make([][]byte, 0, maxIovecs), iovecs: make([]syscall.Iovec, 0, maxIovecs)}, nil
+	return &gatherFile{disk: disk, file: f, path: path, final: final, buf: make([]byte, 0, gatherBufferBytes),
+		parts: make([][]byte, 0, maxIovecs)}, nil
 }
 
 // A takenError is a sentence that says why a name cannot be had; it counts as fs.ErrExist.
@@ -85,58 +72,18 @@ func lockHolder(f *os.File) int {
 	return 0
 }
 
-// publish gives the file its final name unless that is taken. A link fails where a rename would overwrite.
-func (g *gatherFile) publish() error {
-	old := g.file.Name()
-	err := os.Link(old, g.final)
-	if err == nil {
-		return os.Remove(old)
-	}
-	if errors.Is(err, fs.ErrExist) || !noLinks(err) {
-		return err
-	}
-	if _, err := os.Lstat(g.final); err == nil {
-		return &os.LinkError{Op: "rename", Old: old, New: g.final, Err: fs.ErrExist}
-	}
-	return os.Rename(old, g.final)
-}
-
-// noLinks tells that a file system has no hard links.
-func noLinks(err error) bool {
-	return errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.ENOTSUP) || errors.Is(err, syscall.ENOSYS)
-}
-
-// syncDir makes names in a folder durable.
-func syncDir(path string) error {
-	d, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	if err := d.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) { // some file systems cannot
-		return err
-	}
-	return nil
-}
-
-// discard removes a file that was made in vain.
-func (g *gatherFile) discard() {
-	g.file.Close()
-	os.Remove(g.file.Name())
-}
-
 // createPair makes the folders and both files, or nothing.
-func createPair(dir string, name FileName) (big, small *gatherFile, err error) {
+func createPair(disk Disk, dir string, name FileName) (big, small *gatherFile, err error) {
 	if err := name.check(); err != nil {
 		return nil, nil, err
 	}
-	if err := os.MkdirAll(filepath.Join(dir, smallDataDir), outputDirMode); err != nil {
+	if err := disk.MakeDir(filepath.Join(dir, smallDataDir)); err != nil {
 		return nil, nil, err
 	}
-	if big, err = createOutput(filepath.Join(dir, name.Data())); err != nil {
+	if big, err = createOutput(disk, filepath.Join(dir, name.Data())); err != nil {
 		return nil, nil, err
 	}
-	if small, err = createOutput(filepath.Join(dir, name.SmallData())); err != nil {
+	if small, err = createOutput(disk, filepath.Join(dir, name.SmallData())); err != nil {
 		big.discard()
 		return nil, nil, err
 	}

@@ -58,3 +58,22 @@ func (e *TruncatedError) Error() string {
 	return fmt.Sprintf("%s: ends inside the datagram at byte %d: %d of %d bytes are there", path, e.Offset, e.Leftover,
 		e.Need)
 }
+
+// A WriteError says that the disk did not take what a Writer had for it.
+type WriteError struct {
+	Op  string
+	Err error
+	// Unknown tells that nobody knows what the files hold behind the last datagram that was written before. The Writer
+	// takes nothing more.
+	Unknown bool
+}
+
+func (e *WriteError) Error() string {
+	if e.Unknown {
+		return fmt.Sprintf("xtc: %s failed and the files are in an unknown state: %v", e.Op, e.Err)
+	}
+	return fmt.Sprintf("xtc: %s: %v", e.Op, e.Err)
+}
+
+// Unwrap gives the cause.
+func (e *WriteError) Unwrap() error { return e.Err }

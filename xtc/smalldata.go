@@ -1,6 +1,9 @@
 package xtc
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"slices"
+)
 
 const smallEventBytes = DgramHeaderBytes + 3*XtcHeaderBytes + 16
 
@@ -69,4 +72,22 @@ func (x *smallIndex) event(d Dgram, offset int64) []byte {
 	binary.LittleEndian.PutUint64(values, uint64(offset))
 	binary.LittleEndian.PutUint64(values[8:], uint64(d.Size()))
 	return e
+}
+
+// form gives the small data of any datagram: of an event and of an EndRun only the header is looked at. It is valid until
+// the next call.
+func (x *smallIndex) form(d Dgram, offset int64) ([]byte, error) {
+	switch s := d.Service(); {
+	case s.IsEvent() && !x.ready:
+		return nil, formatErrorf(0, "%v before any Configure", s)
+	case s.IsEvent():
+		return x.event(d, offset), nil
+	case s == Configure:
+		return x.configure(slices.Clone(d))
+	case s == EndRun:
+		head := slices.Clone(d[:DgramHeaderBytes])
+		head.SetSize(DgramHeaderBytes)
+		return head, nil
+	}
+	return d, nil
 }

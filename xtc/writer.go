@@ -4,9 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 )
 
 // A Writer writes one big file and its small data. Both are named .inprogress until Close.
@@ -16,10 +16,14 @@ import (
 // cut back to the last good one, everything since stays pending, and Flush may be tried again (after somebody made
 // space on the disk, say) or Drop called.
 type Writer struct {
+	disk       Disk
 	big, small *gatherFile
+	crc        *gatherFile // checksums of the big file, or nil
 	index      smallIndex
+	sums       crcIndex
 	// configurePending says that index belongs to a Configure that is not flushed.
 	configurePending bool
+	pending, done    Counts
 	err              error    // sticks once a file is in an unknown state or closed
 	chunks           []string // big files that are complete
 	former           int64    // bytes in them
@@ -29,11 +33,35 @@ type Writer struct {
 // Create makes dir, dir/smalldata and the two files. It refuses names that are taken, and says whether another process
 // is still writing them.
 func Create(dir string, name FileName) (*Writer, error) {
-	big, small, err := createPair(dir, name)
+	return CreateWith(WriterOptions{}, dir, name)
+}
+
+// WriterOptions choose what a Writer writes to and what beside the data. The zero value is what Create takes.
+type WriterOptions struct {
+	Disk Disk // nil: that of the machine
+	CRC  bool // write checksums beside each big file
+}
+
+// CreateWith is Create with options.
+func CreateWith(o WriterOptions, dir string, name FileName) (*Writer, error) {
+	if o.Disk == nil {
+		o.Disk = osDisk{}
+	}
+	big, small, err := createPair(o.Disk, dir, name)
 	if err != nil {
 		return nil, fmt.Errorf("xtc: create: %w", err)
 	}
-	return &Writer{big: big, small: small}, nil
+	w := &Writer{disk: o.Disk, big: big, small: small}
+	if !o.CRC {
+		return w, nil
+	}
+	w.sums.table = crcTable()
+	if w.crc, err = w.beginCRC(big.final); err != nil {
+		big.discard()
+		small.discard()
+		return nil, fmt.Errorf("xtc: create: %w", err)
+	}
+	return w, nil
 }
 
 // Append appends a whole datagram. On an error nothing of it was taken.
@@ -93,7 +121,7 @@ func (w *Writer) makeRoom(parts [][]byte) error {
 		}
 	}
 	n := 2*len(parts) + 2
-	if w.big.room(n, copied) && w.small.room(n, copied) {
+	if w.big.room(n, copied) && w.small.room(n, copied) && w.crc.room(1, crcRecordBytes) {
 		return nil
 	}
 	if err := w.Flush(); err != nil {
@@ -129,9 +157,18 @@ func (w *Writer) take(d Dgram, parts [][]byte) error {
 			w.small.add(p)
 		}
 	}
+	if w.crc != nil {
+		w.crc.copy(w.sums.datagram(w.big.size(), d, parts))
+	}
 	w.big.copy(d)
 	for _, p := range parts {
 		w.big.add(p)
+	}
+	w.pending.Last = d.Time()
+	if d.Service().IsEvent() {
+		w.pending.Events++
+	} else {
+		w.pending.Transitions++
 	}
 	return nil
 }
@@ -155,7 +192,8 @@ func (w *Writer) configure(d Dgram, parts [][]byte) ([]byte, error) {
 	return whole, nil
 }
 
-// Flush hands everything appended to the operating system and lets go of the callers' memory.
+// Flush hands everything appended to the operating system and lets go of the callers' memory. The error is a
+// *WriteError.
 func (w *Writer) Flush() error {
 	if w.err != nil {
 		return w.err
@@ -165,30 +203,66 @@ func (w *Writer) Flush() error {
 		err = w.small.write()
 	}
 	if err == nil {
+		err = w.crc.write()
+	}
+	if err == nil {
 		w.big.commit()
 		w.small.commit()
+		w.crc.commit()
+		w.sums.commit()
 		w.configurePending = false
+		w.done.Events += w.pending.Events
+		w.done.Transitions += w.pending.Transitions
+		if w.pending != (Counts{}) {
+			w.done.Last = w.pending.Last
+		}
+		w.pending = Counts{}
 		return nil
 	}
-	if broken := errors.Join(w.big.rollBack(), w.small.rollBack()); broken != nil {
-		w.err = fmt.Errorf("xtc: write failed and could not be undone: %w", errors.Join(err, broken))
-		return w.err
+	undone := errors.Join(w.big.rollBack(), w.small.rollBack(), w.crc.rollBack())
+	if undone != nil || errors.Is(err, syscall.EIO) { // after EIO nobody knows what the disk has of the pages before
+		return w.spoil("write", errors.Join(err, undone))
 	}
-	return fmt.Errorf("xtc: write: %w", err)
+	return &WriteError{Op: "write", Err: err}
+}
+
+// spoil notes that the files are in an unknown state.
+func (w *Writer) spoil(op string, err error) error {
+	w.err = &WriteError{Op: op, Err: err, Unknown: true}
+	return w.err
+}
+
+// Written counts the datagrams that are wholly in the files.
+func (w *Writer) Written() Counts { return w.done }
+
+// Counts are numbers of datagrams.
+type Counts struct {
+	Events, Transitions int64
+	Last                uint64 // time of the last of them
+}
+
+// Removed tells that one of the files has lost its name: what is written to it will be gone after Close.
+func (w *Writer) Removed() bool {
+	return !errors.Is(w.err, fs.ErrClosed) && (w.big.file.Removed() || w.small.file.Removed())
 }
 
 // Drop forgets what was appended since the last Flush that succeeded. If a Configure was among it, events are
 // refused until the next one.
 func (w *Writer) Drop() {
 	if w.configurePending {
-		w.index.ready = false
+		w.index.ready, w.configurePending = false, false
 	}
 	w.big.drop()
 	w.small.drop()
+	w.dropCRC()
+	w.pending = Counts{}
 }
 
 // Bytes is the size of the big files with what is pending.
 func (w *Writer) Bytes() int64 { return w.former + w.big.size() }
+
+// ChunkBytes is the size of the present big file with what is pending.
+func (w *Writer) ChunkBytes() int64 { return w.big.size() }
 
 // Files gives the names the files have after Close: the chunks in order, then the small data.
 func (w *Writer) Files() []string { return append(slices.Clone(w.chunks), w.big.final, w.small.final) }
@@ -202,22 +276,40 @@ func (w *Writer) NextChunk(name string) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	next, err := createOutput(filepath.Join(filepath.Dir(w.big.final), name))
+	next, err := createOutput(w.disk, filepath.Join(filepath.Dir(w.big.final), name))
 	if err != nil {
-		return fmt.Errorf("xtc: next chunk: %w", err)
+		return &WriteError{Op: "next chunk", Err: err}
 	}
-	err = w.big.file.Sync()
-	if err == nil {
-		err = w.big.publish()
-	}
+	crc, err := w.nextCRC(next.final)
 	if err != nil {
 		next.discard()
-		return fmt.Errorf("xtc: close %s: %w", w.big.final, err)
+		return &WriteError{Op: "next chunk", Err: err}
+	}
+	if err := w.endChunk(); err != nil {
+		next.discard()
+		crc.discard()
+		return err
 	}
 	w.chunks, w.former = append(w.chunks, w.big.final), w.former+w.big.size()
-	last := w.big
-	w.big = next
-	return last.file.Close()
+	w.big, w.crc = next, crc
+	w.sums.begin()
+	return nil
+}
+
+// endChunk completes the big file and its checksums.
+func (w *Writer) endChunk() error {
+	err := errors.Join(w.big.file.Sync(), w.endCRC())
+	if err != nil { // a second sync would say nothing about what the first has lost
+		return w.spoil("sync "+w.big.path, err)
+	}
+	if err := errors.Join(w.big.publish(), w.crc.publish()); err != nil {
+		return w.spoil("close "+w.big.final, err)
+	}
+	_ = w.big.file.Close() // all of it is on the disk, so nothing it says matters
+	if w.crc != nil {
+		_ = w.crc.file.Close()
+	}
+	return nil
 }
 
 // maxNameBytes is what a file system takes, with the suffix of an unfinished file.
@@ -231,16 +323,16 @@ func (w *Writer) Close() error {
 	}
 	err := w.Flush()
 	if err == nil {
-		err = errors.Join(w.big.file.Sync(), w.small.file.Sync())
+		err = errors.Join(w.big.file.Sync(), w.small.file.Sync(), w.endCRC())
 	}
 	if err == nil {
 		// The big one first: tools look for the small one and then expect the other.
 		if err = w.big.publish(); err == nil {
-			err = w.small.publish()
+			err = errors.Join(w.crc.publish(), w.small.publish())
 		}
 	}
 	if err == nil {
-		err = errors.Join(syncDir(filepath.Dir(w.big.final)), syncDir(filepath.Dir(w.small.final)))
+		err = errors.Join(w.disk.SyncDir(filepath.Dir(w.big.final)), w.disk.SyncDir(filepath.Dir(w.small.final)))
 	}
 	return w.closeFiles("close", err)
 }
@@ -256,6 +348,9 @@ func (w *Writer) Abort() error {
 
 func (w *Writer) closeFiles(op string, err error) error {
 	err = errors.Join(err, w.big.file.Close(), w.small.file.Close())
+	if w.crc != nil {
+		err = errors.Join(err, w.crc.file.Close())
+	}
 	w.err = fmt.Errorf("xtc: %s: %w", w.big.final, fs.ErrClosed)
 	if err != nil {
 		return fmt.Errorf("xtc: %s %s: %w", op, w.big.final, err)
@@ -269,6 +364,9 @@ func (w *Writer) Discard() error {
 		return w.err
 	}
 	w.Drop()
-	err := errors.Join(os.Remove(w.big.file.Name()), os.Remove(w.small.file.Name()))
+	err := errors.Join(w.disk.Remove(w.big.path), w.disk.Remove(w.small.path))
+	if w.crc != nil {
+		err = errors.Join(err, w.disk.Remove(w.crc.path))
+	}
 	return w.closeFiles("discard", err)
 }

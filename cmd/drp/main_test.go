@@ -55,6 +55,7 @@ func TestExitCodes(t *testing.T) {
 	dir := t.TempDir()
 	script := write(t, filepath.Join(dir, "my roi.py"), "import drp\n")
 	file := testkit.File(t, testkit.Camera{}.Run(3)...)
+	unfinished := write(t, filepath.Join(t.TempDir(), "test-r0005-s000-c000.xtc2.inprogress"), text(t, file)+"a rest")
 	bad := write(t, filepath.Join(dir, "bad.xtc2"), strings.Repeat("no datagram", 10))
 	p := func(rest ...string) []string {
 		return append([]string{"-p", "'" + script + "' 100", "-w", "1"}, rest...)
@@ -118,6 +119,12 @@ func TestExitCodes(t *testing.T) {
 		{"check of a good file", []string{"xtc", "check", file}, 0, ": good; "},
 		{"check as JSON", []string{"xtc", "check", "--json", file}, 0, `"explained"`},
 		{"check of a bad file", []string{"xtc", "check", bad}, 1, "the check found what is printed above"},
+		{"repair of nothing", []string{"xtc", "repair"}, 2, "requires at least 1 arg"},
+		{"repair of nonsense", []string{"xtc", "repair", bad}, 1, "bad.xtc2 is not the first chunk of a run"},
+		{"repair", []string{"xtc", "repair", filepath.Dir(unfinished)}, 0, ": 3 events and 8 transitions were recovered, the last of " +
+			"0.001000004; 6 bytes were cut off"},
+		{"repair again", []string{"xtc", "repair", unfinished}, 0, "is complete, there is nothing to do"},
+		{"repair of a folder without", []string{"xtc", "repair", filepath.Dir(unfinished)}, 0, ""},
 		{"check of a missing file", []string{"xtc", "check", dir + "/missing.xtc2"}, 4, "no such file"},
 	}
 	for _, test := range tests {
@@ -188,4 +195,13 @@ func TestRanges(t *testing.T) {
 			t.Errorf("%v gives %s, want %s", test.numbers, got, test.want)
 		}
 	}
+}
+
+func text(t *testing.T, path string) string {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"drp/drp"
 	"drp/source"
@@ -29,6 +30,23 @@ type runFlags struct {
 	summary  string
 	maxLoss  float64
 	progress bool
+	record   recordFlags
+}
+
+// recordFlags are those of the recorded files.
+type recordFlags struct {
+	chunkBytes int64
+	chunkTime  time.Duration
+	crc        bool
+}
+
+// lclsChunkBytes is where LCLS begins another chunk.
+const lclsChunkBytes = 500e9
+
+func (f *recordFlags) add(fl *pflag.FlagSet) {
+	fl.Int64Var(&f.chunkBytes, "chunk-bytes", lclsChunkBytes, "size of a recorded file from which on the run goes on in another (0: none)")
+	fl.DurationVar(&f.chunkTime, "chunk-time", 0, "time after which the run goes on in another file (0: none)")
+	fl.BoolVar(&f.crc, "crc", false, "write checksums beside each data file, which drp xtc check compares")
 }
 
 const runLong = `drp runs a Python script on every datagram of a detector and records what it makes of them.
@@ -69,6 +87,7 @@ func newRunCommand() *cobra.Command {
 	fl.StringVar(&cfg.Expt, "expt", "", "experiment in the names of the files (empty: as the source says)")
 	fl.Var((*decimal)(&cfg.Run), "run", "run number in the names of the files (0: as the source says)")
 	fl.Var((*decimal)(&cfg.Stream), "stream", "stream number in the names of the files (-1: as the source says)")
+	f.record.add(fl)
 	fl.Int64Var(&cfg.Events, "events", 0, "stop after so many events (0: all the source has)")
 	fl.StringVar(&f.rate, "rate", "full", "events per second, or recorded, or full")
 	fl.BoolVar(&cfg.Loop, "loop", false, "begin again when the files are through")

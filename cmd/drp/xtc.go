@@ -17,8 +17,8 @@ import (
 func newXTCCommand() *cobra.Command {
 	return withVerbs(&cobra.Command{
 		Use:   "xtc",
-		Short: "Look into XTC2 files",
-	}, newLsCommand(), newDumpCommand(), newCheckCommand())
+		Short: "Look into XTC2 files, and repair them",
+	}, newLsCommand(), newDumpCommand(), newCheckCommand(), newRepairCommand())
 }
 
 // fileError makes the exit code of what the xtc package says about a file.
@@ -158,7 +158,7 @@ func newCheckCommand() *cobra.Command {
 		Short:   "Account for every byte of a file and its small data",
 		Example: "  drp xtc check out/*.xtc2",
 		Long: `check reads a file completely: every datagram's structure against the names of its Configure, the order of
-transitions, damage, and that each offset of the small data points at its datagram. It exits with 1 when a file is bad.`,
+transitions, damage, its checksums if it has any, and that each offset of the small data points at its datagram. It exits with 1 when a file is bad.`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(_ *cobra.Command, paths []string) error {
 			bad := false
@@ -206,6 +206,9 @@ func printReport(r *xtc.Report) {
 	}
 	for damage, n := range r.Damage {
 		fmt.Printf("  damage %s: %d datagrams\n", damage, n)
+	}
+	if r.CRC != "" {
+		fmt.Printf("  checksums %s: compared with every datagram\n", r.CRC)
 	}
 	if s := r.SmallData; s != nil {
 		fmt.Printf("  small data %s: %d events point at their datagrams\n", s.Path, s.Events)

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"drp/xtc"
+)
+
+func newRepairCommand() *cobra.Command {
+	var keep, asJSON bool
+	cmd := &cobra.Command{
+		Use:     "repair FILE|FOLDER…",
+		Short:   "Complete what an interrupted run has left",
+		Example: "  drp xtc repair out",
+		Long: `repair makes complete files of the .inprogress files of a run that was killed or whose disk failed: a data file is cut
+behind its last whole datagram, the small data is made anew, and both get their final names. Of a folder all unfinished
+runs are repaired. Nothing is made up: a run that ended without its EndRun still does. Files that are being written are
+refused. An incomplete datagram at the end is dropped; anything else that is cut off is kept in a file named .cut.`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			paths, err := unfinished(args)
+			if err != nil {
+				return fileError(err)
+			}
+			var failed error
+			for _, path := range paths {
+				r, err := xtc.Repair(path, keep)
+				if err != nil {
+					failed = errors.Join(failed, err) // the others may do
+					continue
+				}
+				if asJSON {
+					if err := printJSON(r); err != nil {
+						return err
+					}
+				} else {
+					printRepaired(&r)
+				}
+			}
+			if failed != nil {
+				return general(failed)
+			}
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&keep, "keep", false, "keep all that is cut off, and the old small data, in files named .cut")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+// unfinished replaces folders by what is unfinished in them.
+func unfinished(args []string) (paths []string, err error) {
+	for _, arg := range args {
+		if info, err := os.Stat(arg); err != nil || !info.IsDir() {
+			paths = append(paths, arg)
+			continue
+		}
+		found, err := xtc.Unfinished(arg)
+		if err != nil {
+			return nil, err
+		}
+		if len(found) == 0 {
+			fmt.Fprintf(os.Stderr, "%s: nothing is unfinished\n", arg)
+		}
+		paths = append(paths, found...)
+	}
+	return paths, nil
+}
+
+func printRepaired(r *xtc.Repaired) {
+	if r.Complete {
+		fmt.Printf("%s is complete, there is nothing to do\n", r.Files[0])
+		return
+	}
+	fmt.Printf("%s: %d events and %d transitions were recovered, the last of %v; %d bytes were cut off\n", r.Files[0], r.Events,
+		r.Others, xtc.TimestampOf(r.LastTime), r.CutBytes)
+	for _, path := range r.Files[1:] {
+		fmt.Printf("  %s\n", path)
+	}
+	for _, note := range r.Notes {
+		fmt.Printf("  %s\n", note)
+	}
+}
