@@ -94,6 +94,7 @@ type lab struct {
 	events    map[int64]*event // by number
 	order     []int64          // as the source gave them
 	kept      []*record.Quarantined
+	seats     map[int]*child // who has each worker's place
 	retired   bool
 	fullUntil time.Duration // of the disk
 	problems  []string
@@ -110,7 +111,7 @@ type event struct {
 
 func newLab(o Options) *lab {
 	l := &lab{o: o, world: world.NewSimulated(o.Seed, maxSteps), disk: memdisk.New(), digest: fnv.New64a(),
-		events: map[int64]*event{}}
+		events: map[int64]*event{}, seats: map[int]*child{}}
 	l.plan = draw(rand.New(rand.NewPCG(o.Seed, 0x73696d)))
 	l.trace("plan %+v", l.plan)
 	l.disk.Fault = l.diskFault
