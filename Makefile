@@ -9,6 +9,8 @@ RUN_FLAGS ?= -w 2 --events 200
 # What make bench passes on, and how long each fuzz target runs.
 BENCH_FLAGS ?=
 FUZZTIME ?= 10s
+# How many seeds make sim tries.
+SEEDS ?= 10000
 
 GOLANGCI_VERSION = 2.15.0
 GOLANGCI = bin/tools/golangci-lint-$(GOLANGCI_VERSION)
@@ -16,7 +18,7 @@ VENV = .venv/bin/python
 # Tests find the interpreter as users' programs do.
 IN_VENV = VIRTUAL_ENV="$$PWD/.venv" PATH="$$PWD/.venv/bin:$$PATH"
 
-.PHONY: help run build test test-go test-python check check-go check-python bench fuzz wheel clean
+.PHONY: sim help run build test test-go test-python check check-go check-python bench fuzz wheel clean
 
 help:
 	@echo 'make run     set up what is missing, build bin/drp, and run a script on the simulated camera'
@@ -25,6 +27,7 @@ help:
 	@echo 'make bench   measure the hand-off to Python (BENCH_FLAGS="--json", "--check")'
 	@echo 'make fuzz    fuzz every parser (FUZZTIME=10s each)'
 	@echo 'make build   build bin/drp only'
+	@echo 'make sim     run the pipeline in a simulated world (SEEDS=100000)'
 	@echo 'make wheel   build the Python package into python/dist'
 	@echo 'make clean   remove what was built; .venv and the files recorded in out/ stay'
 	@echo
@@ -112,6 +115,9 @@ fuzz:
 			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 5x $$package || exit 1; \
 		done; \
 	done
+
+sim: build
+	bin/drp sim-test --seeds $(SEEDS)
 
 wheel: .venv/.tested
 	$(VENV) -m build --wheel --outdir python/dist python
