@@ -118,6 +118,7 @@ func (r *Run) open(ctx context.Context) (err error) {
 		World: cfg.World, Start: cfg.Start, Source: cfg.ScriptText,
 		Spawner: r.spawner, Log: cfg.Log.With(slog.String("script", scriptName(cfg.Script))),
 		Answered: r.answered, Restarted: r.restarted, GaveUp: r.gaveUp,
+		Late:     func(n int) { r.books.late.Add(int64(n)) },
 		Recycled: func(int) { r.books.recycled.Add(1) }, Retired: func(int, error) { r.books.retired.Add(1) },
 	}, r.pool)
 	if err != nil {

@@ -170,6 +170,7 @@ func (w *Worker) serve(p Process) error {
 			w.cfg.Answered(w.id, answers)
 		}
 		if err != nil {
+			w.cfg.Late(whole/recordBytes - len(answers))
 			p.Kill()
 			return err
 		}
