@@ -43,7 +43,7 @@ type Config struct {
 	Answered  func(worker int, answers []Answer) // the slice is reused after the call
 	Restarted func(worker int, cause error)
 	Recycled  func(worker int)
-	Late      func(answers int) // that came too late or out of turn, and were not applied
+	Late      func(answers int)             // that came too late or out of turn, and were not applied
 	Retired   func(worker int, cause error) // the run goes on without this worker
 	GaveUp    func(worker int, cause error) // and here it cannot
 }
