@@ -96,8 +96,8 @@ check-go: $(GOLANGCI)
 	$(GOLANGCI) run ./...
 
 check-python: .venv/.tested
-	cd python && ../$(VENV) -m ruff check . ../scripts ../.ci/gotest
-	cd python && ../$(VENV) -m ruff format --check . ../scripts ../.ci/gotest
+	cd python && ../$(VENV) -m ruff check . ../scripts ../.ci/gotest ../internal/soak
+	cd python && ../$(VENV) -m ruff format --check . ../scripts ../.ci/gotest ../internal/soak
 	cd python && ../$(VENV) -m mypy --strict
 
 $(GOLANGCI):

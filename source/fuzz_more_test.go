@@ -36,7 +36,7 @@ func FuzzOpen(f *testing.F) {
 	}
 	stream := fakeStream{node: 1, run: 14}
 	dir := f.TempDir()
-	writeFile(f, filepath.Join(dir, "a.xtc2"), []xtc.Dgram(stream.wholeRun(10, 3)))
+	writeFile(f, filepath.Join(dir, "a.xtc2"), stream.wholeRun(10, 3))
 	if err := os.Mkdir(filepath.Join(dir, "sub"), 0o700); err != nil {
 		f.Fatal(err)
 	}

@@ -28,7 +28,9 @@ type options struct {
 	load    float64 // that part
 }
 
-func main() {
+func main() { os.Exit(run()) }
+
+func run() int {
 	var o options
 	flag.Float64Var(&o.hours, "hours", 24, "how long, as a decimal fraction")
 	flag.StringVar(&o.program, "program", filepath.Join("bin", "drp"), "the program")
@@ -44,12 +46,13 @@ func main() {
 	r, err := soak(ctx, o)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "soak:", err)
-		os.Exit(2)
+		return 2
 	}
 	fmt.Println(r.text())
 	if len(r.failed()) > 0 {
-		os.Exit(1)
+		return 1
 	}
+	return 0
 }
 
 // soak measures the highest rate, runs, judges and writes the report.
@@ -69,7 +72,7 @@ func soak(ctx context.Context, o options) (*report, error) {
 		return nil, err
 	}
 	length := time.Duration(o.hours * float64(time.Hour))
-	r := &report{options: o, length: length, begun: time.Now()}
+	r := &report{options: o, length: length, begun: time.Now(), commit: commit()}
 	if o.rate == 0 {
 		if r.highest, err = highestRate(ctx, o, dir); err != nil {
 			return nil, err

@@ -14,6 +14,7 @@ import (
 type report struct {
 	options  options
 	begun    time.Time
+	commit   string
 	length   time.Duration
 	highest  float64 // events per second, 0 when it was not measured
 	rate     float64 // that was asked for
@@ -143,7 +144,7 @@ func (r *report) text() string {
 	}
 	fmt.Fprintf(&b, "# Soak test: %s\n\n", said)
 	o := r.options
-	fmt.Fprintf(&b, "%s, %v, %d cores, %s, commit %s\n\n", r.begun.Format(time.DateTime), r.length, runtime.NumCPU(), processor(), commit())
+	fmt.Fprintf(&b, "%s, %v, %d cores, %s, commit %s\n\n", r.begun.Format(time.DateTime), r.length, runtime.NumCPU(), processor(), r.commit)
 	fmt.Fprintf(&b, "    make soak HOURS=%g SOAK_FLAGS=\"-seed %d -workers %d -load %g -rate %g\"\n\n", o.hours, o.seed, o.workers, o.load, o.rate)
 	if r.highest > 0 {
 		fmt.Fprintf(&b, "Highest rate %.0f events/s; asked for %.0f events/s of 64 x 64 pixels.\n", r.highest, r.rate)
