@@ -13,6 +13,7 @@ import (
 	"time"
 	"unicode"
 
+	"drp/internal/world"
 	"drp/pebble"
 )
 
@@ -31,8 +32,12 @@ func FuzzAnswers(f *testing.F) {
 	}
 	f.Cleanup(func() { _ = pool.Close() })
 	f.Fuzz(func(t *testing.T, noise, more, area []byte) {
-		w := &Worker{cfg: &Config{}, log: slog.New(slog.DiscardHandler), transitions: pool.Transitions, results: pool.Results[0],
-			queue: newQueue(hostileSlots), wake: make(chan struct{}, 1)}
+		cfg := &Config{Log: slog.New(slog.DiscardHandler)}
+		cfg.complete()
+		g := &Group{cfg: cfg, world: cfg.World}
+		g.spares = &spares{g: g, wake: cfg.World.NewFlag()}
+		w := g.newWorker(0, pool)
+		w.queue = newQueue(hostileSlots)
 		var records []byte
 		for i := range uint64(hostileSlots) {
 			if i == 1 {
@@ -103,14 +108,14 @@ func FuzzGreeting(f *testing.F) {
 		_ = syscall.Close(pipes[1][1])
 		_ = syscall.Close(pipes[2][1])
 		c.said = newOutput(slog.New(slog.DiscardHandler), os.NewFile(uintptr(pipes[2][0]), "output"))
-		_, err = c.greet(&hello{Version: protocolVersion}, 10*time.Second)
+		_, err = greet(world.Real(), c, hello{Version: protocolVersion}, 10*time.Second)
 		good := len(said) > recordBytes && said[0] == kindHello && strings.Contains(string(said), "2") &&
 			int(binary.LittleEndian.Uint32(said[12:])) <= len(said)-recordBytes
 		if err == nil && !good {
 			t.Errorf("%q is a greeting", said)
 		}
 		<-c.said.done
-		c.hangUp()
+		c.HangUp()
 		_, _ = syscall.Close(pipes[0][0]), syscall.Close(c.answers)
 	})
 }
@@ -122,7 +127,7 @@ func FuzzOutput(f *testing.F) {
 	f.Add([]byte(strings.Repeat("x", 3*maxLineBytes)))
 	f.Fuzz(func(t *testing.T, said []byte) {
 		o := newOutput(slog.New(slog.DiscardHandler), io.NopCloser(strings.NewReader(string(said))))
-		text := o.lastLines()
+		text := strings.Join(o.lastLines(), "\n")
 		if lines := strings.Count(text, "\n") + 1; lines > keptLines || len(text) > 4*keptLines*maxLineBytes {
 			t.Errorf("%d lines, %d bytes", lines, len(text))
 		}
