@@ -115,6 +115,9 @@ func (w *Worker) giveUp() {
 	for _, d := range r.deaths {
 		f.Deaths = append(f.Deaths, *d)
 	}
+	if r.kind == kindTransition {
+		w.state.failed(uint8(r.transition))
+	}
 	w.mu.Unlock()
 	w.cfg.Answered(w.id, []Answer{{Tag: r.tag, Status: Crashed, Failure: f}})
 }

@@ -230,22 +230,31 @@ func (w *Worker) answer(q *request, r *record) Answer {
 	if r.kind == kindEvent && a.Status <= Rejected {
 		return a
 	}
-	area := w.results.Event(q.slot)
-	if r.kind == kindTransition {
-		area = w.results.Transition()
+	if r.kind == kindEvent {
+		a.Failure = parseFailure(w.results.Event(q.slot), r.bytes)
+		return a
 	}
+	w.transitionAnswer(&a, q, r)
+	if a.Status != OK {
+		w.state.failed(uint8(q.transition))
+	}
+	return a
+}
+
+func (w *Worker) transitionAnswer(a *Answer, q *request, r *record) {
+	area := w.results.Transition()
 	if a.Status > Rejected {
 		a.Failure = parseFailure(area, r.bytes)
-		return a
+		return
 	}
 	side, fits := SideList(area, a.ResultBytes, a.SideWords, nil)
 	if a.Status == Rejected {
 		a.Status, a.Failure = Failed, &Failure{Type: "ProtocolError", Message: "the child rejected a transition"}
-		return a
+		return
 	}
 	if !fits {
 		a.Status, a.Failure = Failed, &Failure{Type: "ProtocolError", Message: "the result does not fit in its area"}
-		return a
+		return
 	}
 	a.Copied = &Result{Blocks: append([]byte(nil), area[:a.ResultBytes]...), Side: side}
 	if ref, err := w.transitions.Ref(pebble.Index{Slot: q.slot, Generation: q.generation}); err == nil {
@@ -253,7 +262,6 @@ func (w *Worker) answer(q *request, r *record) Answer {
 			w.group.spares.configured(k)
 		}
 	}
-	return a
 }
 
 // Close ends the child. Requests without an answer get none.
