@@ -33,7 +33,7 @@ type Worker struct {
 	load        atomic.Int32 // requests without an answer
 	retired     atomic.Bool  // it has no child any more, and gets none
 
-	mu       sync.Mutex // protects all below
+	mu       sync.Mutex // protects all below; the group's may be taken while it is held, see there
 	child    Process    // nil while it is being replaced
 	starting Process    // the one that shall replace it, until it is in its place
 	queue    queue
@@ -48,6 +48,7 @@ type Worker struct {
 	state    state // what a replacement must be told
 	unrest   unrest
 	wake     world.Flag // wakes a worker that waits for something else than its child
+	noted    world.Flag // it became known how a child died
 	stopped  world.Flag // set when run returns
 }
 
@@ -279,4 +280,5 @@ func (w *Worker) Close() {
 	w.mu.Unlock()
 	w.wake.Set()
 	w.stopped.Wait(world.ForEver)
+	w.stopped.Set() // for who closes once more
 }
