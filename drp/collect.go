@@ -88,7 +88,7 @@ func (c *collector) finish() {
 
 // enter writes what the recorder has taken, and enters it in the books.
 func (c *collector) enter() {
-	written := len(c.taken)
+	written := 0
 	if c.failed == nil {
 		var err error
 		written, err = c.recorder.Flush()
@@ -99,8 +99,6 @@ func (c *collector) enter() {
 			written = len(c.taken)
 		}
 		c.bytesRecorded.Store(c.recorder.Bytes())
-	} else {
-		written = 0
 	}
 	damaged := 0
 	for _, d := range c.taken[:written] {

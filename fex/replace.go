@@ -39,13 +39,8 @@ func (u *unrest) died(now time.Duration, most int) bool {
 	if most == 0 {
 		return false
 	}
-	recent := u.recent[:0]
-	for _, t := range u.recent {
-		if now-t < time.Minute {
-			recent = append(recent, t)
-		}
-	}
-	u.recent = append(recent, now)
+	u.recent = slices.DeleteFunc(u.recent, func(t time.Duration) bool { return now-t >= time.Minute })
+	u.recent = append(u.recent, now)
 	return len(u.recent) > most
 }
 

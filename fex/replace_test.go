@@ -222,8 +222,8 @@ func TestBreaker(t *testing.T) {
 // TestUnrest: the first replacement comes at once, then the pauses double up to a bound; work makes them forgotten.
 func TestUnrest(t *testing.T) {
 	w, u := world.Real(), unrest{}
-	for i, most := range []time.Duration{0, 0, 100, 200, 400, 800, 1600, 3200, 6400, 10000, 10000} {
-		most *= time.Millisecond
+	for i, milliseconds := range []int{0, 0, 100, 200, 400, 800, 1600, 3200, 6400, 10000, 10000} {
+		most := time.Duration(milliseconds) * time.Millisecond
 		for range 20 {
 			if got := u.pause(w); got < most/2 || got > most {
 				t.Errorf("after %d deaths: a pause of %v, want %v to %v", i, got, most/2, most)
