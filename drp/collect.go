@@ -34,6 +34,8 @@ type collector struct {
 	taken    []bool // the events of this batch that the recorder took, in order: whether they are damaged
 	corrupt  int64  // events so far that could not be explained
 	present  keptState
+	script   string // SHA-256 of its text
+	account  account
 
 	copied []byte // results
 	side   []uint32
@@ -71,7 +73,22 @@ func (r *Run) collect() {
 
 // finish writes the batch, enters it in the books and releases its slots.
 func (c *collector) finish() {
-	written := len(c.taken)
+	c.enter()
+	for i := range c.refs {
+		c.refs[i].Release()
+	}
+	if invariant.Enabled {
+		s := c.books.Snapshot()
+		invariant.Check(s.InFlight >= 0 && s.InFlight <= int64(len(c.window.ring)), "the books do not balance: %+v", s)
+	}
+	c.released = true
+	c.refs, c.bytes = c.refs[:0], 0
+	c.copied = c.copied[:0]
+}
+
+// enter writes what the recorder has taken, and enters it in the books.
+func (c *collector) enter() {
+	written := 0
 	if c.failed == nil {
 		var err error
 		written, err = c.recorder.Flush()
@@ -82,8 +99,6 @@ func (c *collector) finish() {
 			written = len(c.taken)
 		}
 		c.bytesRecorded.Store(c.recorder.Bytes())
-	} else {
-		written = 0
 	}
 	damaged := 0
 	for _, d := range c.taken[:written] {
@@ -94,16 +109,7 @@ func (c *collector) finish() {
 	c.books.recorded.Add(int64(written))
 	c.books.failed.Add(int64(len(c.taken) - written))
 	c.books.damaged.Add(int64(damaged))
-	for i := range c.refs {
-		c.refs[i].Release()
-	}
-	if invariant.Enabled {
-		s := c.books.Snapshot()
-		invariant.Check(s.InFlight >= 0 && s.InFlight <= int64(len(c.window.ring)), "the books do not balance: %+v", s)
-	}
-	c.released = true
-	c.refs, c.bytes, c.taken = c.refs[:0], 0, c.taken[:0]
-	c.copied = c.copied[:0]
+	c.taken = c.taken[:0]
 }
 
 // stopRecording ends the run for trouble that will not go away. What is in the files stays there, unfinished.
@@ -182,11 +188,15 @@ func (c *collector) event(e *entry, d xtc.Dgram) error {
 func (c *collector) spoilt(e *entry, d xtc.Dgram, f *fex.Failure, damage xtc.Damage) error {
 	where := fmt.Sprintf("%s, %s", scriptName(c.cfg.Script), eventName(e.number, e.time))
 	c.complaints.note(where, f)
-	err := c.keep(d, nil, nil, damage)
-	if c.cfg.Strict {
-		err = errors.Join(err, failf(Script, "%s (--strict)", c.complaints.first()))
+	return errors.Join(c.keep(d, nil, nil, damage), c.strict())
+}
+
+// strict is the error that ends the run after an event whose script failed, if the user wants it.
+func (c *collector) strict() error {
+	if !c.cfg.Strict {
+		return nil
 	}
-	return err
+	return failf(Script, "%s (--strict)", c.complaints.first())
 }
 
 // keep records an event; the books follow when it is written.
@@ -237,12 +247,11 @@ func (c *collector) result(e *entry) (removed []uint32, added []byte, err error)
 }
 
 func (c *collector) transition(e *entry, d xtc.Dgram) error {
-	// Workers that are out of service take no part, unless nobody is left.
-	served := slices.DeleteFunc(slices.Clone(e.detail.answers), func(a fex.Answer) bool { return a.Status == fex.Unserved })
-	if len(served) > 0 {
-		e.detail.answers = served
-	}
 	scriptTrouble := c.transitionTrouble(e)
+	if those := served(e.detail.answers); len(those) > 0 {
+		e.detail.answers = those
+	}
+	c.script = e.detail.script
 	if e.service == xtc.Configure {
 		if scriptTrouble == nil {
 			scriptTrouble = c.configure(e, d)
@@ -263,7 +272,11 @@ func (c *collector) transition(e *entry, d xtc.Dgram) error {
 			damage = xtc.DamageUserDefined
 		}
 	}
-	if e.implied && len(added) == 0 || c.failed != nil {
+	unsaid := e.implied && len(added) == 0 // by the script
+	if e.service == xtc.EndRun && len(e.detail.answers) > 0 {
+		added = c.closeBooks(e, added)
+	}
+	if unsaid || c.failed != nil {
 		c.present.apply(e.service, d)
 		return nil
 	}
@@ -283,6 +296,11 @@ func (c *collector) transition(e *entry, d xtc.Dgram) error {
 	return nil
 }
 
+// served are the answers of workers that are in service: the others take no part in a transition, unless nobody is left.
+func served(answers []fex.Answer) []fex.Answer {
+	return slices.DeleteFunc(slices.Clone(answers), func(a fex.Answer) bool { return a.Status == fex.Unserved })
+}
+
 // configure takes a new Configure: the source's names and what the scripts declare.
 func (c *collector) configure(e *entry, d xtc.Dgram) error {
 	if err := c.table.Configure(d); err != nil {
@@ -292,6 +310,9 @@ func (c *collector) configure(e *entry, d xtc.Dgram) error {
 	added, err := declarations(c.table, c.own, e.detail.answers)
 	if err != nil {
 		return failf(Script, "%s: %w", scriptName(c.cfg.Script), err)
+	}
+	if added, err = c.account.declare(c.table, d.Src(), added); err != nil {
+		c.cfg.Log.Warn(fmt.Sprintf("the books will not be in the file: %v", err))
 	}
 	c.present.apply(e.service, d)
 	if c.failed == nil {
@@ -306,9 +327,10 @@ func (c *collector) configure(e *entry, d xtc.Dgram) error {
 // script gathered over a run is lost, or it could not begin.
 func (c *collector) transitionTrouble(e *entry) error {
 	var trouble error
+	others := len(served(e.detail.answers)) > 0
 	for worker := range e.detail.answers {
 		a := &e.detail.answers[worker]
-		if a.Status == fex.OK {
+		if a.Status == fex.OK || a.Status == fex.Unserved && others {
 			continue
 		}
 		where := fmt.Sprintf("%s at %v, worker %d", scriptName(c.cfg.Script), e.service, worker)

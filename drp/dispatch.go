@@ -256,7 +256,8 @@ func (r *Run) transitionSlot() (pebble.Loan, error) {
 
 func (r *Run) hand(loan *pebble.Loan, n int, id xtc.TransitionID, time uint64, deliver, implied bool) error {
 	e, tag := r.window.next()
-	e.service, e.time, e.implied, e.detail = id, time, implied, &detail{}
+	e.service, e.time, e.implied, e.detail = id, time, implied, &detail{script: r.cfg.ScriptSHA256,
+		received: r.books.received.Load(), dropped: r.books.dropped.Load()}
 	e.ix = loan.Seal(n)
 	r.lastTime = max(r.lastTime, time)
 	if !deliver {

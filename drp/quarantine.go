@@ -1,6 +1,7 @@
 package drp
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -9,7 +10,8 @@ import (
 	"drp/xtc"
 )
 
-// keptState is copies of the transitions that hold at present, as the source sent them.
+// keptState is copies of the transitions that hold at present, as the source sent them, the latest SlowUpdate of the run
+// among them.
 type keptState []xtc.Dgram
 
 // ends maps the transitions that end what others began.
@@ -22,13 +24,16 @@ func (s *keptState) apply(id xtc.TransitionID, d xtc.Dgram) {
 		begins = begun
 	}
 	switch begins {
-	case xtc.Configure, xtc.BeginRun, xtc.BeginStep, xtc.Enable:
+	case xtc.Configure, xtc.BeginRun, xtc.BeginStep, xtc.Enable, xtc.SlowUpdate:
 	default:
 		return
 	}
-	// Whatever was begun after it ends with it.
 	if at := slices.IndexFunc(*s, func(k xtc.Dgram) bool { return k.Service() == begins }); at >= 0 {
-		*s = (*s)[:at]
+		// Whatever was begun after it ends with it, but slow values hold on from step to step.
+		rest := slices.DeleteFunc(slices.Clone((*s)[at+1:]), func(k xtc.Dgram) bool {
+			return begins != xtc.SlowUpdate && (k.Service() != xtc.SlowUpdate || begins == xtc.Configure || begins == xtc.BeginRun)
+		})
+		*s = append((*s)[:at], rest...)
 	}
 	if begins == id {
 		*s = append(*s, slices.Clone(d))
@@ -50,15 +55,15 @@ func (c *collector) quarantine(e *entry, d xtc.Dgram) error {
 		path, err := c.store(e, d, f)
 		if err != nil {
 			c.cfg.Log.Error(fmt.Sprintf("%s cannot be quarantined, it is recorded with its raw data: %v", where, err))
-			return c.keep(d, nil, nil, xtc.DamageUserDefined)
+			return errors.Join(c.keep(d, nil, nil, xtc.DamageUserDefined), c.strict())
 		}
 		c.books.kept.Add(1)
 		c.cfg.Log.Error(fmt.Sprintf("%s is quarantined; drp test --event %s tries it again", where, path))
 	}
 	quarantined := c.books.quarantined.Add(1)
 	received := c.books.received.Load()
-	if c.cfg.Strict {
-		return failf(Script, "%s (--strict)", c.complaints.first())
+	if err := c.strict(); err != nil {
+		return err
 	}
 	if limit := c.cfg.MaxQuarantine; limit > 0 && quarantined >= fewQuarantined &&
 		float64(quarantined) > limit/100*float64(received) {
@@ -69,12 +74,9 @@ func (c *collector) quarantine(e *entry, d xtc.Dgram) error {
 }
 
 func (c *collector) store(e *entry, d xtc.Dgram, f *fex.Failure) (string, error) {
-	c.scriptMu.Lock()
-	sum := c.cfg.ScriptSHA256
-	c.scriptMu.Unlock()
-	q := record.Quarantined{Expt: c.exptName(), Run: max(c.recorder.Run(), c.runNumber()), Stream: max(c.cfg.Stream, c.info.Stream),
+	q := record.Quarantined{Expt: c.exptName(), Run: max(c.recorder.Run(), c.runNumber()), Stream: c.stream(),
 		State: c.present, Event: d, Number: e.number, Script: c.cfg.Script, Args: c.cfg.Args, Detector: c.cfg.Detector,
-		ScriptSHA256: sum}
+		ScriptSHA256: c.script}
 	for i := range f.Deaths {
 		death := &f.Deaths[i]
 		q.Attempts = append(q.Attempts, record.Attempt{Worker: death.Worker, PID: death.PID, When: death.When,

@@ -10,9 +10,11 @@ import (
 	"os/exec"
 	"strings"
 	"time"
+
+	"drp/internal/script"
 )
 
-// reload looks for another text of the script, at each Configure. One that is no Python is not taken: the run goes on
+// reload looks for another text of the script, at each Configure. From the start on only the dispatcher knows it. One that is no Python is not taken: the run goes on
 // with the one before. All children run the same text until the next Configure, however often the file is saved.
 func (r *Run) reload() {
 	if r.cfg.ScriptText == nil {
@@ -21,6 +23,9 @@ func (r *Run) reload() {
 	text, err := os.ReadFile(r.cfg.Script)
 	if err == nil && bytes.Equal(text, r.cfg.ScriptText) {
 		return
+	}
+	if err == nil {
+		_, err = script.Examine(r.cfg.Script) // what is refused at the start is refused here
 	}
 	if err == nil {
 		err = checkSyntax(r.python, r.cfg.Script, text)
@@ -32,9 +37,7 @@ func (r *Run) reload() {
 	}
 	sum := fmt.Sprintf("%x", sha256.Sum256(text))
 	r.cfg.Log.Info(fmt.Sprintf("script %s was changed, SHA-256 %s: it is read anew", r.cfg.Script, sum))
-	r.scriptMu.Lock()
 	r.cfg.ScriptText, r.cfg.ScriptSHA256 = text, sum
-	r.scriptMu.Unlock()
 	r.group.SetScript(text)
 }
 

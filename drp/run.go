@@ -48,7 +48,6 @@ type Run struct {
 	nextWorker     int
 	early          bool // we end the run, not the source
 	python         string
-	scriptMu       sync.Mutex // protects the script of cfg, which changes at Configure
 	bytesRecorded  atomic.Int64
 
 	troubleMu sync.Mutex
@@ -132,11 +131,7 @@ func (r *Run) openOutput() (err error) {
 	if r.cfg.OutputDir == "" {
 		return nil
 	}
-	stream := r.cfg.Stream
-	if stream < 0 {
-		stream = r.info.Stream
-	}
-	r.recorder, err = record.New(record.Config{Dir: r.cfg.OutputDir, Expt: r.exptName(), Run: r.runNumber(), Stream: stream,
+	r.recorder, err = record.New(record.Config{Dir: r.cfg.OutputDir, Expt: r.exptName(), Run: r.runNumber(), Stream: r.stream(),
 		ChunkBytes: r.cfg.ChunkBytes, ChunkTime: r.cfg.ChunkTime, CRC: r.cfg.CRC, Disk: r.cfg.Disk, Now: r.clock,
 		News: r.recordNews})
 	return fail(Configuration, err)
@@ -150,6 +145,13 @@ func (r *Run) exptName() string {
 		return r.info.Expt
 	}
 	return "drp"
+}
+
+func (r *Run) stream() int {
+	if r.cfg.Stream >= 0 {
+		return r.cfg.Stream
+	}
+	return r.info.Stream
 }
 
 func (r *Run) runNumber() int {

@@ -36,6 +36,9 @@ type detail struct {
 	corrupt error        // why an event was not shown to a script
 	failure *fex.Failure // of the script on an event
 	answers []fex.Answer // to a transition, one per worker
+	script  string       // of a transition: SHA-256 of the script's text
+	// Of a transition: the dispatcher's part of the books when it came, which is what they are up to there.
+	received, dropped int64
 }
 
 // note takes the answer to an event.

@@ -122,8 +122,12 @@ func (cfg *Config) environment() []string {
 	return env
 }
 
-// Write implements Process.
+// Write implements Process. The pipe is made larger for a long text, as far as the system lets us, so that nobody waits
+// for the child to read it.
 func (c *child) Write(b []byte) error {
+	if len(b) > pipeBytes/2 {
+		_, _ = unix.FcntlInt(uintptr(c.requests), unix.F_SETPIPE_SZ, len(b)+pipeBytes)
+	}
 	for len(b) > 0 {
 		n, err := syscall.Write(c.requests, b)
 		if err != nil && !errors.Is(err, syscall.EINTR) {

@@ -39,3 +39,10 @@ func (t *tee) Write(b []byte) (int, error) {
 	t.copy.Write(b)
 	return t.WriteCloser.Write(b)
 }
+
+// WarmSpares is how many spares wait.
+func WarmSpares(g *Group) int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return len(g.spares.warm)
+}

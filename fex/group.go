@@ -80,8 +80,10 @@ type Group struct {
 	watched     *world.Join
 	reports     *world.Join // of deaths
 
-	mu      sync.Mutex // protects what the spares are, and all below
-	serving int        // workers that are not retired
+	// mu protects what the spares are, and all below. A worker's mutex may be held when it is taken, never the other way
+	// round; nobody waits or starts anything while he holds it.
+	mu      sync.Mutex
+	serving int // workers that are not retired
 	script  script
 }
 
@@ -148,19 +150,26 @@ func (g *Group) presentScript() script {
 }
 
 // SetScript gives all children another text of the script, which they run from the next Configure on. Nothing may be
-// under way.
+// under way: neither requests nor a run, so that no replacement is shown a past that belongs to another text.
 func (g *Group) SetScript(text []byte) {
 	g.mu.Lock()
 	g.script = script{text: text, edition: g.script.edition + 1}
 	g.mu.Unlock()
 	for _, w := range g.Workers {
 		w.mu.Lock()
-		if w.child != nil {
-			w.bringUpToDate(w.child)
+		if p := w.child; p != nil {
+			// A child with nothing in hand reads at once what the pipe cannot hold. One that does not is ended, since
+			// everybody would wait for it here; its replacement knows the text.
+			stop := g.world.After(scriptTime, p.Kill)
+			w.bringUpToDate(p)
+			stop()
 		}
 		w.mu.Unlock()
 	}
 }
+
+// scriptTime is what an idle child gets to read the text of the script.
+const scriptTime = 5 * time.Second
 
 // sendScript tells a child the text of the script.
 func sendScript(p Process, text []byte) error {
@@ -197,11 +206,13 @@ func (g *Group) newWorker(id int, pool *pebble.Pool) *Worker {
 		results:     results,
 		queue:       newQueue(ring.Slots() + pool.Transitions.Slots()),
 		wake:        g.world.NewFlag(),
+		noted:       g.world.NewFlag(),
 		stopped:     g.world.NewFlag(),
 	}
 }
 
-// Close ends all children and returns when they are gone.
+// Close ends all children and returns when they are gone. It may be called in any phase, after Kill, and once more after
+// it has returned.
 func (g *Group) Close() {
 	g.stop.Set()
 	g.watched.Wait()
@@ -225,7 +236,9 @@ func (g *Group) Kill() {
 			}
 		}
 		w.mu.Unlock()
+		w.wake.Set()
 	}
+	g.spares.kill()
 }
 
 // PID is the process id of a worker's present child, 0 while it has none.

@@ -44,4 +44,6 @@ type Death struct {
 	Reason string   // one line
 	Line   int      // of the script, where the child said so, else 0
 	Output []string // its last lines
+
+	noted bool // all this is known
 }

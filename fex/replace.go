@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"sync/atomic"
 	"time"
 
 	"drp/internal/world"
@@ -37,13 +39,8 @@ func (u *unrest) died(now time.Duration, most int) bool {
 	if most == 0 {
 		return false
 	}
-	recent := u.recent[:0]
-	for _, t := range u.recent {
-		if now-t < time.Minute {
-			recent = append(recent, t)
-		}
-	}
-	u.recent = append(recent, now)
+	u.recent = slices.DeleteFunc(u.recent, func(t time.Duration) bool { return now-t >= time.Minute })
+	u.recent = append(u.recent, now)
 	return len(u.recent) > most
 }
 
@@ -98,12 +95,23 @@ func (w *Worker) bury(p Process, cause error) {
 func (w *Worker) note(death *Death, d Death) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	d.Worker = w.id
+	d.Worker, d.noted = w.id, true
 	*death = d
+	w.noted.Set()
+}
+
+// allNoted tells whether it is known how the children died that had the oldest request in hand.
+func (w *Worker) allNoted() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return !slices.ContainsFunc(w.queue.at(0).deaths, func(d *Death) bool { return !d.noted })
 }
 
 // giveUp answers the oldest request as one that kills.
 func (w *Worker) giveUp() {
+	for !w.allNoted() { // a replacement may die before the last words of the one before have come
+		w.noted.Wait(world.ForEver)
+	}
 	w.mu.Lock()
 	r := w.queue.pop()
 	w.load.Add(-1)
@@ -115,6 +123,10 @@ func (w *Worker) giveUp() {
 	for _, d := range r.deaths {
 		f.Deaths = append(f.Deaths, *d)
 	}
+	if r.kind == kindTransition {
+		w.state.failed(uint8(r.transition))
+	}
+	w.solo = w.queue.len() > 0
 	w.mu.Unlock()
 	w.cfg.Answered(w.id, []Answer{{Tag: r.tag, Status: Crashed, Failure: f}})
 }
@@ -196,12 +208,16 @@ func (w *Worker) isClosed() bool {
 
 // bringUp makes a spare or a new child the worker's.
 func (w *Worker) bringUp(fromSpares bool) (Process, error) {
-	if fromSpares {
-		if s := w.group.spares.take(); s != nil {
-			if err := w.settle(s, true); err == nil || w.isClosed() {
-				return s.p, err
-			}
+	for fromSpares {
+		s := w.group.spares.take()
+		if s == nil {
+			break
 		}
+		err := w.settle(s, true)
+		if err == nil || w.isClosed() {
+			return s.p, err
+		}
+		w.log.Warn("a spare child could not take the place", "error", err)
 	}
 	p, err := w.cfg.Start(w.log)
 	if err != nil {
@@ -236,17 +252,12 @@ func (w *Worker) introduce(s *spare, attach bool) error {
 	}
 	defer overdue(w.world, p, w.cfg.TransitionDeadline)()
 	if attach {
-		text, err := json.Marshal(w.place)
-		if err != nil {
-			return err
-		}
-		first := record{kind: kindAttach, bytes: uint32(len(text))}
-		if err := ask(p, first, text); err != nil {
+		if err := w.promote(s); err != nil {
 			return err
 		}
 	}
 	for _, k := range w.state.kept {
-		if s.shown != 0 && k.id == configure && k.time == s.shown {
+		if k.id == configure && s.shown.same(&k) {
 			continue // a spare has seen it
 		}
 		if err := replay(p, &k); err != nil {
@@ -269,6 +280,22 @@ func (w *Worker) introduce(s *spare, attach bool) error {
 	return nil
 }
 
+// promote tells a spare which worker it is. One that has not heard of the present text of the script yet begins anew with
+// it, since that is the text the run goes by: it changes only where nothing is kept to be replayed.
+func (w *Worker) promote(s *spare) error {
+	if now := w.group.presentScript(); now.edition != s.edition {
+		if err := sendScript(s.p, now.text); err != nil {
+			return s.p.NotStarted(err)
+		}
+		s.edition, s.shown = now.edition, nil
+	}
+	text, err := json.Marshal(w.place)
+	if err != nil {
+		return err
+	}
+	return ask(s.p, record{kind: kindAttach, bytes: uint32(len(text))}, text)
+}
+
 // bringUpToDate tells the worker's child the present text of the script, if it has another. A broken pipe is left to the
 // reader.
 func (w *Worker) bringUpToDate(p Process) {
@@ -280,10 +307,19 @@ func (w *Worker) bringUpToDate(p Process) {
 
 // overdue ends a child that is still at it after a time, with its stacks in the log; the function returned calls it off.
 func overdue(w world.World, p Process, allowed time.Duration) func() {
-	return w.After(allowed, func() {
+	var done atomic.Bool
+	stop := w.After(allowed, func() {
 		p.DumpStack()
-		w.After(stackTime, p.Kill)
+		w.After(stackTime, func() {
+			if !done.Load() {
+				p.Kill()
+			}
+		})
 	})
+	return func() {
+		done.Store(true)
+		stop()
+	}
 }
 
 // replay shows a transition of the past to a child.

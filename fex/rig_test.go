@@ -18,7 +18,7 @@ import (
 
 // rig is a group of workers with a test in the place of the dispatcher.
 type rig struct {
-	t       *testing.T
+	t       testing.TB
 	pool    *pebble.Pool
 	group   *fex.Group
 	spawner *fex.Spawner
@@ -45,9 +45,10 @@ type rigOptions struct {
 	workers  int
 	deadline time.Duration
 	args     []string
+	spares   int
 }
 
-func startRig(t *testing.T, o rigOptions) *rig {
+func startRig(t testing.TB, o rigOptions) *rig {
 	t.Helper()
 	r, err := newRig(t, o)
 	if err != nil {
@@ -57,7 +58,7 @@ func startRig(t *testing.T, o rigOptions) *rig {
 }
 
 // newRig starts the children. Everything is closed and checked for leaks at the end of the test.
-func newRig(t *testing.T, o rigOptions) (*rig, error) {
+func newRig(t testing.TB, o rigOptions) (*rig, error) {
 	t.Helper()
 	testkit.NoLeaks(t)
 	r := &rig{t: t, answers: map[uint64][]fex.Answer{}, results: map[uint64]string{}, log: &logLines{}}
@@ -76,6 +77,7 @@ func newRig(t *testing.T, o rigOptions) (*rig, error) {
 		cfg.Python, cfg.PythonPath = testkit.Python(t), testkit.PythonPath()
 		cfg.Script = testkit.Script(t, o.script)
 	}
+	cfg.Spares, cfg.Retries = o.spares, 1
 	if o.deadline > 0 {
 		cfg.EventDeadline, cfg.TransitionDeadline = o.deadline, 4*o.deadline
 		if strings.HasPrefix(o.fake, "hello") {

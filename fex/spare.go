@@ -16,16 +16,18 @@ type spares struct {
 	gone   world.Flag // set when run returns
 	// What follows is protected by g.mu.
 	warm      []*spare
-	busy      Process // the one that is being started or shown something
-	configure *keptTransition
+	busy      Process         // the one that is being started or shown something
+	configure *keptTransition // the latest, nil if there was none
+	edition   int             // of the script that took it
 	closed    bool
 }
 
+// spare is a child without a worker.
 type spare struct {
 	p        Process
-	shown    uint64 // the time of the Configure it has seen, 0 if none
-	deferred bool   // the script waits to know which worker it is
-	edition  int    // of the script it was told
+	shown    *keptTransition // the Configure it has seen, nil if none
+	deferred bool            // the script waits to know which worker it is
+	edition  int             // of the script it was told, before that Configure
 }
 
 // errGone says that a spare died while it waited.
@@ -35,18 +37,29 @@ var errGone = errors.New("fex: a spare child died")
 func (s *spares) configured(k *keptTransition) {
 	s.g.mu.Lock()
 	defer s.g.mu.Unlock()
-	if s.configure == nil || s.configure.time != k.time {
+	if !s.configure.same(k) || s.edition != s.g.script.edition {
 		kept := *k
-		s.configure = &kept
+		s.configure, s.edition = &kept, s.g.script.edition
 		s.wake.Set()
 	}
+}
+
+// takeLate takes a spare out of the warm ones that has not seen the present Configure, or not with the present script.
+func (s *spares) takeLate() *spare {
+	for i, old := range s.warm {
+		if s.configure != nil && !old.deferred && !(old.edition >= s.edition && old.shown.same(s.configure)) {
+			s.warm = append(s.warm[:i], s.warm[i+1:]...)
+			return old
+		}
+	}
+	return nil
 }
 
 // take gives a warm spare, or nil.
 func (s *spares) take() *spare {
 	s.g.mu.Lock()
 	defer s.g.mu.Unlock()
-	if len(s.warm) == 0 {
+	if len(s.warm) == 0 || s.closed {
 		return nil
 	}
 	taken := s.warm[0]
@@ -71,13 +84,9 @@ func (s *spares) run() {
 	for {
 		s.g.mu.Lock()
 		closed, configure, missing := s.closed, s.configure, len(s.warm) < s.wanted
-		var late *spare // one that has not seen the present Configure
-		for i, old := range s.warm {
-			if configure != nil && old.shown != configure.time && !old.deferred {
-				late = old
-				s.warm = append(s.warm[:i], s.warm[i+1:]...)
-				break
-			}
+		var late *spare
+		if !closed {
+			late = s.takeLate()
 		}
 		s.g.mu.Unlock()
 		if closed {
@@ -156,7 +165,7 @@ func (s *spares) setBusy(p Process) {
 
 func (s *spares) show(c *spare, k *keptTransition) error {
 	cfg := s.g.cfg
-	if c.shown == 0 {
+	if c.shown == nil {
 		var first hello
 		first, c.edition = s.g.hello(nil)
 		if _, err := greet(s.g.world, c.p, first, cfg.GreetDeadline); err != nil {
@@ -172,16 +181,20 @@ func (s *spares) show(c *spare, k *keptTransition) error {
 	defer overdue(s.g.world, c.p, cfg.TransitionDeadline)()
 	err := replay(c.p, k)
 	if errors.Is(err, errDeferred) {
-		c.deferred, c.shown = true, 0
+		c.deferred, c.shown = true, nil
 		return nil
 	}
-	c.shown = k.time
+	c.shown = k
 	return err
 }
 
 // look sends away spares that died. They are silent, so their end is all that can be seen.
 func (s *spares) look() {
 	s.g.mu.Lock()
+	if s.closed {
+		s.g.mu.Unlock()
+		return
+	}
 	var dead []Process
 	warm := s.warm[:0]
 	for _, c := range s.warm {
@@ -200,21 +213,32 @@ func (s *spares) look() {
 	}
 }
 
-// close ends all spares.
-func (s *spares) close() {
+// kill ends all spares at once; there will be no others.
+func (s *spares) kill() {
 	s.g.mu.Lock()
+	defer s.g.mu.Unlock()
 	s.closed = true
-	warm := s.warm
-	s.warm = nil
+	for _, c := range s.warm {
+		c.p.Kill()
+	}
 	if s.busy != nil {
 		s.busy.Kill()
 	}
-	s.g.mu.Unlock()
+}
+
+// close ends all spares and returns when they are gone.
+func (s *spares) close() {
+	s.kill()
 	s.wake.Set()
+	s.gone.Wait(world.ForEver)
+	s.gone.Set() // for who closes once more
+	s.g.mu.Lock()
+	warm := s.warm
+	s.warm = nil
+	s.g.mu.Unlock()
 	for _, c := range warm {
 		end(c.p)
 	}
-	s.gone.Wait(world.ForEver)
 }
 
 // end kills a child and waits for its end.

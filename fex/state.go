@@ -1,5 +1,7 @@
 package fex
 
+import "bytes"
+
 // state keeps copies of the transitions that a replacement child must see to be where its predecessor was.
 type state struct {
 	kept []keptTransition // in the order they came
@@ -9,6 +11,11 @@ type keptTransition struct {
 	id    uint8
 	time  uint64
 	dgram []byte
+}
+
+// same tells whether two are one transition. Sources that begin again repeat times, so the time does not say it all.
+func (k *keptTransition) same(other *keptTransition) bool {
+	return k != nil && other != nil && k.id == other.id && k.time == other.time && bytes.Equal(k.dgram, other.dgram)
 }
 
 const configure = 2
@@ -24,7 +31,16 @@ var opens = map[uint8]uint8{
 
 // apply notes a transition; it gives what it keeps of it, nil if that is nothing.
 func (s *state) apply(id uint8, time uint64, dgram []byte) *keptTransition {
-	_, keep := opens[id]
+	s.forget(id)
+	if _, keep := opens[id]; !keep {
+		return nil
+	}
+	s.kept = append(s.kept, keptTransition{id: id, time: time, dgram: append([]byte(nil), dgram...)})
+	return &s.kept[len(s.kept)-1]
+}
+
+// forget drops what a transition ends or takes the place of.
+func (s *state) forget(id uint8) {
 	kept := s.kept[:0]
 	for _, k := range s.kept {
 		if opens[k.id] != id && k.id != id && id != 3 && id != 2 {
@@ -32,9 +48,12 @@ func (s *state) apply(id uint8, time uint64, dgram []byte) *keptTransition {
 		}
 	}
 	s.kept = kept
-	if !keep {
-		return nil
+}
+
+// failed notes a transition that the script failed at. What it should have ended is over all the same; what it should
+// have begun was not, and a replacement would only fail at it again.
+func (s *state) failed(id uint8) {
+	if _, begins := opens[id]; !begins {
+		s.forget(id)
 	}
-	s.kept = append(s.kept, keptTransition{id: id, time: time, dgram: append([]byte(nil), dgram...)})
-	return &s.kept[len(s.kept)-1]
 }

@@ -59,3 +59,51 @@ func TestStateOwnsItsDatagrams(t *testing.T) {
 		t.Error("the kept datagram changes with the slot")
 	}
 }
+
+// TestStateAfterFailure: a replacement is not shown what a transition should have ended at which the script failed, and
+// not what it should have begun.
+func TestStateAfterFailure(t *testing.T) {
+	tests := []struct {
+		name   string
+		failed uint8
+		want   []uint8
+	}{
+		{"EndRun", 5, []uint8{2, 6, 8}}, // as it would without the failure: what was open in the run is closed by its own
+		{"Unconfigure", 3, nil},
+		{"Disable", 9, []uint8{2, 4, 6, 10}},
+		{"BeginStep", 6, []uint8{2, 4, 6, 8, 10}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var s state
+			for i, id := range []uint8{2, 4, 6, 8, 10} {
+				s.apply(id, uint64(i), nil)
+			}
+			s.failed(tt.failed)
+			var got []uint8
+			for _, k := range s.kept {
+				got = append(got, k.id)
+			}
+			if !slices.Equal(got, tt.want) {
+				t.Errorf("kept %v, want %v", got, tt.want)
+			}
+		})
+	}
+}
+
+// TestWorkerForgetsWhatAFailedTransitionEnds, as the worker's own bookkeeping sees it.
+func TestWorkerForgetsWhatAFailedTransitionEnds(t *testing.T) {
+	b := newBench(t)
+	for _, id := range []uint8{2, 4, 5} {
+		b.transition(id, "text")
+		r := b.w.queue.at(0).record
+		r.bytes = 0
+		if id == 5 {
+			r.status = uint8(Failed)
+		}
+		b.take(r.append(nil))
+	}
+	if kept := b.w.state.kept; len(kept) != 1 || kept[0].id != 2 {
+		t.Errorf("after an EndRun that failed %d transitions are kept", len(kept))
+	}
+}

@@ -10,7 +10,7 @@ const (
 	memoryTick  = time.Second
 	closeGrace  = 2 * time.Second        // what a child gets to end by itself once its requests are closed
 	stackTime   = 200 * time.Millisecond // and to write its stacks before it is ended
-	longAbsence = time.Second            // of the watch itself: the machine or this program stood still
+	longAbsence = watchTick              // of the watch itself: the machine or this program stood still
 )
 
 // watch looks for children that are silent, too large, or due to be replaced.
@@ -23,7 +23,7 @@ func (g *Group) watch() {
 		last = now
 		for _, worker := range g.Workers {
 			if absent > longAbsence {
-				worker.progress.Add(int64(absent)) // nobody could make progress
+				worker.excuse(absent, now)
 			}
 			worker.enforceDeadline(now)
 		}
@@ -36,6 +36,12 @@ func (g *Group) watch() {
 			worker.look()
 		}
 	}
+}
+
+// excuse takes the time that nobody could make progress in off the silence of a child; one that was heard of since is not
+// heard of in the future.
+func (w *Worker) excuse(absent, now time.Duration) {
+	w.progress.Store(min(w.progress.Load()+int64(absent), int64(now)))
 }
 
 // enforceDeadline asks a child that is silent with work in hand for its stack, and ends it when it stays silent.
@@ -86,7 +92,8 @@ func (w *Worker) look() {
 			w.child.Kill()
 			return
 		}
-		if held > w.cfg.MaxResident && !due {
+		// A child that has answered nothing yet is as small as it gets: another would be no smaller.
+		if held > w.cfg.MaxResident && !due && w.answered > 0 {
 			due = true
 			w.log.Warn(fmt.Sprintf("the script's process holds %d MB, more than %d MB: it is replaced when it has answered",
 				held>>20, w.cfg.MaxResident>>20))
@@ -98,9 +105,10 @@ func (w *Worker) look() {
 	}
 }
 
-// recycleIfDue lets a child go that shall be replaced and has nothing in hand.
+// recycleIfDue lets a child go that shall be replaced and has nothing in hand. What waits goes to the next one, one by one
+// if it was so before.
 func (w *Worker) recycleIfDue() {
-	if w.recycle && w.queue.written == 0 && w.child != nil && !w.solo {
+	if w.recycle && w.queue.written == 0 && w.child != nil {
 		w.child.HangUp()
 		w.world.After(closeGrace, w.child.Kill)
 		w.child = nil // nobody writes any more; the reader sees the end

@@ -33,7 +33,7 @@ type Worker struct {
 	load        atomic.Int32 // requests without an answer
 	retired     atomic.Bool  // it has no child any more, and gets none
 
-	mu       sync.Mutex // protects all below
+	mu       sync.Mutex // protects all below; the group's may be taken while it is held, see there
 	child    Process    // nil while it is being replaced
 	starting Process    // the one that shall replace it, until it is in its place
 	queue    queue
@@ -48,6 +48,7 @@ type Worker struct {
 	state    state // what a replacement must be told
 	unrest   unrest
 	wake     world.Flag // wakes a worker that waits for something else than its child
+	noted    world.Flag // it became known how a child died
 	stopped  world.Flag // set when run returns
 }
 
@@ -234,22 +235,31 @@ func (w *Worker) answer(q *request, r *record) Answer {
 	if r.kind == kindEvent && a.Status <= Rejected {
 		return a
 	}
-	area := w.results.Event(q.slot)
-	if r.kind == kindTransition {
-		area = w.results.Transition()
+	if r.kind == kindEvent {
+		a.Failure = parseFailure(w.results.Event(q.slot), r.bytes)
+		return a
 	}
+	w.transitionAnswer(&a, q, r)
+	if a.Status != OK {
+		w.state.failed(uint8(q.transition))
+	}
+	return a
+}
+
+func (w *Worker) transitionAnswer(a *Answer, q *request, r *record) {
+	area := w.results.Transition()
 	if a.Status > Rejected {
 		a.Failure = parseFailure(area, r.bytes)
-		return a
+		return
 	}
 	side, fits := SideList(area, a.ResultBytes, a.SideWords, nil)
 	if a.Status == Rejected {
 		a.Status, a.Failure = Failed, &Failure{Type: "ProtocolError", Message: "the child rejected a transition"}
-		return a
+		return
 	}
 	if !fits {
 		a.Status, a.Failure = Failed, &Failure{Type: "ProtocolError", Message: "the result does not fit in its area"}
-		return a
+		return
 	}
 	a.Copied = &Result{Blocks: append([]byte(nil), area[:a.ResultBytes]...), Side: side}
 	if ref, err := w.transitions.Ref(pebble.Index{Slot: q.slot, Generation: q.generation}); err == nil {
@@ -257,7 +267,6 @@ func (w *Worker) answer(q *request, r *record) Answer {
 			w.group.spares.configured(k)
 		}
 	}
-	return a
 }
 
 // Close ends the child. Requests without an answer get none.
@@ -275,4 +284,5 @@ func (w *Worker) Close() {
 	w.mu.Unlock()
 	w.wake.Set()
 	w.stopped.Wait(world.ForEver)
+	w.stopped.Set() // for who closes once more
 }

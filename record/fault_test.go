@@ -181,7 +181,7 @@ func TestFaults(t *testing.T) {
 		name  string
 		errno error
 		only  memdisk.Op // -1: any
-		for_  time.Duration
+		lasts time.Duration
 		part  int // of a write that is taken, in tenths
 		lossy bool
 	}{
@@ -209,7 +209,7 @@ func TestFaults(t *testing.T) {
 						if n++; n-1 == at {
 							since = f.now
 						}
-						if n-1 == at || !since.IsZero() && f.now.Sub(since) < fault.for_ {
+						if n-1 == at || !since.IsZero() && f.now.Sub(since) < fault.lasts {
 							return bytes * fault.part / 10, fault.errno
 						}
 						return 0, nil

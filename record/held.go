@@ -15,7 +15,7 @@ type held struct {
 }
 
 func newHeld(d xtc.Dgram, added []byte, damage xtc.Damage, run int) held {
-	whole := xtc.Dgram(slices.Concat(d[:xtc.DgramHeaderBytes], d.Payload(), added))
+	whole := slices.Concat(d[:xtc.DgramHeaderBytes], d.Payload(), added)
 	whole.SetSize(len(whole))
 	whole.SetDamage(whole.Damage() | damage)
 	return held{d: whole, run: run}
@@ -67,7 +67,7 @@ func without(d xtc.Dgram, id xtc.NamesID) xtc.Dgram {
 	var e edit
 	header, parts := e.apply(d, []uint32{uint32(id)}, nil, 0)
 	all := slices.Concat(header, slices.Concat(parts...))
-	xtc.Dgram(all).SetSize(len(all))
+	all.SetSize(len(all))
 	return all
 }
 

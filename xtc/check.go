@@ -92,7 +92,7 @@ func Check(path string, opts CheckOptions) (Report, error) {
 		return c.report, err
 	}
 	if c.crc != nil {
-		defer c.crc.Close()
+		defer func() { _ = c.crc.Close() }()
 		c.report.CRC = c.crc.path
 		if text := c.crc.begin(); text != "" {
 			c.fail(text, 0)

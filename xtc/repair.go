@@ -95,7 +95,7 @@ type repairer struct {
 
 func (r *repairer) close() {
 	for _, f := range r.locked {
-		f.Close()
+		_ = f.Close()
 	}
 }
 
@@ -140,7 +140,7 @@ func (r *repairer) find(final string) (string, error) {
 		return "", err
 	}
 	if syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == syscall.EWOULDBLOCK {
-		f.Close()
+		_ = f.Close()
 		return "", whoseInProgress(path)
 	}
 	r.locked = append(r.locked, f)
@@ -235,7 +235,7 @@ func (r *repairer) completeBig(b *bigFile) error {
 	if err != nil {
 		return err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	if b.good < b.size {
 		if !b.dropTail || r.keep {
 			if err := keepTail(f, b); err != nil {

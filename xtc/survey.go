@@ -74,7 +74,7 @@ func (r *repairer) scan(b *bigFile) (next string, err error) {
 		return "", err
 	}
 	if crc != nil {
-		defer crc.Close()
+		defer func() { _ = crc.Close() }()
 		b.crc = crc.path
 		_ = crc.begin() // what is wrong with checksums does not matter: they are made anew
 	}

@@ -141,7 +141,7 @@ func configureGrew(t *testing.T, was, is *xtc.Table, before, after xtc.Dgram) {
 	for _, n := range is.All()[len(was.All()):] {
 		added = append(added, n.DetName+"."+n.Alg)
 	}
-	if len(added) != 2 || !strings.HasSuffix(added[0], ".roi") || added[1] != "trigger.input" {
+	if len(added) != 3 || !strings.HasSuffix(added[0], ".roi") || added[1] != "trigger.input" || added[2] != "drp.books" {
 		t.Errorf("added were %v", added)
 	}
 }

@@ -1,0 +1,184 @@
+package fex
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"drp/internal/testkit"
+)
+
+// TestSoftDeadline asks for the stack once, and ends nothing.
+func TestSoftDeadline(t *testing.T) {
+	s := newStage(t, 1, func(cfg *Config, s *stage) {
+		cfg.SoftDeadline = 150 * time.Millisecond
+		s.play = func(_ *actor, said string) role {
+			if said == "event 7" {
+				return keepsSilent
+			}
+			return answers
+		}
+	})
+	s.transition(configure, 1)
+	tag := s.event(0, 7)
+	s.until("the stack", func() bool { return slices.Contains(s.seen, "1 stack") })
+	time.Sleep(3 * watchTick) // it stays at one
+	a := s.cast[0]
+	w := s.group.Workers[0]
+	w.mu.Lock()
+	r := w.queue.at(0).record
+	w.mu.Unlock()
+	r.status, r.bytes = 0, 0
+	a.locked(func() { a.answers = r.append(a.answers); a.changed.Broadcast() })
+	if got := s.status(tag); got != OK || a.killed != 0 || strings.Count(s.saw(1), "stack") != 1 || len(s.deaths) > 0 {
+		t.Errorf("status %d, killed %d times, asked %s, deaths %q", got, a.killed, s.saw(1), s.deaths)
+	}
+}
+
+// TestExcuse: while nobody could make progress, nobody was silent.
+func TestExcuse(t *testing.T) {
+	tests := []struct {
+		name                string
+		heard, absent, then time.Duration
+		want                time.Duration
+	}{
+		{"before the absence", 10 * time.Second, 60 * time.Second, 75 * time.Second, 70 * time.Second},
+		{"since", 74 * time.Second, 60 * time.Second, 75 * time.Second, 75 * time.Second},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var w Worker
+			w.progress.Store(int64(tt.heard))
+			w.excuse(tt.absent, tt.then)
+			if got := time.Duration(w.progress.Load()); got != tt.want {
+				t.Errorf("heard of at %v, want %v", got, tt.want)
+			}
+		})
+	}
+}
+
+// TestRecycle: children that have worked enough, or hold too much, are replaced; nothing is lost and nobody has died.
+func TestRecycle(t *testing.T) {
+	tests := []struct {
+		name   string
+		change func(cfg *Config)
+		grow   int64
+	}{
+		{"after so many answers", func(cfg *Config) { cfg.RecycleAfter = 10 }, 0},
+		{"with a spare", func(cfg *Config) { cfg.RecycleAfter, cfg.Spares = 10, 1 }, 0},
+		{"by size", func(cfg *Config) { cfg.MaxResident = 100 }, 150},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s := newStage(t, 1, func(cfg *Config, _ *stage) { tt.change(cfg) })
+			s.transition(configure, 1)
+			s.cast[0].locked(func() { s.cast[0].resident = tt.grow })
+			for i := range 600 {
+				if got := s.status(s.event(0, uint64(100+i))); got != OK {
+					t.Fatalf("event %d: status %d", i, got)
+				}
+				if time.Sleep(5 * time.Millisecond); i > 20 && s.count(&s.planned) > 0 {
+					break
+				}
+			}
+			s.until("the replacement", func() bool { return s.planned > 0 })
+			if len(s.deaths) > 0 {
+				t.Errorf("deaths: %q", s.deaths)
+			}
+			if got := s.status(s.event(0, 99)); got != OK {
+				t.Errorf("after it: status %d", got)
+			}
+		})
+	}
+}
+
+// TestTooLarge: a child of twice the size allowed is not waited for; one that has only just begun is left alone at less.
+func TestTooLarge(t *testing.T) {
+	s := newStage(t, 1, func(cfg *Config, _ *stage) { cfg.MaxResident = 100 })
+	s.transition(configure, 1)
+	w := s.group.Workers[0]
+	w.mu.Lock()
+	w.answered = 0
+	w.mu.Unlock()
+	s.cast[0].locked(func() { s.cast[0].resident = 150 })
+	w.look()
+	if s.count(&s.planned) != 0 || s.cast[0].Gone() {
+		t.Error("a child was replaced that has done nothing yet")
+	}
+	s.cast[0].locked(func() { s.cast[0].resident = 250 })
+	s.until("its end", func() bool { return len(s.deaths) == 1 })
+	if got := s.status(s.event(0, 99)); got != OK {
+		t.Errorf("after it: status %d", got)
+	}
+}
+
+// TestClose ends everything in whatever phase the workers and spares are, with and without Kill before, and twice.
+func TestClose(t *testing.T) {
+	silentAt := func(id int, what string) func(a *actor, said string) role {
+		return func(a *actor, said string) role {
+			switch {
+			case a.id == 1 && said == "event 7":
+				return dies
+			case a.id == id && said == what:
+				return keepsSilent
+			}
+			return answers
+		}
+	}
+	tests := []struct {
+		name   string
+		spares int
+		event  uint64
+		play   func(a *actor, said string) role
+		until  string
+	}{
+		{"idle", 0, 0, silentAt(0, ""), "1 transition 2"},
+		{"an event in hand", 0, 6, silentAt(1, "event 6"), "1 event 6"},
+		{"a replacement greets", 0, 7, silentAt(2, "hello"), "2 hello"},
+		{"a replacement is shown the run", 0, 7, silentAt(2, "replay 2"), "2 replay 2"},
+		{"a spare greets", 1, 0, silentAt(2, "hello"), "2 hello"},
+		{"a spare is shown the run", 1, 0, silentAt(2, "replay 2"), "2 replay 2"},
+		{"a spare is promoted", 1, 7, silentAt(2, "attach"), "2 attach"},
+		{"spares wait", 2, 0, silentAt(0, ""), "3 replay 2"},
+		{"no child starts", 0, 7, func(a *actor, said string) role {
+			if a.id > 1 || said == "event 7" {
+				return dies
+			}
+			return answers
+		}, "3 hello"},
+	}
+	for _, tt := range tests {
+		for _, kill := range []bool{false, true} {
+			t.Run(tt.name+map[bool]string{true: ", killed"}[kill], func(t *testing.T) {
+				s := newStage(t, 1, func(cfg *Config, s *stage) {
+					cfg.Spares, s.play = tt.spares, tt.play
+					cfg.GreetDeadline, cfg.TransitionDeadline, cfg.EventDeadline = time.Minute, time.Minute, time.Minute
+				})
+				s.transition(configure, 1)
+				if tt.name == "a spare is promoted" {
+					testkit.Within(2*time.Second, s.group.spares.ready)
+				}
+				if tt.event != 0 {
+					s.event(0, tt.event)
+				}
+				s.until(tt.until, func() bool { return slices.Contains(s.seen, tt.until) })
+				began := time.Now()
+				if kill {
+					s.group.Kill()
+					s.group.Kill()
+				}
+				s.group.Close()
+				s.group.Close()
+				if took := time.Since(began); took > closeGrace/2 && tt.name != "an event in hand" {
+					t.Errorf("it took %v", took)
+				}
+				for _, a := range s.cast {
+					if !a.Gone() {
+						t.Errorf("actor %d lives", a.id)
+					}
+				}
+			})
+		}
+	}
+}
