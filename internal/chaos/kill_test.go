@@ -1,0 +1,165 @@
+package chaos
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+var killRows = []row{
+	{fault: "F1", name: "kill -9 at random moments", brief: true, run: killAtRandom,
+		how:    "SIGKILL to any Python process, spares too, at random moments of one run",
+		accept: "each event has one outcome, by content; none is wrong; exit 0 or 130"},
+	{fault: "F1", name: "kill -9 at each phase", brief: true, run: killAtPhases,
+		how:    "the script kills itself before it reads, in a half-written result, after the result and before the answer",
+		accept: "each event is processed again, none is given up, one restart for each"},
+	{fault: "F1", name: "replacement time", run: replacementTime,
+		how:    "SIGKILL to a worker every 1.5 s, until another process answers",
+		accept: "median below 1 s; with a spare below 50 ms"},
+}
+
+// manyRestarts lets a run go through more deaths than it would without a test.
+func manyRestarts() []string { return given("--max-restarts", "1000000") }
+
+func killAtRandom(c *trial) {
+	kills := times(20, 1000)
+	const rate = 400
+	s := newStream(c, rate*times(40, 290))
+	dir := filepath.Join(c.TempDir(), "out")
+	args := append(manyRestarts(), "-s", s.path, "-w", "3", "--slots", "64", "--rate", fmt.Sprint(rate), "-o", dir,
+		"-p", script(c, "", "time.sleep((n % 20) * 1e-4)"))
+	p := c.pipeline(args...)
+	p.limit = 280 * time.Second
+	p.start()
+	p.recording(dir)
+	began, hits := time.Now(), 0
+	for hits < kills && !p.over() && time.Since(began) < 270*time.Second {
+		<-time.After(time.Duration(c.rng.IntN(300)) * time.Millisecond) // the moment is what is tested
+		pids := p.workers()
+		if has("--max-restarts") { // one that is only starting counts as one that cannot be started
+			pids = p.children()
+		}
+		if len(pids) > 0 {
+			if syscall.Kill(pids[c.rng.IntN(len(pids))], syscall.SIGKILL) == nil {
+				hits++
+			}
+		}
+	}
+	took := time.Since(began)
+	if hits < kills {
+		c.Errorf("only %d processes could be killed in %v", hits, took)
+	}
+	p.signal(syscall.SIGTERM)
+	o := p.ended(130)
+	a := c.proves(s, o, dir, or(damaged|quarantined))
+	given := a.count[damaged] + a.count[quarantined]
+	if given > hits {
+		c.Errorf("%d events were given up by %d kills", given, hits)
+	}
+	c.measured("%d kills in %.0f s, %d restarts; %d events, %d given up, 0 lost", hits, took.Seconds(), o.books.Restarts,
+		o.books.Received, given)
+}
+
+func killAtPhases(c *trial) {
+	events := times(400, 2000)
+	s := newStream(c, events)
+	dir := filepath.Join(c.TempDir(), "out")
+	// _patch and writable are what the package calls for the answer and for the place of a result.
+	declare := `feed, n = ds._feed, 0
+patch, writable = feed._patch, feed.writable
+def dies(): os.kill(os.getpid(), signal.SIGKILL)
+def before_answer(*args):
+    if n % 100 == 36 and once(f"answer{n}"): dies()
+    patch(*args)
+def half_written():
+    area, at, room = writable()
+    if feed.service > 10 and n % 100 == 69 and once(f"half{n}"):
+        area[at:at + 20] = bytes(range(20))
+        dies()
+    return area, at, room
+feed._patch, feed.writable = before_answer, half_written`
+	// Few events are in hand at once, so that the second death that an event sees is its own.
+	args := append(manyRestarts(), "-s", s.path, "-w", "2", "--slots", "8", "-o", dir,
+		"-p", script(c, declare, `if n % 100 == 3 and once(f"read{n}"): dies()`))
+	o := c.pipeline(args...).start().ended(0)
+	c.proves(s, o, dir, natural)
+	if want := events / 100 * 3; o.books.Restarts < want {
+		c.Errorf("%d restarts, want %d", o.books.Restarts, want)
+	}
+	c.measured("%d deaths, all events processed", o.books.Restarts)
+}
+
+// works tells whether a process has been given its part of the data, as a spare has not.
+func works(pid int) bool {
+	maps, _ := os.ReadFile(fmt.Sprintf("/proc/%d/maps", pid))
+	return strings.Count(string(maps), "/SYSV") >= 3
+}
+
+// workers are the children that work.
+func (p *process) workers() []int {
+	return slices.DeleteFunc(p.children(), func(pid int) bool { return !works(pid) })
+}
+
+func replacementTime(c *trial) {
+	kills := times(3, 20)
+	const rate = 1000
+	s := newStream(c, rate*(kills*2+10))
+	dir := filepath.Join(c.TempDir(), "out")
+	args := append(manyRestarts(), "-s", s.path, "-w", "2", "--rate", fmt.Sprint(rate), "-o", dir, "-p", script(c, "", "pass"))
+	p := c.pipeline(args...).start()
+	p.recording(dir)
+	var at []int64
+	for range kills {
+		<-time.After(1500 * time.Millisecond) // until a spare is ready again
+		pids := p.workers()
+		if len(pids) == 0 {
+			c.Fatalf("there are no workers: %s", tail(p.stderr.String()))
+		}
+		at = append(at, time.Now().UnixNano())
+		_ = syscall.Kill(pids[c.rng.IntN(len(pids))], syscall.SIGKILL)
+	}
+	<-time.After(1500 * time.Millisecond)
+	p.signal(syscall.SIGTERM)
+	a := c.proves(s, p.ended(130), dir, or(damaged|quarantined))
+	gaps := replacements(a.seen, at)
+	if len(gaps) < kills {
+		c.Errorf("%d of %d killed workers were replaced", len(gaps), kills)
+		return
+	}
+	limit := time.Second
+	if has("--spares") {
+		limit = 50 * time.Millisecond
+	}
+	if gaps[len(gaps)/2] > limit {
+		c.Errorf("a worker is replaced after %v, want %v", gaps[len(gaps)/2], limit)
+	}
+	c.measured("median %v, worst %v of %d", gaps[len(gaps)/2].Round(time.Millisecond),
+		gaps[len(gaps)-1].Round(time.Millisecond), kills)
+}
+
+// replacements gives the times from each kill to the first answer of a process that had not answered before, sorted.
+func replacements(seen []sighting, kills []int64) (gaps []time.Duration) {
+	first := map[int]int64{}
+	for _, e := range seen {
+		if e.pid != 0 && (first[e.pid] == 0 || e.when < first[e.pid]) {
+			first[e.pid] = e.when
+		}
+	}
+	for i, k := range kills {
+		best := int64(0)
+		for _, when := range first {
+			if when > k && (best == 0 || when < best) && (i+1 == len(kills) || when < kills[i+1]) {
+				best = when
+			}
+		}
+		if best != 0 {
+			gaps = append(gaps, time.Duration(best-k))
+		}
+	}
+	slices.Sort(gaps)
+	return gaps
+}
