@@ -14,13 +14,16 @@ type Books struct {
 	recorded    atomic.Int64
 	rejected    atomic.Int64 // by the script
 	vetoed      atomic.Int64 // by the trigger
-	quarantined atomic.Int64 // killed the script's process twice
+	quarantined atomic.Int64 // killed the script's processes
+	kept        atomic.Int64 // of these, those that are in a file
 	dropped     atomic.Int64 // by --policy drop
 	failed      atomic.Int64 // could not be recorded
 
 	damaged  atomic.Int64 // recorded with a damage bit
 	late     atomic.Int64 // answers that came for an event already decided
-	restarts atomic.Int64 // of Python children
+	restarts atomic.Int64 // of Python children that died
+	recycled atomic.Int64 // and of those that were replaced as planned
+	retired  atomic.Int64 // workers that got no child any more
 	deadtime atomic.Int64 // nanoseconds the source waited for a free slot
 	bytesIn  atomic.Int64
 }
@@ -32,12 +35,15 @@ type Summary struct {
 	Rejected        int64    `json:"rejected"`
 	Vetoed          int64    `json:"vetoed"`
 	Quarantined     int64    `json:"quarantined"`
+	QuarantineFiles int64    `json:"quarantine_files"`
 	Dropped         int64    `json:"dropped"`
 	Failed          int64    `json:"failed"`
 	InFlight        int64    `json:"in_flight"`
 	Damaged         int64    `json:"damaged"`
 	Late            int64    `json:"late"`
 	Restarts        int64    `json:"restarts"`
+	Recycled        int64    `json:"recycled"`
+	Retired         int64    `json:"retired_workers"`
 	Seconds         float64  `json:"seconds"`
 	EventsPerSecond float64  `json:"events_per_second"`
 	DeadtimeSeconds float64  `json:"deadtime_seconds"`
@@ -53,6 +59,7 @@ func (b *Books) Snapshot() Summary {
 		Recorded: b.recorded.Load(), Rejected: b.rejected.Load(), Vetoed: b.vetoed.Load(),
 		Quarantined: b.quarantined.Load(), Dropped: b.dropped.Load(), Failed: b.failed.Load(),
 		Damaged: b.damaged.Load(), Late: b.late.Load(), Restarts: b.restarts.Load(),
+		QuarantineFiles: b.kept.Load(), Recycled: b.recycled.Load(), Retired: b.retired.Load(),
 		DeadtimeSeconds: time.Duration(b.deadtime.Load()).Seconds(), BytesReceived: b.bytesIn.Load(),
 		Files: []string{},
 	}
@@ -62,7 +69,7 @@ func (b *Books) Snapshot() Summary {
 }
 
 // Lost is the number of events that should have been kept and were not.
-func (s *Summary) Lost() int64 { return s.Dropped + s.Failed + s.Quarantined }
+func (s *Summary) Lost() int64 { return s.Dropped + s.Failed + s.Quarantined - s.QuarantineFiles }
 
 // Text prints the books as a ledger.
 func (s *Summary) Text() string {
@@ -76,7 +83,7 @@ func (s *Summary) Text() string {
 		{"recorded", s.Recorded, s.damageNote()},
 		{"rejected", s.Rejected, "by the script"},
 		{"vetoed", s.Vetoed, "by the trigger"},
-		{"quarantined", s.Quarantined, ""},
+		{"quarantined", s.Quarantined, fmt.Sprintf("%d of them in files", s.QuarantineFiles)},
 		{"dropped", s.Dropped, "by policy"},
 		{"failed", s.Failed, ""},
 		{"in flight", s.InFlight, ""},

@@ -3,6 +3,7 @@ package drp
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"drp/fex"
 	"drp/internal/invariant"
@@ -25,14 +26,14 @@ type collector struct {
 	*Run
 	table  *xtc.Table // of the source and the script
 	own    *xtc.Table // of the script alone: it adds to nothing else
-	failed error      // of the recorder; from then on nothing is recorded
+	failed error      // why nothing is recorded any more; a disk that is full for a while is the recorder's business
 
 	refs     []pebble.Ref // of the datagrams of this batch, to be released after the write
+	released bool         // slots, which the dispatcher has not been told
 	bytes    int
-	released bool  // slots, which the dispatcher has not been told
-	pending  int64 // events of this batch that will be recorded
-	damaged  int64
-	corrupt  int64 // events so far that could not be explained
+	taken    []bool // the events of this batch that the recorder took, in order: whether they are damaged
+	corrupt  int64  // events so far that could not be explained
+	present  keptState
 
 	copied []byte // results
 	side   []uint32
@@ -61,40 +62,51 @@ func (r *Run) collect() {
 			c.released = false
 			c.pool.Freed()
 		}
-		if r.window.over() {
+		if r.window.over() || r.hard.Err() != nil {
 			return
 		}
-		select {
-		case <-r.window.wake:
-		case <-r.hard.Done():
-			return
-		}
+		r.window.wake.Wait(waitTick)
 	}
 }
 
-// finish writes the batch and releases its slots.
+// finish writes the batch, enters it in the books and releases its slots.
 func (c *collector) finish() {
+	written := len(c.taken)
 	if c.failed == nil {
-		if _, err := c.recorder.Flush(); err != nil {
+		var err error
+		written, err = c.recorder.Flush()
+		if err != nil && !stalled(err) {
 			c.stopRecording(err)
 		}
-	}
-	if c.failed == nil {
-		c.books.recorded.Add(c.pending)
-		c.books.damaged.Add(c.damaged)
+		if c.recorder == nil {
+			written = len(c.taken)
+		}
 		c.bytesRecorded.Store(c.recorder.Bytes())
 	} else {
-		c.books.failed.Add(c.pending)
+		written = 0
 	}
+	damaged := 0
+	for _, d := range c.taken[:written] {
+		if d {
+			damaged++
+		}
+	}
+	c.books.recorded.Add(int64(written))
+	c.books.failed.Add(int64(len(c.taken) - written))
+	c.books.damaged.Add(int64(damaged))
 	for i := range c.refs {
 		c.refs[i].Release()
 	}
+	if invariant.Enabled {
+		s := c.books.Snapshot()
+		invariant.Check(s.InFlight >= 0 && s.InFlight <= int64(len(c.window.ring)), "the books do not balance: %+v", s)
+	}
 	c.released = true
-	c.refs, c.bytes, c.pending, c.damaged = c.refs[:0], 0, 0, 0
+	c.refs, c.bytes, c.taken = c.refs[:0], 0, c.taken[:0]
 	c.copied = c.copied[:0]
 }
 
-// stopRecording ends the run for trouble with the disk. What is in the files stays there, unfinished.
+// stopRecording ends the run for trouble that will not go away. What is in the files stays there, unfinished.
 func (c *collector) stopRecording(err error) {
 	c.failed = err
 	if abandoned := c.recorder.Abandon(); abandoned != nil {
@@ -122,6 +134,9 @@ func (c *collector) one(e *entry) error {
 	ref, err := ring.Ref(e.ix)
 	if err != nil {
 		panic(err) // the window held an index that was released
+	}
+	if !ref.Decide() {
+		panic(fmt.Sprintf("drp: the outcome of slot %d was decided before", e.ix.Slot))
 	}
 	d := xtc.Dgram(ref.Bytes())
 	c.refs = append(c.refs, ref)
@@ -156,6 +171,8 @@ func (c *collector) event(e *entry, d xtc.Dgram) error {
 		return c.keep(d, removed, added, 0)
 	case fex.Oversize:
 		return c.spoilt(e, d, e.failure(), xtc.DamageUserDefined|xtc.DamageTruncated)
+	case fex.Crashed:
+		return c.quarantine(e, d)
 	default:
 		return c.spoilt(e, d, e.failure(), xtc.DamageUserDefined)
 	}
@@ -174,17 +191,24 @@ func (c *collector) spoilt(e *entry, d xtc.Dgram, f *fex.Failure, damage xtc.Dam
 
 // keep records an event; the books follow when it is written.
 func (c *collector) keep(d xtc.Dgram, removed []uint32, added []byte, damage xtc.Damage) error {
-	c.pending++
-	if damage|d.Damage() != 0 {
-		c.damaged++
+	if c.failed == nil {
+		err := c.recorder.Event(d, removed, added, damage)
+		if err == nil {
+			c.taken = append(c.taken, damage|d.Damage() != 0)
+			return nil
+		}
+		if !stalled(err) {
+			c.stopRecording(err)
+		}
 	}
-	if c.failed != nil {
-		return nil
-	}
-	if err := c.recorder.Event(d, removed, added, damage); err != nil {
-		c.stopRecording(err)
-	}
+	c.books.failed.Add(1)
 	return nil
+}
+
+// stalled tells an error that will pass, when the disk takes data again.
+func stalled(err error) bool {
+	var s *record.StalledError
+	return errors.As(err, &s)
 }
 
 // result reads and checks what the script gave for an event. Everything in the result area is the child's word.
@@ -213,6 +237,11 @@ func (c *collector) result(e *entry) (removed []uint32, added []byte, err error)
 }
 
 func (c *collector) transition(e *entry, d xtc.Dgram) error {
+	// Workers that are out of service take no part, unless nobody is left.
+	served := slices.DeleteFunc(slices.Clone(e.detail.answers), func(a fex.Answer) bool { return a.Status == fex.Unserved })
+	if len(served) > 0 {
+		e.detail.answers = served
+	}
 	scriptTrouble := c.transitionTrouble(e)
 	if e.service == xtc.Configure {
 		if scriptTrouble == nil {
@@ -235,12 +264,14 @@ func (c *collector) transition(e *entry, d xtc.Dgram) error {
 		}
 	}
 	if e.implied && len(added) == 0 || c.failed != nil {
+		c.present.apply(e.service, d)
 		return nil
 	}
 	run := -1
 	if _, n, ok := xtc.RunInfo(c.table, d); ok && e.service == xtc.BeginRun && c.cfg.Run == 0 {
 		run = n
 	}
+	c.present.apply(e.service, d)
 	err := c.recorder.Transition(d, added, damage, run)
 	if named := c.recorder.Run(); run >= 0 && named != run && c.recorder != nil {
 		c.cfg.Log.Warn(fmt.Sprintf("run %d is recorded in files named run %d, since names of runs only count up to %d",
@@ -262,6 +293,7 @@ func (c *collector) configure(e *entry, d xtc.Dgram) error {
 	if err != nil {
 		return failf(Script, "%s: %w", scriptName(c.cfg.Script), err)
 	}
+	c.present.apply(e.service, d)
 	if c.failed == nil {
 		if err := c.recorder.Transition(d, added, 0, -1); err != nil {
 			c.stopRecording(err)

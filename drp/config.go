@@ -1,6 +1,7 @@
 package drp
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,9 +11,13 @@ import (
 	"regexp"
 	"time"
 
+	"drp/fex"
+	"drp/internal/world"
 	"drp/pebble"
+	"drp/record"
 	"drp/shm"
 	"drp/source"
+	"drp/xtc"
 )
 
 // Config is what a user chooses for a run. The zero value of a size or a name means: as the source suggests.
@@ -46,6 +51,31 @@ type Config struct {
 	Strict             bool
 	EventDeadline      time.Duration
 	TransitionDeadline time.Duration
+
+	SoftDeadline  time.Duration // silence after which the script's stack is asked for; 0 is never
+	Spares        int           // children kept warm for those that die
+	Retries       int           // of an event that may have killed a child
+	MaxRestarts   int           // of a worker's child within a minute; 0 is no limit
+	AbortOnUnrest bool          // then end the run, instead of going on with fewer workers
+	MaxResident   int64         // bytes a child may hold; 0 is no limit
+	RecycleAfter  int64         // answers after which a child is replaced; 0 is never
+	QuarantineDir string        // empty: the folder quarantine in OutputDir, if there is one
+	MaxQuarantine float64       // percentage of quarantined events at which the run ends; 0 is no limit
+
+	ChunkBytes int64
+	ChunkTime  time.Duration
+	CRC        bool
+
+	// What a simulation puts in the place of the machine; nil is the machine's own.
+	World  world.World
+	Disk   xtc.Disk
+	Source source.Source
+	Start  fex.Starter
+	// Quarantine keeps a quarantined event; nil stores it in QuarantineDir.
+	Quarantine func(*record.Quarantined) (string, error)
+
+	ScriptText   []byte // read by the check
+	ScriptSHA256 string
 
 	Log *slog.Logger
 }
@@ -82,7 +112,13 @@ func (c *Config) check() error {
 		return failf(Usage, "%d slots: give 1 to %d", c.Slots, maxSlots)
 	case c.EventBytes < 0 || c.ResultBytes < 0 || c.TransitionBytes < 0:
 		return failf(Usage, "a size in bytes cannot be negative")
-	case c.EventDeadline < 0 || c.TransitionDeadline < 0:
+	case c.Spares < 0 || c.Spares > c.Workers+maxSpares:
+		return failf(Usage, "%d spares: give 0 to %d", c.Spares, c.Workers+maxSpares)
+	case c.Retries < 0 || c.Retries > 2:
+		return failf(Usage, "%d retries: give 0, 1 or 2", c.Retries)
+	case c.MaxRestarts < 0 || c.MaxResident < 0 || c.RecycleAfter < 0 || c.ChunkBytes < 0 || c.ChunkTime < 0:
+		return failf(Usage, "a limit cannot be negative")
+	case c.EventDeadline < 0 || c.TransitionDeadline < 0 || c.SoftDeadline < 0:
 		return failf(Usage, "a deadline cannot be negative")
 	}
 	if c.EventDeadline == 0 {
@@ -91,14 +127,25 @@ func (c *Config) check() error {
 	if c.TransitionDeadline == 0 {
 		c.TransitionDeadline = defaultTransitionTime
 	}
+	if c.World == nil {
+		c.World = world.Real()
+	}
+	if c.QuarantineDir == "" && c.OutputDir != "" {
+		c.QuarantineDir = filepath.Join(c.OutputDir, "quarantine")
+	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Start != nil {
+		return nil
 	}
 	return c.checkScript()
 }
 
 // maxSlots keeps a worker's records within one pipe (64 KiB of 32 bytes each), so that the dispatcher never blocks.
 const maxSlots = 1024
+
+const maxSpares = 8
 
 func (c *Config) checkScript() error {
 	info, err := os.Stat(c.Script)
@@ -110,14 +157,10 @@ func (c *Config) checkScript() error {
 	case !info.Mode().IsRegular():
 		return failf(Script, "script %s: not a regular file", c.Script)
 	}
-	if f, err := os.Open(c.Script); err != nil {
-		return fail(Script, fmt.Errorf("script: %w", err))
-	} else if err := f.Close(); err != nil {
+	if c.ScriptText, err = os.ReadFile(c.Script); err != nil {
 		return fail(Script, fmt.Errorf("script: %w", err))
 	}
-	if info.Mode().Perm()&0o002 != 0 {
-		c.Log.Warn(fmt.Sprintf("script %s can be written by everybody on this machine", c.Script))
-	}
+	c.ScriptSHA256 = fmt.Sprintf("%x", sha256.Sum256(c.ScriptText))
 	if abs, err := filepath.Abs(c.Script); err == nil {
 		c.Script = abs
 	}

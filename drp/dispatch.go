@@ -98,8 +98,7 @@ func (r *Run) event(ctx context.Context, h source.Header) error {
 	d := xtc.Dgram(loan.Bytes()[:n])
 	number := r.books.received.Add(1) - 1
 	if number == 0 {
-		now := time.Now()
-		r.started.Store(&now) // the script has been read by now, which shall not count for the rate
+		r.started.Store(int64(r.world.Now())) // the script has been read by now, which shall not count for the rate
 	}
 	r.books.bytesIn.Add(int64(n))
 	e, tag := r.window.next()
@@ -136,13 +135,13 @@ var errFull = errors.New("no slot is free")
 
 // loan takes a slot of the least loaded worker that has one; among equals the workers take turns.
 func (r *Run) loan(ctx context.Context) (int, pebble.Loan, error) {
-	var waited time.Time
+	waited := time.Duration(-1)
 	for {
 		best, load := -1, 0
 		for k := range r.group.Workers {
 			i := (r.nextWorker + k) % len(r.group.Workers)
 			ring := r.pool.Events[i]
-			if ring.InUse() == ring.Slots() {
+			if ring.InUse() == ring.Slots() || r.group.Workers[i].Retired() {
 				continue
 			}
 			if l := r.group.Workers[i].Load(); best < 0 || l < load {
@@ -152,20 +151,21 @@ func (r *Run) loan(ctx context.Context) (int, pebble.Loan, error) {
 		if best >= 0 {
 			r.nextWorker = (best + 1) % len(r.group.Workers)
 			loan, _ := r.pool.Events[best].TryLoan()
-			if !waited.IsZero() {
-				r.books.deadtime.Add(int64(time.Since(waited)))
+			if waited >= 0 {
+				r.books.deadtime.Add(int64(r.world.Now() - waited))
 			}
 			return best, loan, nil
 		}
 		if r.cfg.Drop {
 			return 0, pebble.Loan{}, errFull
 		}
-		if waited.IsZero() {
-			waited = time.Now()
+		if waited < 0 {
+			waited = r.world.Now()
 		}
-		if err := r.pool.Wait(ctx, waitTick); err != nil {
+		if err := ctx.Err(); err != nil {
 			return 0, pebble.Loan{}, err
 		}
+		r.pool.Wait(waitTick)
 	}
 }
 
@@ -189,6 +189,7 @@ func (r *Run) transition(h source.Header) error {
 		return sourceFailure(err)
 	}
 	if h.Service == xtc.Configure {
+		r.reload()
 		if err := r.layouts.configure(loan.Bytes()[:n]); err != nil {
 			loan.Abort()
 			r.control.undo(v)
@@ -237,18 +238,17 @@ func (r *Run) madeUp(id xtc.TransitionID, time uint64, implied bool) error {
 // for the result of a transition.
 func (r *Run) transitionSlot() (pebble.Loan, error) {
 	for r.awaited.Load() > 0 {
-		select {
-		case <-r.transitionDone:
-		case <-time.After(waitTick):
-		case <-r.hard.Done():
-			return pebble.Loan{}, r.hard.Err()
+		r.transitionDone.Wait(waitTick)
+		if err := r.hard.Err(); err != nil {
+			return pebble.Loan{}, err
 		}
 	}
 	for {
 		if loan, ok := r.pool.Transitions.TryLoan(); ok {
 			return loan, nil
 		}
-		if err := r.pool.Wait(r.hard, waitTick); err != nil {
+		r.pool.Wait(waitTick)
+		if err := r.hard.Err(); err != nil {
 			return pebble.Loan{}, err
 		}
 	}

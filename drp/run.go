@@ -12,6 +12,7 @@ import (
 
 	"drp/fex"
 	"drp/internal/invariant"
+	"drp/internal/world"
 	"drp/pebble"
 	"drp/record"
 	"drp/source"
@@ -20,6 +21,7 @@ import (
 // Run is one run of the pipeline. Make it with New, let it go with Run, watch it with Snapshot.
 type Run struct {
 	cfg        Config
+	world      world.World
 	books      Books
 	complaints complaints
 	source     source.Source
@@ -32,19 +34,21 @@ type Run struct {
 	control    runControl
 	layouts    *layouts
 
-	started  atomic.Pointer[time.Time] // the run, and when it has come the first event
-	finished atomic.Int64              // nanoseconds the run took, once it is over
-	soft     context.Context           // cancelled when the run shall end in order
+	started  atomic.Int64    // when the run began, and when it has come the first event, in the time of the world
+	finished atomic.Int64    // nanoseconds the run took, once it is over
+	soft     context.Context // cancelled when the run shall end in order
 	stop     context.CancelCauseFunc
 	hard     context.Context // cancelled by Abandon
 	abandon  context.CancelCauseFunc
 	// transitionDone tells the dispatcher that all workers have answered a transition.
-	transitionDone chan struct{}
+	transitionDone world.Flag
 	awaited        atomic.Int32 // answers to the last transition that are still to come
 	lastTime       uint64       // the latest time seen
 	inHand         pebble.Loan  // being filled; a field, so that handing it to the source allocates nothing
 	nextWorker     int
 	early          bool // we end the run, not the source
+	python         string
+	scriptMu       sync.Mutex // protects the script of cfg, which changes at Configure
 	bytesRecorded  atomic.Int64
 
 	troubleMu sync.Mutex
@@ -57,7 +61,7 @@ func New(ctx context.Context, cfg Config) (*Run, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	r := &Run{cfg: cfg, layouts: newLayouts(), transitionDone: make(chan struct{}, 1)}
+	r := &Run{cfg: cfg, world: cfg.World, layouts: newLayouts(), transitionDone: cfg.World.NewFlag()}
 	r.complaints.log = cfg.Log
 	r.hard, r.abandon = context.WithCancelCause(context.Background())
 	r.soft, r.stop = context.WithCancelCause(r.hard)
@@ -69,9 +73,12 @@ func New(ctx context.Context, cfg Config) (*Run, error) {
 
 func (r *Run) open(ctx context.Context) (err error) {
 	cfg := &r.cfg
-	opened, err := source.Open(cfg.Sources, source.Options{Expt: cfg.Expt, Run: cfg.Run, Loop: cfg.Loop, Events: cfg.Events})
-	if err != nil {
-		return fail(SourceTrouble, err)
+	opened := cfg.Source
+	if opened == nil {
+		opened, err = source.Open(cfg.Sources, source.Options{Expt: cfg.Expt, Run: cfg.Run, Loop: cfg.Loop, Events: cfg.Events})
+		if err != nil {
+			return fail(SourceTrouble, err)
+		}
 	}
 	r.info = opened.Info()
 	for _, w := range r.info.Warnings {
@@ -82,9 +89,10 @@ func (r *Run) open(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	python, err := FindPython(cfg.Python)
-	if err != nil {
-		return err
+	if cfg.Start == nil {
+		if r.python, err = FindPython(cfg.Python); err != nil {
+			return err
+		}
 	}
 	if err := r.openOutput(); err != nil {
 		return err
@@ -92,16 +100,20 @@ func (r *Run) open(ctx context.Context) (err error) {
 	if r.pool, err = pebble.Open(sizes); err != nil {
 		return fail(Configuration, err)
 	}
-	r.window = newWindow(sizes.Workers*sizes.Slots + r.pool.Transitions.Slots())
+	r.window = newWindow(r.world, sizes.Workers*sizes.Slots+r.pool.Transitions.Slots())
 	if r.spawner, err = fex.NewSpawner(); err != nil {
 		return fail(General, err)
 	}
 	r.group, err = fex.Start(ctx, fex.Config{
-		Python: python, PythonPath: cfg.PythonPath, Script: cfg.Script, Args: cfg.Args, Detector: cfg.Detector,
+		Python: r.python, PythonPath: cfg.PythonPath, Script: cfg.Script, Args: cfg.Args, Detector: cfg.Detector,
 		Expt: r.exptName(), Run: r.runNumber(),
 		GreetDeadline: greetDeadline, TransitionDeadline: cfg.TransitionDeadline, EventDeadline: cfg.EventDeadline,
+		SoftDeadline: cfg.SoftDeadline, Spares: cfg.Spares, Retries: cfg.Retries, MaxRestarts: cfg.MaxRestarts,
+		Degrade: !cfg.AbortOnUnrest, MaxResident: cfg.MaxResident, RecycleAfter: cfg.RecycleAfter,
+		World: cfg.World, Start: cfg.Start, Source: cfg.ScriptText,
 		Spawner: r.spawner, Log: cfg.Log.With(slog.String("script", scriptName(cfg.Script))),
 		Answered: r.answered, Restarted: r.restarted, GaveUp: r.gaveUp,
+		Recycled: func(int) { r.books.recycled.Add(1) }, Retired: func(int, error) { r.books.retired.Add(1) },
 	}, r.pool)
 	if err != nil {
 		return fail(Configuration, err)
@@ -118,7 +130,9 @@ func (r *Run) openOutput() (err error) {
 	if stream < 0 {
 		stream = r.info.Stream
 	}
-	r.recorder, err = record.New(record.Config{Dir: r.cfg.OutputDir, Expt: r.exptName(), Run: r.runNumber(), Stream: stream})
+	r.recorder, err = record.New(record.Config{Dir: r.cfg.OutputDir, Expt: r.exptName(), Run: r.runNumber(), Stream: stream,
+		ChunkBytes: r.cfg.ChunkBytes, ChunkTime: r.cfg.ChunkTime, CRC: r.cfg.CRC, Disk: r.cfg.Disk, Now: r.clock,
+		News: r.recordNews})
 	return fail(Configuration, err)
 }
 
@@ -149,16 +163,15 @@ func (r *Run) Info() source.Info { return r.info }
 // Abandon ends it at once. The error is a *Failure, or nil.
 func (r *Run) Run(ctx context.Context) (Summary, error) {
 	defer r.stop(nil)
-	defer context.AfterFunc(ctx, func() { r.stop(errInterrupted) })()
-	now := time.Now()
-	r.started.Store(&now)
-	var collecting sync.WaitGroup
+	defer context.AfterFunc(ctx, func() { r.end(errInterrupted) })()
+	r.started.Store(int64(r.world.Now()))
+	collecting := world.NewJoin(r.world)
 	collecting.Go(r.collect)
 	err := r.dispatch(r.soft)
 	r.window.ended.Store(true)
 	r.window.signal()
 	collecting.Wait()
-	r.finished.Store(int64(time.Since(*r.started.Load())))
+	r.finished.Store(int64(r.world.Now()) - r.started.Load())
 	complete := r.hard.Err() == nil
 	if closed := r.close(complete); closed != nil {
 		err = errors.Join(err, fail(General, closed))
@@ -188,16 +201,40 @@ func (r *Run) verdict(err error) error {
 	return nil
 }
 
+// clock is the time of day as the world counts it on: it does not jump when somebody sets the machine's.
+func (r *Run) clock() time.Time { return began.Add(r.world.Now()) }
+
+// began only has to be some moment of today.
+var began = time.Now()
+
+func (r *Run) recordNews(n record.News) {
+	switch n.Kind {
+	case record.Stopped, record.Incomplete:
+		r.cfg.Log.Error(n.String())
+	default:
+		r.cfg.Log.Warn(n.String())
+	}
+}
+
 // Abandon ends the run at once: children are killed, files stay as .inprogress.
 func (r *Run) Abandon(cause error) {
 	r.abandon(cause)
+	r.end(cause)
+	r.window.signal()
 	r.group.Kill()
 }
 
 // halt notes what went wrong and ends the run in order.
 func (r *Run) halt(err error) {
 	r.note(err)
-	r.stop(err)
+	r.end(err)
+}
+
+// end lets the source end, and wakes whoever waits meanwhile.
+func (r *Run) end(cause error) {
+	r.stop(cause)
+	r.pool.Freed()
+	r.transitionDone.Set()
 }
 
 func (r *Run) note(err error) {
@@ -210,8 +247,8 @@ func (r *Run) note(err error) {
 func (r *Run) Snapshot() Summary {
 	s := r.books.Snapshot()
 	took := time.Duration(r.finished.Load())
-	if began := r.started.Load(); took == 0 && began != nil {
-		took = time.Since(*began)
+	if began := r.started.Load(); took == 0 && began != 0 {
+		took = r.world.Now() - time.Duration(began)
 	}
 	s.Seconds = took.Seconds()
 	if took > 0 {
@@ -258,10 +295,7 @@ func (r *Run) answered(worker int, answers []fex.Answer) {
 		e.detail.answers[worker] = answers[i]
 		e.pending.Add(-1)
 		if r.awaited.Add(-1) == 0 {
-			select {
-			case r.transitionDone <- struct{}{}:
-			default:
-			}
+			r.transitionDone.Set()
 		}
 	}
 	r.window.signal()

@@ -5,6 +5,7 @@ import (
 	"unsafe"
 
 	"drp/fex"
+	"drp/internal/world"
 	"drp/pebble"
 	"drp/xtc"
 )
@@ -60,11 +61,11 @@ type window struct {
 	head  atomic.Uint64 // published; only the dispatcher writes
 	tail  uint64        // only the collector reads and writes
 	ended atomic.Bool   // nothing more will be pushed
-	wake  chan struct{} // something changed for the collector
+	wake  world.Flag    // something changed for the collector
 }
 
-func newWindow(capacity int) *window {
-	return &window{ring: make([]entry, capacity), wake: make(chan struct{}, 1)}
+func newWindow(w world.World, capacity int) *window {
+	return &window{ring: make([]entry, capacity), wake: w.NewFlag()}
 }
 
 // next is the entry that push will publish, and its tag.
@@ -95,9 +96,4 @@ func (w *window) pop() { w.tail++ }
 // over tells that everything pushed was popped and nothing more will come.
 func (w *window) over() bool { return w.ended.Load() && w.tail == w.head.Load() }
 
-func (w *window) signal() {
-	select {
-	case w.wake <- struct{}{}:
-	default:
-	}
-}
+func (w *window) signal() { w.wake.Set() }

@@ -4,12 +4,14 @@ import (
 	"math/rand/v2"
 	"sync"
 	"testing"
+
+	"drp/internal/world"
 )
 
 // TestWindowKeepsTheOrder: entries finished in any order come out in the order they went in, each once.
 func TestWindowKeepsTheOrder(t *testing.T) {
 	const capacity, total = 16, 5000
-	w := newWindow(capacity)
+	w := newWindow(world.Real(), capacity)
 	room := make(chan struct{}, capacity) // as slots bound what is under way
 	work := make(chan uint64, capacity)
 	var workers sync.WaitGroup
@@ -33,7 +35,7 @@ func TestWindowKeepsTheOrder(t *testing.T) {
 	for !w.over() {
 		e := w.oldest()
 		if e == nil {
-			<-w.wake
+			w.wake.Wait(world.ForEver)
 			continue
 		}
 		if e.number != want {
@@ -78,7 +80,7 @@ func finishInAnyOrder(w *window, work <-chan uint64, rng *rand.Rand) {
 }
 
 func TestWindowIsOverOnlyWhenAllIsThrough(t *testing.T) {
-	w := newWindow(2)
+	w := newWindow(world.Real(), 2)
 	if w.over() {
 		t.Error("over before anything came")
 	}

@@ -16,7 +16,8 @@ const (
 	Rejected        // the script does not want the event
 	Failed          // the script raised; Failure says where
 	Oversize        // as Failed, since a result did not fit
-	Crashed         // two children died of it, hung, or answered nonsense
+	Crashed         // children died of it, hung, or answered nonsense
+	Unserved        // the worker has no child any more
 )
 
 // Answer is what became of one request.
@@ -58,6 +59,8 @@ type Failure struct {
 	File      string `json:"file"`
 	Line      int    `json:"line"`
 	Traceback string `json:"traceback"`
+
+	Deaths []Death `json:"-"` // of the children that an event killed
 }
 
 // String names script and line in one line.

@@ -2,7 +2,6 @@ package fex
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -13,48 +12,11 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
-
-	"drp/pebble"
 )
-
-// protocolVersion is checked in the handshake, since the Python package is installed on its own.
-const protocolVersion = 2
-
-// hello is what a child is told first.
-type hello struct {
-	Version     int       `json:"version"`
-	Worker      int       `json:"worker"`
-	Workers     int       `json:"workers"`
-	Transitions ringHello `json:"transitions"`
-	Raw         ringHello `json:"raw"`
-	Result      ringHello `json:"result"`
-	Expt        string    `json:"expt"`
-	Run         int       `json:"run"`
-	Detector    string    `json:"detector"`
-}
-
-type ringHello struct {
-	ID               int `json:"id"`
-	Offset           int `json:"offset"`
-	Slots            int `json:"slots"`
-	SlotBytes        int `json:"slot_bytes"`
-	TransitionOffset int `json:"transition_offset,omitempty"`
-	TransitionBytes  int `json:"transition_bytes,omitempty"`
-}
-
-// greeting is what a child answers.
-type greeting struct {
-	Version int    `json:"version"`
-	PID     int    `json:"pid"`
-	Python  string `json:"python"`
-	NumPy   string `json:"numpy"`
-	DRP     string `json:"drp"`
-}
 
 // child is one running Python process. Its pipes are blocking file descriptors, read and written without the
 // runtime's poller: a wake-up less in each round trip, for one thread per worker.
@@ -63,17 +25,17 @@ type child struct {
 	requests int // file descriptor of our end
 	answers  int
 	said     *output
+	script   string
 
 	hangUpOnce sync.Once
 	exited     chan struct{} // closed when cmd.ProcessState is valid
-	overdue    atomic.Bool   // it is being ended because it gave no answer
 
 	mu     sync.Mutex // protects reaped
 	reaped bool       // its process id may be somebody else's by now
 }
 
 // startChild starts a process and returns when it was launched; greet waits until it is ready.
-func startChild(cfg *Config, log *slog.Logger) (*child, error) {
+func startChild(cfg *Config, log *slog.Logger) (Process, error) {
 	pipes, err := makePipes()
 	if err != nil {
 		return nil, err
@@ -97,7 +59,7 @@ func startChild(cfg *Config, log *slog.Logger) (*child, error) {
 		_, _, _ = syscall.Close(pipes[0][1]), syscall.Close(pipes[1][0]), syscall.Close(pipes[2][0])
 		return nil, fmt.Errorf("fex: start %s: %w", cfg.Python, err)
 	}
-	c := &child{cmd: cmd, requests: pipes[0][1], answers: pipes[1][0], exited: make(chan struct{})}
+	c := &child{cmd: cmd, script: cfg.Script, requests: pipes[0][1], answers: pipes[1][0], exited: make(chan struct{})}
 	c.said = newOutput(log, os.NewFile(uintptr(pipes[2][0]), "output"))
 	go func() {
 		// The process group may hold children of the script; it is ended before the leader is reaped, since until then
@@ -105,7 +67,7 @@ func startChild(cfg *Config, log *slog.Logger) (*child, error) {
 		var info unix.Siginfo
 		for unix.Waitid(unix.P_PID, cmd.Process.Pid, &info, unix.WEXITED|unix.WNOWAIT, nil) == unix.EINTR {
 		}
-		c.kill()
+		c.Kill()
 		cfg.Spawner.ended(cmd.Process.Pid)
 		c.mu.Lock()
 		c.reaped = true
@@ -160,43 +122,8 @@ func (cfg *Config) environment() []string {
 	return env
 }
 
-// greet exchanges the handshake; it gives up after the time allowed.
-func (c *child) greet(h *hello, allowed time.Duration) (greeting, error) {
-	text, err := json.Marshal(h)
-	if err != nil {
-		return greeting{}, err
-	}
-	late := time.AfterFunc(allowed, func() { c.overdue.Store(true); c.kill() })
-	defer late.Stop()
-	first := record{kind: kindHello, bytes: uint32(len(text))}
-	if err := c.write(append(first.append(nil), text...)); err != nil {
-		return greeting{}, c.whyNotStarted(err)
-	}
-	var r record
-	buf := make([]byte, recordBytes)
-	if err := c.readFull(buf); err != nil {
-		return greeting{}, c.whyNotStarted(err)
-	}
-	r.parse(buf)
-	if r.kind != kindHello || r.bytes > 1<<16 {
-		c.kill()
-		return greeting{}, errors.New("fex: the child does not speak our protocol: is another package named drp installed?")
-	}
-	buf = make([]byte, r.bytes)
-	if err := c.readFull(buf); err != nil {
-		return greeting{}, c.whyNotStarted(err)
-	}
-	var g greeting
-	if err := json.Unmarshal(buf, &g); err != nil || g.Version != protocolVersion {
-		c.kill()
-		return g, fmt.Errorf("fex: the Python package drp speaks protocol %d and this program %d: install the one that "+
-			"belongs to it (pip install ./python)", g.Version, protocolVersion)
-	}
-	return g, nil
-}
-
-// write hands all of b to the child. Requests fit in the pipe by construction; a replay may block until it is read.
-func (c *child) write(b []byte) error {
+// Write implements Process.
+func (c *child) Write(b []byte) error {
 	for len(b) > 0 {
 		n, err := syscall.Write(c.requests, b)
 		if err != nil && !errors.Is(err, syscall.EINTR) {
@@ -207,8 +134,8 @@ func (c *child) write(b []byte) error {
 	return nil
 }
 
-// read reads what answers there are, at least one byte; io.EOF when the child has closed its end.
-func (c *child) read(b []byte) (int, error) {
+// Read implements Process.
+func (c *child) Read(b []byte) (int, error) {
 	for {
 		n, err := syscall.Read(c.answers, b)
 		switch {
@@ -223,19 +150,8 @@ func (c *child) read(b []byte) (int, error) {
 	}
 }
 
-func (c *child) readFull(b []byte) error {
-	for len(b) > 0 {
-		n, err := c.read(b)
-		if err != nil {
-			return err
-		}
-		b = b[n:]
-	}
-	return nil
-}
-
-// kill ends the child and what it started. It may be called at any time.
-func (c *child) kill() {
+// Kill implements Process.
+func (c *child) Kill() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.reaped {
@@ -243,41 +159,60 @@ func (c *child) kill() {
 	}
 }
 
-// dumpAndKill lets a child that is overdue write its stack, and then ends it.
-func (c *child) dumpAndKill() {
-	c.overdue.Store(true)
-	_ = c.cmd.Process.Signal(syscall.SIGUSR1) // faulthandler writes the stacks
-	time.AfterFunc(stackDumpTime, c.kill)
-}
-
-const stackDumpTime = 200 * time.Millisecond
-
-// why ends the child and says what happened to it: what broke its pipe, or the nonsense it said.
-func (c *child) why(cause error) error {
-	c.kill()
-	<-c.exited
-	broken := errors.Is(cause, io.EOF) || errors.Is(cause, syscall.EPIPE)
-	switch said := c.said.lastLines(); {
-	case c.overdue.Load():
-		return errors.New("fex: the Python child gave no answer in time and was ended")
-	case !broken:
-		return cause
-	case said != "":
-		return fmt.Errorf("fex: the Python child ended (%v); its last words: %s", c.cmd.ProcessState, lastWords(said))
-	default:
-		return fmt.Errorf("fex: the Python child ended (%v) without a word", c.cmd.ProcessState)
+// DumpStack implements Process: faulthandler writes the stacks, even while the interpreter is stuck.
+func (c *child) DumpStack() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.reaped {
+		_ = c.cmd.Process.Signal(syscall.SIGUSR1)
 	}
 }
 
-// whyNotStarted is why for a child that did not come to its greeting.
-func (c *child) whyNotStarted(cause error) error {
-	err := c.why(cause)
+// Wait implements Process.
+func (c *child) Wait() {
+	late := time.AfterFunc(closeGrace, c.Kill)
+	defer late.Stop()
+	<-c.exited
+}
+
+// Gone implements Process.
+func (c *child) Gone() bool {
+	select {
+	case <-c.exited:
+		return true
+	default:
+		return false
+	}
+}
+
+// Obituary implements Process.
+func (c *child) Obituary(cause error) Death {
+	d := Death{PID: c.PID(), When: time.Now(), Output: c.said.lastLines()}
+	said := strings.Join(d.Output, "\n")
+	switch broken := errors.Is(cause, io.EOF) || errors.Is(cause, syscall.EPIPE); {
+	case !broken:
+		d.Reason = strings.TrimPrefix(cause.Error(), "fex: ")
+	case said != "":
+		d.Reason = fmt.Sprintf("the Python child ended (%v); its last words: %s", c.cmd.ProcessState, lastWords(said))
+	default:
+		d.Reason = fmt.Sprintf("the Python child ended (%v) without a word", c.cmd.ProcessState)
+	}
+	d.Line = c.scriptLine(said)
+	return d
+}
+
+// NotStarted implements Process.
+func (c *child) NotStarted(cause error) error {
+	c.Kill()
+	c.Wait()
+	death := c.Obituary(cause)
+	err := errors.New("fex: " + death.Reason)
 	if c.cmd.ProcessState.Exited() { // by itself, not killed by us
 		if trouble := tooOld(c.cmd.Path); trouble != "" {
 			return &EnvironmentError{Reason: trouble}
 		}
 	}
-	switch said := c.said.lastLines(); {
+	switch said := strings.Join(death.Output, "\n"); {
 	case strings.Contains(said, "No module named drp"):
 		return &EnvironmentError{Reason: "the Python package drp is missing in " + c.cmd.Path + ": pip install ./python"}
 	case c.cmd.ProcessState.ExitCode() == exitConfiguration && said != "":
@@ -328,9 +263,9 @@ func lastWords(text string) string {
 var stackLine = regexp.MustCompile(`^  File "(.+)", line (\d+) in `)
 
 // scriptLine finds the line of the script in the stack that a child wrote when it died, 0 if there is none.
-func (c *child) scriptLine(script string) int {
-	for line := range strings.SplitSeq(c.said.lastLines(), "\n") {
-		if m := stackLine.FindStringSubmatch(line); m != nil && m[1] == script {
+func (c *child) scriptLine(said string) int {
+	for line := range strings.SplitSeq(said, "\n") {
+		if m := stackLine.FindStringSubmatch(line); m != nil && m[1] == c.script {
 			n, _ := strconv.Atoi(m[2])
 			return n
 		}
@@ -338,21 +273,26 @@ func (c *child) scriptLine(script string) int {
 	return 0
 }
 
-// hangUp closes the requests, once: a child that listens ends by itself. The caller sees to it that nobody writes any
-// more, since the descriptor may soon be somebody else's.
-func (c *child) hangUp() {
+// HangUp implements Process.
+func (c *child) HangUp() {
 	c.hangUpOnce.Do(func() { _ = syscall.Close(c.requests) })
 }
 
-// bury waits for the end of a child that was hung up on or killed, and frees what is left of it.
-func (c *child) bury() {
-	c.hangUp()
-	late := time.AfterFunc(closeGrace, c.kill)
-	defer late.Stop()
-	<-c.exited
+// Close implements Process.
+func (c *child) Close() {
+	c.HangUp()
 	_ = syscall.Close(c.answers)
 }
 
-func describeRing(r *pebble.Ring, offset int) ringHello {
-	return ringHello{ID: r.SegmentID(), Offset: offset, Slots: r.Slots(), SlotBytes: r.SlotBytes()}
+// PID implements Process.
+func (c *child) PID() int { return c.cmd.Process.Pid }
+
+// Resident implements Process.
+func (c *child) Resident() int64 {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", c.PID()))
+	var size, resident, shared int64
+	if _, scanned := fmt.Sscan(string(text), &size, &resident, &shared); err != nil || scanned != nil {
+		return 0
+	}
+	return (resident - shared) * int64(os.Getpagesize()) // the pebble's memory is no one child's
 }

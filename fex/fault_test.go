@@ -153,7 +153,7 @@ func TestWorkerGivesUp(t *testing.T) {
 		t.Errorf("gave up: %q", gaveUp)
 	}
 	for _, tag := range append(tags[4:], more...) {
-		if r.status(tag) != fex.Crashed {
+		if r.status(tag) != fex.Unserved {
 			t.Errorf("event %d ended with status %d", tag, r.status(tag))
 		}
 	}

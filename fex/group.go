@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"drp/internal/world"
 	"drp/pebble"
 	"drp/shm"
 )
@@ -16,6 +17,7 @@ type Config struct {
 	Python     string // the interpreter
 	PythonPath string // put before PYTHONPATH; empty when the package drp is installed
 	Script     string
+	Source     []byte // its text; nil lets the children read it
 	Args       []string
 	Detector   string // the detector the script is told is its own; empty for the first camera
 	Expt       string
@@ -25,11 +27,39 @@ type Config struct {
 	TransitionDeadline time.Duration // for the script to take a transition
 	EventDeadline      time.Duration // without any answer while events are in hand
 
-	Spawner   *Spawner
+	SoftDeadline time.Duration // the same, after which the script's stack is asked for; 0 is never
+
+	Spares       int   // children that are kept warm
+	Retries      int   // of a datagram after the child that had it died, before it is given up
+	MaxRestarts  int   // of a worker's child within a minute; 0 is no limit
+	Degrade      bool  // go on with fewer workers when there were more, or no child starts any more
+	MaxResident  int64 // bytes a child may hold; 0 is no limit
+	RecycleAfter int64 // answers after which a child is replaced; 0 is never
+
+	World     world.World // nil is the real one
+	Start     Starter     // nil starts Python
+	Spawner   *Spawner    // of real children
 	Log       *slog.Logger
 	Answered  func(worker int, answers []Answer) // the slice is reused after the call
 	Restarted func(worker int, cause error)
-	GaveUp    func(worker int, cause error)
+	Recycled  func(worker int)
+	Retired   func(worker int, cause error) // the run goes on without this worker
+	GaveUp    func(worker int, cause error) // and here it cannot
+}
+
+func (cfg *Config) complete() {
+	if cfg.World == nil {
+		cfg.World = world.Real()
+	}
+	if cfg.Start == nil {
+		cfg.Start = func(log *slog.Logger) (Process, error) { return startChild(cfg, log) }
+	}
+	if cfg.Recycled == nil {
+		cfg.Recycled = func(int) {}
+	}
+	if cfg.Retired == nil {
+		cfg.Retired = func(int, error) {}
+	}
 }
 
 // Group is the workers of a run.
@@ -37,24 +67,46 @@ type Group struct {
 	Workers []*Worker
 	Python  string // version of the interpreter
 	NumPy   string
-	stop    chan struct{}
-	watched sync.WaitGroup
+
+	cfg         *Config
+	world       world.World
+	transitions ringHello
+	spares      *spares
+	stop        world.Flag
+	watched     *world.Join
+	reports     *world.Join // of deaths
+
+	mu      sync.Mutex // protects what the spares are, and all below
+	serving int        // workers that are not retired
+	script  script
 }
 
-// Start starts one child per ring of the pool and waits until all are ready. The script is not read before Configure.
+// script is a text of the script, and how many there were before it.
+type script struct {
+	text    []byte
+	edition int
+}
+
+// Start starts one child per ring of the pool and waits until all are ready. The script is not run before Configure.
 func Start(ctx context.Context, cfg Config, pool *pebble.Pool) (*Group, error) {
-	g := &Group{stop: make(chan struct{})}
-	children := make([]*child, len(pool.Events))
+	cfg.complete()
+	w := cfg.World
+	g := &Group{cfg: &cfg, world: w, transitions: describeRing(pool.Transitions, shm.HeaderBytes), stop: w.NewFlag(),
+		watched: world.NewJoin(w), reports: world.NewJoin(w), serving: len(pool.Events), script: script{text: cfg.Source}}
+	g.spares = &spares{g: g, wanted: cfg.Spares, wake: w.NewFlag(), gone: w.NewFlag()}
+	children := make([]Process, len(pool.Events))
 	errs := make([]error, len(pool.Events))
 	greetings := make([]greeting, len(pool.Events))
-	var starting sync.WaitGroup
 	for i := range pool.Events {
-		w := newWorker(&cfg, i, pool)
-		g.Workers = append(g.Workers, w)
+		g.Workers = append(g.Workers, g.newWorker(i, pool))
+	}
+	starting := world.NewJoin(w)
+	for i, worker := range g.Workers {
 		starting.Go(func() {
-			if children[i], errs[i] = startChild(&cfg, w.log); errs[i] == nil {
-				defer context.AfterFunc(ctx, children[i].kill)()
-				greetings[i], errs[i] = children[i].greet(&w.hello, cfg.GreetDeadline)
+			if children[i], errs[i] = cfg.Start(worker.log); errs[i] == nil {
+				defer context.AfterFunc(ctx, children[i].Kill)()
+				first, _ := g.hello(worker.place)
+				greetings[i], errs[i] = greet(w, children[i], first, cfg.GreetDeadline)
 			}
 		})
 	}
@@ -69,69 +121,93 @@ func Start(ctx context.Context, cfg Config, pool *pebble.Pool) (*Group, error) {
 		}
 	}
 	g.Python, g.NumPy = greetings[0].Python, greetings[0].NumPy
-	for i, w := range g.Workers {
-		w.child = children[i]
-		go w.run(children[i])
+	for i, worker := range g.Workers {
+		worker.child = children[i]
+		w.Go(func() { worker.run(children[i]) })
 	}
 	g.watched.Go(g.watch)
+	w.Go(g.spares.run)
 	return g, nil
 }
 
-func abandon(children []*child) {
-	for _, c := range children {
-		if c != nil {
-			c.kill()
-			c.bury()
+// hello is what a child is told first; without a place it is a spare. It also says which edition of the script that is.
+func (g *Group) hello(p *place) (hello, int) {
+	now := g.presentScript()
+	return hello{Version: protocolVersion, Workers: len(g.Workers), Transitions: g.transitions, Expt: g.cfg.Expt,
+		Run: g.cfg.Run, Detector: g.cfg.Detector, Source: now.text, place: p}, now.edition
+}
+
+func (g *Group) presentScript() script {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.script
+}
+
+// SetScript gives all children another text of the script, which they run from the next Configure on. Nothing may be
+// under way.
+func (g *Group) SetScript(text []byte) {
+	g.mu.Lock()
+	g.script = script{text: text, edition: g.script.edition + 1}
+	g.mu.Unlock()
+	for _, w := range g.Workers {
+		w.mu.Lock()
+		if w.child != nil {
+			w.bringUpToDate(w.child)
+		}
+		w.mu.Unlock()
+	}
+}
+
+// sendScript tells a child the text of the script.
+func sendScript(p Process, text []byte) error {
+	r := record{kind: kindScript, bytes: uint32(len(text))}
+	return p.Write(append(r.append(nil), text...))
+}
+
+// retire takes a worker out of service, if others remain.
+func (g *Group) retire() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.serving--
+	return g.serving > 0
+}
+
+func abandon(children []Process) {
+	for _, p := range children {
+		if p != nil {
+			end(p)
 		}
 	}
 }
 
-func newWorker(cfg *Config, id int, pool *pebble.Pool) *Worker {
+func (g *Group) newWorker(id int, pool *pebble.Pool) *Worker {
 	ring, results := pool.Events[id], pool.Results[id]
-	result := ringHello{ID: results.SegmentID(), Offset: shm.HeaderBytes, Slots: ring.Slots(),
-		SlotBytes: results.SlotBytes(), TransitionOffset: shm.HeaderBytes + results.TransitionOffset(),
-		TransitionBytes: results.TransitionBytes()}
 	return &Worker{
-		id:  id,
-		cfg: cfg,
-		log: cfg.Log.With(slog.Int("worker", id)),
-		hello: hello{Version: protocolVersion, Worker: id, Workers: len(pool.Events), Expt: cfg.Expt, Run: cfg.Run,
-			Detector:    cfg.Detector,
-			Transitions: describeRing(pool.Transitions, shm.HeaderBytes),
-			Raw:         describeRing(ring, shm.HeaderBytes), Result: result},
+		id:          id,
+		cfg:         g.cfg,
+		world:       g.world,
+		group:       g,
+		log:         g.cfg.Log.With(slog.Int("worker", id)),
+		place:       placeOf(id, ring, results),
 		transitions: pool.Transitions,
 		results:     results,
 		queue:       newQueue(ring.Slots() + pool.Transitions.Slots()),
-		wake:        make(chan struct{}, 1),
-		stopped:     make(chan struct{}),
-	}
-}
-
-// watch looks for silent children.
-func (g *Group) watch() {
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		select {
-		case now := <-tick.C:
-			for _, w := range g.Workers {
-				w.enforceDeadline(now)
-			}
-		case <-g.stop:
-			return
-		}
+		wake:        g.world.NewFlag(),
+		stopped:     g.world.NewFlag(),
 	}
 }
 
 // Close ends all children and returns when they are gone.
 func (g *Group) Close() {
-	close(g.stop)
+	g.stop.Set()
 	g.watched.Wait()
-	var closing sync.WaitGroup
+	closing := world.NewJoin(g.world)
 	for _, w := range g.Workers {
 		closing.Go(w.Close)
 	}
+	g.spares.close()
 	closing.Wait()
+	g.reports.Wait()
 }
 
 // Kill ends all children at once, for an abandoned run; Close must follow.
@@ -139,9 +215,9 @@ func (g *Group) Kill() {
 	for _, w := range g.Workers {
 		w.mu.Lock()
 		w.closed = true
-		for _, c := range []*child{w.child, w.starting} {
-			if c != nil {
-				c.kill()
+		for _, p := range []Process{w.child, w.starting} {
+			if p != nil {
+				p.Kill()
 			}
 		}
 		w.mu.Unlock()
@@ -156,7 +232,7 @@ func (g *Group) PID(worker int) int {
 	if w.child == nil {
 		return 0
 	}
-	return w.child.cmd.Process.Pid
+	return w.child.PID()
 }
 
 // String describes the group in a line.

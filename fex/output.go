@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -86,14 +87,14 @@ func (o *output) keep(text string) {
 }
 
 // lastLines is the end of what the child said. It waits a little for the pipe to run dry: the child is dead.
-func (o *output) lastLines() string {
+func (o *output) lastLines() []string {
 	select {
 	case <-o.done:
 	case <-time.After(outputDrainTime): // a grandchild may hold the pipe open
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return strings.Join(o.last, "\n")
+	return slices.Clone(o.last)
 }
 
 // printable makes one line of a script's output safe for terminals and logs.

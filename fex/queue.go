@@ -5,8 +5,8 @@ import "drp/internal/invariant"
 // request is a record that waits for its answer.
 type request struct {
 	record
-	tag   uint64
-	tries int // children that died with it in hand
+	tag    uint64
+	deaths []*Death // of the children that had it in hand
 }
 
 // queue holds the requests without an answer, oldest first, in a ring that never grows.

@@ -11,6 +11,8 @@ const (
 	kindReplay     = 2
 	kindTransition = 3
 	kindEvent      = 4
+	kindAttach     = 5
+	kindScript     = 6
 )
 
 // The flags of a request.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/json"
+	"reflect"
 	"strings"
 	"testing"
 )
@@ -91,7 +92,7 @@ func FuzzFailure(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if back := parseFailure(again, uint32(len(again))); *back != *got {
+		if back := parseFailure(again, uint32(len(again))); !reflect.DeepEqual(back, got) {
 			t.Fatalf("%+v became %+v", got, back)
 		}
 	})

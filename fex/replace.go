@@ -1,71 +1,176 @@
 package fex
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
+
+	"drp/internal/world"
 )
 
-// startFailures is how often in a row a replacement may fail to start before the worker gives up.
-const startFailures = 4
+// unrest decides how long a worker waits before it gets another child, and when it gets none any more. The first
+// replacement comes at once; when that does not do some work either, the pauses grow.
+type unrest struct {
+	deaths int             // in a row, without work between them
+	work   int             // answers since the last death
+	recent []time.Duration // deaths of the last minute
+}
 
-// bury takes note of a dead child and of the requests it had in hand.
-func (w *Worker) bury(c *child, cause error) {
-	why := c.why(cause)
-	c.bury()
-	w.mu.Lock()
-	inHand := w.queue.written
-	for i := range inHand {
-		w.queue.at(i).tries++
-	}
-	w.queue.written, w.held = 0, w.held[:0]
-	w.solo = w.queue.len() > 0
-	var answer []Answer
-	if inHand > 0 && w.queue.at(0).tries >= 2 {
-		r := w.queue.pop()
-		w.load.Add(-1)
-		f := &Failure{Type: "Crash", Message: strings.TrimPrefix(why.Error(), "fex: ")}
-		if line := c.scriptLine(w.cfg.Script); line > 0 {
-			f.File, f.Line = w.cfg.Script, line
-		}
-		answer = []Answer{{Tag: r.tag, Status: Crashed, Failure: f}}
-	}
-	closed := w.closed
-	w.mu.Unlock()
-	if !closed {
-		w.cfg.Restarted(w.id, fmt.Errorf("worker %d: %w (%d datagrams in hand)", w.id, why, inHand))
-	}
-	if answer != nil {
-		w.cfg.Answered(w.id, answer)
+const (
+	transitionRetries = 3
+
+	enoughWork   = 100 // answers after which the deaths before are forgotten
+	firstPause   = 100 * time.Millisecond
+	longestPause = 10 * time.Second
+)
+
+func (u *unrest) worked(answers int) {
+	if u.work += answers; u.work >= enoughWork {
+		u.deaths = 0
 	}
 }
 
-// replace starts a child, brings it to the present state and gives it the requests without an answer. It returns nil
-// when the worker was closed or no child can be started any more.
-func (w *Worker) replace() *child {
-	pause := 100 * time.Millisecond
+// died notes a death, and tells whether there were more than most in the last minute; 0 is no limit.
+func (u *unrest) died(now time.Duration, most int) bool {
+	u.deaths, u.work = u.deaths+1, 0
+	if most == 0 {
+		return false
+	}
+	recent := u.recent[:0]
+	for _, t := range u.recent {
+		if now-t < time.Minute {
+			recent = append(recent, t)
+		}
+	}
+	u.recent = append(recent, now)
+	return len(u.recent) > most
+}
+
+// pause is how long to wait before the next start: half of it fixed and half by chance, so that the workers that one
+// fault brought down do not all start at once.
+func (u *unrest) pause(w world.World) time.Duration {
+	if u.deaths < 2 {
+		return 0
+	}
+	most := min(longestPause, firstPause<<min(u.deaths-2, 20))
+	return most/2 + time.Duration(w.Chance(int64(most/2)))
+}
+
+// bury sees a child out that died, and takes note of the requests it had in hand.
+func (w *Worker) bury(p Process, cause error) {
+	p.Kill()
+	p.Wait() // from here on it writes nothing into the results
+	death := &Death{Worker: w.id, PID: p.PID()}
+	w.mu.Lock()
+	inHand := w.queue.written
+	for i := range inHand {
+		r := w.queue.at(i)
+		r.deaths = append(r.deaths, death)
+	}
+	w.queue.written, w.held = 0, w.held[:0]
+	// Alone in hand, it is the one that kills. Of several, each is suspect, and is tried by itself.
+	guilty := false
+	if inHand == 1 {
+		r := w.queue.at(0)
+		allowed := w.cfg.Retries
+		if r.kind == kindTransition {
+			allowed = max(allowed, transitionRetries) // a run without it is none
+		}
+		guilty = len(r.deaths) > allowed
+	}
+	w.solo = w.queue.len() > 0
+	w.mu.Unlock()
+	report := func() {
+		w.note(death, p.Obituary(cause))
+		p.Close()
+		w.cfg.Restarted(w.id, fmt.Errorf("worker %d: %s (%d datagrams in hand)", w.id, death.Reason, inHand))
+	}
+	if guilty {
+		report()
+		w.giveUp()
+	} else {
+		w.group.reports.Go(report) // its last words may take a second to come, and nobody waits for them
+	}
+}
+
+// note fills in how a child died. Requests refer to it already.
+func (w *Worker) note(death *Death, d Death) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	d.Worker = w.id
+	*death = d
+}
+
+// giveUp answers the oldest request as one that kills.
+func (w *Worker) giveUp() {
+	w.mu.Lock()
+	r := w.queue.pop()
+	w.load.Add(-1)
+	last := r.deaths[len(r.deaths)-1]
+	f := &Failure{Type: "Crash", Message: last.Reason}
+	if last.Line > 0 {
+		f.File, f.Line = w.cfg.Script, last.Line
+	}
+	for _, d := range r.deaths {
+		f.Deaths = append(f.Deaths, *d)
+	}
+	w.mu.Unlock()
+	w.cfg.Answered(w.id, []Answer{{Tag: r.tag, Status: Crashed, Failure: f}})
+}
+
+// replace brings another child to the present state and gives it the requests without an answer. It returns nil when
+// the worker was closed or no child can be started any more. A planned replacement is no death.
+func (w *Worker) replace(planned bool) Process {
+	w.mu.Lock()
+	w.recycle, w.warned, w.answered = false, false, 0
+	w.mu.Unlock()
+	if !planned && w.unrest.died(w.world.Now(), w.cfg.MaxRestarts) {
+		w.outOfService(fmt.Errorf("worker %d: its child died %d times within a minute", w.id, len(w.unrest.recent)))
+		return nil
+	}
 	for attempt := 1; ; attempt++ {
-		c, err := startChild(w.cfg, w.log)
-		if err == nil {
-			if err = w.bringUp(c); err == nil {
-				return c
-			}
-			_ = w.setStarting(nil)
-			c.kill()
-			c.bury()
+		if pause := w.unrest.pause(w.world); pause > 0 {
+			w.wait(pause)
 		}
-		if w.isClosed() {
+		p, err := w.bringUp(attempt == 1)
+		switch {
+		case err == nil:
+			return p
+		case w.isClosed():
 			return nil
-		}
-		if attempt == startFailures {
-			w.cfg.GaveUp(w.id, fmt.Errorf("worker %d: no child could be started %d times in a row: %w", w.id, attempt, err))
+		case attempt == startFailures:
+			w.outOfService(fmt.Errorf("worker %d: no child could be started %d times in a row: %w", w.id, attempt, err))
 			return nil
 		}
 		w.log.Warn("a replacement child did not start", "error", err)
-		time.Sleep(pause)
-		pause *= 2
+		w.unrest.deaths++
 	}
+}
+
+// startFailures is how often in a row a replacement may fail to start.
+const startFailures = 4
+
+// wait waits, but not longer than the worker lives.
+func (w *Worker) wait(d time.Duration) {
+	for until := w.world.Now() + d; !w.isClosed(); {
+		left := until - w.world.Now()
+		if left <= 0 {
+			return
+		}
+		w.wake.Wait(left) // requests wake us, too
+	}
+}
+
+// outOfService ends the work of a worker: with the policy to degrade and somebody left to do it, the run goes on.
+func (w *Worker) outOfService(cause error) {
+	w.retired.Store(true)
+	if w.cfg.Degrade && w.group.retire() {
+		w.log.Error("the run goes on with fewer workers", "cause", cause)
+		w.cfg.Retired(w.id, cause)
+		return
+	}
+	w.cfg.GaveUp(w.id, cause)
 }
 
 // errClosed ends a replacement that is not wanted any more.
@@ -73,10 +178,10 @@ var errClosed = errors.New("fex: the worker was closed")
 
 // setStarting makes a child that is being brought up known to those who may want to end it; it fails when the worker
 // was closed.
-func (w *Worker) setStarting(c *child) error {
+func (w *Worker) setStarting(p Process) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.starting = c
+	w.starting = p
 	if w.closed {
 		return errClosed
 	}
@@ -89,26 +194,63 @@ func (w *Worker) isClosed() bool {
 	return w.closed
 }
 
-func (w *Worker) bringUp(c *child) error {
-	if err := w.setStarting(c); err != nil {
+// bringUp makes a spare or a new child the worker's.
+func (w *Worker) bringUp(fromSpares bool) (Process, error) {
+	if fromSpares {
+		if s := w.group.spares.take(); s != nil {
+			if err := w.settle(s, true); err == nil || w.isClosed() {
+				return s.p, err
+			}
+		}
+	}
+	p, err := w.cfg.Start(w.log)
+	if err != nil {
+		return nil, err
+	}
+	return p, w.settle(&spare{p: p}, false)
+}
+
+// settle puts a child in its place, or ends it.
+func (w *Worker) settle(s *spare, attach bool) error {
+	err := w.introduce(s, attach)
+	if p := s.p; err != nil {
+		_ = w.setStarting(nil)
+		p.HangUp() // a child that listens has more to say than one that is killed
+		p.Wait()
+		p.Close()
+	}
+	return err
+}
+
+func (w *Worker) introduce(s *spare, attach bool) error {
+	p := s.p
+	if err := w.setStarting(p); err != nil {
 		return err
 	}
-	if _, err := c.greet(&w.hello, w.cfg.GreetDeadline); err != nil {
-		return err
+	if !attach {
+		var first hello
+		first, s.edition = w.group.hello(w.place)
+		if _, err := greet(w.world, p, first, w.cfg.GreetDeadline); err != nil {
+			return err
+		}
 	}
-	late := time.AfterFunc(w.cfg.TransitionDeadline, c.dumpAndKill)
-	defer late.Stop()
-	buf := make([]byte, recordBytes)
+	defer overdue(w.world, p, w.cfg.TransitionDeadline)()
+	if attach {
+		text, err := json.Marshal(w.place)
+		if err != nil {
+			return err
+		}
+		first := record{kind: kindAttach, bytes: uint32(len(text))}
+		if err := ask(p, first, text); err != nil {
+			return err
+		}
+	}
 	for _, k := range w.state.kept {
-		r := record{kind: kindReplay, bytes: uint32(len(k.dgram)), transition: uint32(k.id), time: k.time}
-		if err := c.write(append(r.append(nil), k.dgram...)); err != nil {
-			return c.why(err)
+		if s.shown != 0 && k.id == configure && k.time == s.shown {
+			continue // a spare has seen it
 		}
-		if err := c.readFull(buf); err != nil {
-			return c.why(err)
-		}
-		if r.parse(buf); r.kind != kindReplay || r.status != uint8(OK) {
-			return fmt.Errorf("fex: the script failed when transition %d was replayed to a new child", k.id)
+		if err := replay(p, &k); err != nil {
+			return err
 		}
 	}
 	w.mu.Lock()
@@ -116,8 +258,9 @@ func (w *Worker) bringUp(c *child) error {
 	if w.closed {
 		return errClosed
 	}
-	w.progress.Store(time.Now().UnixNano())
-	w.child, w.starting = c, nil
+	w.progress.Store(int64(w.world.Now()))
+	w.child, w.starting, w.edition = p, nil, s.edition
+	w.bringUpToDate(p)
 	if w.solo {
 		w.writeNextSolo()
 	} else {
@@ -126,7 +269,54 @@ func (w *Worker) bringUp(c *child) error {
 	return nil
 }
 
-// refuse answers everything as crashed, from a worker that gave up until it is closed, so that nobody waits for it.
+// bringUpToDate tells the worker's child the present text of the script, if it has another. A broken pipe is left to the
+// reader.
+func (w *Worker) bringUpToDate(p Process) {
+	if now := w.group.presentScript(); now.edition != w.edition {
+		_ = sendScript(p, now.text)
+		w.edition = now.edition
+	}
+}
+
+// overdue ends a child that is still at it after a time, with its stacks in the log; the function returned calls it off.
+func overdue(w world.World, p Process, allowed time.Duration) func() {
+	return w.After(allowed, func() {
+		p.DumpStack()
+		w.After(stackTime, p.Kill)
+	})
+}
+
+// replay shows a transition of the past to a child.
+func replay(p Process, k *keptTransition) error {
+	r := record{kind: kindReplay, bytes: uint32(len(k.dgram)), transition: uint32(k.id), time: k.time}
+	return ask(p, r, k.dgram)
+}
+
+// errDeferred is what a spare says whose script wants to know first which worker it is.
+var errDeferred = errors.New("fex: the script asks which worker it is")
+
+// ask sends a record with what follows it, and waits for the answer.
+func ask(p Process, r record, more []byte) error {
+	if err := p.Write(append(r.append(nil), more...)); err != nil {
+		return p.NotStarted(err)
+	}
+	buf := make([]byte, recordBytes)
+	if err := readFull(p, buf); err != nil {
+		return p.NotStarted(err)
+	}
+	kind := r.kind
+	switch r.parse(buf); {
+	case r.kind == kind && r.status == uint8(OK):
+		return nil
+	case r.kind == kindReplay && kind == kindReplay && r.status == uint8(Rejected):
+		return errDeferred
+	case r.kind == kind:
+		return fmt.Errorf("fex: the script failed when transition %d was replayed to a new child", r.transition)
+	}
+	return &languageError{}
+}
+
+// refuse answers everything that a worker without a child has or gets, until it is closed, so that nobody waits for it.
 func (w *Worker) refuse() {
 	for {
 		w.mu.Lock()
@@ -134,7 +324,7 @@ func (w *Worker) refuse() {
 		for w.queue.len() > 0 && !w.closed {
 			r := w.queue.pop()
 			w.load.Add(-1)
-			answers = append(answers, Answer{Tag: r.tag, Status: Crashed,
+			answers = append(answers, Answer{Tag: r.tag, Status: Unserved,
 				Failure: &Failure{Type: "Crash", Message: "the worker has no child any more"}})
 		}
 		closed := w.closed
@@ -145,26 +335,6 @@ func (w *Worker) refuse() {
 		if answers != nil {
 			w.cfg.Answered(w.id, answers)
 		}
-		<-w.wake
+		w.wake.Wait(world.ForEver)
 	}
-}
-
-// enforceDeadline ends a child that has been silent for too long with work in hand.
-func (w *Worker) enforceDeadline(now time.Time) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.child == nil || w.queue.written == 0 {
-		return
-	}
-	deadline := w.cfg.EventDeadline
-	if w.queue.at(0).kind == kindTransition {
-		deadline = w.cfg.TransitionDeadline
-	}
-	silent := now.Sub(time.Unix(0, w.progress.Load()))
-	if silent < deadline {
-		return
-	}
-	w.log.Error("no answer from the script: its stack follows, then it is ended and replaced", "seconds", silent.Seconds())
-	w.child.dumpAndKill()
-	w.progress.Store(now.UnixNano())
 }

@@ -261,7 +261,7 @@ func (r *rig) event() (tag uint64) {
 			r.group.Workers[i].Event(ix, n, 1, d.Time(), tag)
 			return tag
 		}
-		_ = r.pool.Wait(context.Background(), 100*time.Millisecond)
+		r.pool.Wait(100 * time.Millisecond)
 	}
 	r.t.Fatalf("no slot came free; log:\n%s", r.log)
 	return 0

@@ -11,6 +11,8 @@ type keptTransition struct {
 	dgram []byte
 }
 
+const configure = 2
+
 // opens maps each transition that is kept to the one that ends its effect. The numbers are those of XTC2.
 var opens = map[uint8]uint8{
 	2:  3, // Configure, Unconfigure
@@ -20,7 +22,8 @@ var opens = map[uint8]uint8{
 	10: 5, // SlowUpdate: the latest, until EndRun
 }
 
-func (s *state) apply(id uint8, time uint64, dgram []byte) {
+// apply notes a transition; it gives what it keeps of it, nil if that is nothing.
+func (s *state) apply(id uint8, time uint64, dgram []byte) *keptTransition {
 	_, keep := opens[id]
 	kept := s.kept[:0]
 	for _, k := range s.kept {
@@ -29,7 +32,9 @@ func (s *state) apply(id uint8, time uint64, dgram []byte) {
 		}
 	}
 	s.kept = kept
-	if keep {
-		s.kept = append(s.kept, keptTransition{id: id, time: time, dgram: append([]byte(nil), dgram...)})
+	if !keep {
+		return nil
 	}
+	s.kept = append(s.kept, keptTransition{id: id, time: time, dgram: append([]byte(nil), dgram...)})
+	return &s.kept[len(s.kept)-1]
 }

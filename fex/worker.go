@@ -6,8 +6,8 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
-	"time"
 
+	"drp/internal/world"
 	"drp/pebble"
 )
 
@@ -23,27 +23,39 @@ const (
 type Worker struct {
 	id          int
 	cfg         *Config
+	world       world.World
 	log         *slog.Logger
-	hello       hello
+	group       *Group
+	place       *place
 	transitions *pebble.Ring
 	results     *pebble.Results
-	progress    atomic.Int64 // time of the last sign of life, Unix nanoseconds
+	progress    atomic.Int64 // when the last sign of life came, in the time of the world
 	load        atomic.Int32 // requests without an answer
+	retired     atomic.Bool  // it has no child any more, and gets none
 
 	mu       sync.Mutex // protects all below
-	child    *child     // nil while it is being replaced
-	starting *child     // the one that shall replace it, until it is in its place
+	child    Process    // nil while it is being replaced
+	starting Process    // the one that shall replace it, until it is in its place
 	queue    queue
 	held     []byte // records of the queue that are not written yet
 	solo     bool   // one request at a time: a child died, and one of these may have killed it
 	closed   bool
-	state    state         // what a replacement must be told
-	wake     chan struct{} // wakes a worker that gave up
-	stopped  chan struct{} // closed when run returns
+	warned   bool  // the stack of a silent child was asked for
+	killed   error // why we ended the child, if we did
+	recycle  bool  // the child shall be replaced as soon as it has nothing in hand
+	answered int64 // by the present child
+	edition  int   // of the script that it runs from the next Configure on
+	state    state // what a replacement must be told
+	unrest   unrest
+	wake     world.Flag // wakes a worker that waits for something else than its child
+	stopped  world.Flag // set when run returns
 }
 
 // Load is the number of requests without an answer.
 func (w *Worker) Load() int { return int(w.load.Load()) }
+
+// Retired tells that the worker has no child any more and gets none.
+func (w *Worker) Retired() bool { return w.retired.Load() }
 
 // Event asks for the script's answer to a sealed L1Accept slot of this worker's ring. It never blocks.
 func (w *Worker) Event(ix pebble.Index, bytes int, layout uint32, time, tag uint64) {
@@ -51,7 +63,7 @@ func (w *Worker) Event(ix pebble.Index, bytes int, layout uint32, time, tag uint
 		bytes: uint32(bytes), layout: layout, transition: l1Accept, time: time}})
 }
 
-// l1Accept is the transition id of events; the package knows no other by number but those in state.go.
+// l1Accept is the transition id of events; the package knows no others by number but this and those in state.go.
 const l1Accept = 12
 
 // Transition hands on a sealed slot of the transition ring. The worker must have answered the one before.
@@ -69,15 +81,13 @@ func (w *Worker) push(r request) {
 	defer w.mu.Unlock()
 	w.load.Add(1)
 	if w.queue.len() == 0 {
-		w.progress.Store(time.Now().UnixNano())
+		w.progress.Store(int64(w.world.Now()))
 	}
 	w.queue.push(r)
 	switch {
 	case w.child == nil:
-		select {
-		case w.wake <- struct{}{}:
-		default:
-		}
+		w.wake.Set()
+	case w.recycle:
 	case w.solo:
 		w.writeNextSolo()
 	default:
@@ -94,7 +104,7 @@ func (w *Worker) flush() {
 	if len(w.held) == 0 || w.child == nil {
 		return
 	}
-	_ = w.child.write(w.held)
+	_ = w.child.Write(w.held)
 	w.queue.written += len(w.held) / recordBytes
 	w.held = w.held[:0]
 }
@@ -105,38 +115,48 @@ func (w *Worker) writeNextSolo() {
 	}
 	r := w.queue.at(0).record
 	r.status |= flagSolo
-	_ = w.child.write(r.append(nil))
+	_ = w.child.Write(r.append(nil))
 	w.queue.written = 1
 }
 
 // run serves one child after another until Close.
-func (w *Worker) run(c *child) {
-	defer close(w.stopped)
-	for c != nil {
-		err := w.serve(c)
+func (w *Worker) run(p Process) {
+	defer w.stopped.Set()
+	for p != nil {
+		err := w.serve(p)
 		w.mu.Lock()
-		closed := w.closed
-		w.child = nil
-		w.mu.Unlock()
-		if closed {
-			c.bury()
-			return
+		closed, recycled := w.closed, w.recycle && w.queue.written == 0
+		if w.killed != nil {
+			err = w.killed
 		}
-		w.bury(c, err)
-		c = w.replace()
+		w.child, w.killed = nil, nil
+		w.mu.Unlock()
+		switch {
+		case closed:
+			p.HangUp()
+			p.Wait()
+			p.Close()
+			return
+		case recycled:
+			p.HangUp()
+			p.Wait()
+			p.Close()
+			w.log.Info("the child was replaced as planned", "answers", w.answered)
+			w.cfg.Recycled(w.id)
+		default:
+			w.bury(p, err)
+		}
+		p = w.replace(recycled)
 	}
 	w.refuse()
 }
 
-// closeGrace is what a child gets to end by itself once its requests are closed.
-const closeGrace = 2 * time.Second
-
 // serve takes answers until the child is gone or talks nonsense.
-func (w *Worker) serve(c *child) error {
+func (w *Worker) serve(p Process) error {
 	buf := make([]byte, 0, 64<<10)
 	answers := make([]Answer, 0, cap(buf)/recordBytes)
 	for {
-		n, err := c.read(buf[len(buf):cap(buf)])
+		n, err := p.Read(buf[len(buf):cap(buf)])
 		if err != nil {
 			return err
 		}
@@ -147,7 +167,7 @@ func (w *Worker) serve(c *child) error {
 			w.cfg.Answered(w.id, answers)
 		}
 		if err != nil {
-			c.kill()
+			p.Kill()
 			return err
 		}
 		buf = buf[:copy(buf, buf[whole:])]
@@ -156,9 +176,10 @@ func (w *Worker) serve(c *child) error {
 
 // take matches answers with the oldest requests.
 func (w *Worker) take(records []byte, answers []Answer) ([]Answer, error) {
-	w.progress.Store(time.Now().UnixNano())
+	w.progress.Store(int64(w.world.Now()))
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.warned = false
 	var r record
 	for ; len(records) > 0; records = records[recordBytes:] {
 		r.parse(records)
@@ -178,14 +199,17 @@ func (w *Worker) take(records []byte, answers []Answer) ([]Answer, error) {
 	if w.solo {
 		if w.queue.len() == 0 {
 			w.solo = false
-		} else if w.queue.at(0).tries == 0 && w.queue.written == 0 {
+		} else if len(w.queue.at(0).deaths) == 0 && w.queue.written == 0 {
 			w.resume()
 		} else {
 			w.writeNextSolo()
 		}
-	} else {
+	} else if !w.recycle {
 		w.flush()
 	}
+	w.answered += int64(len(answers))
+	w.unrest.worked(len(answers))
+	w.recycleIfDue()
 	return answers, nil
 }
 
@@ -225,7 +249,9 @@ func (w *Worker) answer(q *request, r *record) Answer {
 	}
 	a.Copied = &Result{Blocks: append([]byte(nil), area[:a.ResultBytes]...), Side: side}
 	if ref, err := w.transitions.Ref(pebble.Index{Slot: q.slot, Generation: q.generation}); err == nil {
-		w.state.apply(uint8(q.transition), q.time, ref.Bytes())
+		if k := w.state.apply(uint8(q.transition), q.time, ref.Bytes()); k != nil && k.id == configure {
+			w.group.spares.configured(k)
+		}
 	}
 	return a
 }
@@ -234,18 +260,15 @@ func (w *Worker) answer(q *request, r *record) Answer {
 func (w *Worker) Close() {
 	w.mu.Lock()
 	w.closed = true
-	if c := w.child; c != nil {
+	if p := w.child; p != nil {
 		w.child = nil // nobody writes any more
-		c.hangUp()
-		defer time.AfterFunc(closeGrace, c.kill).Stop()
+		p.HangUp()
+		defer w.world.After(closeGrace, p.Kill)()
 	}
 	if w.starting != nil {
-		w.starting.kill()
+		w.starting.Kill()
 	}
 	w.mu.Unlock()
-	select {
-	case w.wake <- struct{}{}:
-	default:
-	}
-	<-w.stopped
+	w.wake.Set()
+	w.stopped.Wait(world.ForEver)
 }

@@ -37,7 +37,10 @@ func newBench(t *testing.T) *bench {
 		}
 	})
 	cfg := &Config{Log: slog.New(slog.DiscardHandler)}
-	w := newWorker(cfg, 0, pool)
+	cfg.complete()
+	g := &Group{cfg: cfg, world: cfg.World}
+	g.spares = &spares{g: g, wake: cfg.World.NewFlag()}
+	w := g.newWorker(0, pool)
 	w.child = &child{requests: pipe[1]}
 	return &bench{t: t, w: w, pool: pool, requests: pipe[0], buf: make([]byte, 64<<10)}
 }
@@ -289,7 +292,7 @@ func TestSoloMode(t *testing.T) {
 	b.written()
 	b.w.queue.written, b.w.solo = 0, true // as bury does, with the first three in hand
 	for i := range 3 {
-		b.w.queue.at(i).tries = 1
+		b.w.queue.at(i).deaths = []*Death{{}}
 	}
 	b.w.writeNextSolo()
 	for i := range 3 {

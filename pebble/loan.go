@@ -26,14 +26,14 @@ func (l *Loan) Seal(n int) Index {
 		panic(fmt.Sprintf("pebble: seal of %d bytes in a slot of %d", n, ring.slotBytes))
 	}
 	s.bytes = n
-	s.state.Store(uint64(ix.Generation)<<2 | sealed)
+	s.state.Store(word(ix.Generation, sealed))
 	return ix
 }
 
 // Abort gives the slot back unused.
 func (l *Loan) Abort() {
 	ring, ix := l.take()
-	ring.giveBack(ix.Slot, uint64(ix.Generation)<<2|loaned)
+	ring.giveBack(ix.Slot, word(ix.Generation, loaned))
 }
 
 func (l *Loan) take() (*Ring, Index) {
@@ -47,8 +47,17 @@ func (l *Loan) take() (*Ring, Index) {
 
 // Ref is the right to read a sealed slot. Release consumes it and the slot's generation.
 type Ref struct {
-	ring  *Ring
-	index Index
+	ring    *Ring
+	index   Index
+	decided bool
+}
+
+// Decide claims the right to settle what becomes of the datagram. Of all who try, for one generation of the slot, one
+// gets true.
+func (f *Ref) Decide() bool {
+	f.decided = f.ring.slots[f.index.Slot].state.CompareAndSwap(word(f.index.Generation, sealed),
+		word(f.index.Generation, decided))
+	return f.decided
 }
 
 // Bytes is the datagram in the slot, valid until Release.
@@ -62,6 +71,10 @@ func (f *Ref) Release() {
 		panic("pebble: second release of a reference")
 	}
 	ring, ix := f.ring, f.index
+	from := sealed
+	if f.decided {
+		from = decided
+	}
 	*f = Ref{}
-	ring.giveBack(ix.Slot, uint64(ix.Generation)<<2|sealed)
+	ring.giveBack(ix.Slot, word(ix.Generation, from))
 }

@@ -1,11 +1,11 @@
 package pebble
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"time"
 
+	"drp/internal/world"
 	"drp/shm"
 )
 
@@ -16,6 +16,8 @@ type Sizes struct {
 	EventBytes      int // an L1Accept must fit
 	ResultBytes     int // what the script adds to one event must fit
 	TransitionBytes int // a transition must fit; the result of a transition has as much
+
+	World world.World // nil is the real one
 }
 
 // transitionSlots is how many transitions may be under way at once: enough for Disable, EndStep, BeginStep and Enable
@@ -47,14 +49,16 @@ type Pool struct {
 	Transitions *Ring
 	Events      []*Ring
 	Results     []*Results
-	freed       chan struct{}
-	timer       *time.Timer // of Wait
+	freed       world.Flag
 }
 
 // Open makes the segments and touches every page of the event rings and results, so that a lack of memory ends the
 // start and not the run. The transition areas are touched when they are used: they are large and mostly empty.
 func Open(s Sizes) (*Pool, error) {
-	p := &Pool{freed: make(chan struct{}, 1), timer: time.NewTimer(time.Hour)}
+	if s.World == nil {
+		s.World = world.Real()
+	}
+	p := &Pool{freed: s.World.NewFlag()}
 	if err := p.open(s); err != nil {
 		return nil, errors.Join(err, p.Close())
 	}
@@ -89,26 +93,11 @@ func (p *Pool) open(s Sizes) (err error) {
 
 // Freed wakes the waiter. It is called once after a batch of releases, not by each, since a wake-up costs more than a
 // release.
-func (p *Pool) Freed() {
-	select {
-	case p.freed <- struct{}{}:
-	default: // a wake-up is waiting already
-	}
-}
+func (p *Pool) Freed() { p.freed.Set() }
 
-// Wait returns when Freed was called since the last time, or after the time given, or with the context's error. The
-// caller looks again after each return. Only the goroutine that loans may wait.
-func (p *Pool) Wait(ctx context.Context, atMost time.Duration) error {
-	p.timer.Reset(atMost)
-	defer p.timer.Stop()
-	select {
-	case <-p.freed:
-	case <-p.timer.C:
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	return nil
-}
+// Wait returns when Freed was called since the last time, or after the time given. The caller looks again after each
+// return. Only the goroutine that loans may wait.
+func (p *Pool) Wait(atMost time.Duration) { p.freed.Wait(atMost) }
 
 // Close detaches everything. Nobody may hold a Loan or a Ref.
 func (p *Pool) Close() error {

@@ -19,11 +19,18 @@ const (
 	free uint64 = iota
 	loaned
 	sealed
+	decided  // what becomes of the datagram is settled
 	released // given back, but an earlier slot is not yet
+
+	stateBits = 3
+	stateMask = 1<<stateBits - 1
 )
 
+// word is what a slot's state holds.
+func word(generation uint32, state uint64) uint64 { return uint64(generation)<<stateBits | state }
+
 type slot struct {
-	state    atomic.Uint64 // generation << 2 | state; every change is a compare-and-swap
+	state    atomic.Uint64 // generation and state, see word; every change is a compare-and-swap
 	bytes    int           // written before sealed, read after
 	resident uint64        // see Loan.Resident
 	_        [40]byte      // a cache line for each: when the ring is full, one is filled beside one that is released
@@ -76,11 +83,11 @@ func (r *Ring) TryLoan() (Loan, bool) {
 	s := &r.slots[i]
 	was := s.state.Load()
 	if invariant.Enabled {
-		invariant.Check(was&3 == free, "loan of slot %d in state %d", i, was&3)
+		invariant.Check(was&stateMask == free, "loan of slot %d in state %d", i, was&stateMask)
 	}
-	s.state.Store(was&^3 | loaned)
+	s.state.Store(was&^stateMask | loaned)
 	r.head.Store(head + 1)
-	return Loan{ring: r, index: Index{Slot: i, Generation: uint32(was >> 2)}}, true
+	return Loan{ring: r, index: Index{Slot: i, Generation: uint32(was >> stateBits)}}, true
 }
 
 // Ref gives read access to a sealed slot. It fails when the index is out of range or its generation is over.
@@ -88,8 +95,9 @@ func (r *Ring) Ref(ix Index) (Ref, error) {
 	if int(ix.Slot) >= len(r.slots) {
 		return Ref{}, fmt.Errorf("pebble: slot %d of a ring of %d", ix.Slot, len(r.slots))
 	}
-	if state := r.slots[ix.Slot].state.Load(); state != uint64(ix.Generation)<<2|sealed {
-		return Ref{}, fmt.Errorf("pebble: slot %d holds generation %d, not %d", ix.Slot, uint32(state>>2), ix.Generation)
+	if state := r.slots[ix.Slot].state.Load(); state != word(ix.Generation, sealed) {
+		return Ref{}, fmt.Errorf("pebble: slot %d holds generation %d, not %d", ix.Slot, uint32(state>>stateBits),
+			ix.Generation)
 	}
 	return Ref{ring: r, index: ix}, nil
 }
@@ -108,7 +116,7 @@ func (r *Ring) giveBack(i uint32, from uint64) {
 	if invariant.Enabled {
 		r.overwrite(i) // now: once it is marked, it may be somebody else's at any moment
 	}
-	if !s.state.CompareAndSwap(from, from&^3|released) {
+	if !s.state.CompareAndSwap(from, from&^stateMask|released) {
 		panic(fmt.Sprintf("pebble: slot %d given back twice", i))
 	}
 	for {
@@ -117,12 +125,12 @@ func (r *Ring) giveBack(i uint32, from uint64) {
 			break
 		}
 		oldest := &r.slots[tail%uint64(len(r.slots))]
-		state := uint64(uint32(tail/uint64(len(r.slots))))<<2 | released
+		state := word(uint32(tail/uint64(len(r.slots))), released)
 		if oldest.state.Load() != state {
 			break
 		}
-		next := uint64(uint32(state>>2)+1) << 2
-		if oldest.state.CompareAndSwap(state, next|free) {
+		next := word(uint32(state>>stateBits)+1, free)
+		if oldest.state.CompareAndSwap(state, next) {
 			r.tail.Add(1)
 		}
 	}

@@ -11,10 +11,8 @@ import (
 	"os/signal"
 	"runtime"
 	"syscall"
-	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"drp/drp"
 	"drp/source"
@@ -30,23 +28,10 @@ type runFlags struct {
 	summary  string
 	maxLoss  float64
 	progress bool
-	record   recordFlags
-}
 
-// recordFlags are those of the recorded files.
-type recordFlags struct {
-	chunkBytes int64
-	chunkTime  time.Duration
-	crc        bool
-}
-
-// lclsChunkBytes is where LCLS begins another chunk.
-const lclsChunkBytes = 500e9
-
-func (f *recordFlags) add(fl *pflag.FlagSet) {
-	fl.Int64Var(&f.chunkBytes, "chunk-bytes", lclsChunkBytes, "size of a recorded file from which on the run goes on in another (0: none)")
-	fl.DurationVar(&f.chunkTime, "chunk-time", 0, "time after which the run goes on in another file (0: none)")
-	fl.BoolVar(&f.crc, "crc", false, "write checksums beside each data file, which drp xtc check compares")
+	partition string
+	maxMB     int64
+	onUnrest  string
 }
 
 const runLong = `drp runs a Python script on every datagram of a detector and records what it makes of them.
@@ -87,7 +72,7 @@ func newRunCommand() *cobra.Command {
 	fl.StringVar(&cfg.Expt, "expt", "", "experiment in the names of the files (empty: as the source says)")
 	fl.Var((*decimal)(&cfg.Run), "run", "run number in the names of the files (0: as the source says)")
 	fl.Var((*decimal)(&cfg.Stream), "stream", "stream number in the names of the files (-1: as the source says)")
-	f.record.add(fl)
+	recordFlags(fl, &cfg)
 	fl.Int64Var(&cfg.Events, "events", 0, "stop after so many events (0: all the source has)")
 	fl.StringVar(&f.rate, "rate", "full", "events per second, or recorded, or full")
 	fl.BoolVar(&cfg.Loop, "loop", false, "begin again when the files are through")
@@ -102,7 +87,8 @@ func newRunCommand() *cobra.Command {
 	fl.StringVar(&cfg.Python, "python", "", "Python interpreter (default: that of the active or neighbouring .venv, or python3)")
 	fl.StringVar(&cfg.Detector, "detector", "", "detector that a script takes as its own (default: the first camera)")
 	fl.BoolVar(&cfg.Strict, "strict", false, "end the run with exit code 5 when the script fails on an event")
-	fl.DurationVar(&cfg.EventDeadline, "deadline", 30*time.Second, "longest silence of a worker that has events in hand")
+	supervisionFlags(fl, &cfg, &f)
+	fl.StringVar(&f.partition, "partition", "", "name of the part of the experiment that this process serves: a second one of the same name is refused")
 	fl.StringVar(&f.config, "config", "", "YAML `file` with any of these flags by their long names")
 	fl.StringVar(&f.summary, "summary", "", "write the books as JSON to this `file`")
 	fl.BoolVar(&f.progress, "progress", true, "show a progress line on a terminal")
@@ -158,7 +144,7 @@ func (f *runFlags) complete(cfg *drp.Config) (err error) {
 		}
 	}
 	cfg.PythonPath = drp.PythonPath()
-	return nil
+	return f.completeSupervision(cfg)
 }
 
 // run does the main job.
@@ -166,6 +152,11 @@ func run(cfg drp.Config, f runFlags) error {
 	if err := f.complete(&cfg); err != nil {
 		return err
 	}
+	release, err := lockPartition(f.partition)
+	if err != nil {
+		return err
+	}
+	defer release()
 	if err := tryWriting(f.summary); err != nil {
 		return err
 	}

@@ -73,6 +73,10 @@ func TestScriptsThatFailOnEvents(t *testing.T) {
 			for i, e := range all {
 				isBad := e.n == 3 || !tt.only && e.n%10 == 3
 				switch {
+				case tt.only && i >= 3:
+					if e.n != i+1 { // event 3 is in quarantine
+						t.Fatalf("event %d in place %d", e.n, i)
+					}
 				case e.n != i:
 					t.Fatalf("event %d in place %d", e.n, i)
 				case isBad && (e.damage != tt.damage || e.raw != 1 || len(e.blocks) != 1):
@@ -84,7 +88,12 @@ func TestScriptsThatFailOnEvents(t *testing.T) {
 					damaged++
 				}
 			}
-			if len(all) != 40 || b.Received != 40 || b.Recorded != 40 || b.Damaged != damaged || b.Restarts != tt.restarts {
+			quarantined := 0
+			if tt.only {
+				quarantined = 1
+			}
+			if len(all) != 40-quarantined || b.Received != 40 || b.Recorded != len(all) || b.Quarantined != quarantined ||
+				b.Damaged != damaged || b.Restarts != tt.restarts {
 				t.Errorf("%d events in the file, %+v", len(all), b)
 			}
 			if len(b.Failures) == 0 {
@@ -201,15 +210,22 @@ func lastLine(text string) string {
 	return lines[len(lines)-1]
 }
 
-// TestScriptThatCannotStartAgain ends the run, with every event accounted for.
+// TestScriptThatCannotStartAgain: the run ends, or goes on with fewer workers, with every event accounted for.
 func TestScriptThatCannotStartAgain(t *testing.T) {
 	t.Parallel()
+	for policy, code := range map[string]int{"abort": 5, "degrade": 0} {
+		t.Run(policy, func(t *testing.T) { cannotStartAgain(t, policy, code) })
+	}
+}
+
+func cannotStartAgain(t *testing.T, policy string, code int) {
 	flag := filepath.Join(t.TempDir(), "flag")
 	text := looping(`if os.path.exists(sys.argv[1]): raise SystemExit("not again")`, `if n == 3:
     open(sys.argv[1], "w").close()
     os._exit(1)`)
-	o := pipeline(t, "-s", smallSim, "--events", "40", "-w", "2", "-o", t.TempDir(), "-p", testkit.Script(t, text)+" "+flag).run()
-	o.wants(t, 5, "no child could be started 4 times in a row", "not again")
+	o := pipeline(t, "-s", smallSim, "--events", "40", "-w", "2", "-o", t.TempDir(), "-p", testkit.Script(t, text)+" "+flag,
+		"--restart-policy", policy).run()
+	o.wants(t, code, "no child could be started 4 times in a row", "not again")
 	b := o.balanced(t)
 	all := events(t, o.dataFiles(t)[0])
 	if b.Received != b.Recorded || len(all) != b.Recorded || b.Damaged == 0 || all[3].damage != user || all[3].raw != 1 {

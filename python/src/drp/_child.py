@@ -11,6 +11,7 @@ record is taken where the script waits for the next datagram, and the script doe
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import platform
@@ -29,7 +30,7 @@ from ._info import Deferred, SpareInfo, drp_info
 from ._version import __version__
 
 VERSION = 2
-HELLO, REPLAYED, TRANSITION, L1, ATTACH = 1, 2, 3, 4, 5
+HELLO, REPLAYED, TRANSITION, L1, ATTACH, SCRIPT = 1, 2, 3, 4, 5, 6
 DEFERRED = 1  # the status of a replay that the script cannot stand before the attach
 WORKER = ("worker", "raw", "result")  # what a spare is told later
 SOLO = 1
@@ -101,6 +102,8 @@ class ChildFeed(Feed):
         self._transition_at = (transitions["offset"], transitions["slot_bytes"])
         self.transition_bytes = transitions["slot_bytes"]  # what a spare goes by
         self.detector = str(hello.get("detector") or "")
+        if hello.get("source"):
+            self.source = base64.b64decode(hello["source"])
         drp_info._hello(hello)
         if any(key in hello for key in WORKER):
             self._attach(hello)
@@ -252,6 +255,9 @@ class ChildFeed(Feed):
             self._p += RECORD.size
             if kind == ATTACH:
                 self._promote(self._record[5])
+                continue
+            if kind == SCRIPT:
+                self.source = self._inline(self._record[5])
                 continue
             data = self._transition_data(kind)
             if kind == REPLAYED and self._deferred:

@@ -103,6 +103,7 @@ class Feed:
         self.detector = os.environ.get("DRP_DETECTOR", "")  # the child is told by drp
         self.data_source: Any = None
         self.script = ""
+        self.source: bytes | None = None  # its text, when drp sends it
         # The datagram at hand.
         self.service = 0
         self.time = 0

@@ -19,10 +19,14 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import io
+import linecache
 import os
 import runpy
 import sys
+import tokenize
 import traceback
+import types
 from typing import Any
 
 from . import _fex
@@ -112,7 +116,7 @@ class Session:
         sys.argv = [self.script, *self.args]
         if not sys.path or sys.path[0] != folder:
             sys.path.insert(0, folder)
-        runpy.run_path(self.script, run_name="__main__")
+        run_script(self.script, self.feed.source)
         if self.feed.data_source is None and _fex.registered():
             _fex.run()
 
@@ -171,6 +175,25 @@ class Session:
         if self.feed.data_source is None:
             return "the script made no DataSource and has no function with @drp.fex"
         return "script ended without asking for runs: for run in ds.runs(): ..."
+
+
+def run_script(path: str, source: bytes | None) -> None:
+    """Run a script as a program: the text that drp took at its start, so that a later edit changes nothing, or the file."""
+    if source is None:
+        runpy.run_path(path, run_name="__main__")
+        return
+    module = types.ModuleType("__main__")
+    module.__file__ = path
+    # Tracebacks and inspect shall show the text that runs.
+    text = io.TextIOWrapper(io.BytesIO(source), tokenize.detect_encoding(io.BytesIO(source).readline)[0]).read()
+    linecache.cache[path] = (len(source), None, text.splitlines(keepends=True), path)
+    code = compile(source, path, "exec")
+    former = sys.modules["__main__"]
+    sys.modules["__main__"] = module
+    try:
+        exec(code, module.__dict__)
+    finally:
+        sys.modules["__main__"] = former
 
 
 def leave_fork(error: BaseException | None) -> None:

@@ -1,0 +1,87 @@
+package drp
+
+import (
+	"fmt"
+	"slices"
+
+	"drp/fex"
+	"drp/record"
+	"drp/xtc"
+)
+
+// keptState is copies of the transitions that hold at present, as the source sent them.
+type keptState []xtc.Dgram
+
+// ends maps the transitions that end what others began.
+var ends = map[xtc.TransitionID]xtc.TransitionID{xtc.Unconfigure: xtc.Configure, xtc.EndRun: xtc.BeginRun,
+	xtc.EndStep: xtc.BeginStep, xtc.Disable: xtc.Enable}
+
+func (s *keptState) apply(id xtc.TransitionID, d xtc.Dgram) {
+	begins := id
+	if begun, ending := ends[id]; ending {
+		begins = begun
+	}
+	switch begins {
+	case xtc.Configure, xtc.BeginRun, xtc.BeginStep, xtc.Enable:
+	default:
+		return
+	}
+	// Whatever was begun after it ends with it.
+	if at := slices.IndexFunc(*s, func(k xtc.Dgram) bool { return k.Service() == begins }); at >= 0 {
+		*s = (*s)[:at]
+	}
+	if begins == id {
+		*s = append(*s, slices.Clone(d))
+	}
+}
+
+// Bounds of what quarantined events may do to a run.
+const (
+	fewQuarantined = 20 // from here on the share of quarantined events counts
+)
+
+// quarantine keeps an event that killed the script's process, and all that is known about it, away from the others. An
+// event that cannot be kept there is recorded as one whose script failed.
+func (c *collector) quarantine(e *entry, d xtc.Dgram) error {
+	f := e.failure()
+	where := fmt.Sprintf("%s, %s", scriptName(c.cfg.Script), eventName(e.number, e.time))
+	c.complaints.note(where, f)
+	if c.cfg.QuarantineDir != "" {
+		path, err := c.store(e, d, f)
+		if err != nil {
+			c.cfg.Log.Error(fmt.Sprintf("%s cannot be quarantined, it is recorded with its raw data: %v", where, err))
+			return c.keep(d, nil, nil, xtc.DamageUserDefined)
+		}
+		c.books.kept.Add(1)
+		c.cfg.Log.Error(fmt.Sprintf("%s is quarantined; drp test --event %s tries it again", where, path))
+	}
+	quarantined := c.books.quarantined.Add(1)
+	received := c.books.received.Load()
+	if c.cfg.Strict {
+		return failf(Script, "%s (--strict)", c.complaints.first())
+	}
+	if limit := c.cfg.MaxQuarantine; limit > 0 && quarantined >= fewQuarantined &&
+		float64(quarantined) > limit/100*float64(received) {
+		return failf(Script, "%d of %d events killed the script's process: more than --max-quarantine %g %%", quarantined,
+			received, limit)
+	}
+	return nil
+}
+
+func (c *collector) store(e *entry, d xtc.Dgram, f *fex.Failure) (string, error) {
+	c.scriptMu.Lock()
+	sum := c.cfg.ScriptSHA256
+	c.scriptMu.Unlock()
+	q := record.Quarantined{Expt: c.exptName(), Run: max(c.recorder.Run(), c.runNumber()), Stream: max(c.cfg.Stream, c.info.Stream),
+		State: c.present, Event: d, Number: e.number, Script: c.cfg.Script, Args: c.cfg.Args, Detector: c.cfg.Detector,
+		ScriptSHA256: sum}
+	for i := range f.Deaths {
+		death := &f.Deaths[i]
+		q.Attempts = append(q.Attempts, record.Attempt{Worker: death.Worker, PID: death.PID, When: death.When,
+			Reason: death.Reason, Line: death.Line, Output: death.Output})
+	}
+	if c.cfg.Quarantine != nil {
+		return c.cfg.Quarantine(&q)
+	}
+	return q.Store(c.cfg.QuarantineDir)
+}
