@@ -25,8 +25,7 @@ type row struct {
 	name   string
 	how    string // the fault is made
 	accept string
-	brief  bool     // so quick that it runs with all other tests
-	needs  []string // flags that the program must have
+	brief  bool // so quick that it runs with all other tests
 	run    func(c *trial)
 	// later says what the row waits for: with which stage of the pipeline it comes.
 	later string
@@ -116,10 +115,6 @@ func TestCatalogue(t *testing.T) {
 		}
 		if r.later != "" || !*full && !r.brief && *rowFlag == "" {
 			note(verdict{row: r, word: cmp.Or(r.later, "not run: make chaos")})
-			continue
-		}
-		if missing := slices.DeleteFunc(slices.Clone(r.needs), has); len(missing) > 0 {
-			note(verdict{row: r, word: "not yet: there is no " + strings.Join(missing, ", ")})
 			continue
 		}
 		t.Run(r.title(), func(t *testing.T) {

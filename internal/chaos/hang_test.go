@@ -31,7 +31,7 @@ func hangs(how string) func(*trial) {
 		dir := filepath.Join(c.TempDir(), "out")
 		body := "pass"
 		if how != "" {
-			body = fmt.Sprintf("if n == %d and once(\"hang\"): %s", rate, how)
+			body = fmt.Sprintf("if n == %d and once(\"hang\"):\n    %s", rate, how)
 		}
 		p := c.pipeline("-s", s.path, "-w", "2", "--slots", "1000", "--rate", fmt.Sprint(rate), "--deadline", deadline.String(),
 			"-o", dir, "-p", script(c, "", body)).start()

@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -20,8 +19,8 @@ var (
 	report   = flag.String("report", "", "file for the table of what was found, below the root of the repository")
 )
 
-// program is the built binary, with the race detector; flags is its help, which tells what it can do.
-var program, flags, repairHelp string
+// program is the built binary, with the race detector.
+var program string
 
 // seed is printed with every failure: it and the commit make the same choices again.
 var seed uint64
@@ -53,30 +52,10 @@ func buildAndRun(m *testing.M) int {
 		fmt.Fprintf(os.Stderr, "build: %v\n%s", err, out)
 		return 1
 	}
-	flags = help("--help")
-	repairHelp = help("xtc", "--help")
 	code := m.Run()
 	if err := writeReport(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	return code
-}
-
-func help(words ...string) string {
-	out, _ := exec.Command(program, words...).CombinedOutput()
-	return string(out)
-}
-
-// has tells whether the program has a flag, as long as not all of them are there.
-func has(name string) bool { return strings.Contains(flags, " "+name+" ") }
-
-// given are those of the arguments, in pairs of flag and value, that the program has.
-func given(pairs ...string) (args []string) {
-	for i := 0; i+1 < len(pairs); i += 2 {
-		if has(pairs[i]) {
-			args = append(args, pairs[i], pairs[i+1])
-		}
-	}
-	return args
 }

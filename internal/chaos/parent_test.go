@@ -20,7 +20,7 @@ var parentRows = []row{
 		run:    killParent},
 	{fault: "F6", name: "kill -9 with many runs", how: "the same with a new file every 50 events",
 		accept: "files with final names are complete; the last one is repaired", run: killParentOfManyRuns},
-	{fault: "F7", name: "two on one partition", brief: true, needs: []string{"--partition"}, how: "a second drp with the --partition of the first",
+	{fault: "F7", name: "two on one partition", brief: true, how: "a second drp with the --partition of the first",
 		accept: "the second ends with exit code 3 and names the first; after kill -9 of the first it may begin", run: twoPartitions},
 	{fault: "F7", name: "two into one folder", brief: true, how: "a second drp with the -o of the first", accept: "exit code 3, the first is named and goes on",
 		run: twoIntoOne},
@@ -74,7 +74,7 @@ func killParent(c *trial) {
 	for range kills {
 		dir := filepath.Join(c.TempDir(), "out")
 		p := c.pipeline("-s", s.path, "--rate", "4000", "-w", "2", "--slots", "32", "-p", text, "-o", dir).start()
-		<-time.After(time.Duration(c.rng.IntN(1200)) * time.Millisecond) // the moment is what is tested
+		<-time.After(time.Duration(c.rng.IntN(times(1200, 900))) * time.Millisecond) // the moment is what is tested
 		p.signal(syscall.SIGKILL)
 		<-p.done
 		p.nothingLeft(2 * time.Second)

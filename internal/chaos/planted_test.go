@@ -67,7 +67,7 @@ func TestChecker(t *testing.T) {
 		{"a stranger", func(all []xtc.Dgram, _ *books) []xtc.Dgram {
 			binary.LittleEndian.PutUint64(all[first+5], at(5)+7)
 			return all
-		}, "was never sent"},
+		}, "of a time that was never sent"},
 		{"an event too many", func(all []xtc.Dgram, b *books) []xtc.Dgram {
 			b.Received--
 			return all
