@@ -79,7 +79,7 @@ func auditRun(s *stream, b *books, dir string, allowed func(n int) fates) *audit
 		})
 	}
 	a.quarantine(s, dir, outcome)
-	received := len(s.events)
+	received := 0
 	if b != nil {
 		received = b.Received
 	} else if len(a.seen) > 0 { // the last event that is known to have come
