@@ -6,11 +6,15 @@ PYTHON ?= python3
 # What make run does.
 SCRIPT ?= scripts/myroi.py 100 120 64
 RUN_FLAGS ?= -w 2 --events 200
-# What make bench passes on, and how long each fuzz target runs.
+# What make bench passes on, how long each fuzz target runs, and how many hours make soak takes, 0.1 too.
 BENCH_FLAGS ?=
 FUZZTIME ?= 10s
 # What make chaos passes on.
 CHAOS_FLAGS ?=
+# How many seeds make sim tries.
+SEEDS ?= 10000
+HOURS ?= 24
+SOAK_FLAGS ?=
 
 GOLANGCI_VERSION = 2.15.0
 GOLANGCI = bin/tools/golangci-lint-$(GOLANGCI_VERSION)
@@ -18,7 +22,7 @@ VENV = .venv/bin/python
 # Tests find the interpreter as users' programs do.
 IN_VENV = VIRTUAL_ENV="$$PWD/.venv" PATH="$$PWD/.venv/bin:$$PATH"
 
-.PHONY: help run build test test-go test-python check check-go check-python bench chaos fuzz wheel clean
+.PHONY: help run build test test-go test-python check check-go check-python bench chaos fuzz soak sim wheel clean
 
 help:
 	@echo 'make run     set up what is missing, build bin/drp, and run a script on the simulated camera'
@@ -27,7 +31,9 @@ help:
 	@echo 'make bench   measure the hand-off to Python (BENCH_FLAGS="--json", "--check")'
 	@echo 'make chaos   make every fault of the catalogue, with real processes (CHAOS_FLAGS="-seed 7 -row F1")'
 	@echo 'make fuzz    fuzz every parser (FUZZTIME=10s each)'
+	@echo 'make soak    run for HOURS=24 with faults, and look whether anything grows; report in out/soak.md'
 	@echo 'make build   build bin/drp only'
+	@echo 'make sim     run the pipeline in a simulated world (SEEDS=100000)'
 	@echo 'make wheel   build the Python package into python/dist'
 	@echo 'make clean   remove what was built; .venv and the files recorded in out/ stay'
 	@echo
@@ -96,8 +102,8 @@ check-go: $(GOLANGCI)
 	$(GOLANGCI) run ./...
 
 check-python: .venv/.tested
-	cd python && ../$(VENV) -m ruff check . ../scripts ../.ci/gotest
-	cd python && ../$(VENV) -m ruff format --check . ../scripts ../.ci/gotest
+	cd python && ../$(VENV) -m ruff check . ../scripts ../.ci/gotest ../internal/soak
+	cd python && ../$(VENV) -m ruff format --check . ../scripts ../.ci/gotest ../internal/soak
 	cd python && ../$(VENV) -m mypy --strict
 
 $(GOLANGCI):
@@ -121,6 +127,12 @@ fuzz:
 			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 5x $$package || exit 1; \
 		done; \
 	done
+
+sim: build
+	bin/drp sim-test --seeds $(SEEDS)
+
+soak: build .venv/.installed
+	$(IN_VENV) go run ./internal/soak -hours $(HOURS) $(SOAK_FLAGS)
 
 wheel: .venv/.tested
 	$(VENV) -m build --wheel --outdir python/dist python

@@ -273,7 +273,7 @@ func (c *collector) transition(e *entry, d xtc.Dgram) error {
 	}
 	c.present.apply(e.service, d)
 	err := c.recorder.Transition(d, added, damage, run)
-	if named := c.recorder.Run(); run >= 0 && named != run && c.recorder != nil {
+	if named := c.recorder.Run(); run > record.MaxRun && c.recorder != nil {
 		c.cfg.Log.Warn(fmt.Sprintf("run %d is recorded in files named run %d, since names of runs only count up to %d",
 			run, named, record.MaxRun))
 	}

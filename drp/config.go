@@ -71,6 +71,7 @@ type Config struct {
 	Disk   xtc.Disk
 	Source source.Source
 	Start  fex.Starter
+	Memory func(*pebble.Pool) // told where the memory is
 	// Quarantine keeps a quarantined event; nil stores it in QuarantineDir.
 	Quarantine func(*record.Quarantined) (string, error)
 
@@ -179,7 +180,7 @@ func bundled(script string) string {
 // sizes says how much memory the run needs, from what the user chose and the source knows.
 func (c *Config) sizes(info source.Info) (pebble.Sizes, error) {
 	s := pebble.Sizes{Workers: c.Workers, Slots: c.Slots, EventBytes: c.EventBytes, ResultBytes: c.ResultBytes,
-		TransitionBytes: c.TransitionBytes}
+		TransitionBytes: c.TransitionBytes, World: c.World}
 	if s.EventBytes == 0 {
 		s.EventBytes = wholePages(max(info.MaxEventBytes, 1))
 	}

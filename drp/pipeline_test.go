@@ -25,7 +25,7 @@ const smallSim = "sim:segments=2,rows=8,cols=8,bank=4,hits=0.5,slow=0"
 // settings are those of a small run.
 func settings(t testing.TB, script string) drp.Config {
 	t.Helper()
-	return drp.Config{Script: script, Sources: []string{smallSim}, Workers: 2, Stream: -1, Python: testkit.Python(t),
+	return drp.Config{Script: script, Sources: []string{smallSim}, Workers: 2, Retries: 1, Stream: -1, Python: testkit.Python(t),
 		PythonPath: testkit.PythonPath(), TransitionBytes: 1 << 20}
 }
 

@@ -101,8 +101,13 @@ func (r *Run) open(ctx context.Context) (err error) {
 		return fail(Configuration, err)
 	}
 	r.window = newWindow(r.world, sizes.Workers*sizes.Slots+r.pool.Transitions.Slots())
-	if r.spawner, err = fex.NewSpawner(); err != nil {
-		return fail(General, err)
+	if cfg.Memory != nil {
+		cfg.Memory(r.pool)
+	}
+	if cfg.Start == nil {
+		if r.spawner, err = fex.NewSpawner(); err != nil {
+			return fail(General, err)
+		}
 	}
 	r.group, err = fex.Start(ctx, fex.Config{
 		Python: r.python, PythonPath: cfg.PythonPath, Script: cfg.Script, Args: cfg.Args, Detector: cfg.Detector,
@@ -113,6 +118,7 @@ func (r *Run) open(ctx context.Context) (err error) {
 		World: cfg.World, Start: cfg.Start, Source: cfg.ScriptText,
 		Spawner: r.spawner, Log: cfg.Log.With(slog.String("script", scriptName(cfg.Script))),
 		Answered: r.answered, Restarted: r.restarted, GaveUp: r.gaveUp,
+		Late:     func(n int) { r.books.late.Add(int64(n)) },
 		Recycled: func(int) { r.books.recycled.Add(1) }, Retired: func(int, error) { r.books.retired.Add(1) },
 	}, r.pool)
 	if err != nil {
@@ -163,7 +169,7 @@ func (r *Run) Info() source.Info { return r.info }
 // Abandon ends it at once. The error is a *Failure, or nil.
 func (r *Run) Run(ctx context.Context) (Summary, error) {
 	defer r.stop(nil)
-	defer context.AfterFunc(ctx, func() { r.end(errInterrupted) })()
+	defer context.AfterFunc(ctx, r.Interrupt)()
 	r.started.Store(int64(r.world.Now()))
 	collecting := world.NewJoin(r.world)
 	collecting.Go(r.collect)
@@ -229,6 +235,9 @@ func (r *Run) halt(err error) {
 	r.note(err)
 	r.end(err)
 }
+
+// Interrupt ends the run in order, as a cancelled context does.
+func (r *Run) Interrupt() { r.end(errInterrupted) }
 
 // end lets the source end, and wakes whoever waits meanwhile.
 func (r *Run) end(cause error) {

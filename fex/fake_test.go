@@ -9,6 +9,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"drp/internal/testkit"
 )
 
 // The test binary plays the child when the environment says so: a program that knows the protocol of docs/formats.md
@@ -24,7 +26,7 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	os.Exit(m.Run())
+	os.Exit(testkit.Main(m))
 }
 
 const recordBytes = 32

@@ -43,6 +43,7 @@ type Config struct {
 	Answered  func(worker int, answers []Answer) // the slice is reused after the call
 	Restarted func(worker int, cause error)
 	Recycled  func(worker int)
+	Late      func(answers int)             // that came too late or out of turn, and were not applied
 	Retired   func(worker int, cause error) // the run goes on without this worker
 	GaveUp    func(worker int, cause error) // and here it cannot
 }
@@ -56,6 +57,9 @@ func (cfg *Config) complete() {
 	}
 	if cfg.Recycled == nil {
 		cfg.Recycled = func(int) {}
+	}
+	if cfg.Late == nil {
+		cfg.Late = func(int) {}
 	}
 	if cfg.Retired == nil {
 		cfg.Retired = func(int, error) {}

@@ -165,8 +165,8 @@ func (w *Worker) wait(d time.Duration) {
 // outOfService ends the work of a worker: with the policy to degrade and somebody left to do it, the run goes on.
 func (w *Worker) outOfService(cause error) {
 	w.retired.Store(true)
+	w.log.Error("the worker is out of service", "cause", cause)
 	if w.cfg.Degrade && w.group.retire() {
-		w.log.Error("the run goes on with fewer workers", "cause", cause)
 		w.cfg.Retired(w.id, cause)
 		return
 	}

@@ -62,7 +62,7 @@ func newRig(t *testing.T, o rigOptions) (*rig, error) {
 	testkit.NoLeaks(t)
 	r := &rig{t: t, answers: map[uint64][]fex.Answer{}, results: map[uint64]string{}, log: &logLines{}}
 	r.changed = sync.NewCond(&r.mu)
-	cfg := fex.Config{Script: "fake.py", Args: o.args, Expt: "test", Run: 5, GreetDeadline: 20 * time.Second,
+	cfg := fex.Config{Script: "fake.py", Retries: 1, Args: o.args, Expt: "test", Run: 5, GreetDeadline: 20 * time.Second,
 		EventDeadline: 20 * time.Second, TransitionDeadline: 20 * time.Second, Log: slog.New(r.log),
 		Answered: r.answered, Restarted: r.restarted, GaveUp: r.gave}
 	if o.script == "" {

@@ -104,7 +104,9 @@ func (w *Worker) flush() {
 	if len(w.held) == 0 || w.child == nil {
 		return
 	}
-	_ = w.child.Write(w.held)
+	if w.child.Write(w.held) != nil {
+		return // it never had them in hand
+	}
 	w.queue.written += len(w.held) / recordBytes
 	w.held = w.held[:0]
 }
@@ -115,8 +117,9 @@ func (w *Worker) writeNextSolo() {
 	}
 	r := w.queue.at(0).record
 	r.status |= flagSolo
-	_ = w.child.Write(r.append(nil))
-	w.queue.written = 1
+	if w.child.Write(r.append(nil)) == nil {
+		w.queue.written = 1
+	}
 }
 
 // run serves one child after another until Close.
@@ -167,6 +170,7 @@ func (w *Worker) serve(p Process) error {
 			w.cfg.Answered(w.id, answers)
 		}
 		if err != nil {
+			w.cfg.Late(whole/recordBytes - len(answers))
 			p.Kill()
 			return err
 		}

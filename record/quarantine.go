@@ -246,7 +246,7 @@ func syncFolder(dir string) error {
 	if err != nil {
 		return fmt.Errorf("record: quarantine: %w", err)
 	}
-	defer d.Close()
+	defer func() { _ = d.Close() }()
 	if err := d.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) { // some file systems cannot
 		return fmt.Errorf("record: quarantine: %w", err)
 	}

@@ -141,8 +141,18 @@ func (r *Recorder) endFiles() error {
 	if err := r.flush(); err != nil {
 		return err
 	}
-	r.leave(r.w.Close())
+	r.complete()
 	return nil
+}
+
+// complete gives the files their final names, or removes them when the disk took nothing of them.
+func (r *Recorder) complete() {
+	if r.w.Written() == (xtc.Counts{}) {
+		r.late = errors.Join(r.late, r.discard())
+		r.ended = false
+		return
+	}
+	r.leave(r.w.Close())
 }
 
 // nextRun begins the files of a further run with the Configure that holds.
@@ -294,7 +304,7 @@ func (r *Recorder) Close() error {
 		if r.trial {
 			r.resumed()
 		}
-		r.leave(r.w.Close())
+		r.complete()
 	}
 	return r.takeLate()
 }

@@ -2,11 +2,8 @@ package xtc
 
 import (
 	"bufio"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -23,17 +20,16 @@ const defaultMaxElements = 8
 
 // A dumpDgram is one datagram in the JSON form.
 type dumpDgram struct {
-	Number  int         `json:"number"`
-	Offset  int64       `json:"offset"`
-	Bytes   int         `json:"bytes"`
-	Service string      `json:"service"`
-	Time    Timestamp   `json:"time"`
-	Env     uint32      `json:"env"`
-	Src     uint32      `json:"src"`
-	Damage  string      `json:"damage,omitempty"`
-	Names   []*Names    `json:"names,omitempty"`
-	Blocks  []dumpBlock `json:"blocks,omitempty"`
-	Error   string      `json:"error,omitempty"`
+	Number  int       `json:"number"`
+	Offset  int64     `json:"offset"`
+	Bytes   int       `json:"bytes"`
+	Service string    `json:"service"`
+	Time    Timestamp `json:"time"`
+	Env     uint32    `json:"env"`
+	Src     uint32    `json:"src"`
+	Damage  string    `json:"damage,omitempty"`
+	Names   []*Names  `json:"names,omitempty"`
+	// "blocks" and "error" follow: many blocks of a few bytes would together take far more memory than the file has.
 }
 
 type dumpBlock struct {
@@ -126,20 +122,21 @@ func (p *dumper) datagram(d Dgram, offset int64, shown bool) error {
 	if !shown {
 		return nil
 	}
-	if err == nil {
-		g.Blocks, err = p.blocks(d)
-	}
-	if err != nil {
-		g.Error = err.Error()
-	}
+	var show display = &textDisplay{w: p.out}
 	if p.opts.JSON {
-		return json.NewEncoder(p.out).Encode(g)
+		show = &jsonDisplay{w: p.out}
 	}
-	g.print(p.out)
-	return nil
+	if bad := show.begin(&g); bad != nil {
+		return bad
+	}
+	if err == nil {
+		err = p.blocks(d, show)
+	}
+	return show.end(err)
 }
 
-func (p *dumper) blocks(d Dgram) (blocks []dumpBlock, err error) {
+// blocks shows one after the other.
+func (p *dumper) blocks(d Dgram, show display) error {
 	it := p.t.Blocks(d)
 	for it.Next() {
 		b := it.Block()
@@ -149,9 +146,11 @@ func (p *dumper) blocks(d Dgram) (blocks []dumpBlock, err error) {
 		for i := range n.Entries {
 			shown.Fields = append(shown.Fields, newDumpField(n.Entries[i].Name, b.Field(i), p.opts.MaxElements))
 		}
-		blocks = append(blocks, shown)
+		if err := show.block(&shown); err != nil {
+			return err
+		}
 	}
-	return blocks, it.Err()
+	return it.Err()
 }
 
 func newDumpField(name string, v Value, maxElements int) dumpField {
@@ -171,25 +170,6 @@ func newDumpField(name string, v Value, maxElements int) dumpField {
 	return f
 }
 
-func (g *dumpDgram) print(w io.Writer) {
-	fmt.Fprintf(w, "datagram %d at %d: %s %d bytes time %v env 0x%08x src %d%s\n", g.Number, g.Offset, g.Service,
-		g.Bytes, g.Time, g.Env, g.Src, prefixed(" damage ", g.Damage))
-	for _, n := range g.Names {
-		fmt.Fprintf(w, "  Names %v %s[%d] %s %v type %s%s: %d entries\n", n.ID, plain(n.DetName), n.Segment, plain(n.Alg),
-			n.Version, plain(n.DetType), prefixed(" id ", plain(n.DetID)), len(n.Entries))
-	}
-	for _, b := range g.Blocks {
-		fmt.Fprintf(w, "  %s[%d] %s %v %v at %d%s\n", plain(b.DetName), b.Segment, plain(b.Alg), b.Version, b.NamesID, b.Offset,
-			prefixed(" damage ", b.Damage))
-		for _, f := range b.Fields {
-			f.print(w)
-		}
-	}
-	if g.Error != "" {
-		fmt.Fprintf(w, "  error: %s\n", g.Error)
-	}
-}
-
 // plain keeps what a file says from steering the terminal.
 func plain(s string) string {
 	return strings.Map(func(r rune) rune {
@@ -198,28 +178,6 @@ func plain(s string) string {
 		}
 		return '\uFFFD'
 	}, s)
-}
-
-func (f *dumpField) print(w io.Writer) {
-	shape := ""
-	if len(f.Shape) > 0 {
-		shape = " " + strings.ReplaceAll(fmt.Sprint(f.Shape), " ", ",")
-	}
-	fmt.Fprintf(w, "    %s %v%s:", plain(f.Name), f.Type, shape)
-	if f.Text != nil {
-		fmt.Fprintf(w, " %s\n", strconv.Quote(*f.Text))
-		return
-	}
-	for _, v := range f.Values {
-		fmt.Fprintf(w, " %v", v)
-	}
-	if f.Min != nil {
-		if !slices.Contains(f.Shape, 0) && product(f.Shape) > len(f.Values) {
-			fmt.Fprint(w, " …")
-		}
-		fmt.Fprintf(w, " min %v max %v", f.Min, f.Max)
-	}
-	fmt.Fprintln(w)
 }
 
 func product(shape []uint32) int {

@@ -5,10 +5,12 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"runtime"
 	"testing"
+	"time"
 
 	"drp/xtc"
 )
@@ -21,15 +23,27 @@ func FuzzReader(f *testing.F) {
 	f.Add(file)
 	f.Add(file[:len(file)-7])
 	f.Add(file[3000:])
+	addRandomFiles(f)
 	path := filepath.Join(f.TempDir(), "fuzz.xtc2")
 	f.Fuzz(func(t *testing.T, b []byte) {
+		noHang(t)
 		checkReading(t, b, xtc.NewReader(bytes.NewReader(b), "sized"))
 		checkReading(t, b, xtc.NewReader(bytes.NewBuffer(b), "stream"))
 		if err := os.WriteFile(path, b, 0o600); err != nil {
 			t.Skip(err)
 		}
-		_, _ = xtc.Scan(path)
-		_, _ = xtc.Ls(path)
+		// Twice the input is the datagram and a copy; the rest are buffers, of which each reader has one.
+		if used := allocated(func() { readWhole(xtc.NewReader(bytes.NewReader(b), "")) }); used > uint64(2*len(b))+256<<10 {
+			t.Errorf("%d bytes were allocated to read %d", used, len(b))
+		}
+		// What is allocated in all is far more than what is held; it must grow with the input and nothing else.
+		used := allocated(func() {
+			_, _ = xtc.Scan(path)
+			_, _ = xtc.Ls(path)
+		})
+		if used > uint64(20*len(b))+2<<20 {
+			t.Errorf("%d bytes were allocated to list %d", used, len(b))
+		}
 		r, err := xtc.Check(path, xtc.CheckOptions{})
 		if err == nil && r.OK() && r.Explained != int64(len(b)) {
 			t.Errorf("a good file with %d of %d bytes explained", r.Explained, len(b))
@@ -70,6 +84,32 @@ func checkReading(t *testing.T, b []byte, r *xtc.Reader) {
 			t.Fatal("other bytes were read than are there")
 		}
 		return
+	}
+}
+
+// addRandomFiles seeds with what our writer does not make.
+func addRandomFiles(f *testing.F) {
+	for seed := range uint64(8) {
+		random := newRandomFile(rand.New(rand.NewPCG(seed, 2)))
+		f.Add(random.b)
+		f.Add(random.broken())
+	}
+}
+
+// noHang ends the test program, and with it the fuzzer, when a test does not end.
+func noHang(t *testing.T) {
+	late := time.AfterFunc(20*time.Second, func() { panic("a hang") })
+	t.Cleanup(func() { late.Stop() })
+}
+
+func readWhole(r *xtc.Reader) {
+	for {
+		if _, err := r.Next(); err != nil {
+			return
+		}
+		if _, err := r.ReadDgram(nil); err != nil {
+			return
+		}
 	}
 }
 

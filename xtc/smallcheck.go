@@ -15,6 +15,7 @@ type smallChecker struct {
 	table *Table
 	buf   Dgram
 	ended bool // the events of this chunk have ended
+	over  bool // and so has the file
 }
 
 // openSmall opens the named small data, or what lies where it belongs. Small data is one file over all chunks, so that
@@ -66,7 +67,7 @@ func (c *smallChecker) next() (Dgram, error) {
 			c.buf, err = c.r.ReadDgram(c.buf)
 		}
 		if err == io.EOF {
-			c.ended = true
+			c.ended, c.over = true, true
 			break
 		}
 		if err != nil {
@@ -96,7 +97,7 @@ func (c *smallChecker) skipTo(file string) error {
 		if d != nil {
 			continue
 		}
-		if c.buf == nil || c.buf.Service() != Enable {
+		if c.over || c.buf == nil || c.buf.Service() != Enable {
 			return fmt.Errorf("xtc: %s: no chunkinfo names %s", c.r.path, file)
 		}
 		name, _, ok := ChunkInfo(c.table, c.buf)

@@ -23,7 +23,7 @@ func main() { os.Exit(execute(os.Args[1:])) }
 func execute(args []string) int {
 	root := newRunCommand()
 	root.AddCommand(newXTCCommand(), newTestCommand(), newCleanCommand(), newDoctorCommand(), newBenchCommand(),
-		newVersionCommand())
+		newSimTestCommand(), newVersionCommand())
 	root.SetArgs(args)
 	err := root.Execute()
 	if err == nil {

@@ -40,7 +40,7 @@ func (t *trial) run(event []byte) error {
 	if err != nil {
 		return general(err)
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	file, note := filepath.Join(dir, "event.xtc2"), filepath.Join(dir, "verdict.json")
 	if err := os.WriteFile(file, event, 0o600); err != nil {
 		return general(err)

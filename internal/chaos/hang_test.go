@@ -66,11 +66,11 @@ func others(c *trial, seen []sighting, rate int) {
 		}
 	}
 	var before, during []time.Duration
-	staying := seen[len(seen)-1].pid
+	staying := stays(seen)
 	for _, e := range seen {
 		late := time.Duration(e.when - due - int64(e.n)*int64(time.Second)/int64(rate))
 		switch {
-		case e.when == 0 || e.pid != stays(seen, staying):
+		case e.when == 0 || e.pid != staying:
 		case e.when < gone && e.n > rate/4: // the first ones begin with the run
 			before = append(before, late)
 		case e.when >= gone && e.when < back:
@@ -90,7 +90,7 @@ func others(c *trial, seen []sighting, rate int) {
 }
 
 // stays is the process that answered from the beginning to the end.
-func stays(seen []sighting, _ int) int {
+func stays(seen []sighting) int {
 	first, last := seen[0].when, seen[len(seen)-1].when
 	lo, hi := spans(seen)
 	for pid := range lo {
@@ -122,7 +122,7 @@ func lastOfTheFirst(seen []sighting) (gone, back int64) {
 		return 0, 0
 	}
 	lo, hi := spans(seen)
-	keeps := stays(seen, 0)
+	keeps := stays(seen)
 	for pid := range lo {
 		if pid == keeps {
 			continue

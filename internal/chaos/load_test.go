@@ -117,9 +117,14 @@ func lateness(seen []sighting, offset func(int) time.Duration, fell time.Duratio
 	if shifted {
 		usual = quantile(slices.Clone(late[max(0, len(late)-200):]), 0.5)
 	}
+	// It has recovered when a tenth of a second's events are on time; a hiccup of the machine later on does not count.
 	for i, e := range seen {
-		if after := offset(e.n) - fell; after > 0 && late[i] > usual+100*time.Millisecond {
-			recovered = after
+		if offset(e.n) < fell {
+			continue
+		}
+		recovered = offset(e.n) - fell
+		if i+20 > len(seen) || slices.Max(late[i:i+20]) <= usual+100*time.Millisecond {
+			break
 		}
 	}
 	return worst, recovered

@@ -52,7 +52,7 @@ type outcome struct {
 	books  *books // nil when the run did not begin
 }
 
-// lockedBuffer can be read while it is written. Of much output the middle is left out.
+// lockedBuffer can be read while it is written.
 type lockedBuffer struct {
 	mu  sync.Mutex // protects buf
 	buf bytes.Buffer

@@ -20,7 +20,7 @@ var layers = [][]string{
 	{"pebble", "calib"},
 	{"source", "hit", "fex", "teb", "record", "monitor"},
 	{"drp"},
-	{"bench"},
+	{"bench", "simtest"},
 	{"cmd"},
 }
 

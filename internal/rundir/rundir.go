@@ -72,14 +72,16 @@ func private(dir string) error {
 // The name of a folder says whose it is: pid, start time and boot id.
 func name(o shm.Owner) string { return fmt.Sprintf("%d-%d-%s", o.PID, o.StartTime, o.BootID) }
 
-func parse(name string) (shm.Owner, bool) {
-	parts := strings.SplitN(name, "-", 3)
+func parse(text string) (shm.Owner, bool) {
+	parts := strings.SplitN(text, "-", 3)
 	if len(parts) != 3 {
 		return shm.Owner{}, false
 	}
 	pid, errPID := strconv.Atoi(parts[0])
 	start, errStart := strconv.ParseUint(parts[1], 10, 64)
-	return shm.Owner{PID: pid, StartTime: start, BootID: parts[2]}, errPID == nil && errStart == nil && parts[2] != ""
+	owner := shm.Owner{PID: pid, StartTime: start, BootID: parts[2]}
+	ours := errPID == nil && errStart == nil && pid > 0 && parts[2] != "" && name(owner) == text // we write no 007 and no +7
+	return owner, ours
 }
 
 // Stale lists the folders whose owners are dead, and the files of partitions that nobody has locked.

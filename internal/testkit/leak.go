@@ -10,20 +10,13 @@ import (
 	"time"
 )
 
-// NoLeaks fails a test that leaves goroutines, child processes, pipes, files or shared-memory segments behind. What goes
+// NoLeaks fails a test that leaves goroutines, child processes, pipes, sockets, files or shared-memory segments behind. What goes
 // away by itself within a moment is no leak.
 func NoLeaks(t testing.TB) {
 	t.Helper()
 	before, open := goroutines(), descriptors()
 	t.Cleanup(func() {
-		var left string
-		if !Within(5*time.Second, func() bool {
-			left = leaked(before)
-			if now := descriptors(); now > open {
-				left += fmt.Sprintf("%d open pipes and files, before it were %d\n", now, open)
-			}
-			return left == ""
-		}) {
+		if left := remains(before, open, leakPatience); left != "" {
 			t.Errorf("left behind:\n%s", left)
 		}
 	})
@@ -73,13 +66,19 @@ func goroutines() map[string]int {
 	return count
 }
 
-// descriptors counts the open pipes and files; what the Go runtime keeps for itself is neither.
+// descriptors counts the open pipes, sockets, handles of processes and files; what the Go runtime keeps for itself is none
+// of these.
 func descriptors() int {
 	entries, _ := os.ReadDir("/proc/self/fd")
 	n := 0
 	for _, e := range entries {
 		to, err := os.Readlink("/proc/self/fd/" + e.Name())
-		if err == nil && (strings.HasPrefix(to, "pipe:") || strings.HasPrefix(to, "/") && !strings.HasPrefix(to, "/proc/")) {
+		if err != nil {
+			continue
+		}
+		kind, _, _ := strings.Cut(to, ":")
+		if kind == "pipe" || kind == "socket" || to == "anon_inode:[pidfd]" ||
+			strings.HasPrefix(to, "/") && !strings.HasPrefix(to, "/proc/") {
 			n++
 		}
 	}

@@ -34,15 +34,18 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> str:
 
 
 def put(space: Any, name: str, value: Any) -> None:
-    """Set a field of a namespace; dots in the name make nested ones, the type of an enum is dropped."""
+    """Set a field of a namespace; dots in the name make nested ones, the type of an enum is dropped.
+
+    A name that Python keeps for itself, as `__class__`, is only found in `vars`.
+    """
     *path, last = name.split(":")[0].split(".") if isinstance(value, _xtc.EnumValue) else name.split(".")
     for part in path:
         inner = space.__dict__.get(part)
         if not isinstance(inner, SimpleNamespace):
             inner = SimpleNamespace() if inner is None else SimpleNamespace(value=inner)
-            setattr(space, part, inner)
+            space.__dict__[part] = inner
         space = inner
-    setattr(space, last, value)
+    space.__dict__[last] = value
 
 
 class Config:
@@ -125,7 +128,7 @@ class Config:
         found: dict[str, dict[int, str]] = {}
         for names in self.of(det):
             for i, entry in enumerate(names.entries):
-                if entry.type == _xtc.ENUMDICT and names.id in self._slow:
+                if entry.type == _xtc.ENUMDICT and not entry.rank and names.id in self._slow:
                     symbol, _, kind = entry.name.partition(":")
                     found.setdefault(kind, {})[self.slow(names.id, i)] = symbol
         return found
@@ -164,9 +167,10 @@ def fill(
 ) -> None:
     """Put every field of one block in a namespace."""
     where = layout.places(data, off, names.id)
+    known = _xtc.symbols(data, off, names, where)
     for i, entry in enumerate(names.entries):
         if entry.type != _xtc.ENUMDICT:
-            value = _xtc.read_field(data, off, names, where, i)
+            value = _xtc.read_field(data, off, names, where, i, known)
             if enums and isinstance(value, _xtc.EnumValue) and not value.names:
                 value.names = enums.get(entry.name.partition(":")[2], {})
             put(space, entry.name, value)

@@ -28,7 +28,9 @@ def paths(files: Any) -> list[str]:
 def stream(path: str) -> Iterator[Datagram]:
     """Yield the datagrams of a file and of the chunks that follow it."""
     names = None
+    seen: list[str] = []
     while path:
+        seen.append(path)
         file = XtcFile(path, names)
         following = ""
         for dgram in file:
@@ -41,13 +43,15 @@ def stream(path: str) -> Iterator[Datagram]:
             following = os.path.join(os.path.dirname(path), os.path.basename(following))
             if not os.path.exists(following):
                 raise XtcError(f"{path} goes on in {following}, which is missing")
+            if following in seen:
+                raise XtcError(f"{path} goes on in {following}, which came before it")
         path, names = following, file.names
 
 
 def _next_chunk(dgram: Datagram) -> str | None:
     for (det, _, _), fields in dgram.fields().items():
         if det == "chunkinfo":
-            return str(fields.filename)
+            return str(getattr(fields, "filename", ""))
     return None
 
 
@@ -92,7 +96,9 @@ class Merger:
             move: dict[int, int] = {}
             clash = {names_id >> 8 for names_id in head.names if names_id in used}
             for old in sorted(clash):
-                new = next(n for n in range(4096) if n not in nodes)
+                new = next((n for n in range(4096) if n not in nodes), None)
+                if new is None:
+                    raise XtcError("xtc: the files together have more nodes than there are numbers for")
                 nodes.add(new)
                 move.update({i: new << 8 | i & 0xFF for i in head.names if i >> 8 == old})
             self.moves[k] = move
@@ -101,13 +107,21 @@ class Merger:
     def _join(self, lead: Datagram, chosen: list[tuple[int, Datagram]]) -> bytes:
         body = bytearray()
         damage = 0
+        sound = any(not dgram.damage & _xtc.CORRUPTED for _, dgram in chosen)
         for k, dgram in chosen:
             start = len(body)
+            broken = dgram.damage & _xtc.CORRUPTED
+            if broken and sound:  # in a Parent of its own it does not hide the others
+                body += _xtc.XTC.pack(dgram.src, dgram.damage, _xtc.PARENT, dgram.size - 12)
             body += dgram.buf[dgram.offset + _xtc.HEADER_BYTES : dgram.offset + dgram.size]
-            damage |= dgram.damage
+            damage |= dgram.damage & ~_xtc.CORRUPTED if sound else dgram.damage
+            if broken:
+                continue
             for _, names_id, at, _ in _xtc.walk(body, start, len(body)):
                 if names_id in self.moves[k]:
                     _xtc.XTC.pack_into(body, at, self.moves[k][names_id], *_xtc.XTC.unpack_from(body, at)[1:])
+        if 12 + len(body) > _xtc.MAX_EXTENT:
+            raise XtcError(f"xtc: datagrams of {len(body)} bytes are too large to be one")
         high, low = divmod(lead.timestamp, 1 << 32)
         return _xtc.DGRAM.pack(low, high, lead.env, lead.src, damage, _xtc.PARENT, 12 + len(body)) + bytes(body)
 
@@ -142,7 +156,7 @@ def complete(dgrams: Iterable[tuple[Any, int, int]]) -> Iterator[tuple[Any, int,
 
 
 def _empty(service: int, time: int) -> tuple[bytes, int, int]:
-    high, low = divmod(time, 1 << 32)
+    high, low = divmod(min(time, (1 << 64) - 1), 1 << 32)
     return _xtc.DGRAM.pack(low, high, service << 24, 0, 0, _xtc.PARENT, 12), 0, _xtc.HEADER_BYTES
 
 
@@ -211,6 +225,8 @@ class FileFeed(Feed):
         low, high, env, src, damage, contains, _ = _xtc.DGRAM.unpack_from(self.base, off)
         if status > REJECTED:
             damage |= _xtc.TRUNCATED if status == OVERSIZE else _xtc.USER_DEFINED
+        if damage & _xtc.CORRUPTED:
+            removed = {}  # what looks like a block may be none
         body = without(self.base, off + _xtc.HEADER_BYTES, off + self.size, removed) + result
         self._out.write(_xtc.DGRAM.pack(low, high, env, src, damage, contains, 12 + len(body)) + body)
 
@@ -236,18 +252,23 @@ class FileFeed(Feed):
         os.replace(f"{self._path}.inprogress", str(self._path))
 
 
-def without(buf: Any, off: int, end: int, removed: dict[int, None]) -> bytes:
-    """Copy the children in [off, end) but for the ShapesData of some NamesIds."""
+def without(buf: Any, off: int, end: int, removed: dict[int, None], depth: int = 0) -> bytes:
+    """Copy the children in [off, end) but for the ShapesData of some NamesIds.
+
+    What follows the first thing that is no Xtc stays.
+    """
     if not removed:
         return bytes(buf[off:end])
     parts: list[bytes] = []
-    while off < end:
+    while end - off >= 12:
         src, damage, contains, extent = _xtc.XTC.unpack_from(buf, off)
+        if not 12 <= extent <= end - off:
+            break
         kind = contains & 0xFFF
-        if kind == _xtc.PARENT:
-            inner = without(buf, off + 12, off + extent, removed)
+        if kind == _xtc.PARENT and not damage & _xtc.CORRUPTED and depth < _xtc.MAX_DEPTH:
+            inner = without(buf, off + 12, off + extent, removed, depth + 1)
             parts.append(_xtc.XTC.pack(src, damage, contains, 12 + len(inner)) + inner)
         elif kind != _xtc.SHAPES_DATA or src & 0xFFFFF not in removed:
             parts.append(bytes(buf[off : off + extent]))
         off += extent
-    return b"".join(parts)
+    return b"".join(parts) + bytes(buf[off:end])

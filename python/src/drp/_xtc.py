@@ -31,6 +31,8 @@ XTC = struct.Struct("<IHHI")
 NAMES_HEAD = struct.Struct("<I256s256s256s256sII")
 ENTRY = struct.Struct("<256sI256sII")
 HEADER_BYTES = DGRAM.size
+MAX_DEPTH = 8  # of Parents below that of the datagram
+MAX_EXTENT = 0x7FFFFFFF  # what readers in C++ can hold
 
 CHARSTR, ENUMVAL, ENUMDICT = 10, 11, 12
 DTYPES = tuple(
@@ -81,6 +83,20 @@ class Names:
     index: dict[str, int] = field(default_factory=dict, compare=False, repr=False)
 
 
+def header_trouble(buf: Any, off: int) -> str:
+    """Say why the 24 bytes at `off` cannot be the header of a datagram; nothing when they can."""
+    _, _, env, _, _, contains, extent = DGRAM.unpack_from(buf, off)
+    if not 12 <= extent <= MAX_EXTENT:
+        return f"extent {extent}"
+    if contains & 0xFFF != PARENT:
+        return f"it contains type {contains & 0xFFF}"
+    if env >> 24 & 0xF > TransitionId.L1Accept:
+        return f"transition id {env >> 24 & 0xF}"
+    if env >> 28 > 2:
+        return f"env {env:#010x}"
+    return ""
+
+
 def text(raw: bytes) -> str:
     r"""Decode a NUL-terminated string; what follows the NUL may be garbage.
 
@@ -90,8 +106,11 @@ def text(raw: bytes) -> str:
     return raw.split(b"\0", 1)[0].decode("utf-8", "replace")
 
 
-def walk(buf: Any, off: int, end: int) -> Iterator[tuple[int, int, int, int]]:
-    """Yield (type, NamesId, offset, extent) of every Names and ShapesData in [off, end), parents entered."""
+def walk(buf: Any, off: int, end: int, depth: int = 0) -> Iterator[tuple[int, int, int, int]]:
+    """Yield (type, NamesId, offset, extent) of every Names and ShapesData in [off, end), parents entered.
+
+    Those that are marked Corrupted are yielded too, see `corrupted`; a Parent that is gets passed over.
+    """
     while off < end:
         if end - off < 12:
             raise XtcError(f"xtc: {end - off} stray bytes at offset {off}")
@@ -101,10 +120,19 @@ def walk(buf: Any, off: int, end: int) -> Iterator[tuple[int, int, int, int]]:
         kind = contains & 0xFFF
         if kind == PARENT:
             if not damage & CORRUPTED:
-                yield from walk(buf, off + 12, off + extent)
-        else:
+                if depth == MAX_DEPTH:
+                    raise XtcError(f"xtc: parents are nested deeper than {MAX_DEPTH} at offset {off}")
+                yield from walk(buf, off + 12, off + extent, depth + 1)
+        elif kind in (SHAPES_DATA, NAMES) or damage & CORRUPTED:
             yield kind, src & 0xFFFFF, off, extent
+        else:
+            raise XtcError(f"xtc: type {kind} in a datagram at offset {off}")
         off += extent
+
+
+def corrupted(buf: Any, off: int) -> bool:
+    """Tell whether nobody is to look into the Xtc at `off`."""
+    return bool(XTC.unpack_from(buf, off)[1] & CORRUPTED)
 
 
 def parse_names(buf: Any, off: int, extent: int) -> Names:
@@ -113,12 +141,20 @@ def parse_names(buf: Any, off: int, extent: int) -> Names:
     count, rest = divmod(extent - 12 - NAMES_HEAD.size, ENTRY.size)
     if rest or count < 0:
         raise XtcError(f"xtc: Names of {extent} bytes at offset {off} holds no whole number of entries")
-    _, det_type, det_name, det_id, alg, version, segment = NAMES_HEAD.unpack_from(buf, off + 12)
+    arrays, det_type, det_name, det_id, alg, version, segment = NAMES_HEAD.unpack_from(buf, off + 12)
+    strings = [det_type, det_name, det_id, alg]
     body = memoryview(buf)[off + 12 + NAMES_HEAD.size : off + extent]
-    entries = tuple(Entry(text(name), code, rank) for _, _, name, code, rank in ENTRY.iter_unpack(body))
-    for entry in entries:
-        if entry.type >= len(DTYPES) or entry.rank > 5:
-            raise XtcError(f"xtc: entry {entry.name!r} has data type {entry.type} and rank {entry.rank}")
+    found = []
+    for entry_alg, _, name, code, rank in ENTRY.iter_unpack(body):
+        strings += [entry_alg, name]
+        if code >= len(DTYPES) or rank > 5 or (code == CHARSTR and rank != 1):
+            raise XtcError(f"xtc: entry {text(name)!r} has data type {code} and rank {rank}")
+        found.append(Entry(text(name), code, rank))
+        arrays -= rank > 0
+    if arrays or not all(b"\0" in string for string in strings):
+        what = "announces another number of arrays than it describes" if arrays else "has a string without an end"
+        raise XtcError(f"xtc: Names at offset {off} {what}")
+    entries = tuple(found)
     return Names(
         id=src & 0xFFFFF,
         det_type=text(det_type),
@@ -177,12 +213,14 @@ def places(buf: Any, base: int, off: int, extent: int, names: Names) -> list[Pla
         _, _, contains, size = XTC.unpack_from(buf, at)
         if size < 12 or at + size > end:
             raise XtcError(f"xtc: extent {size} at offset {at} does not fit its ShapesData")
-        if contains & 0xFFF == SHAPES:
+        if contains & 0xFFF == SHAPES and shapes < 0:
             shapes = at + 12
             if size - 12 < 20 * sum(1 for entry in names.entries if entry.rank):
                 raise XtcError(f"xtc: Shapes of {names.det_name} {names.alg} is too short")
-        elif contains & 0xFFF == DATA:
+        elif contains & 0xFFF == DATA and data < 0:
             data, data_end = at + 12, at + size
+        else:
+            raise XtcError(f"xtc: type {contains & 0xFFF} in the ShapesData at offset {off}")
         at += size
     if data < 0:
         raise XtcError(f"xtc: ShapesData of {names.det_name} {names.alg} has no Data")
@@ -199,6 +237,8 @@ def places(buf: Any, base: int, off: int, extent: int, names: Names) -> list[Pla
                 size *= length
         if data + size > data_end:
             raise XtcError(f"xtc: field {entry.name!r} of {names.det_name} {names.alg} overruns its Data")
+        if entry.type == CHARSTR and size and b"\0" not in bytes(memoryview(buf)[data : data + size]):
+            raise XtcError(f"xtc: field {entry.name!r} of {names.det_name} {names.alg} is a string without an end")
         found.append(Place(data - base, shape))
         data += size
     return found
@@ -207,19 +247,27 @@ def places(buf: Any, base: int, off: int, extent: int, names: Names) -> list[Pla
 class Layout:
     """The blocks of one datagram: NamesId to the places of its fields, worked out when first asked for."""
 
-    __slots__ = ("_blocks", "_places", "names")
+    __slots__ = ("_blocks", "_hidden", "_places", "names")
 
     def __init__(self, buf: Any, off: int, size: int, names: dict[int, Names]) -> None:
         self.names = names
         self._blocks: dict[int, tuple[int, int]] = {}
         self._places: dict[int, list[Place]] = {}
+        self._hidden: list[tuple[int, int, int]] = []  # blocks behind which another of the same NamesId comes
         if size < HEADER_BYTES or DGRAM.unpack_from(buf, off)[6] + 12 > size:
             raise XtcError(f"xtc: datagram of {size} bytes is cut off")
-        if DGRAM.unpack_from(buf, off)[4] & CORRUPTED:
+        _, _, env, _, damage, _, whole = DGRAM.unpack_from(buf, off)
+        if damage & CORRUPTED:
             return
-        for kind, names_id, at, extent in walk(buf, off + HEADER_BYTES, off + 12 + DGRAM.unpack_from(buf, off)[6]):
+        for kind, names_id, at, extent in walk(buf, off + HEADER_BYTES, off + 12 + whole):
+            if corrupted(buf, at):
+                continue
             if kind == SHAPES_DATA:
+                if names_id in self._blocks:
+                    self._hidden.append((names_id, *self._blocks[names_id]))
                 self._blocks[names_id] = (at - off, extent)
+            elif env >> 24 & 0xF != TransitionId.Configure:  # there they were read before
+                parse_names(buf, at, extent)
 
     def __contains__(self, names_id: int) -> bool:
         return names_id in self._blocks
@@ -236,6 +284,13 @@ class Layout:
             at, extent = self._blocks[names_id]
             found = self._places[names_id] = places(buf, off, off + at, extent, self.names[names_id])
         return found
+
+    def check(self, buf: Any, off: int) -> None:
+        """Check every block, also those behind which another of the same NamesId comes."""
+        for names_id in self:
+            self.places(buf, off, names_id)
+        for names_id, at, extent in self._hidden:
+            places(buf, off, off + at, extent, self.names[names_id])
 
 
 class EnumValue:
@@ -260,32 +315,57 @@ class EnumValue:
         return f"<{self.names.get(self.value, '?')}: {self.value}>"
 
 
-def read_field(buf: Any, off: int, names: Names, where: Sequence[Place], i: int) -> Any:
-    """Read field `i` of a block: a number, a str, an `EnumValue`, or an array that is a view of `buf`."""
+Symbols = dict[str, dict[int, str]]
+
+
+def symbols(buf: Any, off: int, names: Names, where: Sequence[Place]) -> Symbols:
+    """Read the dictionaries of the enum types of a block."""
+    found: Symbols = {}
+    for entry, place in zip(names.entries, where, strict=True):
+        if entry.type == ENUMDICT and not entry.rank:
+            symbol, _, kind = entry.name.partition(":")
+            found.setdefault(kind, {})[SCALARS[ENUMDICT].unpack_from(buf, off + place.offset)[0]] = symbol
+    return found
+
+
+def read_field(buf: Any, off: int, names: Names, where: Sequence[Place], i: int, known: Symbols | None = None) -> Any:
+    """Read field `i` of a block: a number, a str, an `EnumValue`, or an array that is a view of `buf`.
+
+    Who reads many fields of a block gives its `symbols`, which otherwise are read again for each enum.
+    """
     entry, place = names.entries[i], where[i]
     at = off + place.offset
     if entry.type == CHARSTR:
         return text(bytes(memoryview(buf)[at : at + place.shape[0]])) if place.shape else ""
     if entry.rank:
-        return np.ndarray(place.shape, DTYPES[entry.type], buf, at)
+        try:
+            return np.ndarray(place.shape, DTYPES[entry.type], buf, at)
+        except ValueError:  # NumPy multiplies the lengths also where one of them is 0
+            raise XtcError(f"xtc: field {entry.name!r} has a shape that no array can have: {place.shape}") from None
     value = SCALARS[entry.type].unpack_from(buf, at)[0]
     if entry.type == ENUMVAL:
-        kind = entry.name.partition(":")[2]
-        table = {}
-        for j, other in enumerate(names.entries):
-            symbol, _, other_kind = other.name.partition(":")
-            if other.type == ENUMDICT and other_kind == kind:
-                table[SCALARS[ENUMDICT].unpack_from(buf, off + where[j].offset)[0]] = symbol
-        return EnumValue(value, table)
+        if known is None:
+            known = symbols(buf, off, names, where)
+        return EnumValue(value, known.get(entry.name.partition(":")[2], {}))
     return value
 
 
 def read_names(buf: Any, off: int, size: int) -> dict[int, Names]:
-    """Read all the Names of a Configure datagram, in their order."""
+    """Read all the Names of a Configure datagram, in their order, and check its blocks against them."""
     table: dict[int, Names] = {}
+    if DGRAM.unpack_from(buf, off)[4] & CORRUPTED:
+        return table
     for kind, names_id, at, extent in walk(buf, off + HEADER_BYTES, off + size):
-        if kind == NAMES:
-            table[names_id] = parse_names(buf, at, extent)
+        if corrupted(buf, at):
+            continue
+        if kind == SHAPES_DATA:
+            if names_id not in table:
+                raise XtcError(f"xtc: ShapesData {names_id:#x} at offset {at} comes before its Names")
+            places(buf, off, at, extent, table[names_id])
+            continue
+        if names_id in table:
+            raise XtcError(f"xtc: Names {names_id:#x} at offset {at} is there twice")
+        table[names_id] = parse_names(buf, at, extent)
     return table
 
 

@@ -49,12 +49,14 @@ class Datagram:
         return Layout(self.buf, self.offset, self.size, self._names)
 
     def fields(self) -> dict[tuple[str, int, str], SimpleNamespace]:
-        """Read everything: (detector, segment, alg) to a namespace of fields."""
+        """Read everything: (detector, segment, alg) to a namespace of fields.
+
+        Raises `XtcError` when anything in the datagram makes no sense.
+        """
         found: dict[tuple[str, int, str], SimpleNamespace] = {}
         layout = self.layout()
+        layout.check(self.buf, self.offset)
         for names_id in layout:
-            if names_id not in self._names:
-                raise XtcError(f"xtc: ShapesData {names_id:#x} has no Names")
             names = self._names[names_id]
             space = found.setdefault((names.det_name, names.segment, names.alg), SimpleNamespace())
             fill(space, self.buf, layout, names, self.offset)
@@ -65,7 +67,10 @@ class Datagram:
 
 
 class XtcFile:
-    """An open XTC2 file; iterate over it to get its datagrams."""
+    """An open XTC2 file; iterate over it to get its datagrams.
+
+    The loop raises `XtcError` where a header makes no sense, or a Configure: nothing after it can be read.
+    """
 
     def __init__(self, path: str | os.PathLike[str], names: dict[int, Names] | None = None) -> None:
         self.path = os.fspath(path)
@@ -82,9 +87,10 @@ class XtcFile:
             if left < _xtc.HEADER_BYTES:
                 self.leftover = left
                 return
+            trouble = _xtc.header_trouble(buf, at)
+            if trouble:
+                raise XtcError(f"{self.path}: no datagram at offset {at}: {trouble}")
             extent, service = _xtc.DGRAM.unpack_from(buf, at)[6], buf[at + 11] & 0xF
-            if extent < 12 or service > TransitionId.L1Accept:
-                raise XtcError(f"{self.path}: no datagram at offset {at}")
             if 12 + extent > left:
                 self.leftover = left
                 return

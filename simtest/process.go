@@ -1,0 +1,118 @@
+package simtest
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"syscall"
+	"time"
+
+	"drp/fex"
+	"drp/internal/world"
+)
+
+// Write implements fex.Process.
+func (c *child) Write(b []byte) error {
+	if c.dead {
+		return syscall.EPIPE
+	}
+	c.in.Write(b)
+	c.input.Set()
+	return nil
+}
+
+// Read implements fex.Process.
+func (c *child) Read(b []byte) (int, error) {
+	for c.out.Len() == 0 {
+		if c.dead {
+			return 0, io.EOF
+		}
+		c.output.Wait(world.ForEver)
+	}
+	return c.out.Read(b)
+}
+
+// Kill implements fex.Process. Death comes a little later, as a real one does.
+func (c *child) Kill() {
+	if c.killed || c.dead {
+		return
+	}
+	c.killed = true
+	c.lab.trace("child %d is killed", c.pid)
+	c.lab.world.After(c.lab.soon(2*time.Millisecond), func() { c.die(errors.New("killed")) })
+}
+
+// DumpStack implements fex.Process.
+func (c *child) DumpStack() { c.lab.trace("child %d shows its stack", c.pid) }
+
+// HangUp implements fex.Process.
+func (c *child) HangUp() {
+	c.closed = true
+	c.input.Set()
+}
+
+// Wait implements fex.Process.
+func (c *child) Wait() {
+	if !c.closed && !c.killed && !c.dead {
+		c.lab.problem("somebody waits for child %d, which has no reason to end", c.pid)
+	}
+	late := c.lab.world.After(2*time.Second, c.Kill)
+	for !c.dead {
+		f := c.lab.world.NewFlag()
+		c.death = append(c.death, f)
+		f.Wait(world.ForEver)
+	}
+	late()
+}
+
+// Gone implements fex.Process.
+func (c *child) Gone() bool { return c.dead }
+
+// Obituary implements fex.Process.
+func (c *child) Obituary(cause error) fex.Death {
+	return fex.Death{PID: c.pid, Reason: fmt.Sprintf("child %d is dead: %v", c.pid, cause)}
+}
+
+// NotStarted implements fex.Process.
+func (c *child) NotStarted(cause error) error {
+	c.Kill()
+	c.Wait()
+	return fmt.Errorf("child %d did not start: %w", c.pid, cause)
+}
+
+// Close implements fex.Process.
+func (c *child) Close() {}
+
+// Resident implements fex.Process.
+func (c *child) Resident() int64 { return 0 }
+
+// PID implements fex.Process.
+func (c *child) PID() int { return c.pid }
+
+func (c *child) die(cause error) {
+	if c.dead {
+		return
+	}
+	c.dead = true
+	l := c.lab
+	l.trace("child %d of worker %d ends: %v, with %v in hand", c.pid, c.worker, cause, c.inHand)
+	for rest := c.in.Bytes(); len(rest) >= recordBytes; rest = rest[recordBytes:] {
+		if rest[0] == kindEvent {
+			c.inHand = append(c.inHand, l.number(binary.LittleEndian.Uint64(rest[24:]))) // it was given these, too
+		} else if rest[0] != kindTransition {
+			break
+		}
+	}
+	if len(c.inHand) > 0 {
+		l.deaths++
+		for _, n := range c.inHand {
+			l.events[n].held++
+		}
+	}
+	c.output.Set()
+	c.hung.Set()
+	for _, f := range c.death {
+		f.Set()
+	}
+}
