@@ -9,6 +9,8 @@ RUN_FLAGS ?= -w 2 --events 200
 # What make bench passes on, how long each fuzz target runs, and how many hours make soak takes, 0.1 too.
 BENCH_FLAGS ?=
 FUZZTIME ?= 10s
+# What make chaos passes on.
+CHAOS_FLAGS ?=
 # How many seeds make sim tries.
 SEEDS ?= 10000
 HOURS ?= 24
@@ -20,13 +22,14 @@ VENV = .venv/bin/python
 # Tests find the interpreter as users' programs do.
 IN_VENV = VIRTUAL_ENV="$$PWD/.venv" PATH="$$PWD/.venv/bin:$$PATH"
 
-.PHONY: help run build test test-go test-python check check-go check-python bench fuzz soak sim wheel clean
+.PHONY: help run build test test-go test-python check check-go check-python bench chaos fuzz soak sim wheel clean
 
 help:
 	@echo 'make run     set up what is missing, build bin/drp, and run a script on the simulated camera'
 	@echo 'make test    run all tests; those on real files when ../shared/data (or $$DRP_TESTDATA) is there'
 	@echo 'make check   run formatters, linters and the type checker'
 	@echo 'make bench   measure the hand-off to Python (BENCH_FLAGS="--json", "--check")'
+	@echo 'make chaos   make every fault of the catalogue, with real processes (CHAOS_FLAGS="-seed 7 -row F1")'
 	@echo 'make fuzz    fuzz every parser (FUZZTIME=10s each)'
 	@echo 'make soak    run for HOURS=24 with faults, and look whether anything grows; report in out/soak.md'
 	@echo 'make build   build bin/drp only'
@@ -110,6 +113,12 @@ $(GOLANGCI):
 
 bench: build .venv/.installed
 	bin/drp bench handoff $(BENCH_FLAGS)
+
+# Each row runs alone, so that what is measured counts; the table is printed at the end, also when a row fails.
+chaos: .venv/.tested
+	@rm -f out/chaos.md; \
+	$(IN_VENV) go test -count=1 -timeout 90m ./internal/chaos -args -full -report out/chaos.md $(CHAOS_FLAGS); \
+	status=$$?; [ ! -f out/chaos.md ] || cat out/chaos.md; exit $$status
 
 fuzz:
 	@for package in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n 1 dirname | sort -u); do \

@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -208,7 +207,7 @@ func (v *invocation) nothingLeft(within time.Duration) {
 	v.t.Helper()
 	var pids, ids []int
 	if !testkit.Within(within, func() bool {
-		pids, ids = marked(v.mark), testkit.Segments(v.cmd.Process.Pid)
+		pids, ids = testkit.Marked(v.mark), testkit.Segments(v.cmd.Process.Pid)
 		return len(pids)+len(ids) == 0
 	}) {
 		for _, pid := range pids {
@@ -230,23 +229,6 @@ func value(env []string, name string) string {
 		}
 	}
 	return ""
-}
-
-// marked gives the living processes that carry a mark in their environment.
-func marked(mark string) []int {
-	entries, _ := os.ReadDir("/proc")
-	var found []int
-	for _, e := range entries {
-		pid, err := strconv.Atoi(e.Name())
-		if err != nil || pid == os.Getpid() {
-			continue
-		}
-		env, err := os.ReadFile(filepath.Join("/proc", e.Name(), "environ"))
-		if err == nil && bytes.Contains(env, []byte(mark+"\x00")) && testkit.Alive(pid) {
-			found = append(found, pid)
-		}
-	}
-	return found
 }
 
 // balanced is the summary of a run that came to its end.

@@ -135,6 +135,23 @@ func Alive(pid int) bool {
 	return len(fields) > 0 && fields[0] != "Z"
 }
 
+// Marked gives the living processes, but ourselves, that carry a mark NAME=VALUE in their environment.
+func Marked(mark string) []int {
+	entries, _ := os.ReadDir("/proc")
+	var found []int
+	for _, e := range entries {
+		pid, err := strconv.Atoi(e.Name())
+		if err != nil || pid == os.Getpid() {
+			continue
+		}
+		env, err := os.ReadFile("/proc/" + e.Name() + "/environ")
+		if err == nil && strings.Contains(string(env), mark+"\x00") && Alive(pid) {
+			found = append(found, pid)
+		}
+	}
+	return found
+}
+
 // CommandLine is what a process was started as.
 func CommandLine(pid int) string {
 	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
