@@ -33,6 +33,7 @@ type collector struct {
 	bytes    int
 	taken    []bool // the events of this batch that the recorder took, in order: whether they are damaged
 	corrupt  int64  // events so far that could not be explained
+	unfit    int64  // and that could not be written
 	present  keptState
 	script   string // SHA-256 of its text
 	account  account
@@ -207,7 +208,14 @@ func (c *collector) keep(d xtc.Dgram, removed []uint32, added []byte, damage xtc
 			c.taken = append(c.taken, damage|d.Damage() != 0)
 			return nil
 		}
-		if !stalled(err) {
+		var bad *record.EventError
+		switch {
+		case errors.As(err, &bad):
+			if c.unfit++; c.unfit&(c.unfit-1) == 0 {
+				c.cfg.Log.Error(fmt.Sprintf("the event of time %v cannot be recorded and is counted as failed (%d so far): %v",
+					xtc.TimestampOf(d.Time()), c.unfit, err))
+			}
+		case !stalled(err):
 			c.stopRecording(err)
 		}
 	}

@@ -1,6 +1,8 @@
 package drp
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,6 +13,9 @@ import (
 func FindPython(named string) (string, error) {
 	if named != "" {
 		path, err := exec.LookPath(named)
+		if errors.Is(err, fs.ErrPermission) {
+			return "", failf(Configuration, "Python interpreter %s cannot be run by this user (--python)", named)
+		}
 		if err != nil {
 			return "", failf(Configuration, "Python interpreter %s: there is no such program (--python)", named)
 		}

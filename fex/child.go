@@ -106,7 +106,7 @@ func makePipes() (pipes [3][2]int, err error) {
 // environment is the child's: ours, with one thread per child for the numerical libraries unless the user said
 // otherwise, since there is a worker per core already.
 func (cfg *Config) environment() []string {
-	env := append(os.Environ(), "DRP_CHILD=3,4")
+	env := append(os.Environ(), "DRP_CHILD=3,4", cfg.Spawner.mark)
 	for _, name := range []string{"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"} {
 		if _, set := os.LookupEnv(name); !set {
 			env = append(env, name+"=1")

@@ -1,6 +1,8 @@
 package fex
 
 import (
+	"crypto/rand"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -16,10 +18,12 @@ import (
 // Two guards do this. The kernel's parent-death signal ends a child at once; it follows the thread that forked, not the
 // process (golang/go #27505), so a child started from any goroutine would be killed when the runtime retires that
 // thread. It does not reach what a script has started: for that a guard, a shell of a few lines, knows the process
-// groups of the living children and ends them when its input closes, which is when this program has gone.
+// groups of the living children and ends them when its input closes, which is when this program has gone. What has left its
+// group is found by its environment.
 type Spawner struct {
 	requests chan spawnRequest
 	guard    *exec.Cmd
+	mark     string
 
 	mu    sync.Mutex // protects words
 	words io.WriteCloser
@@ -41,11 +45,24 @@ done
 for group in $groups; do
 	kill -s KILL -- "-$group" 2>/dev/null
 done
+for round in 1 2; do
+	for file in $(grep -lszFx "$1" /proc/[0-9]*/environ 2>/dev/null); do
+		pid=${file#/proc/}
+		kill -s KILL "${pid%/environ}" 2>/dev/null
+	done
+done
 `
+
+// mark is the variable in the environment of the children, and of whatever they start, by which the guard finds those
+// that left their process group (a daemon, start_new_session).
+const mark = "DRP_GUARDED="
 
 // NewSpawner starts the thread and the guard.
 func NewSpawner() (*Spawner, error) {
-	s := &Spawner{requests: make(chan spawnRequest), guard: exec.Command("/bin/sh", "-c", guardScript)}
+	name := make([]byte, 8)
+	_, _ = rand.Read(name) // never fails
+	s := &Spawner{requests: make(chan spawnRequest), mark: mark + hex.EncodeToString(name)}
+	s.guard = exec.Command("/bin/sh", "-c", guardScript, "guard", s.mark)
 	// A session of its own: what is sent to this program's terminal or process group must not reach the guard.
 	s.guard.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	words, err := s.guard.StdinPipe()

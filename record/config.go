@@ -72,6 +72,14 @@ func (e *StalledError) Error() string {
 // Unwrap gives the cause.
 func (e *StalledError) Unwrap() error { return e.Cause }
 
+// An EventError says that an event cannot be written, since it makes no sense as a datagram. Others can.
+type EventError struct{ Err error }
+
+func (e *EventError) Error() string { return "record: " + e.Err.Error() }
+
+// Unwrap gives the cause.
+func (e *EventError) Unwrap() error { return e.Err }
+
 const defaultRetry = time.Second
 
 func (c *Config) complete() {

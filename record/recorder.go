@@ -177,7 +177,7 @@ func (r *Recorder) nextRun(run int) error {
 }
 
 // Event records an event without the blocks whose NamesIds are in removed, with the blocks in added behind the others.
-// While the disk takes nothing the error is a *StalledError; any other is about the event itself.
+// While the disk takes nothing the error is a *StalledError, and an *EventError when it is about this event alone.
 func (r *Recorder) Event(d xtc.Dgram, removed []uint32, added []byte, damage xtc.Damage) error {
 	if r == nil {
 		return nil
@@ -191,7 +191,7 @@ func (r *Recorder) Event(d xtc.Dgram, removed []uint32, added []byte, damage xtc
 	if err := r.append(d, removed, added, damage); err != nil {
 		r.missed++
 		if !r.stop(err) {
-			return fmt.Errorf("record: %w", err)
+			return &EventError{Err: err}
 		}
 		r.lost++
 		return r.stalled

@@ -42,7 +42,7 @@ func (r *repairer) survey(name string) error {
 		}
 		switch {
 		case b.good == 0 && len(r.big) == 0:
-			return fmt.Errorf("%s: no whole datagram is in it", path)
+			return fmt.Errorf("%s: %w", path, ErrNothingWhole)
 		case b.good == 0:
 			r.note("%s, where the run was to go on, holds no whole datagram: it stays as it is", path)
 			return nil

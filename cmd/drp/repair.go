@@ -29,6 +29,10 @@ refused. An incomplete datagram at the end is dropped; anything else that is cut
 			var failed error
 			for _, path := range paths {
 				r, err := xtc.Repair(path, keep)
+				if errors.Is(err, xtc.ErrNothingWhole) && len(paths) > 1 {
+					fmt.Printf("%v: it stays as it is\n", err)
+					continue
+				}
 				if err != nil {
 					failed = errors.Join(failed, err) // the others may do
 					continue

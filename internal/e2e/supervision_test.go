@@ -48,7 +48,7 @@ func TestSupervisionExitCodes(t *testing.T) {
 		{"policy abort", "if drp_info.worker_num == 0: os._exit(1)", []string{"--max-restarts", "2", "--restart-policy", "abort"}, 5,
 			"its child died 3 times within a minute"},
 		{"policy degrade", "if drp_info.worker_num == 0: os._exit(1)", []string{"--max-restarts", "2", "--max-loss", "100"}, 0,
-			"the run goes on with fewer workers"},
+			"the worker is out of service"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
