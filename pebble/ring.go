@@ -1,6 +1,7 @@
 package pebble
 
 import (
+	"errors"
 	"fmt"
 	"sync/atomic"
 
@@ -57,6 +58,9 @@ func newRing(slots, slotBytes int) (*Ring, error) {
 	seg, err := shm.Create(slots * slotBytes)
 	if err != nil {
 		return nil, fmt.Errorf("pebble: %w", err)
+	}
+	if err := seg.ForReaders(); err != nil { // a script that attaches it by its id shall not change data
+		return nil, errors.Join(fmt.Errorf("pebble: %w", err), seg.Close())
 	}
 	return &Ring{seg: seg, mem: seg.Bytes(), slotBytes: slotBytes, slots: make([]slot, slots)}, nil
 }

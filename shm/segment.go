@@ -5,6 +5,8 @@ import (
 	"math"
 	"unsafe"
 
+	"golang.org/x/sys/unix"
+
 	shmtool "github.com/ghetzel/shmtool/shm"
 )
 
@@ -72,6 +74,20 @@ func create(payloadBytes int) (*Segment, error) {
 
 // ID is what another process attaches by, while the owner lives.
 func (s *Segment) ID() int { return s.id }
+
+// ForReaders lets others attach the segment from now on only to read it. The kernel holds all but root to it.
+func (s *Segment) ForReaders() error {
+	var d unix.SysvShmDesc
+	_, err := unix.SysvShmCtl(s.id, unix.IPC_STAT, &d)
+	if err == nil {
+		d.Perm.Mode = 0o400
+		_, err = unix.SysvShmCtl(s.id, unix.IPC_SET, &d)
+	}
+	if err != nil {
+		return fmt.Errorf("shm: make segment %d read-only for others: %w", s.id, err)
+	}
+	return nil
+}
 
 // Bytes is the payload, after the header page, valid until Close.
 func (s *Segment) Bytes() []byte { return s.bytes[HeaderBytes:] }

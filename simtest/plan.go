@@ -25,6 +25,8 @@ type plan struct {
 	crc          bool
 	chunkBytes   int64
 	interruptAt  time.Duration
+	suspendAt    time.Duration // the machine sleeps
+	suspendFor   time.Duration
 
 	service   time.Duration // of an event in a child, on average
 	interval  time.Duration // between events; 0 is as fast as possible
@@ -77,6 +79,10 @@ func draw(rng *rand.Rand) plan {
 	}
 	if rng.IntN(6) == 0 {
 		p.interruptAt = time.Duration(1+rng.Int64N(300)) * time.Millisecond
+	}
+	if rng.IntN(6) == 0 {
+		p.suspendAt = time.Duration(1+rng.Int64N(300)) * time.Millisecond
+		p.suspendFor = time.Duration(1+rng.IntN(100)) * time.Second
 	}
 	p.bursts, p.corrupt, p.failures = maybe(300), maybe(300), maybe(1500)
 	p.poison, p.sticky = maybe(200), maybe(60)

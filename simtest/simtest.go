@@ -157,6 +157,12 @@ func (l *lab) pipeline() (drp.Summary, error) {
 			run.Interrupt()
 		})
 	}
+	if p.suspendAt > 0 {
+		l.world.After(p.suspendAt, func() {
+			l.world.Jump(p.suspendFor)
+			l.trace("the machine was suspended for %v", p.suspendFor)
+		})
+	}
 	s, err := run.Run(context.Background())
 	l.trace("ended: %v; %s", err, s.Text())
 	return s, err

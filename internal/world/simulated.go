@@ -4,6 +4,7 @@ import (
 	"container/heap"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"time"
 )
 
@@ -21,15 +22,15 @@ type Simulated struct {
 	limit uint64
 	yield chan struct{} // a task hands the world back
 	run   *task
-	alive int
-	stuck bool
+	tasks []*task // that have not ended
+	ended bool
 	death any // what a task panicked with
 }
 
 // task is a goroutine of a simulated world.
 type task struct {
 	resume chan bool // false: the world has ended, and the task with it
-	waits  *simFlag
+	index  int       // in tasks
 }
 
 // NewSimulated makes a world. It ends, as stuck, after so many steps.
@@ -56,16 +57,23 @@ func (e *StuckError) Error() string {
 func (s *Simulated) Run(f func()) error {
 	done := false
 	s.Go(func() { f(); done = true })
-	for !done && s.death == nil {
-		if err := s.step(); err != nil {
-			return err
-		}
+	var err error
+	for !done && s.death == nil && err == nil {
+		err = s.step()
+	}
+	s.ended = true
+	for len(s.tasks) > 0 {
+		s.tasks[len(s.tasks)-1].resume <- false
+		<-s.yield
 	}
 	if s.death != nil {
 		panic(s.death)
 	}
-	return nil
+	return err
 }
+
+// Jump lets time pass for everybody at once, as when the machine was suspended.
+func (s *Simulated) Jump(d time.Duration) { s.now += d }
 
 func (s *Simulated) step() error {
 	s.steps++
@@ -105,19 +113,22 @@ func (s *Simulated) Chance(n int64) int64 { return s.rng.Int64N(n) }
 
 // Go implements World.
 func (s *Simulated) Go(f func()) {
-	t := &task{resume: make(chan bool)}
-	s.alive++
+	t := &task{resume: make(chan bool), index: len(s.tasks)}
+	s.tasks = append(s.tasks, t)
 	s.ready = append(s.ready, t)
 	go func() {
 		defer func() {
 			if p := recover(); p != nil && s.death == nil {
 				s.death = p
 			}
-			s.alive--
+			last := s.tasks[len(s.tasks)-1]
+			s.tasks[t.index], last.index = last, t.index
+			s.tasks = s.tasks[:len(s.tasks)-1]
 			s.yield <- struct{}{}
 		}()
-		<-t.resume
-		f()
+		if <-t.resume {
+			f()
+		}
 	}()
 }
 
@@ -156,6 +167,9 @@ func (f *simFlag) Set() {
 
 func (f *simFlag) Wait(atMost time.Duration) bool {
 	s := f.world
+	if s.ended {
+		runtime.Goexit() // even out of what is deferred
+	}
 	t := s.run
 	if t == nil {
 		panic("world: a goroutine of another world waits")
@@ -174,8 +188,7 @@ func (f *simFlag) Wait(atMost time.Duration) bool {
 				}
 			})
 		}
-		s.yield <- struct{}{}
-		<-t.resume
+		t.pause(s)
 		if late != nil {
 			late.happen = nil
 		}
@@ -189,8 +202,15 @@ func (f *simFlag) Wait(atMost time.Duration) bool {
 func (s *Simulated) Yield() {
 	t := s.run
 	s.ready = append(s.ready, t)
+	t.pause(s)
+}
+
+// pause lets others go on, until it is this task's turn again. At the end of the world that never comes.
+func (t *task) pause(s *Simulated) {
 	s.yield <- struct{}{}
-	<-t.resume
+	if !<-t.resume {
+		runtime.Goexit()
+	}
 }
 
 // moment is something that happens at a time.
@@ -202,12 +222,13 @@ type moment struct {
 
 type moments []*moment
 
-func (m moments) Len() int { return len(m) }
-func (m moments) Less(i, k int) bool {
-	return m[i].at < m[k].at || m[i].at == m[k].at && m[i].order < m[k].order
+func (m *moments) Len() int { return len(*m) }
+func (m *moments) Less(i, k int) bool {
+	a, b := (*m)[i], (*m)[k]
+	return a.at < b.at || a.at == b.at && a.order < b.order
 }
-func (m moments) Swap(i, k int) { m[i], m[k] = m[k], m[i] }
-func (m *moments) Push(x any)   { *m = append(*m, x.(*moment)) }
+func (m *moments) Swap(i, k int) { (*m)[i], (*m)[k] = (*m)[k], (*m)[i] }
+func (m *moments) Push(x any)    { *m = append(*m, x.(*moment)) }
 func (m *moments) Pop() any {
 	old := *m
 	x := old[len(old)-1]
