@@ -66,7 +66,7 @@ func TestStoppedFor3Seconds(t *testing.T) {
 		t.Fatalf("it does not start:\n%s", v.stderr.String())
 	}
 	time.Sleep(time.Second) // into the run
-	all := marked(v.mark)
+	all := testkit.Marked(v.mark)
 	for _, sig := range []syscall.Signal{syscall.SIGSTOP, syscall.SIGCONT} {
 		for _, pid := range all {
 			if err := syscall.Kill(pid, sig); err != nil {
