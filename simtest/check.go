@@ -270,7 +270,7 @@ func (l *lab) checkFiles(unfinished bool) {
 		l.problem("%v", err)
 		return
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	if err := l.disk.Save(dir, nil); err != nil {
 		l.problem("%v", err)
 		return

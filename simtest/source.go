@@ -14,7 +14,6 @@ import (
 type timedSource struct {
 	*source.Sim
 	lab    *lab
-	due    time.Duration
 	next   source.Header
 	behind int // events of a burst that are still to come
 }
