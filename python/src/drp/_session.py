@@ -178,7 +178,7 @@ class Session:
 
 
 def run_script(path: str, source: bytes | None) -> None:
-    """Run a script as a program: the text that drp took at its start, so that a later edit changes nothing, or the file."""
+    """Run a script as a program: the text that drp took, so that a later edit changes nothing, or the file."""
     if source is None:
         runpy.run_path(path, run_name="__main__")
         return
