@@ -218,6 +218,9 @@ threading.Thread(target=ask, daemon=True).start()
             time.sleep(0.001)
         d.attach(5)
         assert values(d, 2) == [(5, 14, 1), (5, 14, 2)]
+        patience = time.monotonic() + 20
+        while not (tmp_path / "go1").exists() and time.monotonic() < patience:  # the thread asks in its own time
+            time.sleep(0.001)
         assert (tmp_path / "go1").exists()
         assert d.end().status == 0
     assert began(tmp_path) == 2 and "Traceback" not in d.stderr
