@@ -2,14 +2,23 @@ package chaos
 
 import (
 	"encoding/binary"
+	"os"
 	"path/filepath"
 )
 
 var memoryRows = []row{
 	{fault: "F5", name: "bits in the raw data", how: "the script attaches all segments for writing by their numbers, and flips bits of the raw data",
 		accept: "no panic, the books balance, nothing but raw data and results is wrong; what is altered is found and marked",
-		known:  "raw data is not protected by a checksum from the source to the recorder; a header that makes no sense ends the recording",
+		known:  asRoot("root may write to raw data whatever its mode says, and no checksum goes with it through memory"),
 		run:    flipsRaw},
+}
+
+// asRoot is what only root can still do wrong.
+func asRoot(known string) string {
+	if os.Getuid() == 0 {
+		return known
+	}
+	return ""
 }
 
 func leUint64(b []byte) uint64 { return binary.LittleEndian.Uint64(b) }
