@@ -9,7 +9,8 @@ RUN_FLAGS ?= -w 2 --events 200
 # What make bench passes on, how long each fuzz target runs, and how many hours make soak takes, 0.1 too.
 BENCH_FLAGS ?=
 FUZZTIME ?= 10s
-# What make chaos passes on.
+# What make chaos passes on, and how long it fuzzes each parser.
+CHAOS_FUZZTIME ?= 60s
 CHAOS_FLAGS ?=
 # How many seeds make sim tries.
 SEEDS ?= 10000
@@ -119,6 +120,7 @@ chaos: .venv/.tested
 	@rm -f out/chaos.md; \
 	$(IN_VENV) go test -count=1 -timeout 90m ./internal/chaos -args -full -report out/chaos.md $(CHAOS_FLAGS); \
 	status=$$?; [ ! -f out/chaos.md ] || cat out/chaos.md; exit $$status
+	@$(MAKE) fuzz FUZZTIME=$(CHAOS_FUZZTIME)
 
 fuzz:
 	@for package in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n 1 dirname | sort -u); do \
