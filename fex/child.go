@@ -107,6 +107,9 @@ func makePipes() (pipes [3][2]int, err error) {
 // otherwise, since there is a worker per core already.
 func (cfg *Config) environment() []string {
 	env := append(os.Environ(), "DRP_CHILD=3,4", cfg.Spawner.mark)
+	if _, set := os.LookupEnv("PYTHONSAFEPATH"); !set {
+		env = append(env, "PYTHONSAFEPATH=drp") // or -m would take modules from the present folder first; the child removes it
+	}
 	for _, name := range []string{"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"} {
 		if _, set := os.LookupEnv(name); !set {
 			env = append(env, name+"=1")

@@ -46,7 +46,8 @@ for group in $groups; do
 	kill -s KILL -- "-$group" 2>/dev/null
 done
 for round in 1 2; do
-	for file in $(grep -lszFx "$1" /proc/[0-9]*/environ 2>/dev/null); do
+	found=$(grep -lszFx "$1" /proc/[0-9]*/environ 2>/dev/null) || break
+	for file in $found; do
 		pid=${file#/proc/}
 		kill -s KILL "${pid%/environ}" 2>/dev/null
 	done

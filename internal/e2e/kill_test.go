@@ -13,7 +13,7 @@ import (
 	"drp/xtc"
 )
 
-// TestKill9: whenever the program is killed, nothing of it is alive two seconds later, not even what the script had
+// TestKill9: whenever the program is killed, nothing of it is alive five seconds later, on a busy machine, not even what the script had
 // started, no shared memory is left, and no half file has a final name.
 func TestKill9(t *testing.T) {
 	t.Parallel()
@@ -30,7 +30,7 @@ func TestKill9(t *testing.T) {
 			t.Fatal(err)
 		}
 		<-v.done
-		v.nothingLeft(2 * time.Second)
+		v.nothingLeft(5 * time.Second)
 		for _, path := range testkit.FilesIn(dir) {
 			if !strings.HasSuffix(path, ".inprogress") {
 				t.Errorf("%s has its final name", path)
@@ -89,7 +89,7 @@ func TestKill9WhileScriptHangs(t *testing.T) {
 			}
 			signal(t, v, syscall.SIGKILL)
 			<-v.done
-			v.nothingLeft(2 * time.Second)
+			v.nothingLeft(5 * time.Second)
 		})
 	}
 }

@@ -33,6 +33,8 @@ def child(fds: str, script: str, args: list[str]) -> int:
         print(f"drp child: {error}", file=sys.stderr)
         return 3
     os.environ.pop("DRP_CHILD", None)
+    if os.environ.get("PYTHONSAFEPATH") == "drp":  # ours, and not for what the script starts
+        del os.environ["PYTHONSAFEPATH"]
     Session(feed, script, args).serve()
     return 0
 
