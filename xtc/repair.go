@@ -31,7 +31,7 @@ type Repaired struct {
 }
 
 // ErrNothingWhole says of a file that was hardly begun that nothing of it can be recovered.
-var ErrNothingWhole = errors.New("no whole datagram is in it")
+var ErrNothingWhole = errors.New("no whole datagram is in it: there is nothing to recover, remove it with its small data")
 
 // Repair makes complete files of what an interrupted writer left: the big file is cut behind its last whole datagram,
 // the small data is made anew from the big files, and both get their final names. Nothing is made up: a run that lacks
