@@ -8,9 +8,13 @@
 // What flows in are indices of sealed slots; what flows out are Answers, in the order of the requests of that worker.
 // The payload stays in the pebble's segments, which the child attaches by id; the caller owns the slots and must not
 // release one before its answer came. Every request gets exactly one Answer, whatever the child does: when it dies or
-// hangs, it is replaced by another that is brought to the present state, and the requests without an answer are given
-// to that one by one; the one that kills it again is answered as Crashed. Only when children cannot be started any more
-// does a Worker give up (Config.GaveUp).
+// hangs, it is replaced by another, if possible a spare, that is brought to the present state, and the requests it had in
+// hand are given to that one by one; one that kills again is answered as Crashed. A Worker whose children die too often,
+// or cannot be started, goes out of service: what it has is answered as Unserved, and the others go on (Config.Retired) or
+// the run ends (Config.GaveUp).
+//
+// A Process is a child as a Worker sees it. Everything else that the package needs of the machine comes through a
+// world.World, so that simtest can put simulated children and simulated time in the place of both.
 //
 // Event and Transition are called by one goroutine; Answered is called by the worker's own goroutine and must not
 // block for long. Close ends the child; requests without an answer stay without.

@@ -30,7 +30,7 @@ func FuzzRate(f *testing.F) {
 
 // FuzzOpen opens sources of any name, in a folder with one file. Names that lead out of it are left alone.
 func FuzzOpen(f *testing.F) {
-	for _, seed := range []string{"sim:events=5,rows=2,cols=2,segments=1,bank=1", "sim:bank=1", "a.xtc2", "file:a.xtc2", "*.xtc2", ".",
+	for _, seed := range []string{"sim:events=5,rows=2,cols=2,segments=1,bank=1", "sim:bank=1,rows=4,cols=4", "a.xtc2", "file:a.xtc2", "*.xtc2", ".",
 		"[", "http://x", "a.xtc2:b", "sub", "s*/", "file:", "link"} {
 		f.Add(seed)
 	}

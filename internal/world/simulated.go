@@ -8,10 +8,9 @@ import (
 	"time"
 )
 
-// Simulated is a world in which one goroutine runs at a time. A goroutine goes on until it waits for a flag, yields or
-// ends; then chance says which of those that can go on is next. When none can, time jumps to the next moment at which
-// something happens. The same seed gives the same run, as long as what runs in it asks nobody else for time, chance or
-// order.
+// Simulated is a world in which one goroutine runs at a time. A goroutine goes on until it waits for a flag or ends; then
+// chance says which of those that can go on is next. When none can, time jumps to the next moment at which something
+// happens. The same seed gives the same run, as long as what runs in it asks nobody else for time, chance or order.
 type Simulated struct {
 	rng   *rand.Rand
 	now   time.Duration
@@ -196,13 +195,6 @@ func (f *simFlag) Wait(atMost time.Duration) bool {
 	set := f.set
 	f.set = false
 	return set
-}
-
-// Yield lets others go first, if chance wants it.
-func (s *Simulated) Yield() {
-	t := s.run
-	s.ready = append(s.ready, t)
-	t.pause(s)
 }
 
 // pause lets others go on, until it is this task's turn again. At the end of the world that never comes.
