@@ -114,15 +114,9 @@ func middleKeys(k []uint32) (low, high uint32) {
 func (v view) countedMiddle(a area) (low, high uint32, n int) {
 	var prefix, known uint32
 	below, want := 0, 0 // keys below those with the prefix, and the place of the one wanted
-	for _, digit := range []struct{ shift, bits uint }{{21, 11}, {10, 11}, {0, 10}} {
+	for _, d := range []digit{{21, 11}, {10, 11}, {0, 10}} {
 		var counts [1 << 11]int32
-		v.eachRow(a, func(keys []uint32) {
-			for _, k := range keys {
-				if k&known == prefix {
-					counts[k>>digit.shift&(1<<digit.bits-1)]++
-				}
-			}
-		})
+		v.count(a, d, known, prefix, &counts)
 		if known == 0 {
 			for _, c := range counts {
 				n += int(c)
@@ -136,38 +130,64 @@ func (v view) countedMiddle(a area) (low, high uint32, n int) {
 		for ; below+int(counts[at]) <= want; at++ {
 			below += int(counts[at])
 		}
-		known |= (1<<digit.bits - 1) << digit.shift
-		prefix |= at << digit.shift
-		if digit.shift == 0 {
+		known |= d.mask() << d.shift
+		prefix |= at << d.shift
+		if d.shift == 0 {
 			below += int(counts[at]) // now those up to the key found
 		}
 	}
-	low, high = prefix, prefix
 	if n%2 == 0 && below <= want+1 {
-		high = math.MaxUint32
-		v.eachRow(a, func(keys []uint32) {
-			for _, k := range keys {
-				if k > low {
-					high = min(high, k)
-				}
-			}
-		})
+		return prefix, v.above(a, prefix), n
 	}
-	return low, high, n
+	return prefix, prefix, n
 }
 
-// eachRow hands the keys of an area on, some at a time.
-func (v view) eachRow(a area, use func(keys []uint32)) {
+// digit is a part of a key.
+type digit struct{ shift, bits uint }
+
+func (d digit) mask() uint32 { return 1<<d.bits - 1 }
+
+// count makes a histogram of a digit, of the keys with the prefix.
+func (v view) count(a area, d digit, known, prefix uint32, counts *[1 << 11]int32) {
 	var buf [fewPixels]uint32
+	for i := range a.pieces() {
+		at, n, stride := a.piece(i)
+		for _, k := range buf[:v.keys(buf[:], at, n, stride)] {
+			if k&known == prefix {
+				counts[k>>d.shift&d.mask()&(1<<11-1)]++
+			}
+		}
+	}
+}
+
+// above gives the least key above another one.
+func (v view) above(a area, low uint32) uint32 {
+	var buf [fewPixels]uint32
+	high := uint32(math.MaxUint32)
+	for i := range a.pieces() {
+		at, n, stride := a.piece(i)
+		for _, k := range buf[:v.keys(buf[:], at, n, stride)] {
+			if k > low {
+				high = min(high, k)
+			}
+		}
+	}
+	return high
+}
+
+// pieces is how many parts of up to fewPixels in a line an area has.
+func (a area) pieces() int {
 	if a.cols == 1 {
-		for row := 0; row < a.rows; row += fewPixels {
-			use(buf[:v.keys(buf[:], a.at+row*a.stride, min(fewPixels, a.rows-row), a.stride)])
-		}
-		return
+		return (a.rows + fewPixels - 1) / fewPixels
 	}
-	for row := range a.rows {
-		for col := 0; col < a.cols; col += fewPixels {
-			use(buf[:v.keys(buf[:], a.at+row*a.stride+col, min(fewPixels, a.cols-col), 1)])
-		}
+	return a.rows * ((a.cols + fewPixels - 1) / fewPixels)
+}
+
+func (a area) piece(i int) (at, n, stride int) {
+	if a.cols == 1 {
+		return a.at + i*fewPixels*a.stride, min(fewPixels, a.rows-i*fewPixels), a.stride
 	}
+	each := (a.cols + fewPixels - 1) / fewPixels
+	row, col := i/each, i%each*fewPixels
+	return a.at + row*a.stride + col, min(fewPixels, a.cols-col), 1
 }
