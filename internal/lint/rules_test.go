@@ -36,6 +36,7 @@ var importers = map[string][]string{
 	"github.com/goccy/go-yaml":       {"cmd/drp"},
 	"github.com/lmittmann/tint":      {"cmd/drp"},
 	"golang.org/x/term":              {"cmd/drp"},
+	"modernc.org/sqlite":             {"calib/store"},
 	"golang.org/x/sys":               {"shm", "fex", "bench", "cmd/drp"},
 }
 
