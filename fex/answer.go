@@ -28,6 +28,7 @@ type Answer struct {
 	SideWords   int // u32 words that follow them, at the next multiple of 4
 	Failure     *Failure
 	Copied      *Result // of a transition; nil is none
+	Constants   uint32  // to a transition: which constants the script's process holds, as it was told; 0 is none
 }
 
 // Result is a copy of what the script made of a transition: the child writes the next one in the same place.

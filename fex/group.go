@@ -41,6 +41,7 @@ type Config struct {
 	Spawner   *Spawner    // of real children
 	Log       *slog.Logger
 	Answered  func(worker int, answers []Answer) // the slice is reused after the call
+	Want      func(worker int, want Want) Wanted // makes what a script asks for; nil refuses
 	Restarted func(worker int, cause error)
 	Recycled  func(worker int)
 	Late      func(answers int)             // that came too late or out of turn, and were not applied

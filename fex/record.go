@@ -13,12 +13,14 @@ const (
 	kindEvent      = 4
 	kindAttach     = 5
 	kindScript     = 6
+	kindWant       = 7
 )
 
 // The flags of a request.
 const (
 	flagSolo    = 1 << 0 // answer at once: the child before died of it, or with it
 	flagImplied = 1 << 1 // a transition the source did not send
+	partsShift  = 2      // from here on: how many parts were prepared for an event
 )
 
 // record is one record of the child protocol; see docs/formats.md.

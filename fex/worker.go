@@ -60,8 +60,14 @@ func (w *Worker) Retired() bool { return w.retired.Load() }
 
 // Event asks for the script's answer to a sealed L1Accept slot of this worker's ring. It never blocks.
 func (w *Worker) Event(ix pebble.Index, bytes int, layout uint32, time, tag uint64) {
-	w.push(request{tag: tag, record: record{kind: kindEvent, slot: ix.Slot, generation: ix.Generation,
-		bytes: uint32(bytes), layout: layout, transition: l1Accept, time: time}})
+	w.Work(&Work{Index: ix, Bytes: bytes, Layout: layout, Time: time, Tag: tag})
+}
+
+// Work is Event for one that something was prepared for.
+func (w *Worker) Work(e *Work) {
+	w.push(request{tag: e.Tag, record: record{kind: kindEvent, status: min(e.Parts, maxParts) << partsShift,
+		count: e.Prepared, slot: e.Index.Slot, generation: e.Index.Generation, bytes: uint32(e.Bytes), layout: e.Layout,
+		transition: l1Accept, time: e.Time}})
 }
 
 // l1Accept is the transition id of events; the package knows no others by number but this and those in state.go.
@@ -166,34 +172,46 @@ func (w *Worker) serve(p Process) error {
 		}
 		buf = buf[:len(buf)+n]
 		whole := len(buf) / recordBytes * recordBytes
-		answers, err = w.take(buf[:whole], answers[:0])
-		if len(answers) > 0 {
-			w.cfg.Answered(w.id, answers)
-		}
-		if err != nil {
-			w.cfg.Late(whole/recordBytes - len(answers))
-			p.Kill()
-			return err
+		for used := 0; used < whole; {
+			var want *record
+			answers, want, err = w.take(buf[used:whole], answers[:0])
+			if len(answers) > 0 {
+				w.cfg.Answered(w.id, answers)
+			}
+			used += len(answers) * recordBytes
+			if want != nil {
+				used += recordBytes
+				err = w.want(want)
+			}
+			if err != nil {
+				w.cfg.Late((whole - used) / recordBytes)
+				p.Kill()
+				return err
+			}
 		}
 		buf = buf[:copy(buf, buf[whole:])]
 	}
 }
 
-// take matches answers with the oldest requests.
-func (w *Worker) take(records []byte, answers []Answer) ([]Answer, error) {
-	w.progress.Store(int64(w.world.Now()))
+// take matches answers with the oldest requests, up to a record by which the child asks for something.
+func (w *Worker) take(records []byte, answers []Answer) ([]Answer, *record, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.warned = false
 	var r record
+	var want *record
 	for ; len(records) > 0; records = records[recordBytes:] {
 		r.parse(records)
+		if r.kind == kindWant {
+			asked := r
+			want = &asked
+			break
+		}
 		if w.queue.written == 0 {
-			return answers, errors.New("fex: the child answered what it was not asked")
+			return answers, nil, errors.New("fex: the child answered what it was not asked")
 		}
 		q := w.queue.at(0)
 		if q.kind != r.kind || q.slot != r.slot || q.generation != r.generation || r.status > uint8(Oversize) {
-			return answers, fmt.Errorf("fex: the child's answer does not match the request (kind %d slot %d generation %d "+
+			return answers, nil, fmt.Errorf("fex: the child's answer does not match the request (kind %d slot %d generation %d "+
 				"status %d, asked kind %d slot %d generation %d)", r.kind, r.slot, r.generation, r.status, q.kind, q.slot,
 				q.generation)
 		}
@@ -201,6 +219,11 @@ func (w *Worker) take(records []byte, answers []Answer) ([]Answer, error) {
 		w.queue.pop()
 		w.load.Add(-1)
 	}
+	if len(answers) == 0 {
+		return answers, want, nil // asking is no progress
+	}
+	w.progress.Store(int64(w.world.Now()))
+	w.warned = false
 	if w.solo {
 		if w.queue.len() == 0 {
 			w.solo = false
@@ -215,7 +238,7 @@ func (w *Worker) take(records []byte, answers []Answer) ([]Answer, error) {
 	w.answered += int64(len(answers))
 	w.unrest.worked(len(answers))
 	w.recycleIfDue()
-	return answers, nil
+	return answers, want, nil
 }
 
 // resume leaves the one-at-a-time mode: what is left was never in a dead child's hands.
@@ -239,6 +262,7 @@ func (w *Worker) answer(q *request, r *record) Answer {
 		a.Failure = parseFailure(w.results.Event(q.slot), r.bytes)
 		return a
 	}
+	a.Constants = r.layout
 	w.transitionAnswer(&a, q, r)
 	if a.Status != OK {
 		w.state.failed(uint8(q.transition))

@@ -71,7 +71,7 @@ func (b *bench) written() (records []byte, slots []int) {
 func (b *bench) take(records []byte) []Answer {
 	b.t.Helper()
 	var err error
-	if b.answers, err = b.w.take(records, b.answers[:0]); err != nil {
+	if b.answers, _, err = b.w.take(records, b.answers[:0]); err != nil {
 		b.t.Fatal(err)
 	}
 	return b.answers
@@ -155,7 +155,7 @@ func TestTakeRefusesNonsense(t *testing.T) {
 			b.event(1)
 			good, bad := b.w.queue.at(0).record, b.w.queue.at(1).record
 			tt.change(&bad)
-			answers, err := b.w.take(bad.append(good.append(nil)), nil)
+			answers, _, err := b.w.take(bad.append(good.append(nil)), nil)
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got error %v", err)
 			}
@@ -169,7 +169,7 @@ func TestTakeRefusesNonsense(t *testing.T) {
 	}
 	t.Run("an answer to nothing", func(t *testing.T) {
 		b := newBench(t)
-		if _, err := b.w.take((&record{kind: kindEvent}).append(nil), nil); err == nil {
+		if _, _, err := b.w.take((&record{kind: kindEvent}).append(nil), nil); err == nil {
 			t.Error("it was taken")
 		}
 	})
@@ -182,7 +182,7 @@ func TestTakeRefusesNonsense(t *testing.T) {
 		for i := range busyRequests + 1 {
 			records = b.w.queue.at(i).record.append(records)
 		}
-		if answers, err := b.w.take(records, nil); err == nil || len(answers) != busyRequests {
+		if answers, _, err := b.w.take(records, nil); err == nil || len(answers) != busyRequests {
 			t.Errorf("%d answers, error %v", len(answers), err)
 		}
 	})

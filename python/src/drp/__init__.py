@@ -34,7 +34,7 @@ except ImportError as error:
     raise ImportError(_sentence, name="numpy") from error
 del numpy, sys
 
-from ._errors import FieldError, MissingDataError, ResultTooLarge, ScriptEnded, XtcError
+from ._errors import ConstantsError, FieldError, MissingDataError, ResultTooLarge, ScriptEnded, XtcError
 from ._event import Batch, Event
 from ._fex import fex, run
 from ._info import drp_info
@@ -46,6 +46,7 @@ from .xtc import open_xtc
 __all__ = [
     "AlgDef",
     "Batch",
+    "ConstantsError",
     "DataSource",
     "DetectorDef",
     "EnumValue",

@@ -24,16 +24,19 @@ from typing import Any, NoReturn
 import numpy as np
 
 from . import _shm
+from ._calib import Part
+from ._errors import ConstantsError
 from ._event import Batch, Event
 from ._feed import EVENT, FAILED, LIVE, REPLAY, Feed
 from ._info import Deferred, SpareInfo, drp_info
 from ._version import __version__
 
 VERSION = 2
-HELLO, REPLAYED, TRANSITION, L1, ATTACH, SCRIPT = 1, 2, 3, 4, 5, 6
+HELLO, REPLAYED, TRANSITION, L1, ATTACH, SCRIPT, WANT = 1, 2, 3, 4, 5, 6, 7
 DEFERRED = 1  # the status of a replay that the script cannot stand before the attach
 WORKER = ("worker", "raw", "result")  # what a spare is told later
 SOLO = 1
+PARTS = 2  # flags from this bit on: how many parts drp has prepared for the event
 RECORD = struct.Struct("<BBHIIIIIQ")
 RECORD_TYPE = np.dtype(
     [
@@ -81,6 +84,8 @@ class ChildFeed(Feed):
         self._singles = 0  # events that come one by one, after a batch failed
         self._record: tuple[int, ...] = ()
         self._flush_at = 0.0
+        self._at = 0  # of the record that was looked for
+        self._parts: dict[tuple[int, int], Part] = {}  # what can be asked for, by kind and NamesId
         self.attached = False
         self._deferred = False  # nothing is shown to the script until everything comes again, after the attach
         os.register_at_fork(after_in_child=self._forked)
@@ -319,7 +324,7 @@ class ChildFeed(Feed):
                 if self.early and not self._deferred:
                     raise Deferred
                 status = min(status, FAILED)
-            self._write(RECORD.pack(kind, status, count, slot, generation, length, 0, service, time))
+            self._write(RECORD.pack(kind, status, count, slot, generation, length, self._holds(), service, time))
             return
         n = max(self.lead, 1)
         solo = self._records[self._i * RECORD.size + 1] & SOLO
@@ -345,6 +350,61 @@ class ChildFeed(Feed):
         """Let the events of the batch at hand come again, one by one."""
         self._singles = self.lead
         super().rewind()
+
+    def _holds(self) -> int:
+        """Say which constants this process holds: the lower half of the latest generation, 0 if none."""
+        return max((c.generation for c in self.constants.values()), default=0) & 0xFFFFFFFF
+
+    # -- what drp makes on request ------------------------------------------------------------------------------------
+
+    def forget_parts(self) -> None:
+        """Forget where corrected data lies: it is made with other constants from here on."""
+        self._parts.clear()
+
+    def corrected(self, kind: int, names_id: int, where: str) -> np.ndarray[Any, Any]:
+        """Give corrected pixels of the event or batch at hand: prepared by drp, or made at this moment."""
+        part = self._parts.get((kind, names_id))
+        _, flags, place = RECORD.unpack_from(self._records, self._i * RECORD.size)[:3]
+        if part is not None and place and part.number < flags >> PARTS:
+            return part.at(place - 1, self.lead)
+        if not self.lead:
+            return self._want(kind, names_id, where, self._i)
+        made = np.stack([self._want(kind, names_id, where, self._i + k) for k in range(self.lead)])
+        made.flags.writeable = False
+        return made
+
+    def _want(self, kind: int, names_id: int, where: str, i: int) -> np.ndarray[Any, Any]:
+        """Ask drp for something about event `i` of the group at hand; it stays until the next request."""
+        self.flush()
+        _, _, _, slot, generation, *_ = RECORD.unpack_from(self._records, i * RECORD.size)
+        self._write(RECORD.pack(WANT, 0, 0, slot, generation, 0, names_id, kind, 0))
+        _, refused, number, place, segment, size, stride, places, shape = self._wanted()
+        if refused:
+            text = self._cut(self._at, size)
+            raise ConstantsError(f"{where}: {text.decode()}")
+        if segment not in self._attached:
+            self._attached[segment] = _shm.attach(segment, _shm.PAGE + places * stride)
+        rows, cols = shape >> 32, shape & 0xFFFFFFFF
+        part = Part(number, self._attached[segment], stride, (size // (4 * rows * cols), rows, cols))
+        self._parts[kind, names_id] = part
+        return part.at(place, 0)
+
+    def _wanted(self) -> tuple[int, ...]:
+        """Take the answer out of what comes in; requests before it stay where they are."""
+        self._at = self._p
+        while True:
+            while len(self._data) - self._at < RECORD.size:
+                self._data += self._read(READ_BYTES)
+            if self._data[self._at] == WANT:
+                return RECORD.unpack(self._cut(self._at, RECORD.size))
+            self._at += RECORD.size
+
+    def _cut(self, at: int, size: int) -> bytes:
+        while len(self._data) - at < size:
+            self._data += self._read(READ_BYTES)
+        cut = self._data[at : at + size]
+        self._data = self._data[:at] + self._data[at + size :]
+        return cut
 
     # -- the hot loops ----------------------------------------------------------------------------------------------
 
@@ -396,6 +456,7 @@ class ChildFeed(Feed):
             now, then = records[1:], records[:-1]
             new = (now["slot"] != then["slot"] + 1) | (now["layout"] != then["layout"]) | (now["layout"] == 0)
             new |= ((now["status"] | then["status"]) & SOLO) != 0
+            new |= (now["status"] != then["status"]) | ((now["count"] != then["count"] + 1) & (now["count"] != 0))
             self._breaks = np.append(np.flatnonzero(new) + 1, self._n)
         following = self._breaks[np.searchsorted(self._breaks, self._i, "right")]
         return int(following) - self._i

@@ -14,7 +14,7 @@ from typing import Any
 from . import _xtc
 from ._xtc import Layout, Names
 
-HIDDEN = frozenset({"runinfo", "epicsinfo", "chunkinfo", "smdinfo"})
+HIDDEN = frozenset({"runinfo", "epicsinfo", "chunkinfo", "smdinfo", "calibration"})
 SPECIAL = frozenset({"config", "runinfo", "epicsinfo", "chunkinfo", "offsetAlg"})
 LAYOUTS_MAX = 4096
 TABLES = frozenset({"epics", "scan", "step"})
@@ -59,6 +59,7 @@ class Config:
         self._slow: dict[int, tuple[bytes, Layout]] = {}
         self._layouts: dict[int, Layout] = {}
         self.found: dict[str, Any] = {}  # detectors and variables that were asked for
+        self.feed: Any = None  # that it came by, which knows the constants
         self.update(data)
 
     def update(self, data: bytes) -> None:
@@ -111,6 +112,10 @@ class Config:
             return None
         data, layout = self._slow[names_id]
         return _xtc.read_field(data, 0, self.names[names_id], layout.places(data, 0, names_id), i)
+
+    def came_with(self, names_id: int, data: bytes) -> bool:
+        """Say whether the latest block came with this transition."""
+        return names_id in self._slow and self._slow[names_id][0] is data
 
     def values(self, names: Iterable[Names]) -> SimpleNamespace:
         """Gather the latest values of several blocks in one namespace; what came last wins."""

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from . import _xtc
+from ._calib import CALIB, IMAGE, Constants, Corrected, constants
 from ._config import LAYOUTS_MAX, SPECIAL, Config, fill, main_field, unknown
 from ._xtc import Names
 
@@ -64,8 +65,12 @@ class Alg:
             if entry.type != _xtc.ENUMDICT:
                 self._attach(entry.name.split(":")[0] if entry.type == _xtc.ENUMVAL else entry.name, entry.name)
         image = next((e.name for n in names for e in n.entries if e.name == main_field(n) and e.rank >= 2), "")
-        if "raw" not in self.__dict__ and alg == "raw" and image and "." not in image:
+        if alg != "raw" or not image:
+            return
+        if "raw" not in self.__dict__ and "." not in image:
             self.raw = self.__dict__[image]
+        for name, kind in (("calib", CALIB), ("image", IMAGE)):
+            self.__dict__.setdefault(name, Corrected(f"{det}.{alg}.{name}", kind, names[0].id))
 
     def _attach(self, path: str, name: str) -> None:
         *parts, last = path.split(".")
@@ -94,6 +99,13 @@ class Alg:
                 fill(found.setdefault(names.segment, SimpleNamespace()), base, layout, names, off)
         return found
 
+    def mask(self) -> Any:
+        """Give the pixels that can be used, (segments, rows, cols) uint8, 1 is good; a read-only view.
+
+        Raises `ConstantsError` when drp has no constants for this detector and run.
+        """
+        return constants(self._config.feed, self._det).arrays["mask"]
+
     def _seg_configs(self) -> dict[int, SimpleNamespace]:
         return {
             segment: SimpleNamespace(config=values(self._config, self._det, segment))
@@ -102,10 +114,6 @@ class Alg:
 
     def __getattr__(self, name: str) -> Any:
         where = f"{self.__dict__.get('_det')}.{self.__dict__.get('_alg')}"
-        if name in ("calib", "image"):
-            raise AttributeError(
-                f"{where}: no {name!r}: corrected data does not exist yet; correct {where}.raw yourself"
-            )
         known = [k for k in self.__dict__ if not k.startswith("_")]
         raise AttributeError(f"{where}: {unknown('field', name, known)}")
 
@@ -134,6 +142,14 @@ class Detector:
         if segment not in known:
             raise KeyError(f"{self._det_name} has no configuration for segment {segment}; there are: {known}")
         return values(self._config, self._det_name, segment)
+
+    @property
+    def calibconst(self) -> Constants:
+        """The constants of the present run: `det.calibconst["pedestals"][0]` is an array, psana's way.
+
+        Raises `ConstantsError` when drp has none.
+        """
+        return constants(self._config.feed, self._det_name)
 
     def __getattr__(self, name: str) -> Any:
         known = [k for k in self.__dict__ if not k.startswith("_")]

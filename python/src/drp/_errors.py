@@ -18,6 +18,10 @@ class MissingDataError(AssertionError):
     """A result was added before all of its fields were set."""
 
 
+class ConstantsError(RuntimeError):
+    """There are no constants to correct the pixels of a detector with."""
+
+
 class ResultTooLarge(BufferError, ValueError):  # noqa: N818 - the name users know
     """What the script adds does not fit in the result area of the event or transition."""
 

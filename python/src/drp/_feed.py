@@ -25,8 +25,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import _xtc
+from ._calib import Constants, announced
 from ._config import Config, unknown
-from ._errors import FieldError, ResultTooLarge
+from ._errors import ConstantsError, FieldError, ResultTooLarge
 from ._results import Declared, Field, Result, make_entry, ready, write, write_batch
 from ._xtc import HEADER_BYTES, Names, TransitionId
 
@@ -140,6 +141,8 @@ class Feed:
         self.steps_seen = 0
         self._ids: dict[tuple[str, str], tuple[int, ...]] = {}
         self._parsed: tuple[Any, Any] = (None, None)
+        self.constants: dict[str, Constants] = {}  # of the present run, by detector
+        self._attached: dict[int, memoryview] = {}
 
     # -- to be provided -----------------------------------------------------------------------------------------
 
@@ -154,6 +157,10 @@ class Feed:
     def writable(self) -> tuple[memoryview, int, int]:
         """Give area, offset and capacity for the results of the datagram at hand."""
         raise NotImplementedError
+
+    def corrected(self, kind: int, names_id: int, where: str) -> np.ndarray[Any, Any]:
+        """Give corrected pixels of the event or batch at hand, (events,) segments, rows, cols."""
+        raise ConstantsError(f"{where}: corrected data is made by drp; this script runs over files without it")
 
     @property
     def early(self) -> bool:
@@ -235,6 +242,21 @@ class Feed:
             self.config = None
         elif self.config is not None:
             self.config.update(data)
+        if self.service in (CONFIGURE, BEGIN_RUN, BEGIN_STEP):
+            self._calibrate(data)
+
+    def _calibrate(self, data: bytes) -> None:
+        """Take over the constants that a transition announces."""
+        if self.service != BEGIN_STEP:
+            self.constants = {}
+        told = announced(self.config, data) if self.config is not None else []
+        for constants in told:
+            self.constants[constants["detector"]] = Constants(constants, self._attached)
+        if told or self.service != BEGIN_STEP:
+            self.forget_parts()
+
+    def forget_parts(self) -> None:
+        """Forget where corrected data lies: it is made with other constants from here on."""
 
     def replay(self, service: int) -> None:
         """Show a restarted script a transition it has seen before its failure."""
@@ -260,6 +282,7 @@ class Feed:
         """Read the Configure at hand."""
         if self.config is None:
             self.config = Config(self.base, self.detector)
+            self.config.feed = self
         return self.config
 
     def reset(self) -> None:

@@ -1,0 +1,311 @@
+package drp_test
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"strings"
+	"sync"
+	"testing"
+
+	"drp/calib"
+	"drp/drp"
+	"drp/internal/testkit"
+	"drp/shm"
+	"drp/xtc"
+)
+
+// corrects is a script that compares corrected pixels with what numpy makes of raw ones, and adds their sum.
+const corrects = `import sys
+import numpy as np
+from drp import DataSource
+ds = DataSource()
+out = ds.add_detector("cam", alg="out", fields={"sum": (np.float64, 0), "generation": (np.uint64, 0)})
+for run in ds.runs():
+    det = run.Detector("cam")
+    for evt in run.LOOP():
+        raw, got = det.raw.raw(evt), det.raw.calib(evt)
+        made = det.calibconst
+        pedestals, gains = made["pedestals"][0][0], made["gains"][0][0]
+        want = (raw.astype(np.float32) - pedestals) * (np.float32(1) / gains) * det.raw.mask()
+        assert got.dtype == np.float32 and got.shape == raw.shape, (got.dtype, got.shape, raw.shape)
+        assert not got.flags.writeable
+        assert np.array_equal(got, want), (got, want)
+        out.sum, out.generation = ADDED
+        evt.add(out)
+`
+
+// fakeConstants is a store and a publisher of one set for each run.
+type fakeConstants struct {
+	mu         sync.Mutex
+	set        func(q calib.Query) (*calib.Set, error)
+	chosen     map[string]string
+	fetched    []calib.Query
+	generation uint64
+	held       []*shm.Segment
+	steps      int // that asked whether something was chosen
+}
+
+func (f *fakeConstants) Fetch(_ context.Context, q calib.Query) (*calib.Set, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.fetched = append(f.fetched, q)
+	return f.set(q)
+}
+
+func (f *fakeConstants) Publish(_ int, s *calib.Set) (drp.Held, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.generation++
+	n := 4 * len(s.Pedestals)
+	seg, err := shm.Create(2*n + len(s.Mask))
+	if err != nil {
+		return drp.Held{}, err
+	}
+	f.held = append(f.held, seg)
+	for i, v := range append(append([]float32(nil), s.Pedestals...), s.Gains...) {
+		binary.LittleEndian.PutUint32(seg.Bytes()[4*i:], math.Float32bits(v))
+	}
+	copy(seg.Bytes()[2*n:], s.Mask)
+	shape := []int{1, len(s.Serials), s.Rows, s.Cols}
+	return drp.Held{Set: s, Generation: f.generation, Segment: seg.ID(), Layout: []drp.Array{
+		{Name: "pedestals", DType: "<f4", Shape: shape, Bytes: n},
+		{Name: "gains", DType: "<f4", Shape: shape, Offset: n, Bytes: n},
+		{Name: "mask", DType: "|u1", Shape: shape[1:], Offset: 2 * n, Bytes: len(s.Mask)},
+	}}, nil
+}
+
+func (f *fakeConstants) Chosen(det string) string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	id := f.chosen[det]
+	delete(f.chosen, det)
+	return id
+}
+
+func (f *fakeConstants) Load(ctx context.Context, _ string, q calib.Query) (*calib.Set, error) {
+	return f.Fetch(ctx, q)
+}
+
+func (f *fakeConstants) Close() error {
+	for _, s := range f.held {
+		_ = s.Close()
+	}
+	return nil
+}
+
+// camSet is constants of testkit's camera; each pixel has others.
+func camSet(q calib.Query, add float32) *calib.Set {
+	s := &calib.Set{Detector: "cam", Model: "testcam", Serials: q.Serials, Unit: calib.KeV, Rows: 4, Cols: 6}
+	for i := range len(s.Serials) * s.SegmentPixels() {
+		s.Pedestals = append(s.Pedestals, float32(i)+add)
+		s.Gains = append(s.Gains, 1+float32(i)/7)
+		s.Mask = append(s.Mask, uint8(min(1, i%5)))
+	}
+	s.Seal()
+	return s
+}
+
+// TestCorrected: scripts get corrected pixels that are those of numpy bit for bit, one by one and in batches, whoever of
+// the workers they are, and the file says which constants each event was corrected with.
+func TestCorrected(t *testing.T) {
+	for _, loop := range []string{"events", "batches"} {
+		for workers := 1; workers < 4; workers += 2 {
+			t.Run(fmt.Sprintf("%s, %d workers", loop, workers), func(t *testing.T) {
+				testkit.NoLeaks(t)
+				added := map[string]string{"events": "got.sum(), made.generation",
+					"batches": "got.sum(axis=(1, 2, 3)), np.full(len(got), made.generation)"}[loop]
+				cfg := settings(t, testkit.Script(t, strings.NewReplacer("LOOP", loop, "ADDED", added).Replace(corrects)))
+				from := &fakeConstants{set: func(q calib.Query) (*calib.Set, error) { return camSet(q, float32(q.Run)), nil }}
+				cfg.Sources = []string{testkit.File(t, testkit.Camera{}.Run(300)...)}
+				cfg.OutputDir, cfg.Workers, cfg.Constants = t.TempDir(), workers, from
+				s, err := run(t, cfg)
+				if err != nil || s.Recorded != 300 || s.Damaged != 0 {
+					t.Fatalf("%v, %+v", err, s)
+				}
+				if len(from.fetched) != 1 || from.fetched[0].Run != 5 {
+					t.Errorf("fetched %v, want once for run 5", from.fetched)
+				}
+				for _, pair := range generations(t, s.Files[0]) {
+					if pair != [2]uint64{1, 1} {
+						t.Fatalf("an event was corrected with generation %d and is said to be with %d", pair[0], pair[1])
+					}
+				}
+			})
+		}
+	}
+}
+
+// generations gives what the script and what drp says about the constants of each event.
+func generations(t *testing.T, path string) (all [][2]uint64) {
+	t.Helper()
+	table := xtc.NewTable()
+	for _, d := range testkit.Dgrams(t, path) {
+		if d.Service() == xtc.Configure {
+			if err := table.Configure(d); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if !d.Service().IsEvent() {
+			continue
+		}
+		var pair [2]uint64
+		for it := table.Blocks(d); it.Next(); {
+			if v, ok := it.Block().FieldNamed("generation"); ok {
+				i := 0
+				if it.Block().Names.Alg == "used" {
+					i = 1
+				}
+				pair[i] = binary.LittleEndian.Uint64(v.Data)
+			}
+		}
+		all = append(all, pair)
+	}
+	return all
+}
+
+// TestConstantsOfRuns: each run has its own constants; those that cannot be used leave the ones before in use, or end the
+// run if the user wants that; without any, a script that asks is told so.
+func TestConstantsOfRuns(t *testing.T) {
+	c := testkit.Camera{}
+	var dgrams []xtc.Dgram
+	for n, d := range append(c.Run(40), c.Run(40)[1:]...) {
+		if d.Service() == xtc.BeginRun && n > 2 {
+			d = c.BeginRun(2, 6)
+		}
+		if d.Service() != xtc.Unconfigure || n > 50 {
+			dgrams = append(dgrams, d)
+		}
+	}
+	none := fmt.Errorf("the store has %w", calib.ErrNone)
+	for _, tt := range []struct {
+		name    string
+		second  func(q calib.Query) (*calib.Set, error)
+		strict  bool
+		want    [2]uint64 // generations of the two runs
+		damaged int64
+		log     string
+		kind    drp.Kind
+	}{
+		{"both good", func(q calib.Query) (*calib.Set, error) { return camSet(q, 6), nil }, false, [2]uint64{1, 2}, 0, "", 0},
+		{"the second wrong", func(q calib.Query) (*calib.Set, error) {
+			q.Serials = q.Serials[:1]
+			return camSet(q, 6), nil
+		}, false, [2]uint64{1, 2}, 0, "those before stay in use", 0},
+		{"the store fails", func(calib.Query) (*calib.Set, error) { return nil, context.DeadlineExceeded }, false,
+			[2]uint64{1, 2}, 0, "those before stay in use", 0},
+		{"the second wrong, strict", func(calib.Query) (*calib.Set, error) { return nil, context.DeadlineExceeded }, true,
+			[2]uint64{1, 0}, 0, "", drp.Configuration},
+		{"none for the second", func(calib.Query) (*calib.Set, error) { return nil, none }, false, [2]uint64{1, 0}, 40,
+			"no constants", 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			testkit.NoLeaks(t)
+			cfg := settings(t, testkit.Script(t, strings.NewReplacer("LOOP", "events", "ADDED", "got.sum(), made.generation").Replace(corrects)))
+			var log strings.Builder
+			cfg.Sources, cfg.OutputDir, cfg.Workers = []string{testkit.File(t, dgrams...)}, t.TempDir(), 2
+			cfg.CalibStrict, cfg.Log = tt.strict, slog.New(slog.NewTextHandler(&log, nil))
+			cfg.Constants = &fakeConstants{set: func(q calib.Query) (*calib.Set, error) {
+				if q.Run == 6 {
+					return tt.second(q)
+				}
+				return camSet(q, 5), nil
+			}}
+			s, err := run(t, cfg)
+			if kindOf(err) != tt.kind || s.Damaged != tt.damaged || !strings.Contains(log.String(), tt.log) {
+				t.Fatalf("%v, %+v\n%s", err, s, log.String())
+			}
+			for i, want := range tt.want {
+				if i == 1 && tt.kind != 0 {
+					continue
+				}
+				for _, pair := range generations(t, s.Files[2*i]) {
+					if pair != [2]uint64{want, want} {
+						t.Fatalf("run %d: generation %d, recorded %d, want %d", i, pair[0], pair[1], want)
+					}
+				}
+			}
+		})
+	}
+}
+
+// TestCorrectedThroughDeaths: a child that takes the place of another has the same constants, and what was prepared.
+func TestCorrectedThroughDeaths(t *testing.T) {
+	for spares := range 2 {
+		testkit.NoLeaks(t)
+		text := strings.NewReplacer("LOOP", "events", "ADDED", "got.sum(), made.generation").Replace(corrects) +
+			"        if evt.nanoseconds % 60 == 30 and not os.path.exists(f'{sys.argv[1]}/{evt.nanoseconds}'):\n" +
+			"            open(f'{sys.argv[1]}/{evt.nanoseconds}', 'w'); os._exit(3)\n"
+		cfg := settings(t, testkit.Script(t, "import os\n"+text))
+		cfg.Sources, cfg.OutputDir, cfg.Workers, cfg.Spares = []string{testkit.File(t, testkit.Camera{}.Run(300)...)}, t.TempDir(), 2, spares
+		cfg.Args, cfg.Retries = []string{t.TempDir()}, 2
+		cfg.Constants = &fakeConstants{set: func(q calib.Query) (*calib.Set, error) { return camSet(q, 5), nil }}
+		s, err := run(t, cfg)
+		if err != nil || s.Recorded != 300 || s.Damaged != 0 || s.Restarts != 5 {
+			t.Fatalf("%v, %+v", err, s)
+		}
+		for _, pair := range generations(t, s.Files[0]) {
+			if pair != [2]uint64{1, 1} {
+				t.Fatalf("an event has the generations %v", pair)
+			}
+		}
+	}
+}
+
+// TestConstantsChosenAtAStep: what somebody chooses while a run goes on counts from the next step on.
+func TestConstantsChosenAtAStep(t *testing.T) {
+	testkit.NoLeaks(t)
+	c := testkit.Camera{}
+	all := c.Run(60)
+	var dgrams []xtc.Dgram
+	for i, d := range all {
+		if i == 4+30 {
+			for k, s := range []xtc.TransitionID{xtc.Disable, xtc.EndStep, xtc.BeginStep, xtc.Enable} {
+				dgrams = append(dgrams, testkit.Plain(s, uint64(130)<<32|uint64(k)))
+			}
+		}
+		dgrams = append(dgrams, d)
+	}
+	from := &fakeConstants{set: func(q calib.Query) (*calib.Set, error) { return camSet(q, float32(q.Run)), nil }}
+	from.chosen = map[string]string{}
+	cfg := settings(t, testkit.Script(t, strings.NewReplacer("LOOP", "events", "ADDED", "got.sum(), made.generation").Replace(corrects)))
+	cfg.Sources, cfg.OutputDir, cfg.Workers = []string{testkit.File(t, dgrams...)}, t.TempDir(), 2
+	cfg.Constants = choosing{from}
+	s, err := run(t, cfg)
+	if err != nil || s.Recorded != 60 || s.Damaged != 0 {
+		t.Fatalf("%v, %+v", err, s)
+	}
+	for i, pair := range generations(t, s.Files[0]) {
+		want := uint64(1 + i/30)
+		if pair != [2]uint64{want, want} {
+			t.Fatalf("event %d has the generations %v, want %d", i, pair, want)
+		}
+	}
+}
+
+// choosing is somebody who chooses other constants once the first are published.
+type choosing struct{ *fakeConstants }
+
+func (c choosing) Chosen(det string) string {
+	c.mu.Lock()
+	first := c.generation == 1 && len(c.fetched) == 1
+	c.steps++
+	first = first && c.steps == 2
+	c.mu.Unlock()
+	if first {
+		return "another"
+	}
+	return ""
+}
+
+// kindOf is the kind of failure, 0 for none.
+func kindOf(err error) drp.Kind {
+	var f *drp.Failure
+	if errors.As(err, &f) {
+		return f.Kind
+	}
+	return 0
+}

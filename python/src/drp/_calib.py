@@ -1,0 +1,103 @@
+"""Corrected data: `det.raw.calib(evt)`, `det.raw.image(evt)`, `det.raw.mask()`, and the constants themselves.
+
+Under drp the pixels are corrected by its workers, in memory that this process only reads; nothing is computed here. The
+constants of a run come with its BeginRun, as the place of a shared-memory segment that all processes read.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import _shm
+from ._errors import ConstantsError
+
+if TYPE_CHECKING:
+    from ._config import Config
+    from ._event import Batch, Event
+
+CALIB, IMAGE = 1, 2  # as drp/prepare.go numbers what can be asked for
+CALIBRATION = "calibration"  # the detector under which drp tells of constants
+
+
+class Corrected:
+    """`det.raw.calib` or `det.raw.image`. Call it with an event, or with a batch for one axis more in front.
+
+    `calib` gives (segments, rows, cols) float32 in the unit of the constants: ADU - pedestal - common mode, divided by
+    the gain of the pixel's range; pixels that are masked, dead or wrong are 0. `image` gives the same assembled by the
+    geometry, (rows, cols). Both are read-only views, valid as long as the event; what drp makes on the spot, because
+    it did not know yet that it is wanted, only until something else is asked for. Raises `ConstantsError` when drp has
+    no constants for this detector and run.
+    """
+
+    def __init__(self, where: str, kind: int, names_id: int) -> None:
+        self._where = where
+        self._kind = kind
+        self._names_id = names_id
+
+    def __call__(self, evt: Event | Batch) -> Any:
+        """Give the corrected pixels."""
+        made = evt._current().corrected(self._kind, self._names_id, self._where)
+        return made[..., 0, :, :] if self._kind == IMAGE else made
+
+    def __repr__(self) -> str:
+        return f"<{self._where}>"
+
+
+class Part:
+    """Where drp prepares one kind of corrected data for this process."""
+
+    def __init__(self, number: int, memory: memoryview, stride: int, shape: tuple[int, int, int]) -> None:
+        self.number = number
+        self._memory = memory
+        self._stride = stride
+        self._shape = shape
+
+    def at(self, place: int, events: int) -> np.ndarray[Any, Any]:
+        """View one place; with events > 0 so many places side by side."""
+        offset = _shm.PAGE + place * self._stride
+        rows, cols = self._shape[1:]
+        strides = (4 * rows * cols, 4 * cols, 4)
+        if not events:
+            return np.ndarray(self._shape, np.float32, self._memory, offset, strides)
+        shape = (events, *self._shape)
+        return np.ndarray(shape, np.float32, self._memory, offset, (self._stride, *strides))
+
+
+class Constants:
+    """The constants of one detector for one run, as drp announced them: read-only views of shared memory."""
+
+    def __init__(self, told: dict[str, Any], attached: dict[int, memoryview]) -> None:
+        self.generation = int(told["generation"])
+        self.told = told
+        layout = json.loads(told["layout"])
+        end = max((a["offset"] + a["bytes"] for a in layout), default=0) + _shm.PAGE
+        segment = int(told["segment"])
+        if segment not in attached:
+            attached[segment] = _shm.attach(segment, end)
+        self.arrays: dict[str, np.ndarray[Any, Any]] = {
+            a["name"]: np.ndarray(a["shape"], a["dtype"], attached[segment], _shm.PAGE + a["offset"]) for a in layout
+        }
+
+    def __getitem__(self, name: str) -> tuple[np.ndarray[Any, Any], dict[str, Any]]:
+        """Give an array and what is known of it, as psana's calibconst does."""
+        return self.arrays[name], self.told
+
+
+def announced(config: Config, data: bytes) -> list[dict[str, Any]]:
+    """Read what a transition says of constants."""
+    return [
+        {e.name: config.slow(names.id, i) for i, e in enumerate(names.entries)}
+        for names in config.of(CALIBRATION, "constants")
+        if config.came_with(names.id, data)
+    ]
+
+
+def constants(feed: Any, det: str) -> Constants:
+    """Give the constants of a detector in the present run; raises `ConstantsError` if there are none."""
+    found: Constants | None = feed.constants.get(det)
+    if found is None:
+        raise ConstantsError(f"there are no constants of {det} for this run: give drp a store that has them (--calib)")
+    return found
