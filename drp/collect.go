@@ -160,7 +160,7 @@ func (c *collector) event(e *entry, d xtc.Dgram) error {
 			c.cfg.Log.Warn(fmt.Sprintf("%s makes no sense, it is recorded as it is, marked Corrupted (%d so far): %v",
 				eventName(e.number, e.time), c.corrupt, e.detail.corrupt))
 		}
-		return c.keep(d, nil, nil, xtc.DamageCorrupted)
+		return c.keep(e, d, nil, nil, xtc.DamageCorrupted)
 	}
 	switch e.status {
 	case fex.OK, fex.Rejected:
@@ -175,7 +175,7 @@ func (c *collector) event(e *entry, d xtc.Dgram) error {
 		if e.keepRaw {
 			removed = nil
 		}
-		return c.keep(d, removed, added, 0)
+		return c.keep(e, d, removed, added, 0)
 	case fex.Oversize:
 		return c.spoilt(e, d, e.failure(), xtc.DamageUserDefined|xtc.DamageTruncated)
 	case fex.Crashed:
@@ -189,7 +189,7 @@ func (c *collector) event(e *entry, d xtc.Dgram) error {
 func (c *collector) spoilt(e *entry, d xtc.Dgram, f *fex.Failure, damage xtc.Damage) error {
 	where := fmt.Sprintf("%s, %s", scriptName(c.cfg.Script), eventName(e.number, e.time))
 	c.complaints.note(where, f)
-	return errors.Join(c.keep(d, nil, nil, damage), c.strict())
+	return errors.Join(c.keep(e, d, nil, nil, damage), c.strict())
 }
 
 // strict is the error that ends the run after an event whose script failed, if the user wants it.
@@ -201,9 +201,9 @@ func (c *collector) strict() error {
 }
 
 // keep records an event; the books follow when it is written.
-func (c *collector) keep(d xtc.Dgram, removed []uint32, added []byte, damage xtc.Damage) error {
+func (c *collector) keep(e *entry, d xtc.Dgram, removed []uint32, added []byte, damage xtc.Damage) error {
 	if c.failed == nil {
-		err := c.recorder.Event(d, removed, added, damage)
+		err := c.recorder.Event(d, removed, c.stamped(e, added), damage)
 		if err == nil {
 			c.taken = append(c.taken, damage|d.Damage() != 0)
 			return nil
@@ -221,6 +221,17 @@ func (c *collector) keep(d xtc.Dgram, removed []uint32, added []byte, damage xtc
 	}
 	c.books.failed.Add(1)
 	return nil
+}
+
+// stamped is what is added to an event, with the generation of the constants that corrected it.
+func (c *collector) stamped(e *entry, added []byte) []byte {
+	stamp := c.calibration.stampOf(e.calibration)
+	if stamp == nil {
+		return added
+	}
+	at := len(c.copied)
+	c.copied = append(append(c.copied, added...), stamp...)
+	return c.copied[at:len(c.copied):len(c.copied)]
 }
 
 // stalled tells an error that will pass, when the disk takes data again.
@@ -346,6 +357,9 @@ func (c *collector) transitionTrouble(e *entry) error {
 		if trouble == nil {
 			trouble = failf(Script, "%s: %v", where, a.Failure)
 		}
+	}
+	if trouble == nil {
+		trouble = withoutConstants(e)
 	}
 	if trouble != nil && e.service != xtc.Configure {
 		c.note(trouble)

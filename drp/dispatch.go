@@ -103,7 +103,8 @@ func (r *Run) event(ctx context.Context, h source.Header) error {
 	r.books.bytesIn.Add(int64(n))
 	e, tag := r.window.next()
 	layout, corrupt := r.layouts.number(d)
-	e.service, e.time, e.number, e.worker = h.Service, h.Time, number, int32(worker)
+	e.service, e.time, e.number, e.worker = h.Service, h.Time, number, int16(worker)
+	e.prepared, e.calibration = false, 0
 	e.keepRaw = r.cfg.Prescale > 0 && number%r.cfg.Prescale == 0 || r.cfg.L0Raw && d.KeepRaw()
 	e.implied, e.ix = false, loan.Seal(n)
 	if e.detail != nil {
@@ -119,7 +120,7 @@ func (r *Run) event(ctx context.Context, h source.Header) error {
 	}
 	e.pending.Store(1)
 	r.window.push()
-	r.group.Workers[worker].Event(e.ix, n, layout, h.Time, tag)
+	r.preparation.event(worker, &fex.Work{Index: e.ix, Bytes: n, Layout: layout, Time: h.Time, Tag: tag})
 	return nil
 }
 
@@ -144,7 +145,7 @@ func (r *Run) loan(ctx context.Context) (int, pebble.Loan, error) {
 			if ring.InUse() == ring.Slots() || r.group.Workers[i].Retired() {
 				continue
 			}
-			if l := r.group.Workers[i].Load(); best < 0 || l < load {
+			if l := r.preparation.load(i); best < 0 || l < load {
 				best, load = i, l
 			}
 		}
@@ -190,6 +191,12 @@ func (r *Run) transition(h source.Header) error {
 	}
 	if h.Service == xtc.Configure {
 		r.reload()
+		r.preparation.forget()
+		if n, err = r.calibration.configure(&loan, n); err != nil {
+			loan.Abort()
+			r.control.undo(v)
+			return err
+		}
 		if err := r.layouts.configure(loan.Bytes()[:n]); err != nil {
 			loan.Abort()
 			r.control.undo(v)
@@ -255,9 +262,14 @@ func (r *Run) transitionSlot() (pebble.Loan, error) {
 }
 
 func (r *Run) hand(loan *pebble.Loan, n int, id xtc.TransitionID, time uint64, deliver, implied bool) error {
+	n, err := r.calibration.transition(loan, n, id)
+	if err != nil {
+		loan.Abort()
+		return err
+	}
 	e, tag := r.window.next()
 	e.service, e.time, e.implied, e.detail = id, time, implied, &detail{script: r.cfg.ScriptSHA256,
-		received: r.books.received.Load(), dropped: r.books.dropped.Load()}
+		received: r.books.received.Load(), dropped: r.books.dropped.Load(), constants: r.calibration.expected}
 	e.ix = loan.Seal(n)
 	r.lastTime = max(r.lastTime, time)
 	if !deliver {
@@ -271,8 +283,9 @@ func (r *Run) hand(loan *pebble.Loan, n int, id xtc.TransitionID, time uint64, d
 	e.pending.Store(int32(len(workers)))
 	r.awaited.Store(int32(len(workers)))
 	r.window.push()
-	for _, w := range workers {
-		w.Transition(e.ix, n, uint8(id), implied, time, tag)
+	work := fex.Work{Index: e.ix, Bytes: n, Time: time, Tag: tag}
+	for i := range workers {
+		r.preparation.transition(i, &work, id, implied)
 	}
 	return nil
 }

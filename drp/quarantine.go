@@ -55,7 +55,7 @@ func (c *collector) quarantine(e *entry, d xtc.Dgram) error {
 		path, err := c.store(e, d, f)
 		if err != nil {
 			c.cfg.Log.Error(fmt.Sprintf("%s cannot be quarantined, it is recorded with its raw data: %v", where, err))
-			return errors.Join(c.keep(d, nil, nil, xtc.DamageUserDefined), c.strict())
+			return errors.Join(c.keep(e, d, nil, nil, xtc.DamageUserDefined), c.strict())
 		}
 		c.books.kept.Add(1)
 		c.cfg.Log.Error(fmt.Sprintf("%s is quarantined; drp test --event %s tries it again", where, path))

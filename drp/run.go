@@ -20,19 +20,21 @@ import (
 
 // Run is one run of the pipeline. Make it with New, let it go with Run, watch it with Snapshot.
 type Run struct {
-	cfg        Config
-	world      world.World
-	books      Books
-	complaints complaints
-	source     source.Source
-	info       source.Info
-	pool       *pebble.Pool
-	spawner    *fex.Spawner
-	group      *fex.Group
-	recorder   *record.Recorder
-	window     *window
-	control    runControl
-	layouts    *layouts
+	cfg         Config
+	world       world.World
+	books       Books
+	complaints  complaints
+	source      source.Source
+	info        source.Info
+	pool        *pebble.Pool
+	spawner     *fex.Spawner
+	group       *fex.Group
+	recorder    *record.Recorder
+	window      *window
+	preparation *preparation
+	calibration calibration
+	control     runControl
+	layouts     *layouts
 
 	started  atomic.Int64    // when the run began, and when it has come the first event, in the time of the world
 	finished atomic.Int64    // nanoseconds the run took, once it is over
@@ -117,12 +119,16 @@ func (r *Run) open(ctx context.Context) (err error) {
 		World: cfg.World, Start: cfg.Start, Source: cfg.ScriptText,
 		Spawner: r.spawner, Log: cfg.Log.With(slog.String("script", scriptName(cfg.Script))),
 		Answered: r.answered, Restarted: r.restarted, GaveUp: r.gaveUp,
+		Want:     func(worker int, want fex.Want) fex.Wanted { return r.preparation.want(worker, want) },
 		Late:     func(n int) { r.books.late.Add(int64(n)) },
 		Recycled: func(int) { r.books.recycled.Add(1) }, Retired: func(int, error) { r.books.retired.Add(1) },
 	}, r.pool)
 	if err != nil {
 		return fail(Configuration, err)
 	}
+	r.preparation = newPreparation(r)
+	r.calibration.r = r
+	r.calibration.from = cfg.Constants
 	cfg.Log.Info(fmt.Sprintf("%s: %v, %d slots of %d bytes each", r.info.Name, r.group, sizes.Slots, sizes.EventBytes))
 	return nil
 }
@@ -276,6 +282,9 @@ func (r *Run) close(complete bool) error {
 	if r.group != nil {
 		r.group.Close()
 	}
+	if r.preparation != nil {
+		r.preparation.close()
+	}
 	if r.spawner != nil {
 		r.spawner.Close()
 	}
@@ -284,6 +293,9 @@ func (r *Run) close(complete bool) error {
 		r.bytesRecorded.Store(r.recorder.Bytes())
 	} else {
 		errs = append(errs, r.recorder.Abandon())
+	}
+	if r.calibration.from != nil {
+		errs = append(errs, r.calibration.from.Close())
 	}
 	if r.pool != nil {
 		errs = append(errs, r.pool.Close())
@@ -296,9 +308,13 @@ func (r *Run) close(complete bool) error {
 
 // answered takes the answers of a worker; it runs on the worker's goroutine.
 func (r *Run) answered(worker int, answers []fex.Answer) {
+	prepared := 0
 	for i := range answers {
 		e := r.window.at(answers[i].Tag)
 		if e.service.IsEvent() {
+			if e.prepared {
+				prepared++
+			}
 			e.note(&answers[i])
 			e.pending.Store(0)
 			continue
@@ -309,6 +325,7 @@ func (r *Run) answered(worker int, answers []fex.Answer) {
 			r.transitionDone.Set()
 		}
 	}
+	r.preparation.workers[worker].note(prepared)
 	r.window.signal()
 }
 

@@ -19,13 +19,16 @@ type entry struct {
 	implied bool // made up by us: recorded only when a script added something
 	keepRaw bool
 	status  fex.Status // of an event, as are the next two
-	worker  int32      // its ring holds the slot
-	result  uint32     // bytes
-	side    uint32     // words
-	ix      pebble.Index
-	time    uint64
-	number  int64   // of an event, counted from 0
-	detail  *detail // of few; storing pointers costs more than all the rest
+	worker  int16      // its ring holds the slot
+	// What was made for the script beside the raw data.
+	prepared    bool   // it has a place that is free again with the answer
+	calibration uint32 // generation of the constants, 0 if none were used
+	result      uint32 // bytes
+	side        uint32 // words
+	ix          pebble.Index
+	time        uint64
+	number      int64   // of an event, counted from 0
+	detail      *detail // of few; storing pointers costs more than all the rest
 }
 
 // An entry goes from one core to the next twice, so it is one cache line: this fails to compile when it is not.
@@ -39,6 +42,7 @@ type detail struct {
 	script  string       // of a transition: SHA-256 of the script's text
 	// Of a transition: the dispatcher's part of the books when it came, which is what they are up to there.
 	received, dropped int64
+	constants         uint32 // what a child says that holds the present ones
 }
 
 // note takes the answer to an event.
