@@ -59,10 +59,13 @@ type calibration struct {
 
 	// generation counts the changes from 1 on, as they are noted at events; 0 is none.
 	generation uint32
-	expected   uint32         // what a child says that holds the constants told of
-	fetched    *prefetch      // for the run that is expected next
-	cancel     func()         // of a fetch
-	refused    map[string]int // fetches of constants that failed, by detector
+	expected   uint32    // what a child says that holds the constants told of
+	fetched    *prefetch // for the run that is expected next
+	// chosen is what was told of constants that were chosen since the BeginRun. It is told again at every step, since a
+	// child that comes later sees the BeginRun and the latest BeginStep.
+	chosen  []byte
+	cancel  func()         // of a fetch
+	refused map[string]int // fetches of constants that failed, by detector
 
 	mu     sync.Mutex // protects stamps
 	stamps [][]byte   // the block for the events of each generation
@@ -165,6 +168,7 @@ func (k *calibration) begin(loan *pebble.Loan, n int) (int, error) {
 		return n, err
 	}
 	k.r.preparation.forget()
+	k.chosen = nil
 	return k.publish(loan, n, run, next)
 }
 
@@ -184,10 +188,12 @@ func (k *calibration) step(loan *pebble.Loan, n int) (int, error) {
 		}
 	}
 	if !chosen {
-		return n, nil
+		return appendTo(loan, n, k.chosen)
 	}
 	k.r.preparation.forget()
-	return k.publish(loan, n, k.r.runNumber(), next)
+	whole, err := k.publish(loan, n, k.r.runNumber(), next)
+	k.chosen = append([]byte(nil), loan.Bytes()[n:whole]...)
+	return whole, err
 }
 
 func (k *calibration) load(c *camera, id string) (ready, error) {

@@ -48,6 +48,9 @@ type detail struct {
 // note takes the answer to an event.
 func (e *entry) note(a *fex.Answer) {
 	e.status, e.result, e.side = a.Status, uint32(a.ResultBytes), uint32(a.SideWords)
+	if a.Status == fex.Unserved {
+		e.calibration = 0 // no script has seen what was made
+	}
 	if a.Failure != nil {
 		e.detail = &detail{failure: a.Failure}
 	}

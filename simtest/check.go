@@ -23,6 +23,7 @@ type recorded struct {
 	payload  []byte // whole, behind the header
 	raw      bool   // the blocks of the camera are there
 	value    int64  // what the script added, -1 if nothing
+	used     uint64 // generation of the constants that corrected its pixels, 0 if none did
 	complete bool   // the file has its final name
 }
 
@@ -99,6 +100,9 @@ func (l *lab) read(t *xtc.Table, d xtc.Dgram, complete bool) recorded {
 			e.raw = true
 		case "number":
 			e.value = int64(binary.LittleEndian.Uint64(b.Field(0).Data))
+		case "used": // the last block, which is ours
+			e.used = binary.LittleEndian.Uint64(b.Field(0).Data)
+			e.payload = append([]byte(nil), d[xtc.DgramHeaderBytes:b.Offset]...)
 		}
 	}
 	if err := it.Err(); err != nil {
@@ -200,6 +204,11 @@ func (v *verdict) judge(index, n int64, r *recorded, quarantined bool) {
 		v.recorded++
 		if r.damage != 0 {
 			v.damaged++
+		}
+		untouched := v.gaveUp && r.used == 0
+		if r.used != e.used && (e.used != 0 || r.used != e.told) && !untouched {
+			l.problem("event %d was corrected with generation %d while %d held, and is said to be with %d", n, e.used, e.told,
+				r.used)
 		}
 		if !v.good(e, r, f, keepRaw) {
 			l.problem("event %d (fate %d, corrupt %v, kept raw %v) is recorded with damage %v, raw %v, value %d", n, f,

@@ -32,11 +32,13 @@ type child struct {
 	death  []world.Flag
 	hung   world.Flag
 
-	table   *xtc.Table
-	own     *xtc.Names
-	waiting bytes.Buffer // answers that it has not sent yet
-	inHand  []int64      // events it has read and not answered
-	liar    bool         // it answers nonsense, and is taken for dead from there on
+	table      *xtc.Table
+	own        *xtc.Names
+	waiting    bytes.Buffer // answers that it has not sent yet
+	inHand     []int64      // events it has read and not answered
+	generation uint64       // of the constants it was told of, 0 if there are none
+	part       *made        // where corrected pixels lie, nil if it does not know
+	liar       bool         // it answers nonsense, and is taken for dead from there on
 }
 
 const recordBytes = 32
@@ -48,6 +50,7 @@ const (
 	kindEvent
 	kindAttach
 	kindScript
+	kindWant
 )
 
 // errGone ends the life of a child.
@@ -236,8 +239,10 @@ func (c *child) replay(r []byte) error {
 // see takes a transition in.
 func (c *child) see(d xtc.Dgram) {
 	if d.Service() != xtc.Configure {
+		c.told(d)
 		return
 	}
+	c.generation, c.part = 0, nil
 	c.table = xtc.NewTable()
 	if err := c.table.Configure(d); err != nil {
 		c.lab.problem("child %d cannot read the Configure: %v", c.pid, err)
@@ -274,7 +279,13 @@ func (c *child) transition(r []byte) error {
 		}
 		size = copy(c.lab.pool.Results[c.worker].Transition(), names)
 	}
-	c.say(c.record(kindTransition, 0, 0, size, r))
+	a := c.record(kindTransition, 0, 0, size, r)
+	holds := uint32(c.generation)
+	if c.lab.happens(c.lab.plan.forgets) {
+		holds++
+	}
+	binary.LittleEndian.PutUint32(a[16:], holds)
+	c.say(a)
 	return nil
 }
 
@@ -294,8 +305,14 @@ func (c *child) event(r []byte) error {
 		return errGone
 	}
 	e.shown++
+	e.told, e.used = c.generation, 0
 	if err := c.mishap(l.plan.service); err != nil {
 		return err
+	}
+	if l.happens(l.plan.looks) {
+		if err := c.look(n, r, d); err != nil {
+			return err
+		}
 	}
 	status, count, size, err := c.work(n, c.slot(r).Slot, d)
 	if err != nil {

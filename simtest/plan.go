@@ -40,6 +40,15 @@ type plan struct {
 	badStarts int64         // chance that a child does not start
 	failures  int64         // chance that a script raises
 
+	calibrated  bool          // there is a store of constants
+	storeTime   time.Duration // that it is given
+	looks       int64         // chance that a script asks for corrected pixels
+	slowStore   int64         // chance that the store takes long
+	badStore    int64         // chance that it gives nothing, or something wrong
+	noConstants int64         // chance that it has none for a run
+	choices     int64         // chance that somebody chooses others at a step
+	forgets     int64         // chance that a child holds other constants than it was told of
+
 	diskFull   int64 // chance that the disk is full for a while from a write on
 	diskBreaks int64 // chance of an error of input and output
 	diskSlow   int64 // chance that a write takes long
@@ -88,6 +97,14 @@ func draw(rng *rand.Rand) plan {
 	p.poison, p.sticky = maybe(200), maybe(60)
 	p.deadly, p.hangs, p.nonsense, p.badStarts = maybe(200), maybe(40), maybe(100), maybe(1500)
 	p.diskFull, p.diskBreaks, p.diskSlow, p.diskShort = maybe(400), maybe(100), maybe(800), maybe(300)
+	if p.calibrated = rng.IntN(2) == 0; p.calibrated {
+		p.storeTime = time.Duration(1+rng.IntN(20)) * time.Second
+		p.looks, p.slowStore, p.badStore = maybe(10000), maybe(3000), maybe(2000)
+		p.noConstants, p.choices = maybe(2000), maybe(5000)
+		if rng.IntN(8) == 0 {
+			p.forgets = maybe(1000)
+		}
+	}
 	return p
 }
 

@@ -15,6 +15,7 @@ import (
 	"hash/fnv"
 	"log/slog"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"drp/drp"
@@ -62,6 +63,7 @@ const maxSteps = 2_000_000
 // Run simulates one seed.
 func Run(o Options) (res Result) {
 	l := newLab(o)
+	defer l.detach()
 	res.Seed = o.Seed
 	var summary drp.Summary
 	var ended error
@@ -97,6 +99,9 @@ type lab struct {
 	seats     map[int]*child // who has each worker's place
 	retired   bool
 	fullUntil time.Duration // of the disk
+	pedestals []float32     // of each generation of constants
+	inChild   int           // events that children work on at this moment
+	attached  map[int][]byte
 	problems  []string
 }
 
@@ -105,13 +110,15 @@ type event struct {
 	payload []byte // as the source filled it
 	corrupt bool
 	skipped bool
-	held    int // deaths of children with it in hand
-	shown   int // how often a child took it
+	held    int    // deaths of children with it in hand
+	shown   int    // how often a child took it
+	told    uint64 // the generation that the child that took it last was told of
+	used    uint64 // the one its pixels were corrected with when a script looked at them, 0 if none did
 }
 
 func newLab(o Options) *lab {
 	l := &lab{o: o, world: world.NewSimulated(o.Seed, maxSteps), disk: memdisk.New(), digest: fnv.New64a(),
-		events: map[int64]*event{}, seats: map[int]*child{}}
+		events: map[int64]*event{}, seats: map[int]*child{}, attached: map[int][]byte{}}
 	l.plan = draw(rand.New(rand.NewPCG(o.Seed, 0x73696d)))
 	l.trace("plan %+v", l.plan)
 	l.disk.Fault = l.diskFault
@@ -146,6 +153,9 @@ func (l *lab) pipeline() (drp.Summary, error) {
 		Drop: p.drop, Prescale: p.prescale, EventDeadline: p.deadline, SoftDeadline: p.deadline / 2,
 		TransitionDeadline: 4 * p.deadline, Spares: p.spares, Retries: p.retries, MaxRestarts: p.maxRestarts,
 		RecycleAfter: p.recycleAfter, CRC: p.crc, ChunkBytes: p.chunkBytes, Log: slog.New(&logHandler{lab: l})}
+	if p.calibrated {
+		cfg.Constants, cfg.CalibDeadline = &constants{lab: l}, p.storeTime
+	}
 	run, err := drp.New(context.Background(), cfg)
 	if err != nil {
 		return drp.Summary{}, err
@@ -190,6 +200,9 @@ func (l *lab) tolerated(err error) bool {
 		p := &l.plan
 		return p.deadly+p.hangs+p.badStarts+p.nonsense+p.poison+p.sticky > 0
 	case drp.General, drp.Configuration:
+		if l.plan.forgets > 0 && strings.Contains(err.Error(), "do not hold the constants") {
+			return true
+		}
 		return l.plan.diskTrouble() // the first files could not be opened, or the last not be closed
 	}
 	return false

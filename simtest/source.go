@@ -1,6 +1,7 @@
 package simtest
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"time"
@@ -44,6 +45,9 @@ func (s *timedSource) Next(ctx context.Context) (source.Header, error) {
 func (s *timedSource) Fill(loan *pebble.Loan) (int, error) {
 	l := s.lab
 	n, err := s.Sim.Fill(loan)
+	if err == nil && s.next.Service == xtc.Configure && l.plan.calibrated {
+		copy(loan.Bytes(), bytes.ReplaceAll(loan.Bytes()[:n], []byte("epix10ka"), []byte(simType)))
+	}
 	if err != nil || !s.next.Service.IsEvent() {
 		return n, err
 	}

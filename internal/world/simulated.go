@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime"
+	"runtime/debug"
 	"time"
 )
 
@@ -118,7 +119,7 @@ func (s *Simulated) Go(f func()) {
 	go func() {
 		defer func() {
 			if p := recover(); p != nil && s.death == nil {
-				s.death = p
+				s.death = fmt.Sprintf("%v\n\n%s", p, debug.Stack()) // the stack is gone when it goes on
 			}
 			last := s.tasks[len(s.tasks)-1]
 			s.tasks[t.index], last.index = last, t.index

@@ -249,11 +249,14 @@ class Feed:
         """Take over the constants that a transition announces."""
         if self.service != BEGIN_STEP:
             self.constants = {}
-        told = announced(self.config, data) if self.config is not None else []
-        for constants in told:
-            self.constants[constants["detector"]] = Constants(constants, self._attached)
-        if told or self.service != BEGIN_STEP:
             self.forget_parts()
+        if self.config is None:
+            return
+        for told in announced(self.config, data):
+            held = self.constants.get(told["detector"])
+            if held is None or held.generation != told["generation"]:
+                self.constants[told["detector"]] = Constants(told, self._attached)
+                self.forget_parts()
 
     def forget_parts(self) -> None:
         """Forget where corrected data lies: it is made with other constants from here on."""
