@@ -1,6 +1,10 @@
 package calib
 
-import "time"
+import (
+	"fmt"
+	"strings"
+	"time"
+)
 
 // Set is the constants of one detector, or of some of its segments, for a range of runs. Arrays are row major; R is the
 // number of gain ranges of the model, S that of segments. Those that may be missing are nil.
@@ -52,6 +56,20 @@ type CommonMode struct {
 	Banks     bool    `json:"banks"` // whole banks; mode bit 4
 	MaxADU    float32 `json:"max_adu"`
 	MinPixels int     `json:"min_pixels"`
+}
+
+// String is how the command line spells it: "median:rows+cols:100:10".
+func (c *CommonMode) String() string {
+	var what []string
+	for _, w := range []struct {
+		on   bool
+		name string
+	}{{c.Rows, "rows"}, {c.Cols, "cols"}, {c.Banks, "banks"}} {
+		if w.on {
+			what = append(what, w.name)
+		}
+	}
+	return fmt.Sprintf("%s:%s:%g:%d", c.Method, strings.Join(what, "+"), c.MaxADU, c.MinPixels)
 }
 
 // Method is how the middle of some pixels is found.

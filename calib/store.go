@@ -16,8 +16,9 @@ type Query struct {
 
 // Store keeps sets. A set is never changed once it is in: a newer one takes over.
 type Store interface {
-	// Get gives the newest set that is valid for the run and holds all the segments, cut down to these. Nothing suitable
-	// is ErrNone.
+	// Get gives the newest set that is valid for the run and holds all the segments, cut down to these: of those valid
+	// that with the highest first run, as the field does, and of several of these the one put last. Nothing suitable is
+	// ErrNone.
 	Get(ctx context.Context, q Query) (*Set, error)
 	// Put checks a set and adds it; the sets before it stay. It gives the id it can be asked for by.
 	Put(ctx context.Context, s *Set) (id string, err error)

@@ -22,7 +22,7 @@ func main() { os.Exit(execute(os.Args[1:])) }
 // execute runs a command line and gives its exit code.
 func execute(args []string) int {
 	root := newRunCommand()
-	root.AddCommand(newXTCCommand(), newTestCommand(), newCleanCommand(), newDoctorCommand(), newBenchCommand(),
+	root.AddCommand(newXTCCommand(), newCalibCommand(), newTestCommand(), newCleanCommand(), newDoctorCommand(), newBenchCommand(),
 		newSimTestCommand(), newVersionCommand())
 	root.SetArgs(args)
 	err := root.Execute()
