@@ -38,30 +38,47 @@ func Lock(partition string) (release func(), err error) {
 	if err != nil {
 		return nil, err
 	}
+	release, err = Hold(filepath.Join(base, lockPrefix+partition+lockSuffix))
+	if held := (*HeldError)(nil); errors.As(err, &held) {
+		return nil, fmt.Errorf("partition %s: %w: end it first, or choose another partition", partition, err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("partition %s: %w", partition, err)
+	}
+	return release, nil
+}
+
+// HeldError says that another process holds a lock.
+type HeldError struct{ Holder string }
+
+func (e *HeldError) Error() string { return e.Holder }
+
+// Hold takes the lock of a path, which lies in a folder of this user alone, as Lock does that of a partition. Who is
+// refused gets a *HeldError.
+func Hold(path string) (release func(), err error) {
 	owner, err := shm.Self()
 	if err != nil {
 		return nil, err
 	}
-	path := filepath.Join(base, lockPrefix+partition+lockSuffix)
 	for deadline := time.Now().Add(lockPatience); ; {
 		file, err := lockFile(path)
 		if errors.Is(err, syscall.EWOULDBLOCK) {
 			holder, known := holderOf(path)
 			if known || time.Now().After(deadline) {
-				return nil, fmt.Errorf("partition %s: %s: end it first, or choose another partition", partition, holder)
+				return nil, &HeldError{holder}
 			}
 			time.Sleep(5 * time.Millisecond) // it is writing its name, or ending
 			continue
 		}
 		if err != nil {
-			return nil, fmt.Errorf("partition %s: %w", partition, err)
+			return nil, err
 		}
 		if file == nil { // removed by a holder that ended just now
 			continue
 		}
 		if err := writeHolder(file, owner); err != nil {
 			unlock(file)
-			return nil, fmt.Errorf("partition %s: %w", partition, err)
+			return nil, err
 		}
 		return func() { unlock(file) }, nil
 	}

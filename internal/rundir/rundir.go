@@ -31,7 +31,21 @@ func Ready() (string, error) {
 	if err := os.MkdirAll(base, 0o700); err != nil {
 		return "", fmt.Errorf("rundir: %w", err)
 	}
-	return base, private(base)
+	return base, Private(base)
+}
+
+// Shared makes a folder of all processes of this user, for sockets that keep their place when their owner is started
+// anew, and gives its path.
+func Shared(name string) (string, error) {
+	base, err := Ready()
+	if err != nil {
+		return "", err
+	}
+	dir := filepath.Join(base, name)
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return "", fmt.Errorf("rundir: %w", err)
+	}
+	return dir, Private(dir)
 }
 
 // LongestSocket is the length that the path of a socket may have: sun_path holds 108 bytes with the zero at the end.
@@ -57,7 +71,8 @@ func Create() (string, error) {
 	return dir, nil
 }
 
-func private(dir string) error {
+// Private refuses a folder that is not this user's alone.
+func Private(dir string) error {
 	info, err := os.Lstat(dir)
 	if err != nil {
 		return fmt.Errorf("rundir: %w", err)
@@ -93,7 +108,7 @@ func Stale() ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("rundir: %w", err)
 	}
-	if err := private(Base()); err != nil {
+	if err := Private(Base()); err != nil {
 		return nil, err
 	}
 	var stale []string
