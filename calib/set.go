@@ -26,8 +26,9 @@ type Set struct {
 	CommonMode *CommonMode // may be missing
 	Geometry   string      // a CrystFEL geometry file; may be empty
 
+	ID         string // in the store it comes from; empty elsewhere
 	Provenance Provenance
-	Digest     string // SHA-256 of all the above but the provenance, in hexadecimal; filled in by Seal
+	Digest     string // SHA-256 of all the above but id and provenance, in hexadecimal; filled in by Seal
 }
 
 // Unit is what a calibrated pixel is counted in.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"drp/calib"
+	"drp/calib/publish"
 	"drp/fex"
 	"drp/pebble"
 	"drp/xtc"
@@ -34,16 +35,7 @@ type Held struct {
 	Set        *calib.Set // its arrays are the memory
 	Generation uint64     // goes up with every Publish
 	Segment    int
-	Layout     []Array
-}
-
-// Array is where an array of a set lies in the payload of a segment.
-type Array struct {
-	Name   string `json:"name"`
-	DType  string `json:"dtype"` // as numpy spells it
-	Shape  []int  `json:"shape"`
-	Offset int    `json:"offset"`
-	Bytes  int    `json:"bytes"`
+	Layout     []publish.Array
 }
 
 // calibration is the constants of the run that goes on. The dispatcher fetches them at BeginRun, tells of them in that
@@ -256,7 +248,7 @@ func (k *calibration) publish(loan *pebble.Loan, n, run int, next []ready) (int,
 
 // refuse says that constants cannot be used; those before stay, unless the user wants the run to end.
 func (k *calibration) refuse(c *camera, run int, err error) error {
-	if k.r.cfg.CalibStrict {
+	if k.r.cfg.Calibration.Strict {
 		return fail(Configuration, fmt.Errorf("run %d cannot be corrected: %w", run, err))
 	}
 	stays := "there are none before them that could stay in use"

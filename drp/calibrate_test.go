@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"drp/calib"
+	"drp/calib/publish"
 	"drp/drp"
 	"drp/internal/testkit"
 	"drp/shm"
@@ -71,10 +72,10 @@ func (f *fakeConstants) Publish(_ int, s *calib.Set) (drp.Held, error) {
 	}
 	copy(seg.Bytes()[2*n:], s.Mask)
 	shape := []int{1, len(s.Serials), s.Rows, s.Cols}
-	return drp.Held{Set: s, Generation: f.generation, Segment: seg.ID(), Layout: []drp.Array{
-		{Name: "pedestals", DType: "<f4", Shape: shape, Bytes: n},
-		{Name: "gains", DType: "<f4", Shape: shape, Offset: n, Bytes: n},
-		{Name: "mask", DType: "|u1", Shape: shape[1:], Offset: 2 * n, Bytes: len(s.Mask)},
+	return drp.Held{Set: s, Generation: f.generation, Segment: seg.ID(), Layout: []publish.Array{
+		{Name: "pedestals", DType: "<f4", Shape: shape, Offset: shm.HeaderBytes},
+		{Name: "gains", DType: "<f4", Shape: shape, Offset: shm.HeaderBytes + n},
+		{Name: "mask", DType: "|u1", Shape: shape[1:], Offset: shm.HeaderBytes + 2*n},
 	}}, nil
 }
 
@@ -207,7 +208,7 @@ func TestConstantsOfRuns(t *testing.T) {
 			cfg := settings(t, testkit.Script(t, strings.NewReplacer("LOOP", "events", "ADDED", "got.sum(), made.generation").Replace(corrects)))
 			var log strings.Builder
 			cfg.Sources, cfg.OutputDir, cfg.Workers = []string{testkit.File(t, dgrams...)}, t.TempDir(), 2
-			cfg.CalibStrict, cfg.Log = tt.strict, slog.New(slog.NewTextHandler(&log, nil))
+			cfg.Calibration.Strict, cfg.Log = tt.strict, slog.New(slog.NewTextHandler(&log, nil))
 			cfg.Constants = &fakeConstants{set: func(q calib.Query) (*calib.Set, error) {
 				if q.Run == 6 {
 					return tt.second(q)

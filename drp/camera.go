@@ -145,6 +145,7 @@ func (c *camera) suits(s *calib.Set) (ready, error) {
 	for i := range s.Serials {
 		tables.Mask(whole.Mask[i*n:(i+1)*n], i)
 	}
+	whole.Seal()
 	got.set = &whole
 	return got, nil
 }

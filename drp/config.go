@@ -11,7 +11,6 @@ import (
 	"regexp"
 	"time"
 
-	"drp/calib"
 	"drp/fex"
 	"drp/internal/world"
 	"drp/pebble"
@@ -67,10 +66,7 @@ type Config struct {
 	ChunkTime  time.Duration
 	CRC        bool
 
-	// Constants to correct pixels with; nil is none.
-	Calib         calib.Store
-	CalibDeadline time.Duration // for the store to give them
-	CalibStrict   bool          // end the run when it gives some that cannot be used
+	Calibration Calibration
 
 	// What a simulation puts in the place of the machine; nil is the machine's own.
 	World  world.World
@@ -78,7 +74,7 @@ type Config struct {
 	Source source.Source
 	Start  fex.Starter
 	Memory func(*pebble.Pool) // told where the memory is
-	// Constants takes the place of Calib and of the publisher.
+	// Constants takes the place of the store and of the publisher.
 	Constants Constants
 	// Quarantine keeps a quarantined event; nil stores it in QuarantineDir.
 	Quarantine func(*record.Quarantined) (string, error)
@@ -136,8 +132,8 @@ func (c *Config) check() error {
 	if c.TransitionDeadline == 0 {
 		c.TransitionDeadline = defaultTransitionTime
 	}
-	if c.CalibDeadline == 0 {
-		c.CalibDeadline = defaultCalibTime
+	if c.Calibration.Deadline == 0 {
+		c.Calibration.Deadline = defaultCalibTime
 	}
 	if c.World == nil {
 		c.World = world.Real()

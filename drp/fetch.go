@@ -46,7 +46,7 @@ func (k *calibration) fetch(run int) ([]*calib.Set, []error) {
 // deadline bounds what the store may take, in the time of the world.
 func (k *calibration) deadline() (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(k.r.hard)
-	late := fmt.Errorf("the store gave no answer within %v", k.r.cfg.CalibDeadline)
-	stop := k.r.world.After(k.r.cfg.CalibDeadline, func() { cancel(late) })
+	late := fmt.Errorf("the store gave no answer within %v", k.r.cfg.Calibration.Deadline)
+	stop := k.r.world.After(k.r.cfg.Calibration.Deadline, func() { cancel(late) })
 	return ctx, func() { stop(); cancel(nil) }
 }

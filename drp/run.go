@@ -101,6 +101,9 @@ func (r *Run) open(ctx context.Context) (err error) {
 	if r.pool, err = pebble.Open(sizes); err != nil {
 		return fail(Configuration, err)
 	}
+	if err := r.openConstants(); err != nil {
+		return err
+	}
 	r.window = newWindow(r.world, sizes.Workers*sizes.Slots+r.pool.Transitions.Slots())
 	if cfg.Memory != nil {
 		cfg.Memory(r.pool)
@@ -127,9 +130,20 @@ func (r *Run) open(ctx context.Context) (err error) {
 		return fail(Configuration, err)
 	}
 	r.preparation = newPreparation(r)
-	r.calibration.r = r
-	r.calibration.from = cfg.Constants
 	cfg.Log.Info(fmt.Sprintf("%s: %v, %d slots of %d bytes each", r.info.Name, r.group, sizes.Slots, sizes.EventBytes))
+	return nil
+}
+
+func (r *Run) openConstants() error {
+	r.calibration.r, r.calibration.from = r, r.cfg.Constants
+	if r.cfg.Constants != nil || r.cfg.Calibration.Store == nil {
+		return nil
+	}
+	from, err := newConstants(&r.cfg.Calibration, r.cfg.Log)
+	if err != nil {
+		return fail(Configuration, err)
+	}
+	r.calibration.from = from
 	return nil
 }
 

@@ -154,7 +154,7 @@ func (l *lab) pipeline() (drp.Summary, error) {
 		TransitionDeadline: 4 * p.deadline, Spares: p.spares, Retries: p.retries, MaxRestarts: p.maxRestarts,
 		RecycleAfter: p.recycleAfter, CRC: p.crc, ChunkBytes: p.chunkBytes, Log: slog.New(&logHandler{lab: l})}
 	if p.calibrated {
-		cfg.Constants, cfg.CalibDeadline = &constants{lab: l}, p.storeTime
+		cfg.Constants, cfg.Calibration.Deadline = &constants{lab: l}, p.storeTime
 	}
 	run, err := drp.New(context.Background(), cfg)
 	if err != nil {

@@ -129,6 +129,7 @@ func (e *Embedded) Load(ctx context.Context, id string) (*calib.Set, error) {
 		return nil, fmt.Errorf("calib: several sets of the store %s have an id that begins with %q: give more of it", e.dir, id)
 	}
 	d, s := found[0].Document, found[0].Document.Set()
+	s.ID = found[0].ID
 	for _, a := range d.Arrays {
 		if err := ctx.Err(); err != nil {
 			return nil, err

@@ -38,6 +38,9 @@ type handler struct {
 	underway chan struct{}
 }
 
+// idHeader says which set an answer is or was cut out of.
+const idHeader = "Drp-Set"
+
 // Handler serves a store over HTTP. Putting needs the token as "Authorization: Bearer TOKEN"; without a token nothing can
 // be put.
 func Handler(s calib.Store, token string) http.Handler {
@@ -157,6 +160,7 @@ func send(w http.ResponseWriter, s *calib.Set) {
 		return
 	}
 	out := bufio.NewWriterSize(&patient{w, http.NewResponseController(w)}, 1<<20)
+	w.Header().Set(idHeader, s.ID)
 	m := multipart.NewWriter(out)
 	w.Header().Set("Content-Type", m.FormDataContentType())
 	if err := errors.Join(writeSet(m, d, s), out.Flush()); err != nil {

@@ -122,7 +122,9 @@ func (r *Remote) fetch(ctx context.Context, path string) (s *calib.Set, err erro
 		if err != nil || kind != "multipart/form-data" || values["boundary"] == "" {
 			return fmt.Errorf("it answers with %.100q: is it a store?", resp.Header.Get("Content-Type"))
 		}
-		s, err = readSet(multipart.NewReader(resp.Body, values["boundary"]))
+		if s, err = readSet(multipart.NewReader(resp.Body, values["boundary"])); err == nil {
+			s.ID = resp.Header.Get(idHeader)
+		}
 		return err
 	})
 	if err != nil {

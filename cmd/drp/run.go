@@ -30,6 +30,7 @@ type runFlags struct {
 	progress bool
 
 	partition string
+	calib     calibFlags
 	maxMB     int64
 	onUnrest  string
 }
@@ -88,6 +89,7 @@ func newRunCommand() *cobra.Command {
 	fl.StringVar(&cfg.Detector, "detector", "", "detector that a script takes as its own (default: the first camera)")
 	fl.BoolVar(&cfg.Strict, "strict", false, "end the run with exit code 5 when the script fails on an event")
 	supervisionFlags(fl, &cfg, &f)
+	f.calib.add(fl, &cfg.Calibration)
 	fl.StringVar(&f.partition, "partition", "", "name of the part of the experiment that this process serves: a second one of the same name is refused")
 	fl.StringVar(&f.config, "config", "", "YAML `file` with any of these flags by their long names")
 	fl.StringVar(&f.summary, "summary", "", "write the books as JSON to this `file`")
@@ -166,6 +168,14 @@ func run(cfg drp.Config, f runFlags) error {
 		return err
 	}
 	warnOfLimits(cfg.Workers, cfg.Log)
+	constants, err := f.calib.open(&cfg.Calibration)
+	if err != nil {
+		return err
+	}
+	if constants != nil {
+		defer func() { _ = constants.Close() }()
+	}
+	cfg.Calibration.Partition = f.partition
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	signals := make(chan os.Signal, 2)

@@ -7,6 +7,7 @@ constants of a run come with its BeginRun, as the place of a shared-memory segme
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -73,12 +74,13 @@ class Constants:
         self.generation = int(told["generation"])
         self.told = told
         layout = json.loads(told["layout"])
-        end = max((a["offset"] + a["bytes"] for a in layout), default=0) + _shm.PAGE
+        sizes = [math.prod(a["shape"]) * np.dtype(a["dtype"]).itemsize for a in layout]
+        end = max(a["offset"] + size for a, size in zip(layout, sizes, strict=True))
         segment = int(told["segment"])
         if segment not in attached:
             attached[segment] = _shm.attach(segment, end)
         self.arrays: dict[str, np.ndarray[Any, Any]] = {
-            a["name"]: np.ndarray(a["shape"], a["dtype"], attached[segment], _shm.PAGE + a["offset"]) for a in layout
+            a["name"]: np.ndarray(a["shape"], a["dtype"], attached[segment], a["offset"]) for a in layout
         }
 
     def __getitem__(self, name: str) -> tuple[np.ndarray[Any, Any], dict[str, Any]]:

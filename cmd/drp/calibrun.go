@@ -1,0 +1,63 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"os"
+
+	"github.com/spf13/pflag"
+
+	"drp/drp"
+)
+
+// calibFlags are those of a run that have to do with constants.
+type calibFlags struct {
+	store string
+	allow []string
+}
+
+// noStore says that a run shall have no constants even where there is a store.
+const noStore = "none"
+
+func (f *calibFlags) add(fl *pflag.FlagSet, c *drp.Calibration) {
+	fl.StringVar(&f.store, "calib", "", "`folder or address` of the store of constants (default: drp/calib in the folder for "+
+		"your data, if it is there; none: do without)")
+	fl.DurationVar(&c.Deadline, "calib-deadline", 0, "what the store may take to give the constants of a run (default 20s)")
+	fl.BoolVar(&c.Strict, "calib-strict", false, "end the run when constants cannot be used, instead of going on with those before")
+	fl.StringVar(&c.Listen, "calib-listen", "", "`HOST:PORT` where other machines can get the constants (default: nowhere)")
+	fl.StringSliceVar(&f.allow, "calib-allow", nil, "`networks` that may connect there: 10.0.3.0/24 (default: this machine)")
+}
+
+// open opens the store that a run takes its constants from; nil is none.
+func (f *calibFlags) open(c *drp.Calibration) (closingStore, error) {
+	for _, text := range f.allow {
+		network, err := netip.ParsePrefix(text)
+		if err != nil {
+			return nil, fmt.Errorf("--calib-allow %q: give networks as 10.0.3.0/24 or fd00::/8", text)
+		}
+		c.Allow = append(c.Allow, network)
+	}
+	if c.Deadline < 0 {
+		return nil, fmt.Errorf("--calib-deadline %v: give a time above 0, as 20s", c.Deadline)
+	}
+	if f.store == noStore {
+		return nil, nil
+	}
+	place := storeFlag{name: f.store}
+	if path, named, err := place.place(); err != nil || !named {
+		if err != nil {
+			return nil, nil // no home folder, and so no store in it
+		}
+		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+			return nil, nil
+		}
+	}
+	s, err := place.open(false)
+	if err != nil {
+		return nil, err
+	}
+	c.Store = s
+	return s, nil
+}
