@@ -1,9 +1,11 @@
 package drp_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -134,6 +136,30 @@ func TestNewFailures(t *testing.T) {
 				t.Errorf("left in the output folder: %v", left)
 			}
 		})
+	}
+}
+
+// TestChangeOfChunk is what the user asked for, and no warning.
+func TestChangeOfChunk(t *testing.T) {
+	testkit.NoLeaks(t)
+	var log bytes.Buffer
+	cfg := settings(t, bundled("passthrough.py"))
+	cfg.OutputDir, cfg.Events, cfg.ChunkBytes = t.TempDir(), 100, 16<<10
+	cfg.Log = slog.New(slog.NewTextHandler(&log, nil))
+	s, err := run(t, cfg)
+	if err != nil || s.Recorded != 100 || len(s.Files) < 4 {
+		t.Fatalf("%v, %+v", err, s)
+	}
+	told := 0
+	for line := range strings.Lines(log.String()) {
+		if strings.Contains(line, "goes on in") && strings.Contains(line, "level=INFO") {
+			told++
+		} else if strings.Contains(line, "goes on in") {
+			t.Errorf("a normal change of chunk is told as: %s", line)
+		}
+	}
+	if told != len(s.Files)-2 { // the first chunk, and the small data
+		t.Errorf("%d changes were told of, the files are %v", told, s.Files)
 	}
 }
 

@@ -219,6 +219,8 @@ func (r *Run) recordNews(n record.News) {
 	switch n.Kind {
 	case record.Stopped, record.Incomplete:
 		r.cfg.Log.Error(n.String())
+	case record.NextChunk:
+		r.cfg.Log.Info(n.String())
 	default:
 		r.cfg.Log.Warn(n.String())
 	}

@@ -72,6 +72,7 @@ func (l *lab) look() (found []recorded, unfinished bool) {
 		}
 		if len(p.events) > 0 { // what it begins with may be repeated from other files
 			p.begins = p.events[0].time
+			l.checkChunk(f.Path, len(f.Data), len(p.events))
 			parts = append(parts, p)
 		}
 	}
@@ -80,6 +81,16 @@ func (l *lab) look() (found []recorded, unfinished bool) {
 		found = append(found, p.events...)
 	}
 	return found, unfinished
+}
+
+// checkChunk looks at the size of a file. One that begins with Configure, or has a single event, may have any, and the
+// transitions between two steps are with what went before, in a few hundred bytes.
+func (l *lab) checkChunk(path string, size, events int) {
+	const between = 400
+	first := strings.Contains(path, "-c000")
+	if limit := l.plan.chunkBytes; limit > 0 && !first && events > 1 && int64(size) > limit+between {
+		l.problem("%s has %d bytes, and chunks of %d were asked for", path, size, limit)
+	}
 }
 
 func (l *lab) read(t *xtc.Table, d xtc.Dgram, complete bool) recorded {
