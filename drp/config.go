@@ -65,6 +65,7 @@ type Config struct {
 	ChunkBytes int64
 	ChunkTime  time.Duration
 	CRC        bool
+	Verify     bool // compare each event before it is recorded with what the source wrote
 
 	// What a simulation puts in the place of the machine; nil is the machine's own.
 	World  world.World

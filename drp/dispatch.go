@@ -105,6 +105,7 @@ func (r *Run) event(ctx context.Context, h source.Header) error {
 	layout, corrupt := r.layouts.number(d)
 	e.service, e.time, e.number, e.worker = h.Service, h.Time, number, int32(worker)
 	e.keepRaw = r.cfg.Prescale > 0 && number%r.cfg.Prescale == 0 || r.cfg.L0Raw && d.KeepRaw()
+	e.crc = r.sums.of(d)
 	e.implied, e.ix = false, loan.Seal(n)
 	if e.detail != nil {
 		e.detail = nil

@@ -59,17 +59,19 @@ func TestEventPathAllocatesNothing(t *testing.T) {
 		script string
 		args   []string
 		record bool
+		verify bool
 	}{
-		{"passthrough", bundled("passthrough.py"), nil, false},
-		{"passthrough, recorded", bundled("passthrough.py"), nil, true},
-		{"region of interest, recorded", roi, []string{"1", "2", "3"}, true},
+		{"passthrough", bundled("passthrough.py"), nil, false, false},
+		{"passthrough, recorded", bundled("passthrough.py"), nil, true, false},
+		{"passthrough, verified and recorded", bundled("passthrough.py"), nil, true, true},
+		{"region of interest, recorded", roi, []string{"1", "2", "3"}, true, false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			const few, many = 4000, 24000
 			mallocs := func(events int64) uint64 {
 				cfg := settings(t, tt.script)
-				cfg.Args, cfg.Events = tt.args, events
+				cfg.Args, cfg.Events, cfg.Verify = tt.args, events, tt.verify
 				if tt.record {
 					cfg.OutputDir = t.TempDir()
 				}

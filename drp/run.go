@@ -33,6 +33,7 @@ type Run struct {
 	window     *window
 	control    runControl
 	layouts    *layouts
+	sums       checksums
 
 	started  atomic.Int64    // when the run began, and when it has come the first event, in the time of the world
 	finished atomic.Int64    // nanoseconds the run took, once it is over
@@ -60,7 +61,8 @@ func New(ctx context.Context, cfg Config) (*Run, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	r := &Run{cfg: cfg, world: cfg.World, layouts: newLayouts(), transitionDone: cfg.World.NewFlag()}
+	r := &Run{cfg: cfg, world: cfg.World, layouts: newLayouts(), transitionDone: cfg.World.NewFlag(),
+		sums: newChecksums(cfg.Verify)}
 	r.complaints.log = cfg.Log
 	r.hard, r.abandon = context.WithCancelCause(context.Background())
 	r.soft, r.stop = context.WithCancelCause(r.hard)

@@ -22,6 +22,7 @@ type entry struct {
 	worker  int32      // its ring holds the slot
 	result  uint32     // bytes
 	side    uint32     // words
+	crc     uint32     // of an event as the source wrote it, if asked for
 	ix      pebble.Index
 	time    uint64
 	number  int64   // of an event, counted from 0

@@ -181,12 +181,16 @@ type verdict struct {
 	recorded    int64
 	damaged     int64
 	missing     int64
+	flipped     int64
 }
 
 // judge looks whether what became of an event may become of it.
 func (v *verdict) judge(index, n int64, r *recorded, quarantined bool) {
 	l := v.lab
 	e := l.events[n]
+	if e.flipped {
+		v.flipped++
+	}
 	keepRaw := l.plan.prescale > 0 && index%l.plan.prescale == 0
 	f := l.plan.fateOf(n)
 	switch {
@@ -200,10 +204,10 @@ func (v *verdict) judge(index, n int64, r *recorded, quarantined bool) {
 		if r != nil {
 			l.problem("event %d is quarantined and recorded", n)
 		}
-		if e.held <= l.plan.retries || e.corrupt {
-			l.problem("event %d is quarantined after %d deaths", n, e.held)
+		if e.held <= l.plan.retries || e.corrupt || e.flipped {
+			l.problem("event %d is quarantined after %d deaths, flipped %v", n, e.held, e.flipped)
 		}
-	case r == nil && f == rejects && !keepRaw && !e.corrupt && e.shown > 0:
+	case r == nil && f == rejects && !keepRaw && !e.corrupt && !e.flipped && e.shown > 0:
 		v.rejected++ // or it was refused by the disk after its worker gave up; the books tell
 	case r == nil:
 		v.missing++
@@ -213,8 +217,8 @@ func (v *verdict) judge(index, n int64, r *recorded, quarantined bool) {
 			v.damaged++
 		}
 		if !v.good(e, r, f, keepRaw) {
-			l.problem("event %d (fate %d, corrupt %v, kept raw %v) is recorded with damage %v, raw %v, value %d", n, f,
-				e.corrupt, keepRaw, r.damage, r.raw, r.value)
+			l.problem("event %d (fate %d, corrupt %v, flipped %v, kept raw %v) is recorded with damage %v, raw %v, value %d", n, f,
+				e.corrupt, e.flipped, keepRaw, r.damage, r.raw, r.value)
 		}
 	}
 }
@@ -222,6 +226,9 @@ func (v *verdict) judge(index, n int64, r *recorded, quarantined bool) {
 // good tells whether an event is recorded as its fate wants.
 func (v *verdict) good(e *event, r *recorded, f fate, keepRaw bool) bool {
 	whole := bytes.Equal(r.payload, e.payload)
+	if e.flipped {
+		return whole && r.damage&xtc.DamageCorrupted != 0
+	}
 	if e.corrupt {
 		return whole && r.damage == xtc.DamageCorrupted && e.shown == 0
 	}
@@ -251,6 +258,9 @@ func (v *verdict) compare(s *drp.Summary, unfinished bool) {
 	if s.Dropped != v.dropped || s.Quarantined != v.quarantined {
 		l.problem("%d dropped and %d quarantined, the books say %d and %d", v.dropped, v.quarantined, s.Dropped, s.Quarantined)
 	}
+	if s.Altered != v.flipped {
+		l.problem("%d events changed in memory, the books say %d", v.flipped, s.Altered)
+	}
 	if unfinished {
 		// A file that broke may hold events that the books count as failed, but none of the recorded may be missing.
 		if v.recorded < s.Recorded || v.rejected+v.missing > s.Rejected+s.Failed {
@@ -273,7 +283,7 @@ func (v *verdict) compare(s *drp.Summary, unfinished bool) {
 
 // checkFiles has the production check look at every byte of the complete files.
 func (l *lab) checkFiles(unfinished bool) {
-	if l.plan.corrupt > 0 || unfinished {
+	if l.plan.corrupt+l.plan.flips > 0 || unfinished {
 		return // there are errors that belong there
 	}
 	dir, err := os.MkdirTemp("", "drp-sim-")

@@ -39,6 +39,8 @@ type plan struct {
 	nonsense  int64         // chance that a child says what it must not
 	badStarts int64         // chance that a child does not start
 	failures  int64         // chance that a script raises
+	verify    bool
+	flips     int64 // chance that a bit of an event changes in memory while a child has it
 
 	diskFull   int64 // chance that the disk is full for a while from a write on
 	diskBreaks int64 // chance of an error of input and output
@@ -88,6 +90,9 @@ func draw(rng *rand.Rand) plan {
 	p.poison, p.sticky = maybe(200), maybe(60)
 	p.deadly, p.hangs, p.nonsense, p.badStarts = maybe(200), maybe(40), maybe(100), maybe(1500)
 	p.diskFull, p.diskBreaks, p.diskSlow, p.diskShort = maybe(400), maybe(100), maybe(800), maybe(300)
+	if p.verify = rng.IntN(3) == 0; p.verify {
+		p.flips = maybe(400)
+	}
 	return p
 }
 

@@ -104,6 +104,7 @@ type lab struct {
 type event struct {
 	payload []byte // as the source filled it
 	corrupt bool
+	flipped bool // in memory, after the source filled it; payload is as it was then
 	skipped bool
 	held    int // deaths of children with it in hand
 	shown   int // how often a child took it
@@ -145,7 +146,7 @@ func (l *lab) pipeline() (drp.Summary, error) {
 		OutputDir: "out", Stream: -1, Workers: p.workers, Slots: p.slots, ResultBytes: 4096, TransitionBytes: 16 << 10,
 		Drop: p.drop, Prescale: p.prescale, EventDeadline: p.deadline, SoftDeadline: p.deadline / 2,
 		TransitionDeadline: 4 * p.deadline, Spares: p.spares, Retries: p.retries, MaxRestarts: p.maxRestarts,
-		RecycleAfter: p.recycleAfter, CRC: p.crc, ChunkBytes: p.chunkBytes, Log: slog.New(&logHandler{lab: l})}
+		RecycleAfter: p.recycleAfter, CRC: p.crc, Verify: p.verify, ChunkBytes: p.chunkBytes, Log: slog.New(&logHandler{lab: l})}
 	run, err := drp.New(context.Background(), cfg)
 	if err != nil {
 		return drp.Summary{}, err
