@@ -74,7 +74,7 @@ func TestNoChunkExceedsItsBytes(t *testing.T) {
 				if limit == 1<<30 && chunk > 0 {
 					t.Error("a chunk more than there is need for")
 				}
-				all := readAny(t, path)
+				all := readChunk(t, path, r.Files()[0])
 				found = append(found, eventTimes(all)...)
 				size := 0
 				for _, d := range all {
@@ -127,10 +127,10 @@ func eventTimes(all []xtc.Dgram) (times []uint64) {
 	return times
 }
 
-// readAny reads a chunk and has it and its small data checked.
-func readAny(t *testing.T, path string) []xtc.Dgram {
+// readChunk reads a chunk and has it and its small data checked.
+func readChunk(t *testing.T, path, first string) []xtc.Dgram {
 	t.Helper()
-	report, err := xtc.Check(path, xtc.CheckOptions{})
+	report, err := xtc.Check(path, xtc.CheckOptions{Configure: first})
 	if err != nil || !report.OK() || report.SmallData == nil || report.SmallData.Events != report.Count["L1Accept"] {
 		t.Fatalf("%s: %+v %v", path, report, err)
 	}
@@ -162,7 +162,7 @@ func recordAll(t *testing.T, r *record.Recorder, rng *rand.Rand) (times []uint64
 	for range 5 {
 		transition(testkit.Plain(xtc.BeginStep, 1), block(200))
 		transition(testkit.Plain(xtc.Enable, 1), nil)
-		for i := range rng.IntN(60) {
+		for i := range rng.IntN(50) {
 			at += 10
 			d := camera.Event(at, i)
 			times = append(times, at)
