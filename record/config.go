@@ -14,8 +14,8 @@ type Config struct {
 	Run    int // of the first run; each further one counts up
 	Stream int
 
-	// A chunk has no more bytes than this unless a datagram alone has, and ends at the next Enable once it was written to
-	// for so long; 0 is never.
+	// A chunk ends before the datagram with which it would have more bytes than this, where it can end there, and at the
+	// next Enable once it was written to for so long; 0 is never.
 	ChunkBytes int64
 	ChunkTime  time.Duration
 
