@@ -29,6 +29,7 @@ type actor struct {
 	hungUp   bool
 	resident int64
 	killed   int
+	stopped  bool
 }
 
 // role is what an actor does with a request.
@@ -292,6 +293,7 @@ func (a *actor) Wait() {
 	})
 }
 func (a *actor) Gone() (gone bool)      { a.locked(func() { gone = a.gone }); return gone }
+func (a *actor) Stopped() (is bool)     { a.locked(func() { is = a.stopped }); return is }
 func (a *actor) Resident() (held int64) { a.locked(func() { held = a.resident }); return held }
 func (a *actor) NotStarted(cause error) error {
 	a.Kill()

@@ -1,6 +1,7 @@
 package fex
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -190,6 +191,13 @@ func (c *child) Gone() bool {
 	default:
 		return false
 	}
+}
+
+// Stopped implements Process. The state is the first word behind the name, which is in brackets and may hold any.
+func (c *child) Stopped() bool {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", c.PID()))
+	_, rest, _ := strings.Cut(string(text[bytes.LastIndexByte(text, ')')+1:]), " ")
+	return err == nil && (strings.HasPrefix(rest, "T") || strings.HasPrefix(rest, "t"))
 }
 
 // Obituary implements Process.

@@ -206,9 +206,10 @@ func (w *Worker) isClosed() bool {
 	return w.closed
 }
 
-// bringUp makes a spare or a new child the worker's.
+// bringUp makes a spare or a new child the worker's. When spares do not answer, others may not either.
 func (w *Worker) bringUp(fromSpares bool) (Process, error) {
-	for fromSpares {
+	patience := w.world.Now() + attachTime
+	for fromSpares && w.world.Now() < patience {
 		s := w.group.spares.take()
 		if s == nil {
 			break
@@ -250,12 +251,12 @@ func (w *Worker) introduce(s *spare, attach bool) error {
 			return err
 		}
 	}
-	defer overdue(w.world, p, w.cfg.TransitionDeadline)()
 	if attach {
 		if err := w.promote(s); err != nil {
 			return err
 		}
 	}
+	defer overdue(w.world, p, w.cfg.TransitionDeadline)()
 	for _, k := range w.state.kept {
 		if k.id == configure && s.shown.same(&k) {
 			continue // a spare has seen it
@@ -281,8 +282,10 @@ func (w *Worker) introduce(s *spare, attach bool) error {
 }
 
 // promote tells a spare which worker it is. One that has not heard of the present text of the script yet begins anew with
-// it, since that is the text the run goes by: it changes only where nothing is kept to be replayed.
+// it, since that is the text the run goes by: it changes only where nothing is kept to be replayed. A spare has nothing
+// else to do, so one that does not answer soon is of no use: another child is started sooner than it may come round.
 func (w *Worker) promote(s *spare) error {
+	defer overdue(w.world, s.p, attachTime)()
 	if now := w.group.presentScript(); now.edition != s.edition {
 		if err := sendScript(s.p, now.text); err != nil {
 			return s.p.NotStarted(err)
@@ -295,6 +298,9 @@ func (w *Worker) promote(s *spare) error {
 	}
 	return ask(s.p, record{kind: kindAttach, bytes: uint32(len(text))}, text)
 }
+
+// attachTime is what a spare gets to answer that it knows its place, which takes it some milliseconds.
+const attachTime = 2 * time.Second
 
 // bringUpToDate tells the worker's child the present text of the script, if it has another. A broken pipe is left to the
 // reader.
