@@ -16,7 +16,8 @@ import (
 type Config struct {
 	Python     string // the interpreter
 	PythonPath string // put before PYTHONPATH; empty when the package drp is installed
-	Script     string
+	Module     string // what a child is: python -m Module Script Args; empty is drp, which runs the script
+	Script     string // empty where the module needs none
 	Source     []byte // its text; nil lets the children read it
 	Args       []string
 	Detector   string // the detector the script is told is its own; empty for the first camera
@@ -30,7 +31,7 @@ type Config struct {
 	SoftDeadline time.Duration // the same, after which the script's stack is asked for; 0 is never
 
 	Spares       int   // children that are kept warm
-	Retries      int   // of a datagram after the child that had it died, before it is given up
+	Retries      int   // of a request after the child that had it died, before it is given up
 	MaxRestarts  int   // of a worker's child within a minute; 0 is no limit
 	Degrade      bool  // go on with fewer workers when there were more, or no child starts any more
 	MaxResident  int64 // bytes a child may hold; 0 is no limit
@@ -51,6 +52,9 @@ type Config struct {
 func (cfg *Config) complete() {
 	if cfg.World == nil {
 		cfg.World = world.Real()
+	}
+	if cfg.Module == "" {
+		cfg.Module = "drp"
 	}
 	if cfg.Start == nil {
 		cfg.Start = func(log *slog.Logger) (Process, error) { return startChild(cfg, log) }

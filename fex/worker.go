@@ -58,7 +58,8 @@ func (w *Worker) Load() int { return int(w.load.Load()) }
 // Retired tells that the worker has no child any more and gets none.
 func (w *Worker) Retired() bool { return w.retired.Load() }
 
-// Event asks for the script's answer to a sealed L1Accept slot of this worker's ring. It never blocks.
+// Event asks for the child's answer to a sealed slot of this worker's ring. It never blocks. What is in the slot, and
+// what layout and time say of it, is between the caller and the child.
 func (w *Worker) Event(ix pebble.Index, bytes int, layout uint32, time, tag uint64) {
 	w.push(request{tag: tag, record: record{kind: kindEvent, slot: ix.Slot, generation: ix.Generation,
 		bytes: uint32(bytes), layout: layout, transition: l1Accept, time: time}})
