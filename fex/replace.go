@@ -11,48 +11,8 @@ import (
 	"drp/internal/world"
 )
 
-// unrest decides how long a worker waits before it gets another child, and when it gets none any more. The first
-// replacement comes at once; when that does not do some work either, the pauses grow.
-type unrest struct {
-	deaths int             // in a row, without work between them
-	work   int             // answers since the last death
-	recent []time.Duration // deaths of the last minute
-}
-
-const (
-	transitionRetries = 3
-
-	enoughWork   = 100 // answers after which the deaths before are forgotten
-	firstPause   = 100 * time.Millisecond
-	longestPause = 10 * time.Second
-)
-
-func (u *unrest) worked(answers int) {
-	if u.work += answers; u.work >= enoughWork {
-		u.deaths = 0
-	}
-}
-
-// died notes a death, and tells whether there were more than most in the last minute; 0 is no limit.
-func (u *unrest) died(now time.Duration, most int) bool {
-	u.deaths, u.work = u.deaths+1, 0
-	if most == 0 {
-		return false
-	}
-	u.recent = slices.DeleteFunc(u.recent, func(t time.Duration) bool { return now-t >= time.Minute })
-	u.recent = append(u.recent, now)
-	return len(u.recent) > most
-}
-
-// pause is how long to wait before the next start: half of it fixed and half by chance, so that the workers that one
-// fault brought down do not all start at once.
-func (u *unrest) pause(w world.World) time.Duration {
-	if u.deaths < 2 {
-		return 0
-	}
-	most := min(longestPause, firstPause<<min(u.deaths-2, 20))
-	return most/2 + time.Duration(w.Chance(int64(most/2)))
-}
+// transitionRetries is how often a transition is tried again at least: a run without it is none.
+const transitionRetries = 3
 
 // bury sees a child out that died, and takes note of the requests it had in hand.
 func (w *Worker) bury(p Process, cause error) {
@@ -72,7 +32,7 @@ func (w *Worker) bury(p Process, cause error) {
 		r := w.queue.at(0)
 		allowed := w.cfg.Retries
 		if r.kind == kindTransition {
-			allowed = max(allowed, transitionRetries) // a run without it is none
+			allowed = max(allowed, transitionRetries)
 		}
 		guilty = len(r.deaths) > allowed
 	}
@@ -126,6 +86,7 @@ func (w *Worker) giveUp() {
 	if r.kind == kindTransition {
 		w.state.failed(uint8(r.transition))
 	}
+	w.unrest.worked()
 	w.solo = w.queue.len() > 0
 	w.mu.Unlock()
 	w.cfg.Answered(w.id, []Answer{{Tag: r.tag, Status: Crashed, Failure: f}})

@@ -214,7 +214,9 @@ func (w *Worker) take(records []byte, answers []Answer) ([]Answer, error) {
 		w.flush()
 	}
 	w.answered += int64(len(answers))
-	w.unrest.worked(len(answers))
+	if len(answers) > 0 {
+		w.unrest.worked()
+	}
 	w.recycleIfDue()
 	return answers, nil
 }
