@@ -35,7 +35,7 @@ type Config struct {
 	MaxRestarts  int   // of a worker's child within a minute; 0 is no limit
 	Degrade      bool  // go on with fewer workers when there were more, or no child starts any more
 	MaxResident  int64 // bytes a child may hold; 0 is no limit
-	RecycleAfter int64 // answers after which a child is replaced; 0 is never
+	RecycleAfter int64 // events after which a child is replaced; 0 is never
 
 	World     world.World // nil is the real one
 	Start     Starter     // nil starts Python
@@ -117,6 +117,9 @@ func Start(ctx context.Context, cfg Config, pool *pebble.Pool) (*Group, error) {
 				defer context.AfterFunc(ctx, children[i].Kill)()
 				first, _ := g.hello(worker.place)
 				greetings[i], errs[i] = greet(w, children[i], first, cfg.GreetDeadline)
+			}
+			if errs[i] == nil {
+				errs[i] = cfg.tooLarge(children[i], "has only just started")
 			}
 		})
 	}
@@ -212,6 +215,8 @@ func (g *Group) newWorker(id int, pool *pebble.Pool) *Worker {
 		wake:        g.world.NewFlag(),
 		noted:       g.world.NewFlag(),
 		stopped:     g.world.NewFlag(),
+		// The first children end one after the other, since all would look for a spare at once otherwise.
+		wear: wear{quota: (g.cfg.RecycleAfter*int64(id+1) + int64(len(pool.Events)) - 1) / int64(len(pool.Events))},
 	}
 }
 

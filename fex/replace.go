@@ -14,16 +14,23 @@ import (
 // transitionRetries is how often a transition is tried again at least: a run without it is none.
 const transitionRetries = 3
 
-// bury sees a child out that died, and takes note of the requests it had in hand.
+// bury sees a child out that died, and takes note of the requests it had in hand. One that we ended for its size is no
+// death of theirs.
 func (w *Worker) bury(p Process, cause error) {
 	p.Kill()
 	p.Wait() // from here on it writes nothing into the results
+	var size *SizeError
+	ofSize := errors.As(cause, &size)
 	death := &Death{Worker: w.id, PID: p.PID()}
 	w.mu.Lock()
 	inHand := w.queue.written
 	for i := range inHand {
 		r := w.queue.at(i)
-		r.deaths = append(r.deaths, death)
+		if ofSize {
+			r.outgrown++
+		} else {
+			r.deaths = append(r.deaths, death)
+		}
 	}
 	w.queue.written, w.held = 0, w.held[:0]
 	// Alone in hand, it is the one that kills. Of several, each is suspect, and is tried by itself.
@@ -34,20 +41,27 @@ func (w *Worker) bury(p Process, cause error) {
 		if r.kind == kindTransition {
 			allowed = max(allowed, transitionRetries)
 		}
-		guilty = len(r.deaths) > allowed
+		guilty = ofSize && r.outgrown > allowed || !ofSize && len(r.deaths) > allowed
 	}
 	w.solo = w.queue.len() > 0
 	w.mu.Unlock()
 	report := func() {
 		w.note(death, p.Obituary(cause))
 		p.Close()
-		w.cfg.Restarted(w.id, fmt.Errorf("worker %d: %s (%d datagrams in hand)", w.id, death.Reason, inHand))
+		w.cfg.Restarted(w.id, fmt.Errorf("worker %d: %s (%d requests in hand)", w.id, death.Reason, inHand))
 	}
-	if guilty {
-		report()
-		w.giveUp()
-	} else {
+	switch {
+	case !guilty:
 		w.group.reports.Go(report) // its last words may take a second to come, and nobody waits for them
+	case ofSize:
+		report()
+		w.giveUp(Failed, func(*request) *Failure { return &Failure{Type: "MemoryError", Message: size.Error()} })
+	default:
+		report()
+		for !w.allNoted() { // a replacement may die before the last words of the one before have come
+			w.noted.Wait(world.ForEver)
+		}
+		w.giveUp(Crashed, w.crash)
 	}
 }
 
@@ -67,14 +81,8 @@ func (w *Worker) allNoted() bool {
 	return !slices.ContainsFunc(w.queue.at(0).deaths, func(d *Death) bool { return !d.noted })
 }
 
-// giveUp answers the oldest request as one that kills.
-func (w *Worker) giveUp() {
-	for !w.allNoted() { // a replacement may die before the last words of the one before have come
-		w.noted.Wait(world.ForEver)
-	}
-	w.mu.Lock()
-	r := w.queue.pop()
-	w.load.Add(-1)
+// crash says why a request is given up that kills.
+func (w *Worker) crash(r *request) *Failure {
 	last := r.deaths[len(r.deaths)-1]
 	f := &Failure{Type: "Crash", Message: last.Reason}
 	if last.Line > 0 {
@@ -83,20 +91,29 @@ func (w *Worker) giveUp() {
 	for _, d := range r.deaths {
 		f.Deaths = append(f.Deaths, *d)
 	}
+	return f
+}
+
+// giveUp answers the oldest request, which no child could.
+func (w *Worker) giveUp(status Status, why func(r *request) *Failure) {
+	w.mu.Lock()
+	r := w.queue.pop()
+	w.load.Add(-1)
+	f := why(&r)
 	if r.kind == kindTransition {
 		w.state.failed(uint8(r.transition))
 	}
 	w.unrest.worked()
 	w.solo = w.queue.len() > 0
 	w.mu.Unlock()
-	w.cfg.Answered(w.id, []Answer{{Tag: r.tag, Status: Crashed, Failure: f}})
+	w.cfg.Answered(w.id, []Answer{{Tag: r.tag, Status: status, Failure: f}})
 }
 
 // replace brings another child to the present state and gives it the requests without an answer. It returns nil when
-// the worker was closed or no child can be started any more. A planned replacement is no death.
+// the worker was closed or gets no child any more. A planned replacement is no death.
 func (w *Worker) replace(planned bool) Process {
 	w.mu.Lock()
-	w.recycle, w.warned, w.answered = false, false, 0
+	w.recycle, w.dismissed, w.warned, w.wear = false, false, false, wear{quota: w.cfg.RecycleAfter}
 	w.mu.Unlock()
 	if !planned && w.unrest.died(w.world.Now(), w.cfg.MaxRestarts) {
 		w.outOfService(fmt.Errorf("worker %d: its child died %d times within a minute", w.id, len(w.unrest.recent)))
@@ -107,10 +124,14 @@ func (w *Worker) replace(planned bool) Process {
 			w.wait(pause)
 		}
 		p, err := w.bringUp(attempt == 1)
+		var size *SizeError
 		switch {
 		case err == nil:
 			return p
 		case w.isClosed():
+			return nil
+		case errors.As(err, &size):
+			w.outOfService(fmt.Errorf("worker %d: %w", w.id, err))
 			return nil
 		case attempt == startFailures:
 			w.outOfService(fmt.Errorf("worker %d: no child could be started %d times in a row: %w", w.id, attempt, err))
@@ -225,6 +246,9 @@ func (w *Worker) introduce(s *spare, attach bool) error {
 		if err := replay(p, &k); err != nil {
 			return err
 		}
+	}
+	if err := w.cfg.tooLarge(p, "has only just begun"); err != nil {
+		return err
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
