@@ -22,6 +22,8 @@
 // what its spares and replacements must know as transitions, and is started, watched, replaced and recycled the same way;
 // its script, if it has one, is its first argument.
 //
+// Finish and Refuse tell that the run shall end, so that nobody waits long for a child then.
+//
 // Event and Transition are called by one goroutine; Answered is called by the worker's own goroutine and must not
 // block for long. Close ends the child; requests without an answer stay without.
 //

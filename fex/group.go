@@ -28,6 +28,10 @@ type Config struct {
 	TransitionDeadline time.Duration // for the script to take a transition
 	EventDeadline      time.Duration // without any answer while events are in hand
 
+	// From when the end of the run was asked for: how long children that die are still replaced, and what shall begin
+	// something that ends anyway may take; 0 is 10 s.
+	FinishTime time.Duration
+
 	SoftDeadline time.Duration // the same, after which the script's stack is asked for; 0 is never
 
 	Spares       int   // children that are kept warm
@@ -52,6 +56,9 @@ type Config struct {
 func (cfg *Config) complete() {
 	if cfg.World == nil {
 		cfg.World = world.Real()
+	}
+	if cfg.FinishTime == 0 {
+		cfg.FinishTime = finishTime
 	}
 	if cfg.Module == "" {
 		cfg.Module = "drp"

@@ -111,7 +111,7 @@ func (w *Worker) giveUp(status Status, why func(r *request) *Failure) {
 
 // replace brings another child to the present state and gives it the requests without an answer. It returns nil when
 // the worker was closed or gets no child any more. A planned replacement is no death.
-func (w *Worker) replace(planned bool) Process {
+func (w *Worker) replace(planned, hung bool) Process {
 	w.mu.Lock()
 	w.recycle, w.dismissed, w.warned, w.wear = false, false, false, wear{quota: w.cfg.RecycleAfter}
 	w.mu.Unlock()
@@ -122,6 +122,10 @@ func (w *Worker) replace(planned bool) Process {
 	for attempt := 1; ; attempt++ {
 		if pause := w.unrest.pause(w.world); pause > 0 {
 			w.wait(pause)
+		}
+		if w.ends(hung) {
+			w.outOfService(fmt.Errorf("worker %d: its child ended, and the run is to end: it is not replaced", w.id))
+			return nil
 		}
 		p, err := w.bringUp(attempt == 1)
 		var size *SizeError
@@ -145,9 +149,9 @@ func (w *Worker) replace(planned bool) Process {
 // startFailures is how often in a row a replacement may fail to start.
 const startFailures = 4
 
-// wait waits, but not longer than the worker lives.
+// wait waits, but not longer than a child is wanted.
 func (w *Worker) wait(d time.Duration) {
-	for until := w.world.Now() + d; !w.isClosed(); {
+	for until := w.world.Now() + d; !w.isClosed() && !w.ends(false); {
 		left := until - w.world.Now()
 		if left <= 0 {
 			return
@@ -156,11 +160,15 @@ func (w *Worker) wait(d time.Duration) {
 	}
 }
 
-// outOfService ends the work of a worker: with the policy to degrade and somebody left to do it, the run goes on.
+// outOfService ends the work of a worker: with the policy to degrade and somebody left to do it, the run goes on. A run
+// that is to end anyway goes on to its end.
 func (w *Worker) outOfService(cause error) {
+	w.mu.Lock()
+	ending := w.ending.asked
+	w.mu.Unlock()
 	w.retired.Store(true)
 	w.log.Error("the worker is out of service", "cause", cause)
-	if w.cfg.Degrade && w.group.retire() {
+	if others := w.group.retire(); ending || w.cfg.Degrade && others {
 		w.cfg.Retired(w.id, cause)
 		return
 	}
@@ -176,8 +184,16 @@ func (w *Worker) setStarting(p Process) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.starting = p
-	if w.closed {
+	return w.unwanted()
+}
+
+// unwanted says why no child shall take the place any more; w.mu is held.
+func (w *Worker) unwanted() error {
+	switch {
+	case w.closed:
 		return errClosed
+	case w.ending.refuses:
+		return errEnding
 	}
 	return nil
 }
@@ -197,7 +213,7 @@ func (w *Worker) bringUp(fromSpares bool) (Process, error) {
 			break
 		}
 		err := w.settle(s, true)
-		if err == nil || w.isClosed() {
+		if err == nil || w.isClosed() || w.ends(false) {
 			return s.p, err
 		}
 		w.log.Warn("a spare child could not take the place", "error", err)
@@ -252,8 +268,8 @@ func (w *Worker) introduce(s *spare, attach bool) error {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.closed {
-		return errClosed
+	if err := w.unwanted(); err != nil {
+		return err
 	}
 	w.progress.Store(int64(w.world.Now()))
 	w.child, w.starting, w.edition = p, nil, s.edition
@@ -349,10 +365,7 @@ func (w *Worker) refuse() {
 		w.mu.Lock()
 		var answers []Answer
 		for w.queue.len() > 0 && !w.closed {
-			r := w.queue.pop()
-			w.load.Add(-1)
-			answers = append(answers, Answer{Tag: r.tag, Status: Unserved,
-				Failure: &Failure{Type: "Crash", Message: "the worker has no child any more"}})
+			answers = append(answers, w.unserved("the worker has no child any more"))
 		}
 		closed := w.closed
 		w.mu.Unlock()

@@ -70,8 +70,3 @@ func TestSpareThatIsStoppedForAMoment(t *testing.T) {
 		t.Error("it was sent away")
 	}
 }
-
-// patient is a stage on which nobody is ended for his silence.
-func patient(cfg *Config) {
-	cfg.GreetDeadline, cfg.TransitionDeadline, cfg.EventDeadline = time.Hour, time.Hour, time.Hour
-}

@@ -38,27 +38,28 @@ func (g *Group) watch() {
 	}
 }
 
-// excuse takes the time that nobody could make progress in off the silence of a child; one that was heard of since is not
-// heard of in the future.
+// excuse takes the time that nobody could make progress in off the silence of a child, and off the time that a run has to
+// end; one that was heard of since is not heard of in the future.
 func (w *Worker) excuse(absent, now time.Duration) {
 	w.progress.Store(min(w.progress.Load()+int64(absent), int64(now)))
+	w.mu.Lock()
+	w.ending.at = min(w.ending.at+absent, now)
+	w.mu.Unlock()
 }
 
 // enforceDeadline asks a child that is silent with work in hand for its stack, and ends it when it stays silent.
 func (w *Worker) enforceDeadline(now time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.hurry(now)
 	if w.child == nil || w.queue.written == 0 {
 		return
 	}
-	soft, hard := w.cfg.SoftDeadline, w.cfg.EventDeadline
-	if w.queue.at(0).kind == kindTransition {
-		hard = w.cfg.TransitionDeadline
-	}
+	soft, due := w.cfg.SoftDeadline, w.due()
 	silent := now - time.Duration(w.progress.Load())
 	switch {
 	case w.killed != nil:
-	case silent >= hard:
+	case now >= due:
 		w.killed = errTooLate
 		p := w.child
 		if w.warned {
@@ -70,7 +71,7 @@ func (w *Worker) enforceDeadline(now time.Duration) {
 		w.world.After(stackTime, p.Kill)
 	case soft > 0 && silent >= soft && !w.warned:
 		w.warned = true
-		w.log.Warn(fmt.Sprintf("no answer from the script yet: its stack follows; it is ended after %v", hard),
+		w.log.Warn(fmt.Sprintf("no answer from the script yet: its stack follows; it is ended in %v", (due-now).Round(watchTick)),
 			"seconds", silent.Seconds())
 		w.child.DumpStack()
 	}

@@ -41,6 +41,7 @@ type Worker struct {
 	held     []byte // records of the queue that are not written yet
 	solo     bool   // one request at a time: a child died, and one of these may have killed it
 	closed   bool
+	ending   ending
 	warned   bool  // the stack of a silent child was asked for
 	killed   error // why we ended the child, if we did
 	recycle  bool  // the child shall be replaced as soon as it has nothing in hand
@@ -106,7 +107,7 @@ func (w *Worker) push(r request) {
 // flush writes the records held back, as far as the child shall have them. A broken pipe is left to the reader, which
 // sees the end of the child. After Close nothing is written, though answers still come in.
 func (w *Worker) flush() {
-	if len(w.held) == 0 || w.child == nil {
+	if len(w.held) == 0 || w.child == nil || w.ending.refuses && w.queue.written > 0 {
 		return
 	}
 	n := min(len(w.held)/recordBytes, w.room())
@@ -159,7 +160,7 @@ func (w *Worker) run(p Process) {
 		default:
 			w.bury(p, err)
 		}
-		p = w.replace(recycled)
+		p = w.replace(recycled, errors.Is(err, errTooLate))
 	}
 	w.refuse()
 }
@@ -212,6 +213,7 @@ func (w *Worker) take(records []byte, answers []Answer) ([]Answer, error) {
 		w.unrest.worked()
 	}
 	w.recycleIfDue()
+	answers = w.refused(answers)
 	if w.solo {
 		if w.queue.len() == 0 {
 			w.solo = false
