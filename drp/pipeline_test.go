@@ -118,6 +118,8 @@ func TestNewFailures(t *testing.T) {
 			"drp"},
 		{"event slot too small", func(c *drp.Config) { c.EventBytes = 100 }, drp.Configuration, "--buf-bytes 100"},
 		{"result slot too small", func(c *drp.Config) { c.ResultBytes = 100 }, drp.Configuration, "--fex-bytes"},
+		{"less memory than Python takes", func(c *drp.Config) { c.MaxResident = 1 << 20 }, drp.Configuration,
+			"more than the 1 MB allowed (--max-rss)"},
 		{"slots beyond a segment", func(c *drp.Config) { c.Slots, c.EventBytes = 1024, 3<<20 }, drp.Configuration, "2 GiB"},
 	}
 	for _, tt := range tests {

@@ -240,12 +240,16 @@ func (r *Run) Abandon(cause error) {
 func (r *Run) halt(err error) {
 	r.note(err)
 	r.end(err)
+	r.group.Finish()
 }
 
 // Interrupt ends the run in order, as a cancelled context does.
-func (r *Run) Interrupt() { r.end(errInterrupted) }
+func (r *Run) Interrupt() {
+	r.end(errInterrupted)
+	r.group.Finish()
+}
 
-// end lets the source end, and wakes whoever waits meanwhile.
+// end lets the source end, and wakes whoever waits meanwhile. The children are not told, since they may be the cause.
 func (r *Run) end(cause error) {
 	r.stop(cause)
 	r.pool.Freed()
@@ -318,7 +322,11 @@ func (r *Run) answered(worker int, answers []fex.Answer) {
 
 func (r *Run) restarted(_ int, cause error) {
 	r.books.restarts.Add(1)
-	r.cfg.Log.Error(fmt.Sprintf("%v; it is replaced", cause))
+	r.cfg.Log.Error(cause.Error())
 }
 
-func (r *Run) gaveUp(_ int, cause error) { r.halt(fail(Script, cause)) }
+func (r *Run) gaveUp(_ int, cause error) {
+	err := fail(Script, cause)
+	r.note(err)
+	r.end(err)
+}

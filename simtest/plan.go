@@ -28,6 +28,8 @@ type plan struct {
 	suspendAt    time.Duration // the machine sleeps
 	suspendFor   time.Duration
 
+	maxQuarantine float64 // percentage at which the run ends
+
 	service   time.Duration // of an event in a child, on average
 	interval  time.Duration // between events; 0 is as fast as possible
 	bursts    int64         // chance that the source stalls for a while and then catches up
@@ -92,6 +94,9 @@ func draw(rng *rand.Rand) plan {
 	p.diskFull, p.diskBreaks, p.diskSlow, p.diskShort = maybe(400), maybe(100), maybe(800), maybe(300)
 	if p.verify = rng.IntN(3) == 0; p.verify {
 		p.flips = maybe(400)
+	}
+	if rng.IntN(15) == 0 {
+		p.poison, p.maxQuarantine = 1000+rng.Int64N(9000), float64(5+rng.IntN(20))
 	}
 	return p
 }

@@ -61,8 +61,12 @@ const maxSteps = 2_000_000
 
 // Run simulates one seed.
 func Run(o Options) (res Result) {
-	l := newLab(o)
-	res.Seed = o.Seed
+	return newLab(o).simulate()
+}
+
+// simulate runs the lab and looks at what came of it.
+func (l *lab) simulate() (res Result) {
+	res.Seed = l.o.Seed
 	var summary drp.Summary
 	var ended error
 	stuck := l.world.Run(func() { summary, ended = l.pipeline() })
@@ -70,7 +74,7 @@ func Run(o Options) (res Result) {
 	if stuck != nil {
 		l.problem("%v", stuck)
 	} else {
-		l.tamper(&summary, o.Plant)
+		l.tamper(&summary, l.o.Plant)
 		l.check(&summary, ended)
 	}
 	res.Problems, res.Digest = l.problems, l.digest.Sum64()
@@ -146,7 +150,8 @@ func (l *lab) pipeline() (drp.Summary, error) {
 		OutputDir: "out", Stream: -1, Workers: p.workers, Slots: p.slots, ResultBytes: 4096, TransitionBytes: 16 << 10,
 		Drop: p.drop, Prescale: p.prescale, EventDeadline: p.deadline, SoftDeadline: p.deadline / 2,
 		TransitionDeadline: 4 * p.deadline, Spares: p.spares, Retries: p.retries, MaxRestarts: p.maxRestarts,
-		RecycleAfter: p.recycleAfter, CRC: p.crc, Verify: p.verify, ChunkBytes: p.chunkBytes, Log: slog.New(&logHandler{lab: l})}
+		RecycleAfter: p.recycleAfter, MaxQuarantine: p.maxQuarantine, CRC: p.crc, Verify: p.verify, ChunkBytes: p.chunkBytes,
+		Log: slog.New(&logHandler{lab: l})}
 	run, err := drp.New(context.Background(), cfg)
 	if err != nil {
 		return drp.Summary{}, err
