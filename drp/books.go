@@ -20,6 +20,7 @@ type Books struct {
 	failed      atomic.Int64 // could not be recorded
 
 	damaged  atomic.Int64 // recorded with a damage bit
+	altered  atomic.Int64 // changed in memory since they came, of those that --verify looked at
 	late     atomic.Int64 // answers that came for an event already decided
 	restarts atomic.Int64 // of Python children that died
 	recycled atomic.Int64 // and of those that were replaced as planned
@@ -40,6 +41,7 @@ type Summary struct {
 	Failed          int64    `json:"failed"`
 	InFlight        int64    `json:"in_flight"`
 	Damaged         int64    `json:"damaged"`
+	Altered         int64    `json:"altered"`
 	Late            int64    `json:"late"`
 	Restarts        int64    `json:"restarts"`
 	Recycled        int64    `json:"recycled"`
@@ -58,7 +60,7 @@ func (b *Books) Snapshot() Summary {
 	s := Summary{
 		Recorded: b.recorded.Load(), Rejected: b.rejected.Load(), Vetoed: b.vetoed.Load(),
 		Quarantined: b.quarantined.Load(), Dropped: b.dropped.Load(), Failed: b.failed.Load(),
-		Damaged: b.damaged.Load(), Late: b.late.Load(), Restarts: b.restarts.Load(),
+		Damaged: b.damaged.Load(), Altered: b.altered.Load(), Late: b.late.Load(), Restarts: b.restarts.Load(),
 		QuarantineFiles: b.kept.Load(), Recycled: b.recycled.Load(), Retired: b.retired.Load(),
 		DeadtimeSeconds: time.Duration(b.deadtime.Load()).Seconds(), BytesReceived: b.bytesIn.Load(),
 		Files: []string{},
@@ -119,5 +121,9 @@ func (s *Summary) damageNote() string {
 	if s.Damaged == 0 {
 		return note
 	}
-	return fmt.Sprintf("%s, %d of them damaged", note, s.Damaged)
+	note += fmt.Sprintf(", %d of them damaged", s.Damaged)
+	if s.Altered > 0 {
+		note += fmt.Sprintf(" (%d altered in memory)", s.Altered)
+	}
+	return note
 }

@@ -41,7 +41,7 @@ func TestSummaryFields(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"received", "recorded", "rejected", "vetoed", "quarantined", "dropped", "failed",
-		"in_flight", "damaged", "late", "restarts", "seconds", "events_per_second", "bytes_recorded", "files"} {
+		"in_flight", "damaged", "altered", "late", "restarts", "seconds", "events_per_second", "bytes_recorded", "files"} {
 		if v, ok := fields[name]; !ok || v == nil {
 			t.Errorf("%s is %v", name, v)
 		}
@@ -57,7 +57,8 @@ func TestBooksAsText(t *testing.T) {
 	}{
 		{"balanced", Summary{Received: 10, Recorded: 10, BytesRecorded: 2_500_000, Files: []string{"a.xtc2"}},
 			[]string{"recorded            10  2.5 MB\n", "the books balance;", "file: a.xtc2"}, []string{"damaged", "-o DIR"}},
-		{"damaged", Summary{Received: 10, Recorded: 10, Damaged: 3}, []string{"3 of them damaged"}, nil},
+		{"damaged", Summary{Received: 10, Recorded: 10, Damaged: 3}, []string{"3 of them damaged"}, []string{"altered"}},
+		{"altered", Summary{Received: 10, Recorded: 10, Damaged: 3, Altered: 2}, []string{"3 of them damaged (2 altered in memory)"}, nil},
 		{"not balanced", Summary{Received: 10, Recorded: 9, InFlight: 1}, []string{"the books do not balance", "in flight            1"}, nil},
 		{"no output", Summary{Received: 1, Rejected: 1}, []string{"nothing was written: give -o DIR", "rejected             1  by the script"}, nil},
 		{"script", Summary{Failures: []string{"roi.py, event 3"}}, []string{"script: roi.py, event 3\n"}, nil},

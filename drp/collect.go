@@ -17,8 +17,9 @@ const (
 	batchEvents = 64
 	batchBytes  = 64 << 20
 	// Results up to this size are copied before they are checked, so that a script that writes on after its answer
-	// changes nothing. Larger ones are checked in place: such a script spoils its own result, and nothing else.
-	copiedResultBytes = 64 << 10
+	// changes nothing. Larger ones are checked in place: such a script spoils its own result, and nothing else. So are
+	// events, where they are compared with their checksums.
+	copiedBytes = 64 << 10
 )
 
 // collector takes finished datagrams from the window in source order.
@@ -38,7 +39,7 @@ type collector struct {
 	script   string // SHA-256 of its text
 	account  account
 
-	copied []byte // results
+	copied []byte // results, and events that are verified
 	side   []uint32
 	sig    []byte
 }
@@ -155,6 +156,11 @@ func (c *collector) one(e *entry) error {
 }
 
 func (c *collector) event(e *entry, d xtc.Dgram) error {
+	d, intact := c.verify(e, d)
+	if !intact { // what its script made of it, even a rejection, is of other data
+		c.refs[len(c.refs)-1].Spoilt()
+		return c.keep(e, d, nil, nil, xtc.DamageCorrupted)
+	}
 	if e.detail != nil && e.detail.corrupt != nil {
 		if c.corrupt++; c.corrupt&(c.corrupt-1) == 0 { // a bad file shall not fill the log: the 1st, 2nd, 4th, 8th, …
 			c.cfg.Log.Warn(fmt.Sprintf("%s makes no sense, it is recorded as it is, marked Corrupted (%d so far): %v",
@@ -254,7 +260,7 @@ func (c *collector) result(e *entry) (removed []uint32, added []byte, err error)
 	if n == 0 {
 		return side, nil, nil
 	}
-	if n <= copiedResultBytes {
+	if n <= copiedBytes {
 		at := len(c.copied)
 		c.copied = append(c.copied, added...)
 		added = c.copied[at:len(c.copied):len(c.copied)]

@@ -58,13 +58,14 @@ type Config struct {
 	MaxRestarts   int           // of a worker's child within a minute; 0 is no limit
 	AbortOnUnrest bool          // then end the run, instead of going on with fewer workers
 	MaxResident   int64         // bytes a child may hold; 0 is no limit
-	RecycleAfter  int64         // answers after which a child is replaced; 0 is never
+	RecycleAfter  int64         // events after which a child is replaced; 0 is never
 	QuarantineDir string        // empty: the folder quarantine in OutputDir, if there is one
 	MaxQuarantine float64       // percentage of quarantined events at which the run ends; 0 is no limit
 
 	ChunkBytes int64
 	ChunkTime  time.Duration
 	CRC        bool
+	Verify     bool // compare each event before it is recorded with what the source wrote
 
 	Calibration Calibration
 

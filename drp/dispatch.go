@@ -106,6 +106,7 @@ func (r *Run) event(ctx context.Context, h source.Header) error {
 	e.service, e.time, e.number, e.worker = h.Service, h.Time, number, int16(worker)
 	e.prepared, e.calibration = false, 0
 	e.keepRaw = r.cfg.Prescale > 0 && number%r.cfg.Prescale == 0 || r.cfg.L0Raw && d.KeepRaw()
+	e.crc = r.sums.of(d)
 	e.implied, e.ix = false, loan.Seal(n)
 	if e.detail != nil {
 		e.detail = nil

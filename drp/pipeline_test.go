@@ -1,9 +1,11 @@
 package drp_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -57,17 +59,19 @@ func TestEventPathAllocatesNothing(t *testing.T) {
 		script string
 		args   []string
 		record bool
+		verify bool
 	}{
-		{"passthrough", bundled("passthrough.py"), nil, false},
-		{"passthrough, recorded", bundled("passthrough.py"), nil, true},
-		{"region of interest, recorded", roi, []string{"1", "2", "3"}, true},
+		{"passthrough", bundled("passthrough.py"), nil, false, false},
+		{"passthrough, recorded", bundled("passthrough.py"), nil, true, false},
+		{"passthrough, verified and recorded", bundled("passthrough.py"), nil, true, true},
+		{"region of interest, recorded", roi, []string{"1", "2", "3"}, true, false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			const few, many = 4000, 24000
 			mallocs := func(events int64) uint64 {
 				cfg := settings(t, tt.script)
-				cfg.Args, cfg.Events = tt.args, events
+				cfg.Args, cfg.Events, cfg.Verify = tt.args, events, tt.verify
 				if tt.record {
 					cfg.OutputDir = t.TempDir()
 				}
@@ -114,6 +118,8 @@ func TestNewFailures(t *testing.T) {
 			"drp"},
 		{"event slot too small", func(c *drp.Config) { c.EventBytes = 100 }, drp.Configuration, "--buf-bytes 100"},
 		{"result slot too small", func(c *drp.Config) { c.ResultBytes = 100 }, drp.Configuration, "--fex-bytes"},
+		{"less memory than Python takes", func(c *drp.Config) { c.MaxResident = 1 << 20 }, drp.Configuration,
+			"more than the 1 MB allowed (--max-rss)"},
 		{"slots beyond a segment", func(c *drp.Config) { c.Slots, c.EventBytes = 1024, 3<<20 }, drp.Configuration, "2 GiB"},
 	}
 	for _, tt := range tests {
@@ -134,6 +140,30 @@ func TestNewFailures(t *testing.T) {
 				t.Errorf("left in the output folder: %v", left)
 			}
 		})
+	}
+}
+
+// TestChangeOfChunk is what the user asked for, and no warning.
+func TestChangeOfChunk(t *testing.T) {
+	testkit.NoLeaks(t)
+	var log bytes.Buffer
+	cfg := settings(t, bundled("passthrough.py"))
+	cfg.OutputDir, cfg.Events, cfg.ChunkBytes = t.TempDir(), 100, 16<<10
+	cfg.Log = slog.New(slog.NewTextHandler(&log, nil))
+	s, err := run(t, cfg)
+	if err != nil || s.Recorded != 100 || len(s.Files) < 4 {
+		t.Fatalf("%v, %+v", err, s)
+	}
+	told := 0
+	for line := range strings.Lines(log.String()) {
+		if strings.Contains(line, "goes on in") && strings.Contains(line, "level=INFO") {
+			told++
+		} else if strings.Contains(line, "goes on in") {
+			t.Errorf("a normal change of chunk is told as: %s", line)
+		}
+	}
+	if told != len(s.Files)-2 { // the first chunk, and the small data
+		t.Errorf("%d changes were told of, the files are %v", told, s.Files)
 	}
 }
 

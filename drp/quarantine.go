@@ -61,14 +61,14 @@ func (c *collector) quarantine(e *entry, d xtc.Dgram) error {
 		c.cfg.Log.Error(fmt.Sprintf("%s is quarantined; drp test --event %s tries it again", where, path))
 	}
 	quarantined := c.books.quarantined.Add(1)
-	received := c.books.received.Load()
 	if err := c.strict(); err != nil {
 		return err
 	}
-	if limit := c.cfg.MaxQuarantine; limit > 0 && quarantined >= fewQuarantined &&
-		float64(quarantined) > limit/100*float64(received) {
+	soFar := e.number + 1 // those that wait behind it say nothing yet
+	if limit := c.cfg.MaxQuarantine; limit > 0 && quarantined >= fewQuarantined && float64(quarantined) > limit/100*float64(soFar) {
+		c.group.Refuse() // nothing more is tried: what waits would mostly kill, too
 		return failf(Script, "%d of %d events killed the script's process: more than --max-quarantine %g %%", quarantined,
-			received, limit)
+			soFar, limit)
 	}
 	return nil
 }

@@ -35,6 +35,7 @@ type Run struct {
 	calibration calibration
 	control     runControl
 	layouts     *layouts
+	sums        checksums
 
 	started  atomic.Int64    // when the run began, and when it has come the first event, in the time of the world
 	finished atomic.Int64    // nanoseconds the run took, once it is over
@@ -62,7 +63,8 @@ func New(ctx context.Context, cfg Config) (*Run, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	r := &Run{cfg: cfg, world: cfg.World, layouts: newLayouts(), transitionDone: cfg.World.NewFlag()}
+	r := &Run{cfg: cfg, world: cfg.World, layouts: newLayouts(), transitionDone: cfg.World.NewFlag(),
+		sums: newChecksums(cfg.Verify)}
 	r.complaints.log = cfg.Log
 	r.hard, r.abandon = context.WithCancelCause(context.Background())
 	r.soft, r.stop = context.WithCancelCause(r.hard)
@@ -239,6 +241,8 @@ func (r *Run) recordNews(n record.News) {
 	switch n.Kind {
 	case record.Stopped, record.Incomplete:
 		r.cfg.Log.Error(n.String())
+	case record.NextChunk:
+		r.cfg.Log.Info(n.String())
 	default:
 		r.cfg.Log.Warn(n.String())
 	}
@@ -256,12 +260,16 @@ func (r *Run) Abandon(cause error) {
 func (r *Run) halt(err error) {
 	r.note(err)
 	r.end(err)
+	r.group.Finish()
 }
 
 // Interrupt ends the run in order, as a cancelled context does.
-func (r *Run) Interrupt() { r.end(errInterrupted) }
+func (r *Run) Interrupt() {
+	r.end(errInterrupted)
+	r.group.Finish()
+}
 
-// end lets the source end, and wakes whoever waits meanwhile.
+// end lets the source end, and wakes whoever waits meanwhile. The children are not told, since they may be the cause.
 func (r *Run) end(cause error) {
 	r.stop(cause)
 	r.pool.Freed()
@@ -345,7 +353,11 @@ func (r *Run) answered(worker int, answers []fex.Answer) {
 
 func (r *Run) restarted(_ int, cause error) {
 	r.books.restarts.Add(1)
-	r.cfg.Log.Error(fmt.Sprintf("%v; it is replaced", cause))
+	r.cfg.Log.Error(cause.Error())
 }
 
-func (r *Run) gaveUp(_ int, cause error) { r.halt(fail(Script, cause)) }
+func (r *Run) gaveUp(_ int, cause error) {
+	err := fail(Script, cause)
+	r.note(err)
+	r.end(err)
+}

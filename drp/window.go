@@ -25,6 +25,7 @@ type entry struct {
 	calibration uint32 // generation of the constants, 0 if none were used
 	result      uint32 // bytes
 	side        uint32 // words
+	crc         uint32 // of an event as the source wrote it, if asked for
 	ix          pebble.Index
 	time        uint64
 	number      int64   // of an event, counted from 0

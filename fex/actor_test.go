@@ -29,6 +29,10 @@ type actor struct {
 	hungUp   bool
 	resident int64
 	killed   int
+	mute     bool // what it answers does not come through yet
+	// How it fails: as one that lacks memory or descriptors.
+	exhausted bool
+	stopped   bool
 }
 
 // role is what an actor does with a request.
@@ -66,6 +70,16 @@ type stage struct {
 // newStage starts workers whose children are actors. Everything is closed and checked for leaks at the end of the test.
 func newStage(t *testing.T, workers int, change func(cfg *Config, s *stage)) *stage {
 	t.Helper()
+	s, err := tryStage(t, workers, change)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// tryStage is newStage for children that may not start.
+func tryStage(t *testing.T, workers int, change func(cfg *Config, s *stage)) (*stage, error) {
+	t.Helper()
 	testkit.NoLeaks(t)
 	s := &stage{t: t, answers: map[uint64][]Answer{}, slots: map[uint64]pebble.Ref{}}
 	s.changed = sync.NewCond(&s.mu)
@@ -83,16 +97,16 @@ func newStage(t *testing.T, workers int, change func(cfg *Config, s *stage)) *st
 	if s.pool, err = pebble.Open(pebble.Sizes{Workers: workers, Slots: 64, EventBytes: 64, ResultBytes: 4096, TransitionBytes: 4096}); err != nil {
 		t.Fatal(err)
 	}
-	if s.group, err = Start(context.Background(), cfg, s.pool); err != nil {
-		t.Fatal(err)
-	}
+	s.group, err = Start(context.Background(), cfg, s.pool)
 	t.Cleanup(func() {
-		s.group.Close()
+		if s.group != nil {
+			s.group.Close()
+		}
 		if err := s.pool.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	return s
+	return s, err
 }
 
 func (s *stage) note(f func()) {
@@ -235,6 +249,9 @@ func (a *actor) act(r *record, body []byte) {
 		return
 	case fails:
 		r.status = uint8(Failed)
+		if text := fmt.Sprintf(`{"type": "OSError", "exhausted": %v}`, a.exhausted); r.kind == kindEvent {
+			r.bytes = uint32(copy(a.stage.group.Workers[0].results.Event(r.slot), text))
+		}
 	case doesNotKnow:
 		r.status = uint8(Rejected)
 	}
@@ -258,7 +275,7 @@ func (a *actor) end() { a.gone = true; a.changed.Broadcast() }
 func (a *actor) Read(b []byte) (int, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for len(a.answers) == 0 && !a.gone {
+	for (len(a.answers) == 0 || a.mute) && !a.gone {
 		a.changed.Wait()
 	}
 	if len(a.answers) == 0 {
@@ -292,6 +309,7 @@ func (a *actor) Wait() {
 	})
 }
 func (a *actor) Gone() (gone bool)      { a.locked(func() { gone = a.gone }); return gone }
+func (a *actor) Stopped() (is bool)     { a.locked(func() { is = a.stopped }); return is }
 func (a *actor) Resident() (held int64) { a.locked(func() { held = a.resident }); return held }
 func (a *actor) NotStarted(cause error) error {
 	a.Kill()

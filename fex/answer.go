@@ -60,6 +60,7 @@ type Failure struct {
 	File      string `json:"file"`
 	Line      int    `json:"line"`
 	Traceback string `json:"traceback"`
+	Exhausted bool   `json:"exhausted"` // the process lacks memory or descriptors, and may go on lacking them
 
 	Deaths []Death `json:"-"` // of the children that an event killed
 }

@@ -1,6 +1,7 @@
 package fex
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -50,7 +51,7 @@ func startChild(cfg *Config, log *slog.Logger) (Process, error) {
 			_ = f.Close()
 		}
 	}()
-	cmd := exec.Command(cfg.Python, append([]string{"-m", "drp", cfg.Script}, cfg.Args...)...)
+	cmd := exec.Command(cfg.Python, cfg.words()...)
 	cmd.Env = cfg.environment()
 	cmd.Stdout, cmd.Stderr = theirs[2], theirs[2]
 	cmd.ExtraFiles = theirs[:2]
@@ -101,6 +102,15 @@ func makePipes() (pipes [3][2]int, err error) {
 		}
 	}
 	return pipes, nil
+}
+
+// words are what the interpreter is told to run.
+func (cfg *Config) words() []string {
+	words := []string{"-m", cfg.Module}
+	if cfg.Script != "" {
+		words = append(words, cfg.Script)
+	}
+	return append(words, cfg.Args...)
 }
 
 // environment is the child's: ours, with one thread per child for the numerical libraries unless the user said
@@ -190,6 +200,13 @@ func (c *child) Gone() bool {
 	default:
 		return false
 	}
+}
+
+// Stopped implements Process. The state is the first word behind the name, which is in brackets and may hold any.
+func (c *child) Stopped() bool {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", c.PID()))
+	_, rest, _ := strings.Cut(string(text[bytes.LastIndexByte(text, ')')+1:]), " ")
+	return err == nil && (strings.HasPrefix(rest, "T") || strings.HasPrefix(rest, "t"))
 }
 
 // Obituary implements Process.

@@ -16,6 +16,14 @@
 // A Process is a child as a Worker sees it. Everything else that the package needs of the machine comes through a
 // world.World, so that simtest can put simulated children and simulated time in the place of both.
 //
+// What is in a slot is between the caller and the child, and the child need not run a script. Another kind of child, a
+// trigger say, is a module of Python (Config.Module) that calls serve of drp._child_slots with a function from the bytes of
+// a slot, a batch of contributions, to those of its answer. It gets its ring from the caller's pebble like any, is given
+// what its spares and replacements must know as transitions, and is started, watched, replaced and recycled the same way;
+// its script, if it has one, is its first argument.
+//
+// Finish and Refuse tell that the run shall end, so that nobody waits long for a child then.
+//
 // Event and Transition are called by one goroutine; Answered is called by the worker's own goroutine and must not
 // block for long. Close ends the child; requests without an answer stay without.
 //

@@ -16,7 +16,8 @@ import (
 type Config struct {
 	Python     string // the interpreter
 	PythonPath string // put before PYTHONPATH; empty when the package drp is installed
-	Script     string
+	Module     string // what a child is: python -m Module Script Args; empty is drp, which runs the script
+	Script     string // empty where the module needs none
 	Source     []byte // its text; nil lets the children read it
 	Args       []string
 	Detector   string // the detector the script is told is its own; empty for the first camera
@@ -27,14 +28,18 @@ type Config struct {
 	TransitionDeadline time.Duration // for the script to take a transition
 	EventDeadline      time.Duration // without any answer while events are in hand
 
+	// From when the end of the run was asked for: how long children that die are still replaced, and what shall begin
+	// something that ends anyway may take; 0 is 10 s.
+	FinishTime time.Duration
+
 	SoftDeadline time.Duration // the same, after which the script's stack is asked for; 0 is never
 
 	Spares       int   // children that are kept warm
-	Retries      int   // of a datagram after the child that had it died, before it is given up
+	Retries      int   // of a request after the child that had it died, before it is given up
 	MaxRestarts  int   // of a worker's child within a minute; 0 is no limit
 	Degrade      bool  // go on with fewer workers when there were more, or no child starts any more
 	MaxResident  int64 // bytes a child may hold; 0 is no limit
-	RecycleAfter int64 // answers after which a child is replaced; 0 is never
+	RecycleAfter int64 // events after which a child is replaced; 0 is never
 
 	World     world.World // nil is the real one
 	Start     Starter     // nil starts Python
@@ -52,6 +57,12 @@ type Config struct {
 func (cfg *Config) complete() {
 	if cfg.World == nil {
 		cfg.World = world.Real()
+	}
+	if cfg.FinishTime == 0 {
+		cfg.FinishTime = finishTime
+	}
+	if cfg.Module == "" {
+		cfg.Module = "drp"
 	}
 	if cfg.Start == nil {
 		cfg.Start = func(log *slog.Logger) (Process, error) { return startChild(cfg, log) }
@@ -114,6 +125,9 @@ func Start(ctx context.Context, cfg Config, pool *pebble.Pool) (*Group, error) {
 				defer context.AfterFunc(ctx, children[i].Kill)()
 				first, _ := g.hello(worker.place)
 				greetings[i], errs[i] = greet(w, children[i], first, cfg.GreetDeadline)
+			}
+			if errs[i] == nil {
+				errs[i] = cfg.tooLarge(children[i], "has only just started")
 			}
 		})
 	}
@@ -209,6 +223,8 @@ func (g *Group) newWorker(id int, pool *pebble.Pool) *Worker {
 		wake:        g.world.NewFlag(),
 		noted:       g.world.NewFlag(),
 		stopped:     g.world.NewFlag(),
+		// The first children end one after the other, since all would look for a spare at once otherwise.
+		wear: wear{quota: (g.cfg.RecycleAfter*int64(id+1) + int64(len(pool.Events)) - 1) / int64(len(pool.Events))},
 	}
 }
 

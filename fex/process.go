@@ -25,6 +25,8 @@ type Process interface {
 	NotStarted(cause error) error
 	// Gone tells whether the child has ended.
 	Gone() bool
+	// Stopped tells whether somebody has stopped the child (SIGSTOP), so that it will not answer.
+	Stopped() bool
 	// Close frees what is left, after Wait.
 	Close()
 	// Resident is the memory the child holds, in bytes; 0 if that cannot be told.

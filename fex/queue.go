@@ -5,8 +5,9 @@ import "drp/internal/invariant"
 // request is a record that waits for its answer.
 type request struct {
 	record
-	tag    uint64
-	deaths []*Death // of the children that had it in hand
+	tag      uint64
+	deaths   []*Death // of the children that had it in hand
+	outgrown int      // how many had it in hand that were ended for their size
 }
 
 // queue holds the requests without an answer, oldest first, in a ring that never grows.

@@ -11,59 +11,26 @@ import (
 	"drp/internal/world"
 )
 
-// unrest decides how long a worker waits before it gets another child, and when it gets none any more. The first
-// replacement comes at once; when that does not do some work either, the pauses grow.
-type unrest struct {
-	deaths int             // in a row, without work between them
-	work   int             // answers since the last death
-	recent []time.Duration // deaths of the last minute
-}
+// transitionRetries is how often a transition is tried again at least: a run without it is none.
+const transitionRetries = 3
 
-const (
-	transitionRetries = 3
-
-	enoughWork   = 100 // answers after which the deaths before are forgotten
-	firstPause   = 100 * time.Millisecond
-	longestPause = 10 * time.Second
-)
-
-func (u *unrest) worked(answers int) {
-	if u.work += answers; u.work >= enoughWork {
-		u.deaths = 0
-	}
-}
-
-// died notes a death, and tells whether there were more than most in the last minute; 0 is no limit.
-func (u *unrest) died(now time.Duration, most int) bool {
-	u.deaths, u.work = u.deaths+1, 0
-	if most == 0 {
-		return false
-	}
-	u.recent = slices.DeleteFunc(u.recent, func(t time.Duration) bool { return now-t >= time.Minute })
-	u.recent = append(u.recent, now)
-	return len(u.recent) > most
-}
-
-// pause is how long to wait before the next start: half of it fixed and half by chance, so that the workers that one
-// fault brought down do not all start at once.
-func (u *unrest) pause(w world.World) time.Duration {
-	if u.deaths < 2 {
-		return 0
-	}
-	most := min(longestPause, firstPause<<min(u.deaths-2, 20))
-	return most/2 + time.Duration(w.Chance(int64(most/2)))
-}
-
-// bury sees a child out that died, and takes note of the requests it had in hand.
+// bury sees a child out that died, and takes note of the requests it had in hand. One that we ended for its size is no
+// death of theirs.
 func (w *Worker) bury(p Process, cause error) {
 	p.Kill()
 	p.Wait() // from here on it writes nothing into the results
+	var size *SizeError
+	ofSize := errors.As(cause, &size)
 	death := &Death{Worker: w.id, PID: p.PID()}
 	w.mu.Lock()
 	inHand := w.queue.written
 	for i := range inHand {
 		r := w.queue.at(i)
-		r.deaths = append(r.deaths, death)
+		if ofSize {
+			r.outgrown++
+		} else {
+			r.deaths = append(r.deaths, death)
+		}
 	}
 	w.queue.written, w.held = 0, w.held[:0]
 	// Alone in hand, it is the one that kills. Of several, each is suspect, and is tried by itself.
@@ -72,22 +39,29 @@ func (w *Worker) bury(p Process, cause error) {
 		r := w.queue.at(0)
 		allowed := w.cfg.Retries
 		if r.kind == kindTransition {
-			allowed = max(allowed, transitionRetries) // a run without it is none
+			allowed = max(allowed, transitionRetries)
 		}
-		guilty = len(r.deaths) > allowed
+		guilty = ofSize && r.outgrown > allowed || !ofSize && len(r.deaths) > allowed
 	}
 	w.solo = w.queue.len() > 0
 	w.mu.Unlock()
 	report := func() {
 		w.note(death, p.Obituary(cause))
 		p.Close()
-		w.cfg.Restarted(w.id, fmt.Errorf("worker %d: %s (%d datagrams in hand)", w.id, death.Reason, inHand))
+		w.cfg.Restarted(w.id, fmt.Errorf("worker %d: %s (%d requests in hand)", w.id, death.Reason, inHand))
 	}
-	if guilty {
-		report()
-		w.giveUp()
-	} else {
+	switch {
+	case !guilty:
 		w.group.reports.Go(report) // its last words may take a second to come, and nobody waits for them
+	case ofSize:
+		report()
+		w.giveUp(Failed, func(*request) *Failure { return &Failure{Type: "MemoryError", Message: size.Error()} })
+	default:
+		report()
+		for !w.allNoted() { // a replacement may die before the last words of the one before have come
+			w.noted.Wait(world.ForEver)
+		}
+		w.giveUp(Crashed, w.crash)
 	}
 }
 
@@ -107,14 +81,8 @@ func (w *Worker) allNoted() bool {
 	return !slices.ContainsFunc(w.queue.at(0).deaths, func(d *Death) bool { return !d.noted })
 }
 
-// giveUp answers the oldest request as one that kills.
-func (w *Worker) giveUp() {
-	for !w.allNoted() { // a replacement may die before the last words of the one before have come
-		w.noted.Wait(world.ForEver)
-	}
-	w.mu.Lock()
-	r := w.queue.pop()
-	w.load.Add(-1)
+// crash says why a request is given up that kills.
+func (w *Worker) crash(r *request) *Failure {
 	last := r.deaths[len(r.deaths)-1]
 	f := &Failure{Type: "Crash", Message: last.Reason}
 	if last.Line > 0 {
@@ -123,19 +91,29 @@ func (w *Worker) giveUp() {
 	for _, d := range r.deaths {
 		f.Deaths = append(f.Deaths, *d)
 	}
+	return f
+}
+
+// giveUp answers the oldest request, which no child could.
+func (w *Worker) giveUp(status Status, why func(r *request) *Failure) {
+	w.mu.Lock()
+	r := w.queue.pop()
+	w.load.Add(-1)
+	f := why(&r)
 	if r.kind == kindTransition {
 		w.state.failed(uint8(r.transition))
 	}
+	w.unrest.worked()
 	w.solo = w.queue.len() > 0
 	w.mu.Unlock()
-	w.cfg.Answered(w.id, []Answer{{Tag: r.tag, Status: Crashed, Failure: f}})
+	w.cfg.Answered(w.id, []Answer{{Tag: r.tag, Status: status, Failure: f}})
 }
 
 // replace brings another child to the present state and gives it the requests without an answer. It returns nil when
-// the worker was closed or no child can be started any more. A planned replacement is no death.
-func (w *Worker) replace(planned bool) Process {
+// the worker was closed or gets no child any more. A planned replacement is no death.
+func (w *Worker) replace(planned, hung bool) Process {
 	w.mu.Lock()
-	w.recycle, w.warned, w.answered = false, false, 0
+	w.recycle, w.dismissed, w.warned, w.wear = false, false, false, wear{quota: w.cfg.RecycleAfter}
 	w.mu.Unlock()
 	if !planned && w.unrest.died(w.world.Now(), w.cfg.MaxRestarts) {
 		w.outOfService(fmt.Errorf("worker %d: its child died %d times within a minute", w.id, len(w.unrest.recent)))
@@ -145,11 +123,19 @@ func (w *Worker) replace(planned bool) Process {
 		if pause := w.unrest.pause(w.world); pause > 0 {
 			w.wait(pause)
 		}
+		if w.ends(hung) {
+			w.outOfService(fmt.Errorf("worker %d: its child ended, and the run is to end: it is not replaced", w.id))
+			return nil
+		}
 		p, err := w.bringUp(attempt == 1)
+		var size *SizeError
 		switch {
 		case err == nil:
 			return p
 		case w.isClosed():
+			return nil
+		case errors.As(err, &size):
+			w.outOfService(fmt.Errorf("worker %d: %w", w.id, err))
 			return nil
 		case attempt == startFailures:
 			w.outOfService(fmt.Errorf("worker %d: no child could be started %d times in a row: %w", w.id, attempt, err))
@@ -163,9 +149,9 @@ func (w *Worker) replace(planned bool) Process {
 // startFailures is how often in a row a replacement may fail to start.
 const startFailures = 4
 
-// wait waits, but not longer than the worker lives.
+// wait waits, but not longer than a child is wanted.
 func (w *Worker) wait(d time.Duration) {
-	for until := w.world.Now() + d; !w.isClosed(); {
+	for until := w.world.Now() + d; !w.isClosed() && !w.ends(false); {
 		left := until - w.world.Now()
 		if left <= 0 {
 			return
@@ -174,11 +160,15 @@ func (w *Worker) wait(d time.Duration) {
 	}
 }
 
-// outOfService ends the work of a worker: with the policy to degrade and somebody left to do it, the run goes on.
+// outOfService ends the work of a worker: with the policy to degrade and somebody left to do it, the run goes on. A run
+// that is to end anyway goes on to its end.
 func (w *Worker) outOfService(cause error) {
+	w.mu.Lock()
+	ending := w.ending.asked
+	w.mu.Unlock()
 	w.retired.Store(true)
 	w.log.Error("the worker is out of service", "cause", cause)
-	if w.cfg.Degrade && w.group.retire() {
+	if others := w.group.retire(); ending || w.cfg.Degrade && others {
 		w.cfg.Retired(w.id, cause)
 		return
 	}
@@ -194,8 +184,16 @@ func (w *Worker) setStarting(p Process) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.starting = p
-	if w.closed {
+	return w.unwanted()
+}
+
+// unwanted says why no child shall take the place any more; w.mu is held.
+func (w *Worker) unwanted() error {
+	switch {
+	case w.closed:
 		return errClosed
+	case w.ending.refuses:
+		return errEnding
 	}
 	return nil
 }
@@ -206,15 +204,16 @@ func (w *Worker) isClosed() bool {
 	return w.closed
 }
 
-// bringUp makes a spare or a new child the worker's.
+// bringUp makes a spare or a new child the worker's. When spares do not answer, others may not either.
 func (w *Worker) bringUp(fromSpares bool) (Process, error) {
-	for fromSpares {
+	patience := w.world.Now() + attachTime
+	for fromSpares && w.world.Now() < patience {
 		s := w.group.spares.take()
 		if s == nil {
 			break
 		}
 		err := w.settle(s, true)
-		if err == nil || w.isClosed() {
+		if err == nil || w.isClosed() || w.ends(false) {
 			return s.p, err
 		}
 		w.log.Warn("a spare child could not take the place", "error", err)
@@ -250,12 +249,12 @@ func (w *Worker) introduce(s *spare, attach bool) error {
 			return err
 		}
 	}
-	defer overdue(w.world, p, w.cfg.TransitionDeadline)()
 	if attach {
 		if err := w.promote(s); err != nil {
 			return err
 		}
 	}
+	defer overdue(w.world, p, w.cfg.TransitionDeadline)()
 	for _, k := range w.state.kept {
 		if k.id == configure && s.shown.same(&k) {
 			continue // a spare has seen it
@@ -264,10 +263,13 @@ func (w *Worker) introduce(s *spare, attach bool) error {
 			return err
 		}
 	}
+	if err := w.cfg.tooLarge(p, "has only just begun"); err != nil {
+		return err
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.closed {
-		return errClosed
+	if err := w.unwanted(); err != nil {
+		return err
 	}
 	w.progress.Store(int64(w.world.Now()))
 	w.child, w.starting, w.edition = p, nil, s.edition
@@ -281,8 +283,10 @@ func (w *Worker) introduce(s *spare, attach bool) error {
 }
 
 // promote tells a spare which worker it is. One that has not heard of the present text of the script yet begins anew with
-// it, since that is the text the run goes by: it changes only where nothing is kept to be replayed.
+// it, since that is the text the run goes by: it changes only where nothing is kept to be replayed. A spare has nothing
+// else to do, so one that does not answer soon is of no use: another child is started sooner than it may come round.
 func (w *Worker) promote(s *spare) error {
+	defer overdue(w.world, s.p, attachTime)()
 	if now := w.group.presentScript(); now.edition != s.edition {
 		if err := sendScript(s.p, now.text); err != nil {
 			return s.p.NotStarted(err)
@@ -295,6 +299,9 @@ func (w *Worker) promote(s *spare) error {
 	}
 	return ask(s.p, record{kind: kindAttach, bytes: uint32(len(text))}, text)
 }
+
+// attachTime is what a spare gets to answer that it knows its place, which takes it some milliseconds.
+const attachTime = 2 * time.Second
 
 // bringUpToDate tells the worker's child the present text of the script, if it has another. A broken pipe is left to the
 // reader.
@@ -358,10 +365,7 @@ func (w *Worker) refuse() {
 		w.mu.Lock()
 		var answers []Answer
 		for w.queue.len() > 0 && !w.closed {
-			r := w.queue.pop()
-			w.load.Add(-1)
-			answers = append(answers, Answer{Tag: r.tag, Status: Unserved,
-				Failure: &Failure{Type: "Crash", Message: "the worker has no child any more"}})
+			answers = append(answers, w.unserved("the worker has no child any more"))
 		}
 		closed := w.closed
 		w.mu.Unlock()

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"drp/internal/testkit"
-	"drp/internal/world"
 )
 
 // dying makes the actors die of an event.
@@ -216,31 +215,5 @@ func TestBreaker(t *testing.T) {
 			}
 			s.until("the end", func() bool { return s.gaveUp == 1 && s.retired == 1 })
 		})
-	}
-}
-
-// TestUnrest: the first replacement comes at once, then the pauses double up to a bound; work makes them forgotten.
-func TestUnrest(t *testing.T) {
-	w, u := world.Real(), unrest{}
-	for i, milliseconds := range []int{0, 0, 100, 200, 400, 800, 1600, 3200, 6400, 10000, 10000} {
-		most := time.Duration(milliseconds) * time.Millisecond
-		for range 20 {
-			if got := u.pause(w); got < most/2 || got > most {
-				t.Errorf("after %d deaths: a pause of %v, want %v to %v", i, got, most/2, most)
-			}
-		}
-		u.died(0, 0)
-	}
-	if u.worked(enoughWork - 1); u.pause(w) == 0 {
-		t.Error("forgotten too soon")
-	}
-	if u.worked(1); u.pause(w) != 0 {
-		t.Error("not forgotten after enough work")
-	}
-	var old unrest
-	for i := range 10 {
-		if old.died(time.Duration(i)*30*time.Second, 2) {
-			t.Errorf("death %d: those of more than a minute ago are counted", i)
-		}
 	}
 }

@@ -107,6 +107,32 @@ func TestDeferredSpare(t *testing.T) {
 	}
 }
 
+// TestStoppedSpareIsNotTried: a fresh child comes instead of one that would not answer, and that one is replaced.
+func TestStoppedSpareIsNotTried(t *testing.T) {
+	r := startRig(t, rigOptions{script: numbered(""), spares: 1})
+	r.begin()
+	r.warm(1)
+	pid := r.group.PID(0)
+	for _, spare := range r.children() {
+		if spare == pid {
+			continue
+		}
+		if err := syscall.Kill(spare, syscall.SIGSTOP); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.killAndMeasure()
+	if strings.Contains(r.log.String(), "could not take the place") {
+		t.Errorf("it was tried; log:\n%s", r.log)
+	}
+	if !testkit.Within(20*time.Second, func() bool { return strings.Contains(r.log.String(), "was stopped by somebody") }) {
+		t.Errorf("it was not ended; log:\n%s", r.log)
+	}
+	r.warm(1)
+	r.end()
+	r.check()
+}
+
 // TestLongScriptForAChildThatDoesNotListen: nobody waits for it for ever.
 func TestLongScriptForAChildThatDoesNotListen(t *testing.T) {
 	r := startRig(t, rigOptions{script: numbered(""), deadline: 500 * time.Millisecond})

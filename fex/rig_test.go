@@ -46,6 +46,8 @@ type rigOptions struct {
 	deadline time.Duration
 	args     []string
 	spares   int
+	module   string // another kind of child than a script's, and the folder it is in
+	path     string
 }
 
 func startRig(t testing.TB, o rigOptions) *rig {
@@ -66,14 +68,18 @@ func newRig(t testing.TB, o rigOptions) (*rig, error) {
 	cfg := fex.Config{Script: "fake.py", Retries: 1, Args: o.args, Expt: "test", Run: 5, GreetDeadline: 20 * time.Second,
 		EventDeadline: 20 * time.Second, TransitionDeadline: 20 * time.Second, Log: slog.New(r.log),
 		Answered: r.answered, Restarted: r.restarted, GaveUp: r.gave}
-	if o.script == "" {
+	switch {
+	case o.module != "":
+		cfg.Python, cfg.PythonPath = testkit.Python(t), o.path+string(os.PathListSeparator)+testkit.PythonPath()
+		cfg.Module, cfg.Script = o.module, ""
+	case o.script == "":
 		cfg.Python = os.Args[0]
 		t.Setenv("GORACE", "atexit_sleep_ms=0") // the fake child may carry the race detector, too
 		t.Setenv(fakeVariable, "fine")
 		if o.fake != "" {
 			t.Setenv(fakeVariable, o.fake)
 		}
-	} else {
+	default:
 		cfg.Python, cfg.PythonPath = testkit.Python(t), testkit.PythonPath()
 		cfg.Script = testkit.Script(t, o.script)
 	}

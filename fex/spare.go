@@ -27,11 +27,15 @@ type spare struct {
 	p        Process
 	shown    *keptTransition // the Configure it has seen, nil if none
 	deferred bool            // the script waits to know which worker it is
+	stopped  bool            // and was so when it was last looked at
 	edition  int             // of the script it was told, before that Configure
 }
 
-// errGone says that a spare died while it waited.
-var errGone = errors.New("fex: a spare child died")
+// What may befall a spare while it waits.
+var (
+	errGone    = errors.New("fex: a spare child died")
+	errStopped = errors.New("fex: a spare child was stopped by somebody and is ended")
+)
 
 // configured tells of a Configure that a worker has taken well. Only from then on are spares of use.
 func (s *spares) configured(k *keptTransition) {
@@ -55,17 +59,18 @@ func (s *spares) takeLate() *spare {
 	return nil
 }
 
-// take gives a warm spare, or nil.
+// take gives a warm spare that can take a place at once, or nil.
 func (s *spares) take() *spare {
 	s.g.mu.Lock()
 	defer s.g.mu.Unlock()
-	if len(s.warm) == 0 || s.closed {
-		return nil
+	for i, c := range s.warm {
+		if !s.closed && !c.p.Stopped() {
+			s.warm = append(s.warm[:i], s.warm[i+1:]...)
+			s.wake.Set()
+			return c
+		}
 	}
-	taken := s.warm[0]
-	s.warm = s.warm[1:]
-	s.wake.Set()
-	return taken
+	return nil
 }
 
 func (s *spares) ready() bool {
@@ -188,26 +193,33 @@ func (s *spares) show(c *spare, k *keptTransition) error {
 	return err
 }
 
-// look sends away spares that died. They are silent, so their end is all that can be seen.
+// look sends away spares that died or were stopped. They are silent, so this is all that can be seen. Whoever stops all of
+// us for a while is given the time to let them go on.
 func (s *spares) look() {
 	s.g.mu.Lock()
 	if s.closed {
 		s.g.mu.Unlock()
 		return
 	}
-	var dead []Process
+	var useless []Process
+	var why []error
 	warm := s.warm[:0]
 	for _, c := range s.warm {
-		if c.p.Gone() {
-			dead = append(dead, c.p)
-		} else {
+		before := c.stopped
+		c.stopped = c.p.Stopped()
+		switch {
+		case c.p.Gone():
+			useless, why = append(useless, c.p), append(why, errGone)
+		case before && c.stopped:
+			useless, why = append(useless, c.p), append(why, errStopped)
+		default:
 			warm = append(warm, c)
 		}
 	}
 	s.warm = warm
 	s.g.mu.Unlock()
-	for _, p := range dead {
-		s.g.cfg.Log.Warn(errGone.Error())
+	for i, p := range useless {
+		s.g.cfg.Log.Warn(why[i].Error())
 		end(p)
 		s.wake.Set()
 	}

@@ -44,7 +44,9 @@ type Wanted struct {
 var errWant = errors.New("fex: the child asked for something for an event that it does not have")
 
 // want answers a child that asks for something; it runs on the worker's goroutine, without a lock while it is made.
-func (w *Worker) want(r *record) error {
+func (w *Worker) want(asked []byte) error {
+	var r record
+	r.parse(asked)
 	w.mu.Lock()
 	var tag uint64
 	found := false

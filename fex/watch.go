@@ -38,27 +38,28 @@ func (g *Group) watch() {
 	}
 }
 
-// excuse takes the time that nobody could make progress in off the silence of a child; one that was heard of since is not
-// heard of in the future.
+// excuse takes the time that nobody could make progress in off the silence of a child, and off the time that a run has to
+// end; one that was heard of since is not heard of in the future.
 func (w *Worker) excuse(absent, now time.Duration) {
 	w.progress.Store(min(w.progress.Load()+int64(absent), int64(now)))
+	w.mu.Lock()
+	w.ending.at = min(w.ending.at+absent, now)
+	w.mu.Unlock()
 }
 
 // enforceDeadline asks a child that is silent with work in hand for its stack, and ends it when it stays silent.
 func (w *Worker) enforceDeadline(now time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.hurry(now)
 	if w.child == nil || w.queue.written == 0 {
 		return
 	}
-	soft, hard := w.cfg.SoftDeadline, w.cfg.EventDeadline
-	if w.queue.at(0).kind == kindTransition {
-		hard = w.cfg.TransitionDeadline
-	}
+	soft, due := w.cfg.SoftDeadline, w.due()
 	silent := now - time.Duration(w.progress.Load())
 	switch {
 	case w.killed != nil:
-	case silent >= hard:
+	case now >= due:
 		w.killed = errTooLate
 		p := w.child
 		if w.warned {
@@ -70,47 +71,8 @@ func (w *Worker) enforceDeadline(now time.Duration) {
 		w.world.After(stackTime, p.Kill)
 	case soft > 0 && silent >= soft && !w.warned:
 		w.warned = true
-		w.log.Warn(fmt.Sprintf("no answer from the script yet: its stack follows; it is ended after %v", hard),
+		w.log.Warn(fmt.Sprintf("no answer from the script yet: its stack follows; it is ended in %v", (due-now).Round(watchTick)),
 			"seconds", silent.Seconds())
 		w.child.DumpStack()
-	}
-}
-
-// look asks for the replacement of a child that holds too much memory or has worked long enough. It waits until there is
-// a spare, so that the replacement is short; only a child that has grown to twice the limit is not waited for.
-func (w *Worker) look() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.child == nil || w.recycle || w.closed {
-		return
-	}
-	due := w.cfg.RecycleAfter > 0 && w.answered >= w.cfg.RecycleAfter
-	if w.cfg.MaxResident > 0 {
-		held := w.child.Resident()
-		if held > 2*w.cfg.MaxResident {
-			w.killed = fmt.Errorf("fex: the Python child held %d MB and was ended", held>>20)
-			w.child.Kill()
-			return
-		}
-		// A child that has answered nothing yet is as small as it gets: another would be no smaller.
-		if held > w.cfg.MaxResident && !due && w.answered > 0 {
-			due = true
-			w.log.Warn(fmt.Sprintf("the script's process holds %d MB, more than %d MB: it is replaced when it has answered",
-				held>>20, w.cfg.MaxResident>>20))
-		}
-	}
-	if due && (w.group.spares.wanted == 0 || w.group.spares.ready()) {
-		w.recycle = true
-		w.recycleIfDue()
-	}
-}
-
-// recycleIfDue lets a child go that shall be replaced and has nothing in hand. What waits goes to the next one, one by one
-// if it was so before.
-func (w *Worker) recycleIfDue() {
-	if w.recycle && w.queue.written == 0 && w.child != nil {
-		w.child.HangUp()
-		w.world.After(closeGrace, w.child.Kill)
-		w.child = nil // nobody writes any more; the reader sees the end
 	}
 }

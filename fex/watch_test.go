@@ -58,61 +58,6 @@ func TestExcuse(t *testing.T) {
 	}
 }
 
-// TestRecycle: children that have worked enough, or hold too much, are replaced; nothing is lost and nobody has died.
-func TestRecycle(t *testing.T) {
-	tests := []struct {
-		name   string
-		change func(cfg *Config)
-		grow   int64
-	}{
-		{"after so many answers", func(cfg *Config) { cfg.RecycleAfter = 10 }, 0},
-		{"with a spare", func(cfg *Config) { cfg.RecycleAfter, cfg.Spares = 10, 1 }, 0},
-		{"by size", func(cfg *Config) { cfg.MaxResident = 100 }, 150},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			s := newStage(t, 1, func(cfg *Config, _ *stage) { tt.change(cfg) })
-			s.transition(configure, 1)
-			s.cast[0].locked(func() { s.cast[0].resident = tt.grow })
-			for i := range 600 {
-				if got := s.status(s.event(0, uint64(100+i))); got != OK {
-					t.Fatalf("event %d: status %d", i, got)
-				}
-				if time.Sleep(5 * time.Millisecond); i > 20 && s.count(&s.planned) > 0 {
-					break
-				}
-			}
-			s.until("the replacement", func() bool { return s.planned > 0 })
-			if len(s.deaths) > 0 {
-				t.Errorf("deaths: %q", s.deaths)
-			}
-			if got := s.status(s.event(0, 99)); got != OK {
-				t.Errorf("after it: status %d", got)
-			}
-		})
-	}
-}
-
-// TestTooLarge: a child of twice the size allowed is not waited for; one that has only just begun is left alone at less.
-func TestTooLarge(t *testing.T) {
-	s := newStage(t, 1, func(cfg *Config, _ *stage) { cfg.MaxResident = 100 })
-	s.transition(configure, 1)
-	w := s.group.Workers[0]
-	w.mu.Lock()
-	w.answered = 0
-	w.mu.Unlock()
-	s.cast[0].locked(func() { s.cast[0].resident = 150 })
-	w.look()
-	if s.count(&s.planned) != 0 || s.cast[0].Gone() {
-		t.Error("a child was replaced that has done nothing yet")
-	}
-	s.cast[0].locked(func() { s.cast[0].resident = 250 })
-	s.until("its end", func() bool { return len(s.deaths) == 1 })
-	if got := s.status(s.event(0, 99)); got != OK {
-		t.Errorf("after it: status %d", got)
-	}
-}
-
 // TestClose ends everything in whatever phase the workers and spares are, with and without Kill before, and twice.
 func TestClose(t *testing.T) {
 	silentAt := func(id int, what string) func(a *actor, said string) role {

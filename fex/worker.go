@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -40,16 +41,19 @@ type Worker struct {
 	held     []byte // records of the queue that are not written yet
 	solo     bool   // one request at a time: a child died, and one of these may have killed it
 	closed   bool
+	ending   ending
 	warned   bool  // the stack of a silent child was asked for
 	killed   error // why we ended the child, if we did
 	recycle  bool  // the child shall be replaced as soon as it has nothing in hand
-	answered int64 // by the present child
+	wear     wear  // of the present child
 	edition  int   // of the script that it runs from the next Configure on
 	state    state // what a replacement must be told
 	unrest   unrest
 	wake     world.Flag // wakes a worker that waits for something else than its child
 	noted    world.Flag // it became known how a child died
 	stopped  world.Flag // set when run returns
+
+	dismissed bool // the child was ended for what it lacks, and what it has in hand goes to the next one
 }
 
 // Load is the number of requests without an answer.
@@ -58,7 +62,8 @@ func (w *Worker) Load() int { return int(w.load.Load()) }
 // Retired tells that the worker has no child any more and gets none.
 func (w *Worker) Retired() bool { return w.retired.Load() }
 
-// Event asks for the script's answer to a sealed L1Accept slot of this worker's ring. It never blocks.
+// Event asks for the child's answer to a sealed slot of this worker's ring. It never blocks. What is in the slot, and
+// what layout and time say of it, is between the caller and the child.
 func (w *Worker) Event(ix pebble.Index, bytes int, layout uint32, time, tag uint64) {
 	w.Work(&Work{Index: ix, Bytes: bytes, Layout: layout, Time: time, Tag: tag})
 }
@@ -105,21 +110,23 @@ func (w *Worker) push(r request) {
 	}
 }
 
-// flush writes the records held back. A broken pipe is left to the reader, which sees the end of the child. After
-// Close nothing is written, though answers still come in.
+// flush writes the records held back, as far as the child shall have them. A broken pipe is left to the reader, which
+// sees the end of the child. After Close nothing is written, though answers still come in.
 func (w *Worker) flush() {
-	if len(w.held) == 0 || w.child == nil {
+	if len(w.held) == 0 || w.child == nil || w.ending.refuses && w.queue.written > 0 {
 		return
 	}
-	if w.child.Write(w.held) != nil {
+	n := min(len(w.held)/recordBytes, w.room())
+	if w.child.Write(w.held[:n*recordBytes]) != nil {
 		return // it never had them in hand
 	}
-	w.queue.written += len(w.held) / recordBytes
-	w.held = w.held[:0]
+	w.queue.written += n
+	w.held = w.held[:copy(w.held, w.held[n*recordBytes:])]
+	w.recycle = w.recycle || len(w.held) > 0
 }
 
 func (w *Worker) writeNextSolo() {
-	if w.queue.written > 0 || w.queue.len() == 0 || w.child == nil {
+	if w.queue.written > 0 || w.queue.len() == 0 || w.child == nil || w.room() == 0 {
 		return
 	}
 	r := w.queue.at(0).record
@@ -135,6 +142,9 @@ func (w *Worker) run(p Process) {
 	for p != nil {
 		err := w.serve(p)
 		w.mu.Lock()
+		if w.dismissed {
+			w.queue.written = 0
+		}
 		closed, recycled := w.closed, w.recycle && w.queue.written == 0
 		if w.killed != nil {
 			err = w.killed
@@ -151,12 +161,12 @@ func (w *Worker) run(p Process) {
 			p.HangUp()
 			p.Wait()
 			p.Close()
-			w.log.Info("the child was replaced as planned", "answers", w.answered)
+			w.log.Info("the child was replaced as planned", "events", w.wear.answered)
 			w.cfg.Recycled(w.id)
 		default:
 			w.bury(p, err)
 		}
-		p = w.replace(recycled)
+		p = w.replace(recycled, errors.Is(err, errTooLate))
 	}
 	w.refuse()
 }
@@ -172,19 +182,17 @@ func (w *Worker) serve(p Process) error {
 		}
 		buf = buf[:len(buf)+n]
 		whole := len(buf) / recordBytes * recordBytes
-		for used := 0; used < whole; {
-			var want *record
-			answers, want, err = w.take(buf[used:whole], answers[:0])
+		for rest := buf[:whole]; len(rest) > 0; {
+			answers, rest, err = w.take(rest, answers[:0])
 			if len(answers) > 0 {
 				w.cfg.Answered(w.id, answers)
 			}
-			used += len(answers) * recordBytes
-			if want != nil {
-				used += recordBytes
-				err = w.want(want)
+			if err == nil && len(rest) > 0 {
+				err = w.want(rest)
+				rest = rest[recordBytes:]
 			}
 			if err != nil {
-				w.cfg.Late((whole - used) / recordBytes)
+				w.cfg.Late(len(rest) / recordBytes)
 				p.Kill()
 				return err
 			}
@@ -193,37 +201,37 @@ func (w *Worker) serve(p Process) error {
 	}
 }
 
-// take matches answers with the oldest requests, up to a record by which the child asks for something.
-func (w *Worker) take(records []byte, answers []Answer) ([]Answer, *record, error) {
+// take matches answers with the oldest requests. It stops at a record by which the child asks for something, or at one
+// that makes no sense, and gives what it has not taken.
+func (w *Worker) take(records []byte, answers []Answer) ([]Answer, []byte, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var r record
-	var want *record
 	for ; len(records) > 0; records = records[recordBytes:] {
-		r.parse(records)
-		if r.kind == kindWant {
-			asked := r
-			want = &asked
+		if r.parse(records); r.kind == kindWant {
 			break
 		}
 		if w.queue.written == 0 {
-			return answers, nil, errors.New("fex: the child answered what it was not asked")
+			return answers, records, errors.New("fex: the child answered what it was not asked")
 		}
 		q := w.queue.at(0)
 		if q.kind != r.kind || q.slot != r.slot || q.generation != r.generation || r.status > uint8(Oversize) {
-			return answers, nil, fmt.Errorf("fex: the child's answer does not match the request (kind %d slot %d generation %d "+
-				"status %d, asked kind %d slot %d generation %d)", r.kind, r.slot, r.generation, r.status, q.kind, q.slot,
-				q.generation)
+			return answers, records, fmt.Errorf("fex: the child's answer does not match the request (kind %d slot %d "+
+				"generation %d status %d, asked kind %d slot %d generation %d)", r.kind, r.slot, r.generation, r.status, q.kind,
+				q.slot, q.generation)
 		}
 		answers = append(answers, w.answer(q, &r))
 		w.queue.pop()
 		w.load.Add(-1)
+		w.unrest.worked()
 	}
 	if len(answers) == 0 {
-		return answers, want, nil // asking is no progress
+		return answers, records, nil // asking is no progress
 	}
 	w.progress.Store(int64(w.world.Now()))
 	w.warned = false
+	w.recycleIfDue()
+	answers = w.refused(answers)
 	if w.solo {
 		if w.queue.len() == 0 {
 			w.solo = false
@@ -235,10 +243,7 @@ func (w *Worker) take(records []byte, answers []Answer) ([]Answer, *record, erro
 	} else if !w.recycle {
 		w.flush()
 	}
-	w.answered += int64(len(answers))
-	w.unrest.worked(len(answers))
-	w.recycleIfDue()
-	return answers, want, nil
+	return answers, records, nil
 }
 
 // resume leaves the one-at-a-time mode: what is left was never in a dead child's hands.
@@ -255,11 +260,11 @@ func (w *Worker) resume() {
 // one in the same place.
 func (w *Worker) answer(q *request, r *record) Answer {
 	a := Answer{Tag: q.tag, Status: Status(r.status), ResultBytes: int(r.bytes), SideWords: int(r.count)}
-	if r.kind == kindEvent && a.Status <= Rejected {
-		return a
-	}
 	if r.kind == kindEvent {
-		a.Failure = parseFailure(w.results.Event(q.slot), r.bytes)
+		if a.Status > Rejected {
+			a.Failure = parseFailure(w.results.Event(q.slot), r.bytes)
+		}
+		w.bear(&a)
 		return a
 	}
 	a.Constants = r.layout
@@ -284,6 +289,12 @@ func (w *Worker) transitionAnswer(a *Answer, q *request, r *record) {
 	if !fits {
 		a.Status, a.Failure = Failed, &Failure{Type: "ProtocolError", Message: "the result does not fit in its area"}
 		return
+	}
+	if q.transition == configure && w.child != nil {
+		if err := w.cfg.tooLarge(w.child, "has taken Configure and no event yet"); err != nil {
+			a.Status, a.Failure = Failed, &Failure{Type: "MemoryError", Message: strings.TrimPrefix(err.Error(), "fex: ")}
+			return
+		}
 	}
 	a.Copied = &Result{Blocks: append([]byte(nil), area[:a.ResultBytes]...), Side: side}
 	if ref, err := w.transitions.Ref(pebble.Index{Slot: q.slot, Generation: q.generation}); err == nil {

@@ -65,6 +65,9 @@ func (f *Ref) Bytes() []byte {
 	return f.ring.memory(f.index.Slot)[:f.ring.slots[f.index.Slot].bytes]
 }
 
+// Spoilt says that the datagram is not what the filler wrote any more: his note of what is resident is no longer true.
+func (f *Ref) Spoilt() { f.ring.slots[f.index.Slot].resident = 0 }
+
 // Release gives the slot back: its generation is over.
 func (f *Ref) Release() {
 	if f.ring == nil {

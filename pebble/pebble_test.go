@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"drp/internal/invariant"
 	"drp/pebble"
 	"drp/shm"
 )
@@ -46,6 +47,28 @@ func TestRoundOfASlot(t *testing.T) {
 	}
 	if ring.InUse() != 0 {
 		t.Fatalf("%d slots in use", ring.InUse())
+	}
+}
+
+// TestSpoiltContentsAreNotResident: a filler does not take for written what somebody has altered.
+func TestSpoiltContentsAreNotResident(t *testing.T) {
+	ring := open(t, 1, 64).Events[0]
+	for _, spoilt := range []bool{false, true} {
+		loan, _ := ring.TryLoan()
+		loan.SetResident(7)
+		ref, err := ring.Ref(loan.Seal(8))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if spoilt {
+			ref.Spoilt()
+		}
+		ref.Release()
+		loan, _ = ring.TryLoan()
+		if got := loan.Resident(); (got == 0) != (spoilt || invariant.Enabled) {
+			t.Errorf("spoilt %v: the note is %d", spoilt, got)
+		}
+		loan.Abort()
 	}
 }
 

@@ -14,7 +14,8 @@ type Config struct {
 	Run    int // of the first run; each further one counts up
 	Stream int
 
-	// A chunk ends at the next Enable once it has so many bytes, or was written to for so long; 0 is never.
+	// A chunk ends before the datagram with which it would have more bytes than this, where it can end there, and at the
+	// next Enable once it was written to for so long; 0 is never.
 	ChunkBytes int64
 	ChunkTime  time.Duration
 
@@ -44,7 +45,7 @@ const (
 	Stopped    NewsKind = iota // events are refused until the disk takes them again
 	Resumed                    // the recording goes on
 	Incomplete                 // a file stays .inprogress though its run went on
-	NextChunk                  // a chunk is full, or the disk was: the run goes on in another
+	NextChunk                  // a chunk has ended: the run goes on in another
 )
 
 func (n News) String() string {

@@ -10,8 +10,9 @@ import (
 // next Flush that succeeds; when the disk takes nothing they wait here, so that what is recorded later is a legal
 // sequence. It is a copy, with what the script added.
 type held struct {
-	d   xtc.Dgram
-	run int // that a BeginRun names, or -1
+	d      xtc.Dgram
+	run    int  // that a BeginRun names, or -1
+	madeUp bool // so that a chunk can end
 }
 
 func newHeld(d xtc.Dgram, added []byte, damage xtc.Damage, run int) held {

@@ -122,6 +122,11 @@ func (r *Recorder) put(h held) error {
 		return r.nextRun(h.run)
 	}
 	r.begun = true
+	if before := r.split(h); before != nil {
+		r.cut = true
+		r.held = slices.Insert(r.held, r.taken, before...)
+		return nil
+	}
 	if service == xtc.Enable {
 		return r.enable(h)
 	}
@@ -188,6 +193,11 @@ func (r *Recorder) Event(d xtc.Dgram, removed []uint32, added []byte, damage xtc
 		}
 	}
 	r.begun = true
+	if r.cfg.ChunkBytes > 0 {
+		if err := r.makeRoom(d, removed, added); err != nil {
+			return err
+		}
+	}
 	if err := r.append(d, removed, added, damage); err != nil {
 		r.missed++
 		if !r.stop(err) {

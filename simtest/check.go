@@ -73,6 +73,7 @@ func (l *lab) look() (found []recorded, unfinished bool) {
 		}
 		if len(p.events) > 0 { // what it begins with may be repeated from other files
 			p.begins = p.events[0].time
+			l.checkChunk(f.Path, len(f.Data), len(p.events))
 			parts = append(parts, p)
 		}
 	}
@@ -81,6 +82,16 @@ func (l *lab) look() (found []recorded, unfinished bool) {
 		found = append(found, p.events...)
 	}
 	return found, unfinished
+}
+
+// checkChunk looks at the size of a file. One that begins with Configure, or has a single event, may have any, and the
+// transitions between two steps are with what went before, in a few hundred bytes.
+func (l *lab) checkChunk(path string, size, events int) {
+	const between = 400
+	first := strings.Contains(path, "-c000")
+	if limit := l.plan.chunkBytes; limit > 0 && !first && events > 1 && int64(size) > limit+between {
+		l.problem("%s has %d bytes, and chunks of %d were asked for", path, size, limit)
+	}
 }
 
 func (l *lab) read(t *xtc.Table, d xtc.Dgram, complete bool) recorded {
@@ -174,12 +185,16 @@ type verdict struct {
 	recorded    int64
 	damaged     int64
 	missing     int64
+	flipped     int64
 }
 
 // judge looks whether what became of an event may become of it.
 func (v *verdict) judge(index, n int64, r *recorded, quarantined bool) {
 	l := v.lab
 	e := l.events[n]
+	if e.flipped {
+		v.flipped++
+	}
 	keepRaw := l.plan.prescale > 0 && index%l.plan.prescale == 0
 	f := l.plan.fateOf(n)
 	switch {
@@ -193,10 +208,10 @@ func (v *verdict) judge(index, n int64, r *recorded, quarantined bool) {
 		if r != nil {
 			l.problem("event %d is quarantined and recorded", n)
 		}
-		if e.held <= l.plan.retries || e.corrupt {
-			l.problem("event %d is quarantined after %d deaths", n, e.held)
+		if e.held <= l.plan.retries || e.corrupt || e.flipped {
+			l.problem("event %d is quarantined after %d deaths, flipped %v", n, e.held, e.flipped)
 		}
-	case r == nil && f == rejects && !keepRaw && !e.corrupt && e.shown > 0:
+	case r == nil && f == rejects && !keepRaw && !e.corrupt && !e.flipped && e.shown > 0:
 		v.rejected++ // or it was refused by the disk after its worker gave up; the books tell
 	case r == nil:
 		v.missing++
@@ -211,8 +226,8 @@ func (v *verdict) judge(index, n int64, r *recorded, quarantined bool) {
 				r.used)
 		}
 		if !v.good(e, r, f, keepRaw) {
-			l.problem("event %d (fate %d, corrupt %v, kept raw %v) is recorded with damage %v, raw %v, value %d", n, f,
-				e.corrupt, keepRaw, r.damage, r.raw, r.value)
+			l.problem("event %d (fate %d, corrupt %v, flipped %v, kept raw %v) is recorded with damage %v, raw %v, value %d", n, f,
+				e.corrupt, e.flipped, keepRaw, r.damage, r.raw, r.value)
 		}
 	}
 }
@@ -220,6 +235,9 @@ func (v *verdict) judge(index, n int64, r *recorded, quarantined bool) {
 // good tells whether an event is recorded as its fate wants.
 func (v *verdict) good(e *event, r *recorded, f fate, keepRaw bool) bool {
 	whole := bytes.Equal(r.payload, e.payload)
+	if e.flipped {
+		return whole && r.damage&xtc.DamageCorrupted != 0
+	}
 	if e.corrupt {
 		return whole && r.damage == xtc.DamageCorrupted && e.shown == 0
 	}
@@ -249,6 +267,9 @@ func (v *verdict) compare(s *drp.Summary, unfinished bool) {
 	if s.Dropped != v.dropped || s.Quarantined != v.quarantined {
 		l.problem("%d dropped and %d quarantined, the books say %d and %d", v.dropped, v.quarantined, s.Dropped, s.Quarantined)
 	}
+	if s.Altered != v.flipped {
+		l.problem("%d events changed in memory, the books say %d", v.flipped, s.Altered)
+	}
 	if unfinished {
 		// A file that broke may hold events that the books count as failed, but none of the recorded may be missing.
 		if v.recorded < s.Recorded || v.rejected+v.missing > s.Rejected+s.Failed {
@@ -271,7 +292,7 @@ func (v *verdict) compare(s *drp.Summary, unfinished bool) {
 
 // checkFiles has the production check look at every byte of the complete files.
 func (l *lab) checkFiles(unfinished bool) {
-	if l.plan.corrupt > 0 || unfinished {
+	if l.plan.corrupt+l.plan.flips > 0 || unfinished {
 		return // there are errors that belong there
 	}
 	dir, err := os.MkdirTemp("", "drp-sim-")

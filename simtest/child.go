@@ -300,12 +300,15 @@ func (c *child) event(r []byte) error {
 	}
 	d := xtc.Dgram(ref.Bytes())
 	e := l.events[n]
-	if e == nil || e.corrupt || l.number(d.Time()) != n || !bytes.Equal(d[xtc.DgramHeaderBytes:], e.payload) {
+	if e == nil || e.corrupt || !e.flipped && (l.number(d.Time()) != n || !bytes.Equal(d[xtc.DgramHeaderBytes:], e.payload)) {
 		l.problem("child %d was shown something else than event %d", c.pid, n)
 		return errGone
 	}
 	e.shown++
 	e.told, e.used = c.generation, 0
+	if !e.flipped && l.happens(l.plan.flips) {
+		l.flipLater(e, n, l.pool.Events[c.worker], c.slot(r))
+	}
 	if err := c.mishap(l.plan.service); err != nil {
 		return err
 	}

@@ -28,6 +28,8 @@ type plan struct {
 	suspendAt    time.Duration // the machine sleeps
 	suspendFor   time.Duration
 
+	maxQuarantine float64 // percentage at which the run ends
+
 	service   time.Duration // of an event in a child, on average
 	interval  time.Duration // between events; 0 is as fast as possible
 	bursts    int64         // chance that the source stalls for a while and then catches up
@@ -39,6 +41,8 @@ type plan struct {
 	nonsense  int64         // chance that a child says what it must not
 	badStarts int64         // chance that a child does not start
 	failures  int64         // chance that a script raises
+	verify    bool
+	flips     int64 // chance that a bit of an event changes in memory while a child has it
 
 	calibrated  bool          // there is a store of constants
 	storeTime   time.Duration // that it is given
@@ -104,6 +108,12 @@ func draw(rng *rand.Rand) plan {
 		if rng.IntN(8) == 0 {
 			p.forgets = maybe(1000)
 		}
+	}
+	if p.verify = rng.IntN(3) == 0; p.verify {
+		p.flips = maybe(400)
+	}
+	if rng.IntN(15) == 0 {
+		p.poison, p.maxQuarantine = 1000+rng.Int64N(9000), float64(5+rng.IntN(20))
 	}
 	return p
 }

@@ -69,6 +69,9 @@ func (c *child) Wait() {
 // Gone implements fex.Process.
 func (c *child) Gone() bool { return c.dead }
 
+// Stopped implements fex.Process.
+func (c *child) Stopped() bool { return false }
+
 // Obituary implements fex.Process.
 func (c *child) Obituary(cause error) fex.Death {
 	return fex.Death{PID: c.pid, Reason: fmt.Sprintf("child %d is dead: %v", c.pid, cause)}

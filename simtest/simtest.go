@@ -64,7 +64,12 @@ const maxSteps = 2_000_000
 func Run(o Options) (res Result) {
 	l := newLab(o)
 	defer l.detach()
-	res.Seed = o.Seed
+	return l.simulate()
+}
+
+// simulate runs the lab and looks at what came of it.
+func (l *lab) simulate() (res Result) {
+	res.Seed = l.o.Seed
 	var summary drp.Summary
 	var ended error
 	stuck := l.world.Run(func() { summary, ended = l.pipeline() })
@@ -72,7 +77,7 @@ func Run(o Options) (res Result) {
 	if stuck != nil {
 		l.problem("%v", stuck)
 	} else {
-		l.tamper(&summary, o.Plant)
+		l.tamper(&summary, l.o.Plant)
 		l.check(&summary, ended)
 	}
 	res.Problems, res.Digest = l.problems, l.digest.Sum64()
@@ -109,6 +114,7 @@ type lab struct {
 type event struct {
 	payload []byte // as the source filled it
 	corrupt bool
+	flipped bool // in memory, after the source filled it; payload is as it was then
 	skipped bool
 	held    int    // deaths of children with it in hand
 	shown   int    // how often a child took it
@@ -152,7 +158,8 @@ func (l *lab) pipeline() (drp.Summary, error) {
 		OutputDir: "out", Stream: -1, Workers: p.workers, Slots: p.slots, ResultBytes: 4096, TransitionBytes: 16 << 10,
 		Drop: p.drop, Prescale: p.prescale, EventDeadline: p.deadline, SoftDeadline: p.deadline / 2,
 		TransitionDeadline: 4 * p.deadline, Spares: p.spares, Retries: p.retries, MaxRestarts: p.maxRestarts,
-		RecycleAfter: p.recycleAfter, CRC: p.crc, ChunkBytes: p.chunkBytes, Log: slog.New(&logHandler{lab: l})}
+		RecycleAfter: p.recycleAfter, MaxQuarantine: p.maxQuarantine, CRC: p.crc, Verify: p.verify, ChunkBytes: p.chunkBytes,
+		Log: slog.New(&logHandler{lab: l})}
 	if p.calibrated {
 		cfg.Constants, cfg.Calibration.Deadline = &constants{lab: l}, p.storeTime
 	}

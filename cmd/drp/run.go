@@ -209,8 +209,8 @@ func run(cfg drp.Config, f runFlags) error {
 // watchSignals ends the run in order at the first signal and at once at the second.
 func watchSignals(signals <-chan os.Signal, cancel func(), started <-chan *drp.Run, screen *screen) {
 	<-signals
-	screen.say("interrupted: finishing what is under way (a script that hangs is ended after --deadline); " +
-		"interrupt again to stop at once")
+	screen.say("interrupted: finishing what is under way (a script that hangs is ended: on an event after --deadline, " +
+		"as a run begins after 10 s, as it ends after 60 s); interrupt again to stop at once")
 	cancel()
 	<-signals
 	select {

@@ -12,9 +12,10 @@ import (
 
 // recordFlags are those of the recorded files.
 func recordFlags(fl *pflag.FlagSet, cfg *drp.Config) {
-	fl.Int64Var(&cfg.ChunkBytes, "chunk-bytes", 0, "size of a recorded file from which on the run goes on in another (0: none)")
+	fl.Int64Var(&cfg.ChunkBytes, "chunk-bytes", 0, "largest size of a recorded data file: what does not fit goes on in another (0: any)")
 	fl.DurationVar(&cfg.ChunkTime, "chunk-time", 0, "time after which the run goes on in another file (0: none)")
 	fl.BoolVar(&cfg.CRC, "crc", false, "write checksums beside each data file, which drp xtc check compares")
+	fl.BoolVar(&cfg.Verify, "verify", false, "look whether each event is still what the source wrote, before it is recorded; one that is not is marked Corrupted")
 }
 
 // supervisionFlags are those about the script's processes.

@@ -27,6 +27,7 @@ type books struct {
 	Failed      int      `json:"failed"`
 	InFlight    int      `json:"in_flight"`
 	Damaged     int      `json:"damaged"`
+	Altered     int      `json:"altered"`
 	Late        int      `json:"late"`
 	Restarts    int      `json:"restarts"`
 	Seconds     float64  `json:"seconds"`

@@ -175,6 +175,24 @@ def test_ways_to_fail(drp, line, status, words):
         assert words in answers[1].error["message"]
 
 
+@pytest.mark.parametrize(
+    ("line", "exhausted"),
+    [
+        ("raise OSError(errno.EMFILE, 'no')", True),
+        ("raise OSError(errno.ENOENT, 'no')", False),
+        ("raise MemoryError", True),
+        ("np.zeros(1 << 50)", True),
+        ("raise KeyError from OSError(errno.EMFILE, 'no')", True),
+        ("1 / 0", False),
+    ],
+)
+def test_what_lacks_is_said(drp, line, exhausted):
+    with drp(body(f"import errno\n{line}")) as d:
+        d.begin()
+        (answer,) = d.events([event(0)])
+        assert answer.error["exhausted"] is exhausted
+
+
 def test_oversize(drp):
     source = (
         HEAD

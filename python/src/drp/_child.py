@@ -309,6 +309,18 @@ class ChildFeed(Feed):
             self._records, self._i * RECORD.size
         )
 
+    def data(self) -> memoryview:
+        """Give the bytes of the slot or transition at hand."""
+        at = self.raw_offset + self.slot * self.raw_step if self.service >= EVENT else 0
+        return memoryview(self.base)[at : at + self.size].toreadonly()
+
+    def put(self, data: bytes) -> None:
+        """Answer with these bytes what is at hand; for children that run no script."""
+        self._begin()
+        self._room(len(data))
+        self.area[self.at : self.at + len(data)] = data
+        self.pos = len(data)
+
     def writable(self) -> tuple[memoryview, int, int]:
         """Give area, offset and capacity for the results of the datagram at hand."""
         if self.service < EVENT:

@@ -13,6 +13,7 @@ by `break` or by an exception, and the next loop, or the restarted script, goes 
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
@@ -42,6 +43,8 @@ BEGIN_RUN, END_RUN = int(TransitionId.BeginRun), int(TransitionId.EndRun)
 BEGIN_STEP, END_STEP = int(TransitionId.BeginStep), int(TransitionId.EndStep)
 SLOW_UPDATE, EVENT = int(TransitionId.SlowUpdate), 11
 SCRATCH_BYTES = 64 << 20
+LACKS = (errno.EMFILE, errno.ENOMEM)
+CAUSES = 20  # of an exception that are looked at
 
 
 def _text(error: BaseException) -> str:
@@ -49,6 +52,18 @@ def _text(error: BaseException) -> str:
         return str(error)
     except Exception:
         return "an exception that cannot be printed"
+
+
+def _exhausted(error: BaseException) -> bool:
+    """Say whether the process lacks memory or descriptors, so that another may do better."""
+    cause: BaseException | None = error
+    for _ in range(CAUSES):
+        if isinstance(cause, MemoryError) or (isinstance(cause, OSError) and cause.errno in LACKS):
+            return True
+        if cause is None:
+            break
+        cause = cause.__cause__ or cause.__context__
+    return False
 
 
 class Failure:
@@ -59,7 +74,7 @@ class Failure:
         self.fields: dict[str, Any] = {"type": "ScriptEnded", "message": error, "file": script, "line": 0}
         self.trace = ""
         if isinstance(error, BaseException):
-            self.fields.update(type=type(error).__name__, message=_text(error))
+            self.fields.update(type=type(error).__name__, message=_text(error), exhausted=_exhausted(error))
             self._locate(error, script)
 
     def _locate(self, error: BaseException, script: str) -> None:

@@ -2,39 +2,21 @@
 
 from __future__ import annotations
 
-import faulthandler
 import os
 import runpy
-import signal
 import sys
-from typing import Any
 
 from ._session import EndOfData, Session
 
 
 def child(fds: str, script: str, args: list[str]) -> int:
     """Serve drp until it goes away; `fds` names the two pipes, "3,4"."""
-    from ._child import ChildFeed
+    from ._child_slots import connect
 
-    faulthandler.enable()
-    faulthandler.register(signal.SIGUSR1, all_threads=True)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure: Any = getattr(stream, "reconfigure", None)
-        if reconfigure is not None:
-            reconfigure(line_buffering=True)
     sys.dont_write_bytecode = True  # an edit within the second must not meet the cached bytes of the old module
-    try:
-        requests, answers = (int(fd) for fd in fds.split(","))
-        for fd in (requests, answers):
-            os.set_inheritable(fd, False)
-        feed = ChildFeed(requests, answers)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        print(f"drp child: {error}", file=sys.stderr)
+    feed = connect(fds)
+    if feed is None:
         return 3
-    os.environ.pop("DRP_CHILD", None)
-    if os.environ.get("PYTHONSAFEPATH") == "drp":  # ours, and not for what the script starts
-        del os.environ["PYTHONSAFEPATH"]
     Session(feed, script, args).serve()
     return 0
 
