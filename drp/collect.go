@@ -159,6 +159,7 @@ func (c *collector) event(e *entry, d xtc.Dgram) error {
 	d, intact := c.verify(e, d)
 	if !intact { // what its script made of it, even a rejection, is of other data
 		c.refs[len(c.refs)-1].Spoilt()
+		e.calibration = 0
 		return c.keep(e, d, nil, nil, xtc.DamageCorrupted)
 	}
 	if e.detail != nil && e.detail.corrupt != nil {

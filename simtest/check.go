@@ -220,7 +220,7 @@ func (v *verdict) judge(index, n int64, r *recorded, quarantined bool) {
 		if r.damage != 0 {
 			v.damaged++
 		}
-		untouched := v.gaveUp && r.used == 0
+		untouched := (v.gaveUp || e.flipped) && r.used == 0
 		if r.used != e.used && (e.used != 0 || r.used != e.told) && !untouched {
 			l.problem("event %d was corrected with generation %d while %d held, and is said to be with %d", n, e.used, e.told,
 				r.used)

@@ -37,6 +37,7 @@ type child struct {
 	waiting    bytes.Buffer // answers that it has not sent yet
 	inHand     []int64      // events it has read and not answered
 	generation uint64       // of the constants it was told of, 0 if there are none
+	aside      []byte       // requests that came before the answer it waits for
 	part       *made        // where corrected pixels lie, nil if it does not know
 	liar       bool         // it answers nonsense, and is taken for dead from there on
 }

@@ -126,7 +126,7 @@ func (c *child) look(n int64, r []byte, d xtc.Dgram) error {
 	place := int(binary.LittleEndian.Uint16(r[2:]))
 	if c.part == nil || place == 0 || c.part.number >= int(r[1]>>2) {
 		var err error
-		if place, err = c.want(r, d); err != nil || place < 0 {
+		if place, err = c.want(r); err != nil || place < 0 {
 			return err
 		}
 	} else {
@@ -149,28 +149,26 @@ func (c *child) look(n int64, r []byte, d xtc.Dgram) error {
 }
 
 // want asks for corrected pixels; it gives -1 when there are none.
-func (c *child) want(r []byte, d xtc.Dgram) (place int, err error) {
+func (c *child) want(r []byte) (place int, err error) {
+	l := c.lab
 	inHand := c.inHand[len(c.inHand)-1]
 	c.flush()
-	c.inHand = append(c.inHand[:0], inHand) // the answers of those before are sent
+	if !c.liar {
+		c.inHand = append(c.inHand[:0], inHand) // the answers of those before are sent
+	}
 	ask := append([]byte(nil), r...)
 	ask[0], ask[1] = kindWant, 0
-	for it := c.table.Blocks(d); it.Next(); {
-		if b := it.Block(); b.Names.Alg == "raw" {
-			binary.LittleEndian.PutUint32(ask[16:], uint32(b.ID))
-			break
-		}
-	}
+	raw := c.table.Find(c.lab.plan.camera.Name, "raw")
+	binary.LittleEndian.PutUint32(ask[16:], uint32(raw[0].ID))
 	binary.LittleEndian.PutUint32(ask[20:], 1)
 	c.say(ask)
-	var others []byte
 	for {
 		next, err := c.need(recordBytes)
 		if err != nil {
 			return 0, err
 		}
 		if next[0] != kindWant {
-			others = append(others, next...)
+			c.aside = append(c.aside, next...)
 			continue
 		}
 		a := append([]byte(nil), next...)
@@ -178,12 +176,17 @@ func (c *child) want(r []byte, d xtc.Dgram) (place int, err error) {
 		if a[1] != 0 {
 			text = int(binary.LittleEndian.Uint32(a[12:]))
 		}
-		if _, err := c.need(text); err != nil {
+		why, err := c.need(text)
+		if err != nil {
 			return 0, err
 		}
-		rest := append(others, c.in.Bytes()...)
+		if text > 0 {
+			l.trace("child %d: no corrected pixels: %s", c.pid, why)
+		}
+		rest := append(c.aside, c.in.Bytes()...)
 		c.in.Reset()
 		c.in.Write(rest)
+		c.aside = nil
 		return c.answered(a)
 	}
 }
