@@ -36,7 +36,7 @@ var importers = map[string][]string{
 	"github.com/goccy/go-yaml":       {"cmd/drp"},
 	"github.com/lmittmann/tint":      {"cmd/drp"},
 	"golang.org/x/term":              {"cmd/drp"},
-	"golang.org/x/sys":               {"shm", "fex", "bench", "cmd/drp"},
+	"golang.org/x/sys":               {"shm", "calib/correct", "fex", "bench", "cmd/drp"},
 }
 
 // Sizes that fit a screen and a mind.
