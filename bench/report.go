@@ -29,7 +29,8 @@ type Bar struct {
 // Report is all that a benchmark found.
 type Report struct {
 	Machine string   `json:"machine"`
-	Python  string   `json:"python"`
+	Python  string   `json:"python,omitempty"`
+	Loops   string   `json:"loops,omitempty"` // what the loops over pixels are written in
 	Figures []Figure `json:"figures"`
 	Bars    []Bar    `json:"bars"`
 }
@@ -112,7 +113,7 @@ func (b Bar) String() string {
 
 // Print writes the report for people.
 func (r *Report) Print(w io.Writer) {
-	fmt.Fprintf(w, "%s; %s\n", r.Machine, r.Python)
+	fmt.Fprintf(w, "%s; %s%s\n", r.Machine, r.Python, r.Loops)
 	for _, f := range r.Figures {
 		fmt.Fprintf(w, "  %-26s %14.6g %-9s [%.4g … %.4g]  %s\n", f.Name, f.Value, f.Unit, slices.Min(f.Runs), slices.Max(f.Runs), f.What)
 	}

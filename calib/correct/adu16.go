@@ -21,15 +21,15 @@ func (t *Tables) ADU16(dst []int16, raw []uint16, segment int) {
 }
 
 func (s *segment) subtract(dst []int16, raw []uint16, pedestal []int16) {
-	pedestal, dst = pedestal[:len(raw)], dst[:len(raw)]
-	for i, r := range raw {
+	n := s.subtractVectors(dst, raw, pedestal)
+	for i := n; i < len(raw); i++ {
 		switch {
 		case pedestal[i] == badPedestal:
 			dst[i] = Bad16
-		case r&s.codes[i&s.wrap] != 0:
-			dst[i] = s.switched16(r)
+		case raw[i]&s.codes[i&s.wrap] != 0:
+			dst[i] = s.switched16(raw[i])
 		default:
-			dst[i] = s.difference(r, pedestal[i])
+			dst[i] = s.difference(raw[i], pedestal[i])
 		}
 	}
 }

@@ -9,7 +9,7 @@ const clip = 3
 // are: first the mean and standard deviation of the pixels at most limit away from zero, then the mean of those of them
 // that are at most three deviations away from that mean.
 //
-// Integers are added as such. Floats are added in eight parts, of which part k has the pixels k, k+8, ... of a row, and
+// Integers are added as such. Floats are added in sixteen parts, of which part k has the pixels k, k+16, ... of a row, and
 // rows in float64: so the result is the same whatever adds them.
 func (v view) clippedMean(a area, limit float64) (float64, int) {
 	m := v.moments(a, -limit, limit)
@@ -43,11 +43,11 @@ func (v view) moments(a area, low, high float64) (m moments) {
 }
 
 func (m *moments) addFloats(row []float32, low, high float32) {
-	var sums, squares [8]float32
+	var sums, squares [16]float32
 	for i, x := range row {
 		if x >= low && x <= high {
-			sums[i%8] += x
-			squares[i%8] += float32(x * x)
+			sums[i%16] += x
+			squares[i%16] += float32(x * x)
 			m.n++
 		}
 	}
@@ -55,8 +55,11 @@ func (m *moments) addFloats(row []float32, low, high float32) {
 	m.squares += float64(together(&squares))
 }
 
-// together adds eight parts, in the order in which a vector is folded.
-func together(p *[8]float32) float32 {
+// together adds sixteen parts, in the order in which vectors are folded.
+func together(p *[16]float32) float32 {
+	for i := range 8 {
+		p[i] += p[i+8]
+	}
 	return ((p[0] + p[4]) + (p[2] + p[6])) + ((p[1] + p[5]) + (p[3] + p[7]))
 }
 

@@ -12,9 +12,34 @@ import (
 // pixels really are.
 
 func (t *Tables) commonFloat32(s *segment, dst []float32, raw []uint16) {
-	s.offset(dst, raw)
+	defer fence()
+	if c := t.common; c.Rows && !c.Banks && !c.Cols && t.rowsInVectors(s) {
+		t.rowsFloat32(s, dst, raw)
+		return
+	}
+	s.offset(dst, raw, 0, 0)
 	t.level(view{floats: dst})
-	s.scale(dst, raw)
+	s.scale(dst, dst, raw, 0, nil)
+}
+
+// What is corrected row by row has at most so many columns, and banks beside each other.
+const (
+	maxCols  = 1024
+	maxBanks = 16
+)
+
+// rowsFloat32 does a row at a time, from beginning to end, in the nearest cache. While it computes, the next row is on
+// its way from memory.
+func (t *Tables) rowsFloat32(s *segment, dst []float32, raw []uint16) {
+	var pixels [maxCols]float32
+	var modes [maxBanks]float32
+	b := t.newBanks()
+	row, found := pixels[:t.cols], modes[:t.cols/t.model.BankCols]
+	for at := 0; at < len(raw); at += t.cols {
+		s.offset(row, raw[at:at+t.cols], at, t.cols)
+		b.ofRow(row, found, t.common)
+		s.scale(dst[at:at+t.cols], row, raw[at:at+t.cols], at, found)
+	}
 }
 
 func (t *Tables) commonADU16(s *segment, dst []int16, raw []uint16) {
@@ -36,29 +61,27 @@ func (s *segment) subtract16(dst []int16, raw []uint16, i int) {
 	}
 }
 
-// offset takes the pedestal off the pixels that take part.
-func (s *segment) offset(dst []float32, raw []uint16) {
+// offset takes the pedestal off the pixels from at on that take part. Those ahead pixels later come next.
+func (s *segment) offset(dst []float32, raw []uint16, at, ahead int) {
 	nan := float32(math.NaN())
-	part := s.part[:len(raw)]
-	dst = dst[:len(raw)]
-	for i, r := range raw {
-		dst[i] = float32(r&s.dataMask) - part[i]
-		if r&s.codes[i&s.wrap] != 0 {
+	for i := s.offsetVectors(dst, raw, at, ahead); i < len(raw); i++ {
+		dst[i] = float32(raw[i]&s.dataMask) - s.part[at+i]
+		if raw[i]&s.codes[(at+i)&s.wrap] != 0 {
 			dst[i] = nan
 		}
 	}
 }
 
-// scale applies the factor, and converts the pixels that took no part.
-func (s *segment) scale(dst []float32, raw []uint16) {
-	factor := s.ranges[0].factor[:len(raw)]
-	dst = dst[:len(raw)]
-	for i, v := range dst {
-		if v != v {
-			dst[i] = s.value(i, raw[i])
+// scale takes the common modes of banks beside each other off, applies the factor, and converts the pixels that took no
+// part. It overwrites src.
+func (s *segment) scale(dst, src []float32, raw []uint16, at int, modes []float32) {
+	factor := s.ranges[0].factor
+	for i := s.scaleVectors(dst, src, raw, at, modes); i < len(raw); i++ {
+		if v := src[i]; v == v {
+			dst[i] = v * factor[at+i]
 			continue
 		}
-		dst[i] = v * factor[i]
+		dst[i] = s.value(at+i, raw[i])
 	}
 }
 
@@ -98,6 +121,13 @@ func (t *Tables) tile(v view, rows, cols int) {
 }
 
 func (v view) correct(a area, c *calib.CommonMode) {
+	if m := v.mode(a, c); m != 0 {
+		v.lower(a, m)
+	}
+}
+
+// mode is the common mode of an area, 0 where none can be told.
+func (v view) mode(a area, c *calib.CommonMode) float64 {
 	var middle float64
 	var n int
 	if c.Method == calib.ClippedMean {
@@ -106,8 +136,9 @@ func (v view) correct(a area, c *calib.CommonMode) {
 		middle, n = v.median(a)
 	}
 	if n > c.MinPixels && math.Abs(middle) < float64(c.MaxADU) {
-		v.lower(a, middle)
+		return middle
 	}
+	return 0
 }
 
 // lower takes the common mode off; in integers it is rounded, halves to even.

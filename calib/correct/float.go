@@ -24,14 +24,9 @@ func (t *Tables) Float32(dst []float32, raw []uint16, segment int) {
 }
 
 func (s *segment) convert(dst []float32, raw []uint16) {
-	pedestal, factor := s.ranges[0].pedestal[:len(raw)], s.ranges[0].factor[:len(raw)]
-	dst = dst[:len(raw)]
-	for i, r := range raw {
-		if r&s.codes[i&s.wrap] != 0 {
-			dst[i] = s.switched(i, r)
-			continue
-		}
-		dst[i] = (float32(r&s.dataMask) - pedestal[i]) * factor[i]
+	n := s.convertVectors(dst, raw)
+	for i := n; i < len(raw); i++ {
+		dst[i] = s.value(i, raw[i])
 	}
 }
 

@@ -24,6 +24,7 @@ type segment struct {
 	codes    []uint16 // the bits of each raw pixel that tell of another range; sixteen values stand for all pixels
 	wrap     int      // index & wrap is the place in codes
 	special  bool     // JUNGFRAU's special codes mean something
+	vectors  bool     // the assembly can be used
 	dataMask uint16
 
 	bias       uint16  // is taken off 16-bit ADU and pedestals, so that both fit
@@ -92,7 +93,7 @@ type builder struct {
 }
 
 func (b *builder) build(common bool) segment {
-	s := segment{dataMask: uint16(1<<b.model.DataBits - 1), wrap: 15, codes: make([]uint16, 16)}
+	s := segment{vectors: inVectors(), dataMask: uint16(1<<b.model.DataBits - 1), wrap: 15, codes: make([]uint16, 16)}
 	switch b.model.Coding {
 	case calib.TwoBits:
 		s.special, s.pick = true, [4]int8{0, 1, -1, 2}

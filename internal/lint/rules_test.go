@@ -37,7 +37,7 @@ var importers = map[string][]string{
 	"github.com/lmittmann/tint":      {"cmd/drp"},
 	"golang.org/x/term":              {"cmd/drp"},
 	"modernc.org/sqlite":             {"calib/store"},
-	"golang.org/x/sys":               {"simtest", "shm", "fex", "bench", "cmd/drp"},
+	"golang.org/x/sys":               {"simtest", "shm", "calib/correct", "fex", "bench", "cmd/drp"},
 }
 
 // Sizes that fit a screen and a mind.

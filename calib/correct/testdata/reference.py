@@ -65,12 +65,12 @@ def clipped_ints(area, takes):
 
 
 def folded(row):
-    """Sum of a row in eight parts."""
-    row = np.concatenate((row, np.zeros(-len(row) % 8, np.float32))).reshape(-1, 8)
-    parts = np.zeros(8, np.float32)
+    """Sum of a row in sixteen parts."""
+    row = np.concatenate((row, np.zeros(-len(row) % 16, np.float32))).reshape(-1, 16)
+    parts = np.zeros(16, np.float32)
     for some in row:
         parts = parts + some
-    p = parts
+    p = parts[:8] + parts[8:]
     return np.float64(((p[0] + p[4]) + (p[2] + p[6])) + ((p[1] + p[5]) + (p[3] + p[7])))
 
 

@@ -1,0 +1,326 @@
+#include "textflag.h"
+
+// Offsets in struct loop.
+#define DST 0
+#define RAW 8
+#define CODES 16
+#define STEP 24
+#define N 32
+#define DATAMASK 40
+#define BIAS 44
+#define SPECIAL 48
+#define CAREFUL 52
+#define PEDESTAL 56
+#define FACTOR 64
+#define PEDESTAL1 72
+#define FACTOR1 80
+#define PEDESTAL2 88
+#define FACTOR2 96
+#define MODES 104
+#define WIDE 112
+#define SRC 120
+#define STREAM 128
+#define AHEAD 136
+
+DATA word4000<>+0(SB)/4, $0x4000
+GLOBL word4000<>(SB), RODATA|NOPTR, $4
+DATA word8000<>+0(SB)/4, $0x8000
+GLOBL word8000<>(SB), RODATA|NOPTR, $4
+DATA wordC000<>+0(SB)/4, $0xC000
+GLOBL wordC000<>(SB), RODATA|NOPTR, $4
+DATA wordFFFF<>+0(SB)/4, $0xFFFF
+GLOBL wordFFFF<>(SB), RODATA|NOPTR, $4
+DATA saturated<>+0(SB)/4, $0x46FF4C00 // 32678
+GLOBL saturated<>(SB), RODATA|NOPTR, $4
+
+// func subtractAVX2(l *loop)
+// Sixteen pixels at a time: the data less the pedestal with saturation. Where one has its range bits set, all sixteen
+// get their marks.
+TEXT ·subtractAVX2(SB), NOSPLIT, $0-8
+	MOVQ l+0(FP), AX
+	MOVQ DST(AX), DI
+	MOVQ RAW(AX), SI
+	MOVQ CODES(AX), R8
+	MOVQ STEP(AX), R9
+	MOVQ N(AX), CX
+	MOVQ PEDESTAL(AX), DX
+	VPBROADCASTW DATAMASK(AX), Y8
+	VPBROADCASTW BIAS(AX), Y9
+	VPBROADCASTW SPECIAL(AX), Y10
+	VPCMPEQW Y13, Y13, Y13        // FFFF
+	VPSRLW $1, Y13, Y15           // 7FFF: badPedestal, Switched16
+	VPSLLW $15, Y13, Y14          // 8000: Bad16, code 10
+	VPSRLW $1, Y14, Y12           // 4000: G1 saturated
+	VPSRLW $15, Y13, Y11
+	VPOR Y14, Y11, Y11            // 8001: the lowest value
+
+subtract:
+	VMOVDQU (SI), Y0
+	VMOVDQU (DX), Y1
+	VPAND Y8, Y0, Y3
+	VPXOR Y9, Y3, Y3
+	VPSUBSW Y1, Y3, Y3
+	VPMAXSW Y11, Y3, Y3
+	VPTEST (R8), Y0
+	JNZ switched
+
+bad:
+	VPCMPEQW Y15, Y1, Y4
+	VPBLENDVB Y4, Y14, Y3, Y3
+	VMOVDQU Y3, (DI)
+	ADDQ $32, SI
+	ADDQ $32, DX
+	ADDQ $32, DI
+	ADDQ R9, R8
+	SUBQ $16, CX
+	JNZ subtract
+	VZEROUPPER
+	RET
+
+switched:
+	VPAND (R8), Y0, Y2
+	VPCMPEQW Y14, Y2, Y5          // code 10
+	VPCMPEQW Y12, Y0, Y6
+	VPOR Y6, Y5, Y5
+	VPCMPEQW Y13, Y0, Y6          // error
+	VPOR Y6, Y5, Y5
+	VPAND Y10, Y5, Y5             // of JUNGFRAU only
+	VPXOR Y15, Y5, Y5             // Bad16 there, Switched16 elsewhere
+	VPXOR Y6, Y6, Y6
+	VPCMPEQW Y6, Y2, Y6           // not switched
+	VPBLENDVB Y6, Y3, Y5, Y3
+	JMP bad
+
+#define CONSTANTS \
+	VPBROADCASTD DATAMASK(AX), Y9 \
+	VPBROADCASTD word4000<>(SB), Y10 \
+	VPBROADCASTD word8000<>(SB), Y11 \
+	VPBROADCASTD wordC000<>(SB), Y12 \
+	VPBROADCASTD wordFFFF<>(SB), Y13 \
+	VPBROADCASTD saturated<>(SB), Y14 \
+	VPXOR Y15, Y15, Y15
+
+// CHOOSE converts the eight pixels at CX, of any range, to Y2; codes are at P. It uses Y0 to Y7 and R11.
+#define CHOOSE(P) \
+	VPMOVZXWD (SI)(CX*2), Y0 \
+	VPMOVZXWD P, Y1 \
+	VPAND Y0, Y1, Y1 \
+	VPAND Y9, Y0, Y2 \
+	VCVTDQ2PS Y2, Y2 \
+	VMOVUPS (BX)(CX*4), Y4 \
+	VPCMPEQD Y15, Y1, Y5 \
+	MOVQ PEDESTAL1(AX), R11 \
+	VMOVUPS (R11)(CX*4), Y3 \
+	VBLENDVPS Y5, (DX)(CX*4), Y3, Y3 \
+	MOVQ FACTOR1(AX), R11 \
+	VMOVUPS (R11)(CX*4), Y7 \
+	VBLENDVPS Y5, Y4, Y7, Y7 \
+	VPBROADCASTD SPECIAL(AX), Y6 \
+	VPCMPEQD Y12, Y1, Y5 \
+	VPAND Y6, Y5, Y5 \
+	MOVQ PEDESTAL2(AX), R11 \
+	VBLENDVPS Y5, (R11)(CX*4), Y3, Y3 \
+	MOVQ FACTOR2(AX), R11 \
+	VBLENDVPS Y5, (R11)(CX*4), Y7, Y7 \
+	VSUBPS Y3, Y2, Y2 \
+	VMULPS Y7, Y2, Y2 \
+	VPCMPEQD Y11, Y1, Y5 \
+	VPCMPEQD Y10, Y0, Y3 \
+	VPOR Y3, Y5, Y5 \
+	VPCMPEQD Y13, Y0, Y3 \
+	VPOR Y3, Y5, Y5 \
+	VPAND Y6, Y5, Y5 \
+	VPANDN Y2, Y5, Y2 \
+	VPCMPEQD Y12, Y0, Y5 \
+	VPAND Y6, Y5, Y5 \
+	VCMPPS $4, Y15, Y4, Y3 \
+	VPAND Y14, Y3, Y3 \
+	VBLENDVPS Y5, Y3, Y2, Y2
+
+// func convertAVX2(l *loop)
+// Sixteen pixels at a time, of the first range; where one has its range bits set, all sixteen as CHOOSE does. With STREAM
+// the pixels go past the caches, which needs dst to be a multiple of 32.
+TEXT ·convertAVX2(SB), NOSPLIT, $0-8
+	MOVQ l+0(FP), AX
+	MOVQ DST(AX), DI
+	MOVQ RAW(AX), SI
+	MOVQ CODES(AX), R8
+	MOVQ STEP(AX), R9
+	MOVQ N(AX), R10
+	MOVQ PEDESTAL(AX), DX
+	MOVQ FACTOR(AX), BX
+	CONSTANTS
+	XORQ CX, CX
+
+convert:
+	VMOVDQU (SI)(CX*2), Y0
+	VPTEST (R8), Y0
+	JNZ choose
+	VPMOVZXWD (SI)(CX*2), Y1
+	VPMOVZXWD 16(SI)(CX*2), Y2
+	VPAND Y9, Y1, Y1
+	VPAND Y9, Y2, Y2
+	VCVTDQ2PS Y1, Y1
+	VCVTDQ2PS Y2, Y2
+	VSUBPS (DX)(CX*4), Y1, Y1
+	VSUBPS 32(DX)(CX*4), Y2, Y2
+	VMULPS (BX)(CX*4), Y1, Y1
+	VMULPS 32(BX)(CX*4), Y2, Y2
+	CMPL STREAM(AX), $0
+	JEQ keep
+	VMOVNTPS Y1, (DI)(CX*4)
+	VMOVNTPS Y2, 32(DI)(CX*4)
+	ADDQ $16, CX
+
+converted:
+	ADDQ R9, R8
+	CMPQ CX, R10
+	JLT convert
+	VZEROUPPER
+	RET
+
+keep:
+	VMOVUPS Y1, (DI)(CX*4)
+	VMOVUPS Y2, 32(DI)(CX*4)
+	ADDQ $16, CX
+	JMP converted
+
+choose:
+	CHOOSE((R8))
+	VMOVUPS Y2, (DI)(CX*4)
+	ADDQ $8, CX
+	CHOOSE(16(R8))
+	VMOVUPS Y2, (DI)(CX*4)
+	ADDQ $8, CX
+	JMP converted
+
+// func offsetAVX2(l *loop)
+// As convertAVX2 without the factor, with NaN where range bits are set. PEDESTAL is that of the common mode. What will be
+// read AHEAD pixels later is called for already: it comes while others compute.
+TEXT ·offsetAVX2(SB), NOSPLIT, $0-8
+	MOVQ l+0(FP), AX
+	MOVQ DST(AX), DI
+	MOVQ RAW(AX), SI
+	MOVQ CODES(AX), R8
+	MOVQ STEP(AX), R9
+	MOVQ N(AX), R10
+	MOVQ PEDESTAL(AX), DX
+	VPBROADCASTD DATAMASK(AX), Y9
+	VPXOR Y15, Y15, Y15
+	VPCMPEQD Y14, Y14, Y14
+	XORQ CX, CX
+	MOVQ AHEAD(AX), R11
+	LEAQ (SI)(R11*2), R12
+	LEAQ (DX)(R11*4), R13
+
+offset:
+	VMOVDQU (SI)(CX*2), Y0
+	PREFETCHT0 (R12)(CX*2)
+	PREFETCHT0 (R13)(CX*4)
+	VPMOVZXWD (SI)(CX*2), Y1
+	VPMOVZXWD 16(SI)(CX*2), Y2
+	VPAND Y9, Y1, Y3
+	VPAND Y9, Y2, Y4
+	VCVTDQ2PS Y3, Y3
+	VCVTDQ2PS Y4, Y4
+	VSUBPS (DX)(CX*4), Y3, Y3
+	VSUBPS 32(DX)(CX*4), Y4, Y4
+	VPTEST (R8), Y0
+	JNZ mark
+
+marked:
+	VMOVUPS Y3, (DI)(CX*4)
+	VMOVUPS Y4, 32(DI)(CX*4)
+	ADDQ $16, CX
+	ADDQ R9, R8
+	CMPQ CX, R10
+	JLT offset
+	VZEROUPPER
+	RET
+
+mark:
+	VPMOVZXWD (R8), Y5
+	VPMOVZXWD 16(R8), Y6
+	VPAND Y5, Y1, Y1
+	VPAND Y6, Y2, Y2
+	VPCMPEQD Y15, Y1, Y1
+	VPCMPEQD Y15, Y2, Y2
+	VPXOR Y14, Y1, Y1
+	VPXOR Y14, Y2, Y2
+	VPOR Y1, Y3, Y3
+	VPOR Y2, Y4, Y4
+	JMP marked
+
+// func scaleAVX2(l *loop)
+// Eight pixels of SRC at a time: less the common mode of their bank, WIDE pixels long, and times the factor. NaN is 0 where the
+// pixel is bad; elsewhere, and everywhere where CAREFUL is set, it stands for a pixel of another range.
+TEXT ·scaleAVX2(SB), NOSPLIT, $0-8
+	MOVQ l+0(FP), AX
+	MOVQ DST(AX), DI
+	MOVQ RAW(AX), SI
+	MOVQ CODES(AX), R8
+	MOVQ STEP(AX), R9
+	SHRQ $1, R9                   // of eight pixels
+	MOVQ N(AX), R10
+	MOVQ PEDESTAL(AX), DX
+	MOVQ FACTOR(AX), BX
+	MOVQ MODES(AX), R12
+	CONSTANTS
+	XORQ CX, CX
+	XORQ R13, R13                 // end of the bank
+	MOVQ SRC(AX), R15
+
+bank:
+	VBROADCASTSS (R12), Y8
+	ADDQ $4, R12
+	ADDQ WIDE(AX), R13
+
+scale:
+	VMOVUPS (R15)(CX*4), Y0
+	VMOVUPS (BX)(CX*4), Y1
+	MOVQ AHEAD(AX), R11
+	ADDQ CX, R11
+	PREFETCHT0 (BX)(R11*4)
+	VPBROADCASTD CAREFUL(AX), Y5
+	VSUBPS Y8, Y0, Y2
+	VCMPPS $3, Y0, Y0, Y3         // NaN
+	VCMPPS $4, Y15, Y1, Y4        // good
+	VMULPS Y1, Y2, Y2
+	VPOR Y5, Y4, Y4
+	VANDNPS Y2, Y3, Y2
+	VPTEST Y4, Y3
+	JNZ others
+
+store:
+	CMPL STREAM(AX), $0
+	JEQ keep2
+	VMOVNTPS Y2, (DI)(CX*4)
+
+scaled:
+	ADDQ $8, CX
+	ADDQ R9, R8
+	CMPQ CX, R13
+	JLT scale
+	CMPQ CX, R10
+	JLT bank
+	VZEROUPPER
+	RET
+
+keep2:
+	VMOVUPS Y2, (DI)(CX*4)
+	JMP scaled
+
+others:
+	VMOVUPS Y2, (R15)(CX*4)
+	VMOVUPS Y3, Y8                // the common mode is broadcast again
+	CHOOSE((R8))
+	VMOVUPS (R15)(CX*4), Y3
+	VBLENDVPS Y8, Y2, Y3, Y2
+	VBROADCASTSS -4(R12), Y8
+	JMP store
+
+// func fence()
+// Makes streamed pixels visible to others before whatever is written next.
+TEXT ·fence(SB), NOSPLIT, $0-0
+	SFENCE
+	RET

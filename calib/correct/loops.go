@@ -1,0 +1,9 @@
+package correct
+
+// Loops says what the loops over pixels are written in on this machine.
+func Loops() string {
+	if inVectors() {
+		return "assembly for AVX2"
+	}
+	return "Go"
+}
