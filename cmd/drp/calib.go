@@ -28,7 +28,8 @@ func newCalibCommand() *cobra.Command {
 	cmd.PersistentFlags().StringVar(&place.name, "store", "", "`folder or address` of the store (default: $DRP_CALIB, or "+
 		"drp/calib in the folder for your data)")
 	return withVerbs(cmd, newCalibPutCommand(&place), newCalibGetCommand(&place), newCalibLsCommand(&place),
-		newCalibShowCommand(&place), newCalibDiffCommand(&place), newCalibExportCommand(&place), newCalibServeCommand(&place))
+		newCalibShowCommand(&place), newCalibDiffCommand(&place), newCalibExportCommand(&place), newCalibServeCommand(&place),
+		newCalibPedestalsCommand(&place))
 }
 
 // storeFlag says which store is meant.
