@@ -103,7 +103,7 @@ func (c *camera) step(t testing.TB, word, tr uint8) xtc.Dgram {
 	return testkit.Plain(xtc.BeginStep, c.time, payload...)
 }
 
-func make_(t *testing.T, o darks.Options, files ...string) *darks.Result {
+func made(t *testing.T, o darks.Options, files ...string) *darks.Result {
 	t.Helper()
 	r, err := darks.Make(context.Background(), files, o)
 	if err != nil {
@@ -186,7 +186,7 @@ func TestJungfrau(t *testing.T) {
 		files = append(files, testkit.File(t, run...))
 	}
 	var last, total int64
-	r := make_(t, darks.Options{Progress: func(done, of int64) {
+	r := made(t, darks.Options{Progress: func(done, of int64) {
 		if done < last || done > of {
 			t.Errorf("%d of %d bytes after %d", done, of, last)
 		}
@@ -218,7 +218,7 @@ func TestJungfrau(t *testing.T) {
 			}
 		}
 	}
-	again := make_(t, darks.Options{}, files...)
+	again := made(t, darks.Options{}, files...)
 	for i, v := range r.Set.Pedestals {
 		if again.Set.Pedestals[i] != v {
 			t.Fatal("the same files give other pedestals")
@@ -246,7 +246,7 @@ func TestConfigured(t *testing.T) {
 			}))
 		}
 	}
-	r := make_(t, darks.Options{}, testkit.File(t, run...))
+	r := made(t, darks.Options{}, testkit.File(t, run...))
 	for g := range 5 {
 		c.near(t, r, g, frames)
 	}
@@ -293,7 +293,7 @@ func TestMistakes(t *testing.T) {
 			}
 		})
 	}
-	r := make_(t, darks.Options{Serials: []string{"X", "Y"}}, same)
+	r := made(t, darks.Options{Serials: []string{"X", "Y"}}, same)
 	if calib.Serial(r.Set.Serials) != "X.Y" || r.Set.Pedestals[0] != 100 {
 		t.Errorf("%v, %g", r.Set.Serials, r.Set.Pedestals[0])
 	}
@@ -311,7 +311,7 @@ func TestComplete(t *testing.T) {
 	for k := range 60 {
 		run = append(run, c.event(t, func(s, i int) uint16 { return codes[k%2] | uint16(c.value(k%2, s, i)) }))
 	}
-	r := make_(t, darks.Options{}, testkit.File(t, run...))
+	r := made(t, darks.Options{}, testkit.File(t, run...))
 	n := c.rows * c.cols
 	old := &calib.Set{Detector: "cam", Model: "jungfrau_small", Serials: []string{"M0", "M1"}, Unit: calib.Photon, Rows: c.rows,
 		Cols: c.cols, Pedestals: make([]float32, 6*n), Gains: make([]float32, 6*n), Status: make([]uint16, 6*n), Geometry: "g"}
@@ -358,7 +358,7 @@ func TestPicture(t *testing.T) {
 			return uint16(c.value(0, s, i))
 		}))
 	}
-	r := make_(t, darks.Options{}, testkit.File(t, run...))
+	r := made(t, darks.Options{}, testkit.File(t, run...))
 	var b bytes.Buffer
 	if err := darks.WritePicture(&b, r.Set); err != nil {
 		t.Fatal(err)

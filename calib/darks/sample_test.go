@@ -13,7 +13,7 @@ import (
 // detector was in. The sums are those of the raw data less the gain bits.
 func TestSamples(t *testing.T) {
 	o := darks.Options{Limits: darks.Limits{MinFrames: 1}}
-	epix := make_(t, o, testkit.Data(t, "xtc2/detector/test_epix_calib.xtc2"))
+	epix := made(t, o, testkit.Data(t, "xtc2/detector/test_epix_calib.xtc2"))
 	const fl, bit = 2, 0x4000 // fixed low gain, and the bit that is set in every pixel
 	if epix.Set.Model != "epix10ka" || len(epix.Set.Serials) != 4 || epix.Frames[fl] != 2 || epix.Frames[0] != 0 ||
 		len(epix.Runs) != 1 || epix.Runs[0] != 109 {
@@ -32,7 +32,7 @@ func TestSamples(t *testing.T) {
 			t.Errorf("segment %d: the pedestals add up to %.0f, want %.0f", s, sum, want)
 		}
 	}
-	jungfrau := make_(t, o, testkit.Data(t, "xtc2/detector/test_jungfrau05M_calib.xtc2"))
+	jungfrau := made(t, o, testkit.Data(t, "xtc2/detector/test_jungfrau05M_calib.xtc2"))
 	if jungfrau.Frames[0] != 2 || jungfrau.Frames[1] == 0 || jungfrau.Frames[2] == 0 || jungfrau.Special == 0 ||
 		calib.Serial(jungfrau.Set.Serials) != "8000000020000-230920-20004002c" {
 		t.Errorf("%v, %v, %d codes", jungfrau, jungfrau.Frames, jungfrau.Special)

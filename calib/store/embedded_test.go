@@ -147,7 +147,7 @@ func TestReadOnly(t *testing.T) {
 			t.Error(err)
 			return
 		}
-		defer st.Close()
+		defer func() { _ = st.Close() }()
 		if _, err := st.Get(context.Background(), calib.Query{Detector: "cam", Run: 1}); err != nil {
 			t.Error(err)
 		}

@@ -104,7 +104,7 @@ func (r *Remote) Put(ctx context.Context, s *calib.Set) (id string, err error) {
 	reader, writer := io.Pipe()
 	m := multipart.NewWriter(writer)
 	go func() { writer.CloseWithError(writeSet(m, d, &given)) }()
-	defer reader.Close() // ends the goroutine
+	defer func() { _ = reader.Close() }() // ends the goroutine
 	err = r.do(ctx, request{path: "/v1/sets", body: reader, kind: m.FormDataContentType()}, func(resp *http.Response) error {
 		var made struct{ ID string }
 		if err := json.NewDecoder(io.LimitReader(resp.Body, maxDocumentBytes)).Decode(&made); err != nil || made.ID == "" {
@@ -159,7 +159,7 @@ func (r *Remote) do(ctx context.Context, q request, read func(*http.Response) er
 	if err != nil {
 		return fmt.Errorf("calib: ask the store %s: %w", r, withoutURL(err))
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	watch := time.AfterFunc(stall, func() { cancel(fmt.Errorf("nothing came for %v", stall)) })
 	defer watch.Stop()
 	resp.Body = &watched{resp.Body, watch}

@@ -143,7 +143,7 @@ func (q *queryFlags) chosen(cmd *cobra.Command, place *storeFlag, word string) (
 	if err != nil {
 		return nil, err
 	}
-	defer st.Close()
+	defer func() { _ = st.Close() }()
 	if byRun {
 		s, err := st.Get(cmd.Context(), q.query(word))
 		return s, calibError(err)

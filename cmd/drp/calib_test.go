@@ -29,7 +29,7 @@ func numbers(t *testing.T, path string, from float32, axes ...int) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	if err := npy.Write(f, axes, values); err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +91,7 @@ func TestCalibRoundTrip(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	a, err := npy.Read(f, 1<<20)
 	if err != nil || a.Values.([]float32)[0] != 7 {
 		t.Errorf("%v, %v", a, err)
@@ -175,7 +175,7 @@ func TestCalibServe(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	defer cmd.Process.Kill()
+	defer func() { _ = cmd.Process.Kill() }()
 	line, err := bufio.NewReader(out).ReadString('\n')
 	if err != nil {
 		t.Fatal(err)

@@ -143,7 +143,7 @@ func (f *calibDarksFlags) put(ctx context.Context, r *darks.Result) error {
 	if err != nil {
 		return err
 	}
-	defer st.Close()
+	defer func() { _ = st.Close() }()
 	s, said, err := f.complete(ctx, st, r)
 	if err != nil {
 		return configuration(err)

@@ -45,7 +45,7 @@ func TestCalibPedestals(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	a, err := npy.Read(f, 1<<20)
 	if err != nil {
 		t.Fatal(err)
@@ -74,7 +74,7 @@ func picture(t *testing.T, path string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	if _, err := png.Decode(f); err != nil {
 		t.Error(err)
 	}

@@ -98,7 +98,7 @@ func (f *calibPutFlags) run(ctx context.Context, word string) error {
 	if err != nil {
 		return err
 	}
-	defer st.Close()
+	defer func() { _ = st.Close() }()
 	id, err := st.Put(ctx, s)
 	if err != nil {
 		return configuration(err)

@@ -42,7 +42,7 @@ func readHDF5(ctx context.Context, python, file, dataset string) (*npy.Array, er
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	out := filepath.Join(dir, "array.npy")
 	ctx, cancel := context.WithTimeout(ctx, hdf5Patience)
 	defer cancel()
