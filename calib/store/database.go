@@ -57,8 +57,11 @@ type Embedded struct {
 // Open opens a store. That there is none is an error that counts as fs.ErrNotExist; Create makes one. A store that may
 // not be written to can be read.
 func Open(dir string) (*Embedded, error) {
-	if _, err := os.Stat(filepath.Join(dir, databaseName)); err != nil {
-		return nil, fmt.Errorf("calib: there is no store in %s: drp calib put makes one: %w", dir, err)
+	switch _, err := os.Stat(filepath.Join(dir, databaseName)); {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("calib: there is no store in %s, drp calib put makes one: %w", dir, fs.ErrNotExist)
+	case err != nil:
+		return nil, fmt.Errorf("calib: open the store %s: %w", dir, err)
 	}
 	return open(dir)
 }

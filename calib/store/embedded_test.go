@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"crypto/sha256"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -117,6 +118,32 @@ func TestOpen(t *testing.T) {
 	}
 	if _, err := store.Open(dir); err == nil || !strings.Contains(err.Error(), "not a database") {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestStrangeDatabases: what others made, and what a later version will.
+func TestStrangeDatabases(t *testing.T) {
+	for name, test := range map[string]struct{ query, want string }{
+		"of others":  {"CREATE TABLE sets (x)", "database of something else"},
+		"of a later": {"PRAGMA user_version = 2", "use a newer drp"},
+	} {
+		dir := t.TempDir()
+		if name == "of a later" {
+			put(t, create(t, dir), makeSet("1"))
+		}
+		db, err := sql.Open("sqlite", filepath.Join(dir, "calib.sqlite"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := db.Exec(test.query); err != nil {
+			t.Fatal(err)
+		}
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := store.Create(dir); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

@@ -33,7 +33,10 @@ func newCalibCommand() *cobra.Command {
 }
 
 // storeFlag says which store is meant.
-type storeFlag struct{ name string }
+type storeFlag struct {
+	name string
+	said bool // which it is, where nobody named one
+}
 
 type closingStore interface {
 	calib.Store
@@ -70,7 +73,8 @@ func (f *storeFlag) open(create bool) (closingStore, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !named {
+	if !named && !f.said {
+		f.said = true
 		fmt.Fprintf(os.Stderr, "drp: store %s\n", place)
 	}
 	if isAddress(place) {

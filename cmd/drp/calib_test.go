@@ -127,6 +127,7 @@ func TestCalibMistakes(t *testing.T) {
 		{"an odd unit", put("--unit", "MeV"), 3, `the unit "MeV"`},
 		{"the last run first", put("--first-run", "5", "--last-run", "3"), 3, "from run 5 to run 3"},
 		{"an export that is none", []string{"calib", "put", dir}, 3, "constants.json"},
+		{"a comment on an export", []string{"calib", "put", dir, "--comment", "x"}, 2, "leave --comment out"},
 		{"get without a run", []string{"calib", "get", "cam", "-o", dir + "/x"}, 2, "--run and -o are needed"},
 		{"another run", []string{"calib", "get", "cam", "--run", "10", "-o", dir + "/x"}, 1, "are for other runs"},
 		{"another segment", []string{"calib", "get", "cam", "--run", "1", "--serials", "B", "-o", dir + "/x"}, 1, "has them of A"},

@@ -96,6 +96,9 @@ func (f *calibDarksFlags) run(ctx context.Context, files []string) error {
 			return configuration(fmt.Errorf("-o %s: the folder is not empty", f.out))
 		}
 	}
+	if err := f.look(ctx); err != nil {
+		return configuration(err)
+	}
 	bar := newBar()
 	f.options.Progress = bar.show
 	r, err := darks.Make(ctx, files, f.options)
@@ -116,6 +119,27 @@ func (f *calibDarksFlags) run(ctx context.Context, files []string) error {
 	}
 	return f.put(ctx, r)
 }
+
+// look finds before the files are read that there can be no gains.
+func (f *calibDarksFlags) look(ctx context.Context) error {
+	if f.out != "" || f.gains != "" || f.from != "" {
+		return nil
+	}
+	st, err := f.place.open(false)
+	if err == nil {
+		defer func() { _ = st.Close() }()
+		var all []calib.Entry
+		if all, err = st.List(ctx, f.options.Detector); err == nil && len(all) == 0 {
+			err = fmt.Errorf("the store %s has no earlier constants", st)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("%w; %s", err, wantGains)
+	}
+	return nil
+}
+
+const wantGains = "the gains are needed, too: give --gains, or --from with earlier constants, or write the pedestals only with -o"
 
 func minimum(runs []int) int {
 	least := runs[0]
@@ -175,8 +199,7 @@ func (f *calibDarksFlags) complete(ctx context.Context, st calib.Store, r *darks
 		old, err = st.Get(ctx, calib.Query{Detector: s.Detector, Serials: s.Serials, Run: s.FirstRun})
 		if err != nil && (!errors.Is(err, calib.ErrNone) || f.gains == "") {
 			if errors.Is(err, calib.ErrNone) {
-				err = fmt.Errorf("%w; the gains are needed, too: give --gains, or --from with earlier constants, or write the "+
-					"pedestals only with -o", err)
+				err = fmt.Errorf("%w; %s", err, wantGains)
 			}
 			return nil, nil, err
 		}
@@ -185,6 +208,8 @@ func (f *calibDarksFlags) complete(ctx context.Context, st calib.Store, r *darks
 		if s, said, err = r.Complete(old); err != nil {
 			return nil, nil, err
 		}
+	} else {
+		said = missingRanges(r)
 	}
 	if f.gains != "" {
 		parts, err := (&arrayReader{}).read(ctx, f.gains)
@@ -209,6 +234,17 @@ func (f *calibDarksFlags) complete(ctx context.Context, st calib.Store, r *darks
 		said = append(said, filled...)
 	}
 	return s, said, nil
+}
+
+// missingRanges says what is not known where there are no earlier constants.
+func missingRanges(r *darks.Result) (said []string) {
+	for g, name := range calib.ModelOf(r.Set.Model).Ranges {
+		if r.Frames[g] == 0 {
+			said = append(said, fmt.Sprintf("range %s did not occur, and there are no earlier constants: its pixels are marked "+
+				"as bad", name))
+		}
+	}
+	return said
 }
 
 // write writes what darks tell to a folder.

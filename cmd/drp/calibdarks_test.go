@@ -4,8 +4,10 @@ import (
 	"image/png"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
+	"drp/calib/store"
 	"drp/internal/npy"
 	"drp/internal/testkit"
 )
@@ -16,6 +18,13 @@ func TestCalibPedestals(t *testing.T) {
 	dir := t.TempDir()
 	t.Chdir(dir)
 	t.Setenv("DRP_CALIB", "store")
+	empty, err := store.Create("other")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := empty.Close(); err != nil {
+		t.Fatal(err)
+	}
 	file := testkit.File(t, testkit.Camera{}.Run(21)...)
 	gains := numbers(t, "gains.npy", 1, 2, 4, 6)
 	for _, test := range []struct {
@@ -26,10 +35,11 @@ func TestCalibPedestals(t *testing.T) {
 	}{
 		{"nothing", nil, 2, "requires at least 1 arg"},
 		{"a limit", []string{file, "--noise-limit", "-1"}, 2, "give numbers above 0"},
-		{"no such file", []string{"missing.xtc2"}, 4, "missing.xtc2"},
-		{"no file of ours", []string{gains}, 4, "gains.npy"},
+		{"no such file", []string{"missing.xtc2", "--gains", gains}, 4, "missing.xtc2"},
+		{"no file of ours", []string{gains, "-o", "x"}, 4, "gains.npy"},
 		{"one id for two segments", []string{file, "-o", "x"}, 4, "with --serials"},
 		{"no gains", []string{file, "--serials", "A.B"}, 3, "give --gains, or --from"},
+		{"no gains in the store", []string{file, "--serials", "A.B", "--store", "other"}, 3, "has no earlier constants; the gains are"},
 		{"gains of a wrong shape", []string{file, "--serials", "A.B", "--gains", numbers(t, "g.npy", 1, 3)}, 3, "is wanted"},
 		{"a folder with something", []string{file, "-o", "."}, 3, "is not empty"},
 	} {
@@ -66,6 +76,22 @@ func TestCalibPedestals(t *testing.T) {
 	says(t, ok(t, "calib", "show", "cam", "--run", "5"), "segment  0: B", "comment  again", filepath.Base(file))
 	// The gains go with the ids: segment B had the second half of them.
 	says(t, ok(t, "calib", "show", "cam", "--run", "5"), "gains      -      0        24    25       37       48")
+}
+
+// TestCalibPedestalsOfSomeRanges says what becomes of the others.
+func TestCalibPedestalsOfSomeRanges(t *testing.T) {
+	noEnvironment(t)
+	t.Chdir(t.TempDir())
+	file := testkit.Data(t, "xtc2/detector/test_epix_calib.xtc2") // in fixed low gain
+	gains := numbers(t, "gains.npy", 1, 7, 4, 352, 384)
+	out := ok(t, "calib", "pedestals", file, "--gains", gains, "--min-frames", "2", "--store", "store")
+	says(t, out, "frames in each range: FL 2", "range FH did not occur, and there are no earlier constants",
+		"epixquad (epix10ka)", "runs from 109 on")
+	if strings.Contains(out, "range FL did not") {
+		t.Error(out)
+	}
+	says(t, ok(t, "calib", "pedestals", file, "--min-frames", "2", "--store", "store"),
+		"range FH did not occur: its pedestals are those of the earlier constants")
 }
 
 func picture(t *testing.T, path string) {
