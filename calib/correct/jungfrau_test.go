@@ -48,7 +48,7 @@ func switchedPixels(t *testing.T, dir string) (all []switchedPixel) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	lines, err := csv.NewReader(f).ReadAll()
 	if err != nil {
 		t.Fatal(err)

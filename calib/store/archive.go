@@ -88,7 +88,7 @@ func IsArchive(path string) bool {
 	if err != nil {
 		return false
 	}
-	defer z.Close()
+	defer func() { _ = z.Close() }()
 	_, err = fs.Stat(z, documentName)
 	return err == nil
 }
@@ -106,7 +106,7 @@ func ReadArchive(path string) (*calib.Set, error) {
 	if err != nil {
 		return nil, fmt.Errorf("calib: read constants of %s: %w", path, err)
 	}
-	defer z.Close()
+	defer func() { _ = z.Close() }()
 	return readArchive(path, z)
 }
 
@@ -115,7 +115,7 @@ func readArchive(path string, files fs.FS) (*calib.Set, error) {
 	if err != nil {
 		return nil, fmt.Errorf("calib: read constants of %s: %w", path, err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	text, err := io.ReadAll(io.LimitReader(f, maxDocumentBytes+1))
 	if err != nil {
 		return nil, fmt.Errorf("calib: read constants of %s: %w", path, err)
@@ -131,7 +131,7 @@ func readArchive(path string, files fs.FS) (*calib.Set, error) {
 			return nil, fmt.Errorf("calib: read constants of %s: %w", path, err)
 		}
 		err = readArray(f, s, a)
-		f.Close()
+		_ = f.Close()
 		if err != nil {
 			return nil, refused(d.Detector, "%s.npy of %s: %v", a.Name, path, err)
 		}

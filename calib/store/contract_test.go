@@ -12,6 +12,7 @@ import (
 
 	"drp/calib"
 	"drp/calib/store"
+	"drp/internal/testkit"
 )
 
 // makeSet makes a set of a small detector whose values tell where they belong.
@@ -98,7 +99,10 @@ func same(t *testing.T, got, want *calib.Set) {
 
 func TestContract(t *testing.T) {
 	for name, open := range backends {
-		t.Run(name, func(t *testing.T) { contract(t, open) })
+		t.Run(name, func(t *testing.T) {
+			testkit.NoLeaks(t)
+			contract(t, open)
+		})
 	}
 }
 

@@ -57,8 +57,11 @@ type Embedded struct {
 // Open opens a store. That there is none is an error that counts as fs.ErrNotExist; Create makes one. A store that may
 // not be written to can be read.
 func Open(dir string) (*Embedded, error) {
-	if _, err := os.Stat(filepath.Join(dir, databaseName)); err != nil {
-		return nil, fmt.Errorf("calib: there is no store in %s: drp calib put makes one: %w", dir, err)
+	switch _, err := os.Stat(filepath.Join(dir, databaseName)); {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("calib: there is no store in %s, drp calib put makes one: %w", dir, fs.ErrNotExist)
+	case err != nil:
+		return nil, fmt.Errorf("calib: open the store %s: %w", dir, err)
 	}
 	return open(dir)
 }
@@ -74,7 +77,7 @@ func Create(dir string) (*Embedded, error) {
 func open(dir string) (*Embedded, error) {
 	e := &Embedded{dir: dir, payloads: payloads{filepath.Join(dir, "arrays")}, now: time.Now}
 	if err := e.begin(); err != nil {
-		e.Close()
+		_ = e.Close()
 		return nil, fmt.Errorf("calib: open the store %s: %w", dir, err)
 	}
 	return e, nil
@@ -93,7 +96,7 @@ func (e *Embedded) begin() (err error) {
 		if err != nil {
 			return err
 		}
-		f.Close()
+		_ = f.Close()
 	}
 	if e.db, err = sql.Open("sqlite", e.dsn(path)); err != nil {
 		return err
@@ -130,7 +133,7 @@ func (e *Embedded) migrate() error {
 	if err != nil {
 		return err
 	}
-	defer tx.Rollback()
+	defer func() { _ = tx.Rollback() }()
 	var format, application, tables int
 	if err := errors.Join(tx.QueryRow("PRAGMA user_version").Scan(&format),
 		tx.QueryRow("PRAGMA application_id").Scan(&application),
@@ -177,12 +180,12 @@ func (e *Embedded) clean() error {
 	if syscall.Flock(int(e.lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) != nil {
 		return nil
 	}
-	defer syscall.Flock(int(e.lock.Fd()), syscall.LOCK_UN)
+	defer func() { _ = syscall.Flock(int(e.lock.Fd()), syscall.LOCK_UN) }()
 	rows, err := e.stmt.arrays.Query()
 	if err != nil {
 		return err
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }()
 	needed := map[string]bool{}
 	for rows.Next() {
 		var digest string

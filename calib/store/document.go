@@ -35,7 +35,7 @@ type Document struct {
 	Geometry   string            `json:"geometry,omitempty"`
 	Provenance calib.Provenance  `json:"provenance"`
 	Digest     string            `json:"digest"` // of the set: calib.Set.Digest
-	Arrays     []Array           `json:"arrays"`
+	Arrays     []Array           `json:"arrays,omitempty"` // not in lists
 }
 
 // Array is one array of a document.

@@ -41,7 +41,7 @@ func (e *Embedded) Get(ctx context.Context, q calib.Query) (*calib.Set, error) {
 	if err != nil {
 		return nil, fmt.Errorf("calib: ask the store %s: %w", e.dir, err)
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }()
 	var others []string
 	for rows.Next() {
 		var id, has string
@@ -53,7 +53,7 @@ func (e *Embedded) Get(ctx context.Context, q calib.Query) (*calib.Set, error) {
 			others = append(others, has)
 			continue
 		}
-		rows.Close() // the set is read without it
+		_ = rows.Close() // the set is read without it
 		s, err := e.Load(ctx, id)
 		if err != nil {
 			return nil, err
@@ -92,7 +92,7 @@ func (e *Embedded) none(ctx context.Context, q calib.Query, others []string) err
 	}
 	var known []string
 	if rows, err := e.stmt.detectors.QueryContext(ctx); err == nil {
-		defer rows.Close()
+		defer func() { _ = rows.Close() }()
 		for rows.Next() {
 			var name string
 			if rows.Scan(&name) == nil {
@@ -155,7 +155,7 @@ func (e *Embedded) documents(ctx context.Context, stmt *sql.Stmt, args ...any) (
 	if err != nil {
 		return nil, fmt.Errorf("calib: ask the store %s: %w", e.dir, err)
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }()
 	for rows.Next() {
 		var id, text string
 		if err := rows.Scan(&id, &text); err != nil {
@@ -219,7 +219,7 @@ func (e *Embedded) add(ctx context.Context, id string, d *Document, s *calib.Set
 	if err != nil {
 		return err
 	}
-	defer lock.Close()
+	defer func() { _ = lock.Close() }()
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_SH); err != nil {
 		return err
 	}
@@ -239,7 +239,7 @@ func (e *Embedded) add(ctx context.Context, id string, d *Document, s *calib.Set
 	if err != nil {
 		return err
 	}
-	defer tx.Rollback()
+	defer func() { _ = tx.Rollback() }()
 	if _, err := tx.StmtContext(ctx, e.stmt.put).ExecContext(ctx, id, d.Detector, calib.Serial(d.Serials), d.FirstRun,
 		d.LastRun, string(text)); err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"crypto/sha256"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -120,6 +121,32 @@ func TestOpen(t *testing.T) {
 	}
 }
 
+// TestStrangeDatabases: what others made, and what a later version will.
+func TestStrangeDatabases(t *testing.T) {
+	for name, test := range map[string]struct{ query, want string }{
+		"of others":  {"CREATE TABLE sets (x)", "database of something else"},
+		"of a later": {"PRAGMA user_version = 2", "use a newer drp"},
+	} {
+		dir := t.TempDir()
+		if name == "of a later" {
+			put(t, create(t, dir), makeSet("1"))
+		}
+		db, err := sql.Open("sqlite", filepath.Join(dir, "calib.sqlite"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := db.Exec(test.query); err != nil {
+			t.Fatal(err)
+		}
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := store.Create(dir); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // TestReadOnly uses a store without the permission to write. Root has every permission, so that a thread of it becomes
 // somebody else, in the eyes of the file system, and ends with the test.
 func TestReadOnly(t *testing.T) {
@@ -147,7 +174,7 @@ func TestReadOnly(t *testing.T) {
 			t.Error(err)
 			return
 		}
-		defer st.Close()
+		defer func() { _ = st.Close() }()
 		if _, err := st.Get(context.Background(), calib.Query{Detector: "cam", Run: 1}); err != nil {
 			t.Error(err)
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"strings"
@@ -63,11 +64,11 @@ func FuzzPut(f *testing.F) {
 	put(f, st, makeSet("1"))
 	h := store.Handler(st, "secret")
 	rec := httptest.NewRecorder()
-	h.ServeHTTP(rec, httptest.NewRequest("GET", "/v1/constants?detector=cam&run=1", nil))
+	h.ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/v1/constants?detector=cam&run=1", nil))
 	_, boundary, _ := strings.Cut(rec.Header().Get("Content-Type"), "boundary=")
 	f.Add(bytes.ReplaceAll(rec.Body.Bytes(), []byte(boundary), []byte("B")))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		req := httptest.NewRequest("POST", "/v1/sets", bytes.NewReader(body))
+		req := httptest.NewRequest(http.MethodPost, "/v1/sets", bytes.NewReader(body))
 		req.Header.Set("Content-Type", "multipart/form-data; boundary=B")
 		req.Header.Set("Authorization", "Bearer secret")
 		rec := httptest.NewRecorder()
@@ -93,7 +94,7 @@ func FuzzSerials(f *testing.F) {
 		if err == nil && (detector != "cam" || calib.Serial(s.Serials) != serials) {
 			t.Errorf("%q of %q gives %v", serials, detector, s.Serials)
 		}
-		req := httptest.NewRequest("GET", "/v1/constants", nil)
+		req := httptest.NewRequest(http.MethodGet, "/v1/constants", nil)
 		q := req.URL.Query()
 		q.Set("detector", detector)
 		q.Set("serials", serials)

@@ -212,9 +212,15 @@ type patient struct {
 	control *http.ResponseController
 }
 
-func (p *patient) Write(b []byte) (int, error) {
-	_ = p.control.SetWriteDeadline(time.Now().Add(stall)) // a recorder of a test has none
-	return p.w.Write(b)
+func (p *patient) Write(b []byte) (written int, err error) {
+	const piece = 1 << 20
+	for len(b) > 0 && err == nil {
+		_ = p.control.SetWriteDeadline(time.Now().Add(stall)) // a recorder of a test has none
+		var n int
+		n, err = p.w.Write(b[:min(piece, len(b))])
+		written, b = written+n, b[n:]
+	}
+	return written, err
 }
 
 type patientReader struct {

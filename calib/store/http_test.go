@@ -13,6 +13,7 @@ import (
 
 	"drp/calib"
 	"drp/calib/store"
+	"drp/internal/testkit"
 )
 
 func TestToken(t *testing.T) {
@@ -95,6 +96,7 @@ func TestHostileServer(t *testing.T) {
 }
 
 func TestStrangers(t *testing.T) {
+	testkit.NoLeaks(t)
 	for name, answer := range map[string]http.HandlerFunc{
 		"a web site":   func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") },
 		"an error":     func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "teapot", http.StatusTeapot) },

@@ -44,7 +44,7 @@ func (p payloads) add(s *calib.Set, a Array) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name()) // gone already when all went well
+	defer func() { _ = os.Remove(f.Name()) }() // gone already when all went well
 	w := bufio.NewWriter(f)
 	err = errors.Join(WriteArray(w, s, a.Name), w.Flush(), f.Sync(), f.Close())
 	if err != nil {
@@ -73,7 +73,7 @@ func (p payloads) read(s *calib.Set, a Array) error {
 	if err != nil {
 		return err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	return readArray(f, s, a)
 }
 

@@ -104,7 +104,7 @@ func (r *Remote) Put(ctx context.Context, s *calib.Set) (id string, err error) {
 	reader, writer := io.Pipe()
 	m := multipart.NewWriter(writer)
 	go func() { writer.CloseWithError(writeSet(m, d, &given)) }()
-	defer reader.Close() // ends the goroutine
+	defer func() { _ = reader.Close() }() // ends the goroutine
 	err = r.do(ctx, request{path: "/v1/sets", body: reader, kind: m.FormDataContentType()}, func(resp *http.Response) error {
 		var made struct{ ID string }
 		if err := json.NewDecoder(io.LimitReader(resp.Body, maxDocumentBytes)).Decode(&made); err != nil || made.ID == "" {
@@ -146,6 +146,10 @@ func (r *Remote) do(ctx context.Context, q request, read func(*http.Response) er
 	method := http.MethodGet
 	if q.body != nil {
 		method = http.MethodPost
+		const patience = 3 * stall // also for the answer, once all was sent
+		sending := time.AfterFunc(patience, func() { cancel(fmt.Errorf("it took nothing for %v", patience)) })
+		defer sending.Stop()
+		q.body = &watched{io.NopCloser(q.body), sending, patience}
 	}
 	req, err := http.NewRequestWithContext(ctx, method, r.base.JoinPath("/").String()+q.path[1:], q.body)
 	if err != nil {
@@ -159,12 +163,15 @@ func (r *Remote) do(ctx context.Context, q request, read func(*http.Response) er
 	}
 	resp, err := r.client.Do(req)
 	if err != nil {
+		if why := context.Cause(ctx); why != nil {
+			err = why
+		}
 		return fmt.Errorf("calib: ask the store %s: %w", r, withoutURL(err))
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	watch := time.AfterFunc(stall, func() { cancel(fmt.Errorf("nothing came for %v", stall)) })
 	defer watch.Stop()
-	resp.Body = &watched{resp.Body, watch}
+	resp.Body = &watched{resp.Body, watch, stall}
 	if resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusCreated {
 		return r.problem(resp)
 	}
@@ -212,13 +219,14 @@ func (e *noneError) Unwrap() error { return calib.ErrNone }
 // watched puts off the end of a transfer as long as something comes.
 type watched struct {
 	io.ReadCloser
-	watch *time.Timer
+	watch    *time.Timer
+	patience time.Duration
 }
 
 func (w *watched) Read(b []byte) (int, error) {
 	n, err := w.ReadCloser.Read(b)
 	if n > 0 {
-		w.watch.Reset(stall)
+		w.watch.Reset(w.patience)
 	}
 	return n, err
 }

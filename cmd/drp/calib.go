@@ -29,11 +29,14 @@ func newCalibCommand() *cobra.Command {
 		"drp/calib in the folder for your data)")
 	return withVerbs(cmd, newCalibPutCommand(&place), newCalibGetCommand(&place), newCalibLsCommand(&place),
 		newCalibShowCommand(&place), newCalibDiffCommand(&place), newCalibExportCommand(&place), newCalibServeCommand(&place),
-		newCalibUseCommand())
+		newCalibUseCommand(), newCalibPedestalsCommand(&place))
 }
 
 // storeFlag says which store is meant.
-type storeFlag struct{ name string }
+type storeFlag struct {
+	name string
+	said bool // which it is, where nobody named one
+}
 
 type closingStore interface {
 	calib.Store
@@ -70,7 +73,8 @@ func (f *storeFlag) open(create bool) (closingStore, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !named {
+	if !named && !f.said {
+		f.said = true
 		fmt.Fprintf(os.Stderr, "drp: store %s\n", place)
 	}
 	if isAddress(place) {
@@ -143,7 +147,7 @@ func (q *queryFlags) chosen(cmd *cobra.Command, place *storeFlag, word string) (
 	if err != nil {
 		return nil, err
 	}
-	defer st.Close()
+	defer func() { _ = st.Close() }()
 	if byRun {
 		s, err := st.Get(cmd.Context(), q.query(word))
 		return s, calibError(err)

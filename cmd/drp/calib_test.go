@@ -29,7 +29,7 @@ func numbers(t *testing.T, path string, from float32, axes ...int) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	if err := npy.Write(f, axes, values); err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +91,7 @@ func TestCalibRoundTrip(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	a, err := npy.Read(f, 1<<20)
 	if err != nil || a.Values.([]float32)[0] != 7 {
 		t.Errorf("%v, %v", a, err)
@@ -127,6 +127,7 @@ func TestCalibMistakes(t *testing.T) {
 		{"an odd unit", put("--unit", "MeV"), 3, `the unit "MeV"`},
 		{"the last run first", put("--first-run", "5", "--last-run", "3"), 3, "from run 5 to run 3"},
 		{"an export that is none", []string{"calib", "put", dir}, 3, "constants.json"},
+		{"a comment on an export", []string{"calib", "put", dir, "--comment", "x"}, 2, "leave --comment out"},
 		{"get without a run", []string{"calib", "get", "cam", "-o", dir + "/x"}, 2, "--run and -o are needed"},
 		{"another run", []string{"calib", "get", "cam", "--run", "10", "-o", dir + "/x"}, 1, "are for other runs"},
 		{"another segment", []string{"calib", "get", "cam", "--run", "1", "--serials", "B", "-o", dir + "/x"}, 1, "has them of A"},
@@ -175,7 +176,7 @@ func TestCalibServe(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	defer cmd.Process.Kill()
+	defer func() { _ = cmd.Process.Kill() }()
 	line, err := bufio.NewReader(out).ReadString('\n')
 	if err != nil {
 		t.Fatal(err)

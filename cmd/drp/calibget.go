@@ -101,7 +101,7 @@ func newCalibServeCommand(place *storeFlag) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			defer st.Close()
+			defer func() { _ = st.Close() }()
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
 			l, err := net.Listen("tcp", listen)
@@ -138,7 +138,14 @@ func serve(ctx context.Context, l net.Listener, h http.Handler) error {
 	if err != nil {
 		err = errors.Join(err, server.Close())
 	}
-	<-served
+	return errors.Join(err, closed(<-served))
+}
+
+// closed is no error when that was the plan.
+func closed(err error) error {
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
 	return err
 }
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"drp/calib"
 	"drp/calib/intake"
@@ -55,7 +56,7 @@ func newCalibPutCommand(place *storeFlag) *cobra.Command {
 		Example: `  drp calib put jungfrau --serials M049 --unit photon --pedestals g0.npy,g1.npy,g2.npy --gains gains.npy --mask mask.npy
   drp calib put out/jungfrau.npz --store http://daq:8765`,
 		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd.Context(), args[0]) },
+		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args[0]) },
 	}
 	fl := cmd.Flags()
 	fl.SortFlags = false
@@ -77,10 +78,14 @@ func newCalibPutCommand(place *storeFlag) *cobra.Command {
 	return cmd
 }
 
-func (f *calibPutFlags) run(ctx context.Context, word string) error {
+func (f *calibPutFlags) run(cmd *cobra.Command, word string) error {
+	ctx := cmd.Context()
 	var s *calib.Set
 	var said []string
 	if *f.files["pedestals"] == "" && *f.files["gains"] == "" && (store.IsArchive(word) || strings.ContainsAny(word, "./")) {
+		if err := onlyAsItIs(cmd); err != nil {
+			return err
+		}
 		var err error
 		if s, err = store.ReadArchive(word); err != nil {
 			return configuration(err)
@@ -98,12 +103,22 @@ func (f *calibPutFlags) run(ctx context.Context, word string) error {
 	if err != nil {
 		return err
 	}
-	defer st.Close()
+	defer func() { _ = st.Close() }()
 	id, err := st.Put(ctx, s)
 	if err != nil {
 		return configuration(err)
 	}
 	return (&putReport{ID: id, Notes: said}).print(ctx, st, s, f.asJSON)
+}
+
+// onlyAsItIs refuses flags that say something of constants which an export says already.
+func onlyAsItIs(cmd *cobra.Command) (err error) {
+	cmd.Flags().Visit(func(flag *pflag.Flag) {
+		if flag.Name != "store" && flag.Name != "json" {
+			err = fmt.Errorf("an export is put as it is: leave --%s out, or name its files with --pedestals and --gains", flag.Name)
+		}
+	})
+	return err
 }
 
 // parse reads the words of the flags.

@@ -31,7 +31,7 @@ func newCalibLsCommand(place *storeFlag) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			defer st.Close()
+			defer func() { _ = st.Close() }()
 			entries, err := st.List(cmd.Context(), append(args, "")[0])
 			if err != nil {
 				return calibError(err)

@@ -35,15 +35,19 @@ func readHDF5(ctx context.Context, python, file, dataset string) (*npy.Array, er
 	if err != nil {
 		return nil, err
 	}
+	if file, err = filepath.Abs(file); err != nil {
+		return nil, err
+	}
 	dir, err := os.MkdirTemp("", "drp-hdf5-")
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	out := filepath.Join(dir, "array.npy")
 	ctx, cancel := context.WithTimeout(ctx, hdf5Patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, python, "-m", "drp._hdf5", file, dataset, out)
+	cmd.Dir = dir // Python looks for modules in its folder first, and that of the user may hold anything
 	cmd.Env = os.Environ()
 	if path := drp.PythonPath(); path != "" {
 		if old := os.Getenv("PYTHONPATH"); old != "" {

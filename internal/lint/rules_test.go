@@ -37,6 +37,7 @@ var importers = map[string][]string{
 	"github.com/lmittmann/tint":      {"cmd/drp"},
 	"golang.org/x/term":              {"cmd/drp"},
 	"modernc.org/sqlite":             {"calib/store"},
+	"github.com/schollz/progressbar": {"cmd/drp"},
 	"golang.org/x/sys":               {"simtest", "shm", "calib/correct", "fex", "bench", "cmd/drp"},
 }
 

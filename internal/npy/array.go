@@ -57,7 +57,7 @@ func convert[T, F Number](from []F) ([]T, error) {
 	for i, f := range from {
 		v := float64(f)
 		switch {
-		case F(v) != f && f == f:
+		case F(v) != f && !math.IsNaN(v):
 			return nil, fmt.Errorf("value %d is %v, which has too many digits", i, f)
 		case whole && (!(v >= lowest && v <= highest) || v != math.Trunc(v)):
 			return nil, fmt.Errorf("value %d is %v, which is no %T", i, f, one)

@@ -1,0 +1,107 @@
+package main
+
+import (
+	"image/png"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"drp/calib/store"
+	"drp/internal/npy"
+	"drp/internal/testkit"
+)
+
+// TestCalibPedestals makes pedestals of a camera that counts up by 7 from event to event.
+func TestCalibPedestals(t *testing.T) {
+	noEnvironment(t)
+	dir := t.TempDir()
+	t.Chdir(dir)
+	t.Setenv("DRP_CALIB", "store")
+	empty, err := store.Create("other")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := empty.Close(); err != nil {
+		t.Fatal(err)
+	}
+	file := testkit.File(t, testkit.Camera{}.Run(21)...)
+	gains := numbers(t, "gains.npy", 1, 2, 4, 6)
+	for _, test := range []struct {
+		name string
+		args []string
+		code int
+		want string
+	}{
+		{"nothing", nil, 2, "requires at least 1 arg"},
+		{"a limit", []string{file, "--noise-limit", "-1"}, 2, "give numbers above 0"},
+		{"no such file", []string{"missing.xtc2", "--gains", gains}, 4, "missing.xtc2"},
+		{"no file of ours", []string{gains, "-o", "x"}, 4, "gains.npy"},
+		{"one id for two segments", []string{file, "-o", "x"}, 4, "with --serials"},
+		{"no gains", []string{file, "--serials", "A.B"}, 3, "give --gains, or --from"},
+		{"no gains in the store", []string{file, "--serials", "A.B", "--store", "other"}, 3, "has no earlier constants; the gains are"},
+		{"gains of a wrong shape", []string{file, "--serials", "A.B", "--gains", numbers(t, "g.npy", 1, 3)}, 3, "is wanted"},
+		{"a folder with something", []string{file, "-o", "."}, 3, "is not empty"},
+	} {
+		code, _, errs := command(t, append([]string{"calib", "pedestals"}, test.args...)...)
+		if code != test.code {
+			t.Errorf("%s: exit code %d: %s", test.name, code, errs)
+		}
+		says(t, errs, test.want)
+	}
+	out := ok(t, "calib", "pedestals", file, "--serials", "A.B", "-o", "darks")
+	says(t, out, "21 events of cam, 2 segments of 4 x 6; frames in each range: - 21", "to darks; segments A.B")
+	f, err := os.Open("darks/pedestals.npy")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	a, err := npy.Read(f, 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := testkit.Camera{}
+	for i, v := range a.Values.([]float32) {
+		if want := float32(c.Pixel(10, i/24, i%24/6, i%6)); v != want { // that of the middle event
+			t.Errorf("pixel %d: %g, want %g", i, v, want)
+		}
+	}
+	picture(t, "darks/pedestals.png")
+
+	out = ok(t, "calib", "pedestals", file, "--serials", "A.B", "--gains", gains, "--unit", "ADU", "--comment", "first")
+	says(t, out, "runs from 5 on, ADU", "picture: cam-r0005-pedestals.png")
+	picture(t, "cam-r0005-pedestals.png")
+	out = ok(t, "calib", "pedestals", file, "--serials", "B.A", "--comment", "again")
+	says(t, out, "gains, mask, common mode and geometry are those of the earlier constants")
+	says(t, ok(t, "calib", "show", "cam", "--run", "5"), "segment  0: B", "comment  again", filepath.Base(file))
+	// The gains go with the ids: segment B had the second half of them.
+	says(t, ok(t, "calib", "show", "cam", "--run", "5"), "gains      -      0        24    25       37       48")
+}
+
+// TestCalibPedestalsOfSomeRanges says what becomes of the others.
+func TestCalibPedestalsOfSomeRanges(t *testing.T) {
+	noEnvironment(t)
+	t.Chdir(t.TempDir())
+	file := testkit.Data(t, "xtc2/detector/test_epix_calib.xtc2") // in fixed low gain
+	gains := numbers(t, "gains.npy", 1, 7, 4, 352, 384)
+	out := ok(t, "calib", "pedestals", file, "--gains", gains, "--min-frames", "2", "--store", "store")
+	says(t, out, "frames in each range: FL 2", "range FH did not occur, and there are no earlier constants",
+		"epixquad (epix10ka)", "runs from 109 on")
+	if strings.Contains(out, "range FL did not") {
+		t.Error(out)
+	}
+	says(t, ok(t, "calib", "pedestals", file, "--min-frames", "2", "--store", "store"),
+		"range FH did not occur: its pedestals are those of the earlier constants")
+}
+
+func picture(t *testing.T, path string) {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	if _, err := png.Decode(f); err != nil {
+		t.Error(err)
+	}
+}
