@@ -15,7 +15,7 @@ import (
 )
 
 // Folder is where the sockets of this user's publishers lie. They have names that last, unlike their processes.
-func Folder() (string, error) { return rundir.Shared("calib") }
+func Folder() (string, error) { return rundir.Shared(rundir.Calib) }
 
 const (
 	socketPrefix = "calib-"
