@@ -78,6 +78,9 @@ func watch(ctx context.Context, o watchOptions, out io.Writer) error {
 	if err := w.look(ctx, folder); err != nil {
 		return err
 	}
+	if len(w.known) == 0 {
+		fmt.Fprintln(os.Stderr, "drp: nothing is broadcast yet; this waits for it")
+	}
 	w.listening.Go(func() {
 		for ctx.Err() == nil {
 			select {
