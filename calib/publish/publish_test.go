@@ -237,7 +237,9 @@ func TestTheSegmentHasItsSequel(t *testing.T) {
 
 func TestWhatIsNotChecked(t *testing.T) {
 	testkit.NoLeaks(t)
-	p := publisher(t, Config{Partition: "p"})
+	c := Config{Partition: "p", Folder: folder(t)}
+	p := publisher(t, c)
+	old := p.must(t, constants(t, "camera", 5), 1)
 	raw := *constants(t, "camera", 7)
 	raw.Digest = ""
 	if _, err := p.Publish(&raw, 1); err == nil || !strings.Contains(err.Error(), "not checked") {
@@ -248,8 +250,11 @@ func TestWhatIsNotChecked(t *testing.T) {
 	if _, err := p.Publish(&short, 1); err == nil || !strings.Contains(err.Error(), "gains") {
 		t.Errorf("a set that is cut off: %v", err)
 	}
-	good := p.must(t, constants(t, "camera", 7), 1)
-	if good.Sequence != 3 {
+	s := listen(t, endpoint(c, &raw), SubscribeOptions{})
+	if r := next(t, s); !reflect.DeepEqual(r.Announcement, old) {
+		t.Errorf("after a refusal %+v is announced", r.Announcement)
+	}
+	if good := p.must(t, constants(t, "camera", 7), 1); good.Sequence != 4 || next(t, s).Digest != good.Digest {
 		t.Errorf("sequence %d", good.Sequence)
 	}
 	must(t, p.Close())
