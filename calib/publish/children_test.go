@@ -12,7 +12,7 @@ import (
 	"drp/internal/testkit"
 )
 
-// TestManyProcessesShareOneCopy: 64 processes read all constants, and the kernel counts each page once.
+// TestManyProcessesShareOneCopy: 64 processes read from all pages of the constants, and the kernel counts each page once.
 func TestManyProcessesShareOneCopy(t *testing.T) {
 	testkit.NoLeaks(t)
 	const children = 64
@@ -25,8 +25,16 @@ func TestManyProcessesShareOneCopy(t *testing.T) {
 		out *bufio.Reader
 		cmd *exec.Cmd
 	}
-	all := make([]child, children)
-	for i := range all {
+	var all []child
+	t.Cleanup(func() {
+		for _, c := range all { // all are told before the first is waited for
+			_ = c.in.Close()
+		}
+		for _, c := range all {
+			_ = c.cmd.Wait()
+		}
+	})
+	for range children {
 		cmd := exec.Command("/proc/self/exe")
 		cmd.Env = append(os.Environ(), "PUBLISH_TEST_SOCKET="+endpoint(c, set).Path)
 		in, err := cmd.StdinPipe()
@@ -34,11 +42,10 @@ func TestManyProcessesShareOneCopy(t *testing.T) {
 		out, err := cmd.StdoutPipe()
 		must(t, err)
 		must(t, cmd.Start())
-		t.Cleanup(func() { _ = in.Close(); _ = cmd.Wait() })
-		all[i] = child{in, bufio.NewReader(out), cmd}
+		all = append(all, child{in, bufio.NewReader(out), cmd})
 	}
 	for i := range all {
-		if said, _ := all[i].out.ReadString('\n'); said != fmt.Sprintf("held %d\n", want.Generation) {
+		if said, _ := all[i].out.ReadString('\n'); said != fmt.Sprintf("held %d true\n", want.Generation) {
 			t.Fatalf("child %d says %q", i, said)
 		}
 	}

@@ -15,7 +15,7 @@ import (
 )
 
 // Folder is where the sockets of this user's publishers lie. They have names that last, unlike their processes.
-func Folder() (string, error) { return rundir.Shared("calib") }
+func Folder() (string, error) { return rundir.Shared(rundir.Calib) }
 
 const (
 	socketPrefix = "calib-"
@@ -23,7 +23,7 @@ const (
 	hashDigits   = 16
 )
 
-var notInNames = regexp.MustCompile(`[^A-Za-z0-9_.]`)
+var notInNames = regexp.MustCompile(`[^A-Za-z0-9_.-]`)
 
 // SocketName is the name of the socket for some segments of a detector in a partition. Partition and detector are in it
 // for people; what tells all apart is the beginning of the SHA-256 of the three texts, each ended by a zero byte, the

@@ -49,7 +49,8 @@ func Subscribe(e wire.Endpoint, o SubscribeOptions) (*Subscriber, error) {
 }
 
 // Next waits for the next generation: the current one at first, and again after a restart of the publisher. An error that
-// is not that of ctx, and not wire.ErrClosed, is about one message, and the next call goes on behind it.
+// is not that of ctx, and not wire.ErrClosed, is about one message, and the next call goes on behind it. Constants that
+// came damaged over TCP come again with the next generation, or with a new Subscriber.
 func (s *Subscriber) Next(ctx context.Context) (*Received, error) {
 	for {
 		m, err := s.sub.Recv(ctx)

@@ -34,8 +34,11 @@ func Ready() (string, error) {
 	return base, Private(base)
 }
 
+// Calib is the folder of those who broadcast constants.
+const Calib = "calib"
+
 // Shared makes a folder of all processes of this user, for sockets that keep their place when their owner is started
-// anew, and gives its path.
+// anew, and gives its path. Beside each socket lies its lock, which Hold takes.
 func Shared(name string) (string, error) {
 	base, err := Ready()
 	if err != nil {
@@ -119,7 +122,22 @@ func Stale() ([]string, error) {
 			stale = append(stale, path)
 		}
 	}
-	return stale, nil
+	return append(stale, staleSockets(filepath.Join(Base(), Calib))...), nil
+}
+
+// staleSockets lists the locks of a shared folder that nobody holds, whose sockets are of no use any more.
+func staleSockets(dir string) (stale []string) {
+	entries, err := os.ReadDir(dir)
+	if err != nil || Private(dir) != nil {
+		return nil // there is none, or it is not ours
+	}
+	for _, e := range entries {
+		path := filepath.Join(dir, e.Name())
+		if strings.HasSuffix(path, lockSuffix) && e.Type().IsRegular() && unlocked(path) {
+			stale = append(stale, path)
+		}
+	}
+	return stale
 }
 
 func isLock(name string) bool {
@@ -136,22 +154,32 @@ func unlocked(path string) bool {
 	return syscall.Flock(int(file.Fd()), syscall.LOCK_SH|syscall.LOCK_NB) == nil
 }
 
-// removeLock removes the file of a partition that nobody holds, while it is locked here.
+// removeLock removes the file of a lock that nobody holds, and the socket that it is for, while it is locked here.
 func removeLock(path string) error {
 	file, err := lockFile(path)
 	if err != nil {
 		return fmt.Errorf("rundir: %w: not removed", err)
 	}
-	if file != nil {
-		unlock(file)
+	if file == nil {
+		return nil
+	}
+	defer unlock(file)
+	socket := strings.TrimSuffix(path, lockSuffix)
+	info, err := os.Lstat(socket)
+	if err == nil && info.Mode().Type() == fs.ModeSocket {
+		err = os.Remove(socket)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("rundir: %w", err)
 	}
 	return nil
 }
 
-// Remove removes what is stale: a folder with the sockets in it, or the file of a partition. Anything else in a folder is
-// not ours, and keeps it.
+// Remove removes what is stale: a folder with the sockets in it, the file of a partition, or a socket in a shared folder
+// with its lock. Anything else in a folder is not ours, and keeps it.
 func Remove(dir string) error {
-	if isLock(filepath.Base(dir)) && filepath.Dir(dir) == Base() {
+	if isLock(filepath.Base(dir)) && filepath.Dir(dir) == Base() ||
+		strings.HasSuffix(dir, lockSuffix) && filepath.Dir(dir) == filepath.Join(Base(), Calib) {
 		return removeLock(dir)
 	}
 	owner, ours := parse(filepath.Base(dir))

@@ -3,6 +3,7 @@ package wire
 import (
 	"bytes"
 	"encoding/binary"
+	"log/slog"
 	"net"
 	"runtime"
 	"strings"
@@ -52,9 +53,11 @@ func topics() (b []byte) {
 func TestHostilePeersHarmNobody(t *testing.T) {
 	testkit.NoLeaks(t)
 	e := place(t)
-	p := publish(t, Options{}, e)
+	var log bytes.Buffer
+	p := publish(t, Options{Log: slog.New(slog.NewTextHandler(&log, nil))}, e)
 	healthy := subscribe(t, e)
 	must(t, p.Keep("n", []byte("first")))
+	began := time.Now()
 	expect(t, healthy, "n: first")
 	var before, now runtime.MemStats
 	runtime.ReadMemStats(&before)
@@ -72,6 +75,10 @@ func TestHostilePeersHarmNobody(t *testing.T) {
 		t.Errorf("%d bytes were taken", used)
 	}
 	eventually(t, "that all are gone", func() bool { return p.Counts().Peers == 1 })
+	p.Close()
+	if n, most := strings.Count(log.String(), "\n"), 2+int(time.Since(began).Seconds()); n == 0 || n > most {
+		t.Errorf("%d lines in the log, of at most %d:\n%s", n, most, &log)
+	}
 }
 
 // TestWhoSaysNothingHoldsNobodyUp, at any point of the handshake.

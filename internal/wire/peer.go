@@ -54,11 +54,13 @@ func (p *Pub) serve(q *peer) {
 	q.queue = nil
 	if errors.As(err, &bad) {
 		p.counts.Refused++
-		p.o.Log.Warn("a peer was cut off", "error", err)
 	}
 	close(q.wake)
 	poke(p.drained)
 	p.mu.Unlock()
+	if bad != nil {
+		p.warn("a peer was cut off", "error", err)
+	}
 }
 
 // hear takes a subscription, or the end of one. What is kept goes out with it, in one step, so that nothing that is sent
@@ -130,7 +132,7 @@ func (p *Pub) tooSlow(err error) {
 		p.mu.Lock()
 		p.counts.Slow++
 		p.mu.Unlock()
-		p.o.Log.Warn("a subscriber does not read, and is cut off")
+		p.warn("a subscriber does not read, and is cut off")
 	}
 }
 

@@ -28,6 +28,7 @@ type Pub struct {
 	kept      map[string]Burst
 	stopped   bool // nothing is taken any more
 	counts    Counts
+	warned    time.Time // when something was logged
 }
 
 // Counts is what became of messages and peers.
@@ -124,7 +125,7 @@ func (p *Pub) accept(l net.Listener, e Endpoint) {
 			return
 		}
 		if err != nil { // too many open files, for one
-			p.o.Log.Warn("nobody can connect", "endpoint", e.String(), "error", err)
+			p.warn("nobody can connect", "endpoint", e.String(), "error", err)
 			select {
 			case <-time.After(100 * time.Millisecond):
 			case <-p.closing:
@@ -150,7 +151,21 @@ func (p *Pub) refuse(raw net.Conn, why error) {
 	p.mu.Lock()
 	p.counts.Refused++
 	p.mu.Unlock()
-	p.o.Log.Warn("a peer was refused", "error", why)
+	p.warn("a peer was refused", "error", why)
+}
+
+// warn says at most one thing a second, so that no peer can fill the log; the counts tell the rest.
+func (p *Pub) warn(what string, args ...any) {
+	now := time.Now()
+	p.mu.Lock()
+	quiet := now.Sub(p.warned) < time.Second
+	if !quiet {
+		p.warned = now
+	}
+	p.mu.Unlock()
+	if !quiet {
+		p.o.Log.Warn(what, args...)
+	}
 }
 
 func (p *Pub) enter(q *peer) bool {

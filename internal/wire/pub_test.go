@@ -83,7 +83,7 @@ func TestNothingIsLostWhileJoining(t *testing.T) {
 func TestAStalledSubscriberHarmsNobody(t *testing.T) {
 	testkit.NoLeaks(t)
 	e := place(t)
-	p := publish(t, Options{Queue: 400, Patience: 200 * time.Millisecond}, e)
+	p := publish(t, Options{Queue: 400, Patience: time.Second}, e)
 	stalled := join(t, e)
 	healthy := subscribe(t, e)
 	must(t, p.Keep("hello"))

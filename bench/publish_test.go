@@ -1,0 +1,27 @@
+package bench
+
+import (
+	"context"
+	"testing"
+)
+
+// TestPublish: all workers come to hold what is published, in a small measurement. How fast is not judged here.
+func TestPublish(t *testing.T) {
+	r, err := Publish(context.Background(), PublishOptions{Rounds: 2, Bytes: 1 << 20, Workers: 5})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"publish_1", "publish_5", "copy"} {
+		if f := r.find(name); len(f.Runs) != 2 || !(f.Value > 0) {
+			t.Errorf("%s: %+v", name, f)
+		}
+	}
+	if len(r.Bars) != 2 {
+		t.Errorf("%v", r.Bars)
+	}
+	ended, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := Publish(ended, PublishOptions{Rounds: 2, Bytes: 1 << 20, Workers: 5}); err == nil {
+		t.Error("a measurement that was ended gives figures")
+	}
+}

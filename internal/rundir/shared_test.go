@@ -1,0 +1,63 @@
+package rundir_test
+
+import (
+	"net"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"drp/internal/rundir"
+)
+
+// TestSocketsThatNobodyHolds are stale, with their locks; those of the living and files of others are not touched.
+func TestSocketsThatNobodyHolds(t *testing.T) {
+	t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
+	dir, err := rundir.Shared(rundir.Calib)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(dir); err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("%v, %v", info, err)
+	}
+	socket := func(name string) string {
+		path := filepath.Join(dir, name)
+		l, err := net.Listen("unix", path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.(*net.UnixListener).SetUnlinkOnClose(false)
+		_ = l.Close()
+		return path
+	}
+	living, dead := socket("living"), socket("dead")
+	release, err := rundir.Hold(living + ".lock")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer release()
+	for _, name := range []string{dead + ".lock", filepath.Join(dir, "other")} {
+		if err := os.WriteFile(name, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stale, err := rundir.Stale()
+	if err != nil || len(stale) != 1 || stale[0] != dead+".lock" {
+		t.Fatalf("%v, %v", stale, err)
+	}
+	if err := rundir.Remove(living + ".lock"); err == nil {
+		t.Error("the lock of a living holder was removed")
+	}
+	if err := rundir.Remove(stale[0]); err != nil {
+		t.Error(err)
+	}
+	left, _ := filepath.Glob(filepath.Join(dir, "*"))
+	if len(left) != 3 {
+		t.Errorf("left: %v", left)
+	}
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := rundir.Shared(rundir.Calib); err == nil {
+		t.Error("a folder of others was taken")
+	}
+}
