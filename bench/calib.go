@@ -17,12 +17,14 @@ import (
 type CalibOptions struct {
 	Rounds  int
 	Seconds float64 // of each measurement
+	Bytes   int     // of the constants that go to workers; 57 MB is those of two megapixels
+	Workers int
 }
 
 // Calib measures what calibration costs. Each part measures and judges for itself.
 func Calib(ctx context.Context, o CalibOptions) (*Report, error) {
 	r := &Report{Machine: machine()}
-	for _, part := range []func(context.Context, *Report, CalibOptions) error{corrections} {
+	for _, part := range []func(context.Context, *Report, CalibOptions) error{corrections, publishing} {
 		if err := part(ctx, r, o); err != nil {
 			return nil, err
 		}

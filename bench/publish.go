@@ -14,30 +14,22 @@ import (
 	"drp/internal/world"
 )
 
-// PublishOptions say what to measure.
-type PublishOptions struct {
-	Rounds  int
-	Bytes   int // of the constants; 57 MB is those of two megapixels
-	Workers int
-}
-
 // publishDeadline is how long workers may take before it counts as a failure.
 const publishDeadline = 10 * time.Second
 
-// Publish measures how long it takes from constants that were fetched and checked until all workers hold them: writing
+// publishing measures how long it takes from constants that were fetched and checked until all workers hold them: writing
 // them into shared memory, announcing them, and every worker, each with a socket and an attachment of its own in this
 // process, attaching them and saying so. What a worker reads of them afterwards is not in it.
-func Publish(ctx context.Context, o PublishOptions) (*Report, error) {
+func publishing(ctx context.Context, r *Report, o CalibOptions) error {
 	folder, err := os.MkdirTemp("", "drp-bench-")
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer func() { _ = os.RemoveAll(folder) }()
 	set, err := benchConstants(o.Bytes)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	r := &Report{Machine: machine()}
 	many := fmt.Sprintf("publish_%d", o.Workers)
 	var crowds []*crowd
 	defer func() {
@@ -48,7 +40,7 @@ func Publish(ctx context.Context, o PublishOptions) (*Report, error) {
 	for _, n := range []int{1, o.Workers} {
 		c, err := gather(ctx, folder, n, set)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		crowds = append(crowds, c)
 	}
@@ -56,7 +48,7 @@ func Publish(ctx context.Context, o PublishOptions) (*Report, error) {
 	for i := range from {
 		from[i], target[i] = 1, 1 // so that both have memory of their own
 	}
-	for round := range o.Rounds {
+	for round := range o.Rounds + o.Rounds%2 { // an even number: who goes first takes turns
 		began := time.Now()
 		copy(target, from)
 		r.add("copy", "s", "one copy of as many bytes into memory that is in use", time.Since(began).Seconds())
@@ -65,7 +57,7 @@ func Publish(ctx context.Context, o PublishOptions) (*Report, error) {
 			c := crowds[i]
 			took, err := c.publish(ctx, set, round)
 			if err != nil {
-				return nil, err
+				return err
 			}
 			what := fmt.Sprintf("%.0f MB until %d workers hold them, in a socket and an attachment each", float64(o.Bytes)/1e6, c.n)
 			r.add([]string{"publish_1", many}[i], "s", what, took.Seconds())
@@ -75,7 +67,7 @@ func Publish(ctx context.Context, o PublishOptions) (*Report, error) {
 	r.settle()
 	r.bar("constants to all workers", many, "second", 1, true)
 	r.bar("constants whatever the number of workers", many, "publish_1", 1.2, true)
-	return r, nil
+	return nil
 }
 
 // benchConstants makes constants of about so many bytes: 15 for each pixel of a detector without gain ranges.
@@ -96,7 +88,7 @@ func benchConstants(bytes int) (*calib.Set, error) {
 type crowd struct {
 	n         int
 	publisher *publish.Publisher
-	held      *publish.Acknowledgements
+	held      chan uint64 // what workers say that they hold from now on
 	end       context.CancelFunc
 	workers   *world.Join
 }
@@ -110,17 +102,15 @@ func gather(ctx context.Context, folder string, n int, set *calib.Set) (*crowd, 
 	}
 	w := world.Real()
 	ctx, end := context.WithCancel(ctx)
-	c := &crowd{n: n, publisher: p, held: publish.NewAcknowledgements(w), end: end, workers: world.NewJoin(w)}
+	c := &crowd{n: n, publisher: p, held: make(chan uint64, n), end: end, workers: world.NewJoin(w)}
 	socket := filepath.Join(folder, publish.SocketName(cfg.Partition, set.Detector, set.Serials))
-	for i := range n {
-		name := fmt.Sprint("worker ", i)
-		c.held.Join(name)
+	for range n {
 		s, err := publish.Subscribe(wire.Endpoint{Path: socket}, publish.SubscribeOptions{})
 		if err != nil {
 			c.close()
 			return nil, err
 		}
-		c.workers.Go(func() { c.work(ctx, name, s) })
+		c.workers.Go(func() { c.work(ctx, s) })
 	}
 	if _, err := c.publish(ctx, set, 0); err != nil {
 		c.close()
@@ -130,7 +120,7 @@ func gather(ctx context.Context, folder string, n int, set *calib.Set) (*crowd, 
 }
 
 // work attaches each generation, and gives up the one before.
-func (c *crowd) work(ctx context.Context, name string, s *publish.Subscriber) {
+func (c *crowd) work(ctx context.Context, s *publish.Subscriber) {
 	defer s.Close()
 	var held *publish.Attached
 	for {
@@ -143,9 +133,9 @@ func (c *crowd) work(ctx context.Context, name string, s *publish.Subscriber) {
 		}
 		next, err := r.Attach()
 		if err != nil {
-			continue // it is missing then, and named
+			continue // it is missing then
 		}
-		c.held.Held(name, next.Generation)
+		c.held <- next.Generation
 		if held != nil {
 			_ = held.Close()
 		}
@@ -164,13 +154,31 @@ func (c *crowd) publish(ctx context.Context, set *calib.Set, run int) (time.Dura
 	began := time.Now()
 	seg, err := c.publisher.Publish(set, run)
 	if err == nil {
-		err = c.held.Wait(seg.Generation, publishDeadline)
+		err = c.wait(seg.Generation)
 	}
 	took := time.Since(began)
 	if seg != nil {
 		err = errors.Join(err, seg.Release())
 	}
 	return took, err
+}
+
+// wait returns when all workers hold a generation.
+func (c *crowd) wait(generation uint64) error {
+	late := time.NewTimer(publishDeadline)
+	defer late.Stop()
+	for missing := c.n; missing > 0; {
+		select {
+		case g := <-c.held:
+			if g == generation {
+				missing--
+			}
+		case <-late.C:
+			return fmt.Errorf("bench: after %v generation %d of the constants is missing in %d of %d workers", publishDeadline,
+				generation, missing, c.n)
+		}
+	}
+	return nil
 }
 
 func (c *crowd) close() {

@@ -7,8 +7,9 @@ import (
 
 // TestPublish: all workers come to hold what is published, in a small measurement. How fast is not judged here.
 func TestPublish(t *testing.T) {
-	r, err := Publish(context.Background(), PublishOptions{Rounds: 2, Bytes: 1 << 20, Workers: 5})
-	if err != nil {
+	r := &Report{}
+	small := CalibOptions{Rounds: 1, Bytes: 1 << 20, Workers: 5}
+	if err := publishing(context.Background(), r, small); err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"publish_1", "publish_5", "copy"} {
@@ -21,7 +22,7 @@ func TestPublish(t *testing.T) {
 	}
 	ended, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := Publish(ended, PublishOptions{Rounds: 2, Bytes: 1 << 20, Workers: 5}); err == nil {
+	if err := publishing(ended, &Report{}, small); err == nil {
 		t.Error("a measurement that was ended gives figures")
 	}
 }

@@ -74,14 +74,14 @@ func newBenchCalibCommand() *cobra.Command {
 		Use:   "calib",
 		Short: "Measure what calibration costs",
 		Long: `calib measures, in one run and in turns, on one core and with frames of 2.16 megapixels that come from memory:
-copying a frame; reading it and a pedestal; and making corrected pixels of it. Bars are ratios of figures of the same
-run.`,
+copying a frame; reading it and a pedestal; and making corrected pixels of it. Then it measures how long it takes until
+all workers hold constants that were fetched. Bars are ratios of figures of the same run.`,
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 			defer stop()
-			if o.Rounds < 1 || o.Seconds <= 0 {
-				return fmt.Errorf("--rounds and --seconds must be above 0")
+			if o.Rounds < 1 || o.Seconds <= 0 || o.Bytes < 1 || o.Workers < 1 {
+				return fmt.Errorf("--rounds, --seconds, --bytes and --workers must be above 0")
 			}
 			r, err := bench.Calib(ctx, o)
 			if err != nil {
@@ -94,6 +94,8 @@ run.`,
 	cmd.Flags().BoolVar(&check, "check", false, "exit with 1 when a bar was missed")
 	cmd.Flags().IntVar(&o.Rounds, "rounds", 9, "rounds; figures are medians over them")
 	cmd.Flags().Float64Var(&o.Seconds, "seconds", 0.1, "length of each measurement")
+	cmd.Flags().IntVar(&o.Bytes, "bytes", 57_000_000, "size of the constants that go to the workers")
+	cmd.Flags().IntVar(&o.Workers, "workers", 64, "workers that they go to")
 	return cmd
 }
 
