@@ -34,7 +34,7 @@ type Document struct {
 	CommonMode *calib.CommonMode `json:"common_mode,omitempty"`
 	Geometry   string            `json:"geometry,omitempty"`
 	Provenance calib.Provenance  `json:"provenance"`
-	Digest     string            `json:"digest"` // of the set: calib.Set.Digest
+	Digest     string            `json:"digest"`           // of the set: calib.Set.Digest
 	Arrays     []Array           `json:"arrays,omitempty"` // not in lists
 }
 
