@@ -79,11 +79,11 @@ func put(t testing.TB, st calib.Store, s *calib.Set) string {
 	return id
 }
 
-// same compares all but the digest, which a set that was made by hand has not got, and values that are no numbers.
+// same compares all but digest and id, which a set that was made by hand has not got, and values that are no numbers.
 func same(t *testing.T, got, want *calib.Set) {
 	t.Helper()
 	a, b := *got, *want
-	a.Digest, b.Digest = "", ""
+	a.Digest, b.Digest, a.ID, b.ID = "", "", "", ""
 	for _, values := range []*[]float32{&a.Gains, &b.Gains} {
 		*values = append([]float32(nil), *values...)
 		for i, v := range *values {
@@ -120,10 +120,13 @@ func contract(t *testing.T, open func(*testing.T) calib.Store) {
 		st, want := open(t), makeSet("1", "3", "5", "7")
 		id := put(t, st, want)
 		same(t, get(t, st, 5), want)
-		for _, id := range []string{id, id[:6]} {
-			s, err := st.Load(ctx, id)
+		for _, asked := range []string{id, id[:6]} {
+			s, err := st.Load(ctx, asked)
 			if err != nil {
 				t.Fatal(err)
+			}
+			if s.ID != id {
+				t.Errorf("the set says that it is %q, and it is %s", s.ID, id)
 			}
 			same(t, s, want)
 		}
@@ -135,12 +138,15 @@ func contract(t *testing.T, open func(*testing.T) calib.Store) {
 	})
 	t.Run("some of the segments", func(t *testing.T) {
 		st, whole := open(t), makeSet("1", "3", "5", "7")
-		put(t, st, whole)
+		id := put(t, st, whole)
 		part := get(t, st, 5, "7", "5")
 		same(t, part, whole.Subset([]string{"7", "5"}))
 		n := part.SegmentPixels()
 		if got, want := part.Pedestals[2*2*n], float32((2*4+3)*n)+0.25; got != want {
 			t.Errorf("range 2 of segment 7 begins with %g, want %g", got, want)
+		}
+		if part.ID != id {
+			t.Errorf("a part of %s says that it is of %q", id, part.ID)
 		}
 		if part.Check() != nil || part.Digest == whole.Digest {
 			t.Error("the part has the digest of the whole")
