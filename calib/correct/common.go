@@ -17,7 +17,7 @@ func (t *Tables) commonFloat32(s *segment, dst []float32, raw []uint16) {
 		t.rowsFloat32(s, dst, raw)
 		return
 	}
-	s.offset(dst, raw, 0, 0)
+	s.offset(dst, raw, 0)
 	t.level(view{floats: dst})
 	s.scale(dst, dst, raw, 0, nil)
 }
@@ -36,7 +36,8 @@ func (t *Tables) rowsFloat32(s *segment, dst []float32, raw []uint16) {
 	b := t.newBanks()
 	row, found := pixels[:t.cols], modes[:t.cols/t.model.BankCols]
 	for at := 0; at < len(raw); at += t.cols {
-		s.offset(row, raw[at:at+t.cols], at, t.cols)
+		s.offset(row, raw[at:at+t.cols], at)
+		b.next(s, raw, min(at+t.cols, len(raw)-t.cols))
 		b.ofRow(row, found, t.common)
 		s.scale(dst[at:at+t.cols], row, raw[at:at+t.cols], at, found)
 	}
@@ -61,10 +62,10 @@ func (s *segment) subtract16(dst []int16, raw []uint16, i int) {
 	}
 }
 
-// offset takes the pedestal off the pixels from at on that take part. Those ahead pixels later come next.
-func (s *segment) offset(dst []float32, raw []uint16, at, ahead int) {
+// offset takes the pedestal off the pixels from at on that take part.
+func (s *segment) offset(dst []float32, raw []uint16, at int) {
 	nan := float32(math.NaN())
-	for i := s.offsetVectors(dst, raw, at, ahead); i < len(raw); i++ {
+	for i := s.offsetVectors(dst, raw, at); i < len(raw); i++ {
 		dst[i] = float32(raw[i]&s.dataMask) - s.part[at+i]
 		if raw[i]&s.codes[(at+i)&s.wrap] != 0 {
 			dst[i] = nan

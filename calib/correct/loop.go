@@ -10,14 +10,16 @@ type loop struct {
 	dataMask uint32
 	bias     uint32
 	special  uint32 // all bits where JUNGFRAU's codes mean something
-	careful  uint32 // all bits where a pixel may be bad in its first range and good in another
-	pedestal *byte  // int16 or float32
+	_        uint32
+	pedestal *byte // int16 or float32
 	factor   *float32
 	others   [2]struct{ pedestal, factor *float32 }
 	modes    *float32 // common mode of each bank of a row
-	wide     int      // pixels of a bank, a multiple of 8
+	wide     int      // pixels of a bank, a multiple of 16
 	src      *float32 // pixels less their pedestals; it is overwritten
 	stream   uint32   // past the caches to dst, which is a multiple of 32
 	_        uint32
-	ahead    int // pixels that will be read so much later are called for
+	ahead    int       // pixels that will be read so much later are called for
+	careful  [8]uint32 // all bits where a pixel may be bad in its first range and good in another
+	marks    [8]uint32 // room
 }

@@ -33,7 +33,9 @@ func (s *segment) loop(raw []uint16, at int) loop {
 	if s.special {
 		l.special = ^uint32(0)
 	} else if len(s.ranges) > 1 {
-		l.careful = ^uint32(0)
+		for i := range l.careful {
+			l.careful[i] = ^uint32(0)
+		}
 	}
 	for i := range l.others {
 		r := &s.ranges[min(i+1, len(s.ranges)-1)]
@@ -51,8 +53,9 @@ func (s *segment) subtractVectors(dst []int16, raw []uint16, pedestal []int16) i
 		return 0
 	}
 	l := s.loop(raw, 0)
-	l.dst, l.pedestal = bytesOf(&dst[:len(raw)][0]), bytesOf(&pedestal[:len(raw)][0])
+	l.dst, l.pedestal, l.stream = bytesOf(&dst[:len(raw)][0]), bytesOf(&pedestal[:len(raw)][0]), streamed(&dst[0])
 	subtractAVX2(&l)
+	fence()
 	return l.n
 }
 
@@ -61,29 +64,28 @@ func (s *segment) convertVectors(dst []float32, raw []uint16) int {
 		return 0
 	}
 	l := s.loop(raw, 0)
-	l.to(dst[:len(raw)])
+	l.dst, l.stream = bytesOf(&dst[:len(raw)][0]), streamed(&dst[0])
 	l.pedestal = bytesOf(&s.ranges[0].pedestal[:len(raw)][0])
 	convertAVX2(&l)
 	fence()
 	return l.n
 }
 
-// to says where float32 go. They are many and others use them, later: where they can they are streamed, since memory that
-// is only written need not be read first, and the constants stay in the cache.
-func (l *loop) to(dst []float32) {
-	l.dst = bytesOf(&dst[0])
-	if uintptr(unsafe.Pointer(l.dst))%32 == 0 {
-		l.stream = 1
+// streamed tells whether pixels can go past the caches, which needs 32 bytes at a time. Memory that is only written need
+// then not be read first, and the constants stay in the cache.
+func streamed[T any](dst *T) uint32 {
+	if uintptr(unsafe.Pointer(dst))%32 == 0 {
+		return 1
 	}
+	return 0
 }
 
-// offsetVectors calls for the constants of what follows ahead pixels later.
-func (s *segment) offsetVectors(dst []float32, raw []uint16, at, ahead int) int {
+func (s *segment) offsetVectors(dst []float32, raw []uint16, at int) int {
 	if !s.vectors || len(raw) < 16 {
 		return 0
 	}
 	l := s.loop(raw, at)
-	l.dst, l.pedestal, l.ahead = bytesOf(&dst[:len(raw)][0]), bytesOf(&s.part[at : at+len(raw)][0]), ahead
+	l.dst, l.pedestal = bytesOf(&dst[:len(raw)][0]), bytesOf(&s.part[at : at+len(raw)][0])
 	offsetAVX2(&l)
 	return l.n
 }
@@ -94,12 +96,12 @@ func (s *segment) scaleVectors(dst, src []float32, raw []uint16, at int, modes [
 		return 0
 	}
 	l := s.loop(raw, at)
-	l.to(dst[:len(raw)])
+	l.dst, l.stream = bytesOf(&dst[:len(raw)][0]), streamed(&dst[0])
 	l.pedestal, l.src = bytesOf(&s.ranges[0].pedestal[at : at+len(raw)][0]), &src[:len(raw)][0]
 	none := float32(0)
 	l.modes, l.wide = &none, l.n
 	if len(modes) > 0 {
-		l.modes, l.wide, l.ahead = &modes[0], len(raw)/len(modes), len(raw)
+		l.modes, l.wide = &modes[0], len(raw)/len(modes)
 	}
 	scaleAVX2(&l)
 	return l.n

@@ -9,7 +9,6 @@
 #define DATAMASK 40
 #define BIAS 44
 #define SPECIAL 48
-#define CAREFUL 52
 #define PEDESTAL 56
 #define FACTOR 64
 #define PEDESTAL1 72
@@ -20,7 +19,8 @@
 #define WIDE 112
 #define SRC 120
 #define STREAM 128
-#define AHEAD 136
+#define CAREFUL 144
+#define MARKS 176
 
 DATA word4000<>+0(SB)/4, $0x4000
 GLOBL word4000<>(SB), RODATA|NOPTR, $4
@@ -55,6 +55,7 @@ TEXT ·subtractAVX2(SB), NOSPLIT, $0-8
 	VPOR Y14, Y11, Y11            // 8001: the lowest value
 
 subtract:
+	PREFETCHT0 1024(SI)           // the branch below waits for raw pixels, and what follows it for the branch
 	VMOVDQU (SI), Y0
 	VMOVDQU (DX), Y1
 	VPAND Y8, Y0, Y3
@@ -67,7 +68,11 @@ subtract:
 bad:
 	VPCMPEQW Y15, Y1, Y4
 	VPBLENDVB Y4, Y14, Y3, Y3
-	VMOVDQU Y3, (DI)
+	CMPL STREAM(AX), $0
+	JEQ cached
+	VMOVNTDQ Y3, (DI)
+
+done:
 	ADDQ $32, SI
 	ADDQ $32, DX
 	ADDQ $32, DI
@@ -76,6 +81,10 @@ bad:
 	JNZ subtract
 	VZEROUPPER
 	RET
+
+cached:
+	VMOVDQU Y3, (DI)
+	JMP done
 
 switched:
 	VPAND (R8), Y0, Y2
@@ -153,6 +162,7 @@ TEXT ·convertAVX2(SB), NOSPLIT, $0-8
 	XORQ CX, CX
 
 convert:
+	PREFETCHT0 1024(SI)(CX*2)     // as above
 	VMOVDQU (SI)(CX*2), Y0
 	VPTEST (R8), Y0
 	JNZ choose
@@ -195,8 +205,7 @@ choose:
 	JMP converted
 
 // func offsetAVX2(l *loop)
-// As convertAVX2 without the factor, with NaN where range bits are set. PEDESTAL is that of the common mode. What will be
-// read AHEAD pixels later is called for already: it comes while others compute.
+// As convertAVX2 without the factor, with NaN where range bits are set. PEDESTAL is that of the common mode.
 TEXT ·offsetAVX2(SB), NOSPLIT, $0-8
 	MOVQ l+0(FP), AX
 	MOVQ DST(AX), DI
@@ -209,14 +218,9 @@ TEXT ·offsetAVX2(SB), NOSPLIT, $0-8
 	VPXOR Y15, Y15, Y15
 	VPCMPEQD Y14, Y14, Y14
 	XORQ CX, CX
-	MOVQ AHEAD(AX), R11
-	LEAQ (SI)(R11*2), R12
-	LEAQ (DX)(R11*4), R13
 
 offset:
 	VMOVDQU (SI)(CX*2), Y0
-	PREFETCHT0 (R12)(CX*2)
-	PREFETCHT0 (R13)(CX*4)
 	VPMOVZXWD (SI)(CX*2), Y1
 	VPMOVZXWD 16(SI)(CX*2), Y2
 	VPAND Y9, Y1, Y3
@@ -252,7 +256,7 @@ mark:
 	JMP marked
 
 // func scaleAVX2(l *loop)
-// Eight pixels of SRC at a time: less the common mode of their bank, WIDE pixels long, and times the factor. NaN is 0 where the
+// Sixteen pixels of SRC at a time: less the common mode of their bank, WIDE pixels long, and times the factor. NaN is 0 where the
 // pixel is bad; elsewhere, and everywhere where CAREFUL is set, it stands for a pixel of another range.
 TEXT ·scaleAVX2(SB), NOSPLIT, $0-8
 	MOVQ l+0(FP), AX
@@ -260,7 +264,6 @@ TEXT ·scaleAVX2(SB), NOSPLIT, $0-8
 	MOVQ RAW(AX), SI
 	MOVQ CODES(AX), R8
 	MOVQ STEP(AX), R9
-	SHRQ $1, R9                   // of eight pixels
 	MOVQ N(AX), R10
 	MOVQ PEDESTAL(AX), DX
 	MOVQ FACTOR(AX), BX
@@ -277,27 +280,33 @@ bank:
 
 scale:
 	VMOVUPS (R15)(CX*4), Y0
+	VMOVUPS 32(R15)(CX*4), Y6
 	VMOVUPS (BX)(CX*4), Y1
-	MOVQ AHEAD(AX), R11
-	ADDQ CX, R11
-	PREFETCHT0 (BX)(R11*4)
-	VPBROADCASTD CAREFUL(AX), Y5
-	VSUBPS Y8, Y0, Y2
+	VMOVUPS 32(BX)(CX*4), Y7
 	VCMPPS $3, Y0, Y0, Y3         // NaN
-	VCMPPS $4, Y15, Y1, Y4        // good
+	VCMPPS $3, Y6, Y6, Y4
+	VSUBPS Y8, Y0, Y2
+	VSUBPS Y8, Y6, Y5
 	VMULPS Y1, Y2, Y2
-	VPOR Y5, Y4, Y4
+	VMULPS Y7, Y5, Y5
 	VANDNPS Y2, Y3, Y2
-	VPTEST Y4, Y3
+	VANDNPS Y5, Y4, Y5
+	VCMPPS $4, Y15, Y1, Y1        // good
+	VCMPPS $4, Y15, Y7, Y7
+	VPOR CAREFUL(AX), Y1, Y1
+	VPOR CAREFUL(AX), Y7, Y7
+	VPAND Y1, Y3, Y1
+	VPAND Y7, Y4, Y7
+	VPOR Y7, Y1, Y7
+	VPTEST Y7, Y7
 	JNZ others
-
-store:
 	CMPL STREAM(AX), $0
 	JEQ keep2
 	VMOVNTPS Y2, (DI)(CX*4)
+	VMOVNTPS Y5, 32(DI)(CX*4)
+	ADDQ $16, CX
 
 scaled:
-	ADDQ $8, CX
 	ADDQ R9, R8
 	CMPQ CX, R13
 	JLT scale
@@ -308,16 +317,28 @@ scaled:
 
 keep2:
 	VMOVUPS Y2, (DI)(CX*4)
+	VMOVUPS Y5, 32(DI)(CX*4)
+	ADDQ $16, CX
 	JMP scaled
 
 others:
 	VMOVUPS Y2, (R15)(CX*4)
+	VMOVUPS Y5, 32(R15)(CX*4)
+	VMOVUPS Y4, MARKS(AX)
 	VMOVUPS Y3, Y8                // the common mode is broadcast again
 	CHOOSE((R8))
 	VMOVUPS (R15)(CX*4), Y3
 	VBLENDVPS Y8, Y2, Y3, Y2
+	VMOVUPS Y2, (DI)(CX*4)
+	ADDQ $8, CX
+	VMOVUPS MARKS(AX), Y8
+	CHOOSE(16(R8))
+	VMOVUPS (R15)(CX*4), Y3
+	VBLENDVPS Y8, Y2, Y3, Y2
+	VMOVUPS Y2, (DI)(CX*4)
+	ADDQ $8, CX
 	VBROADCASTSS -4(R12), Y8
-	JMP store
+	JMP scaled
 
 // func fence()
 // Makes streamed pixels visible to others before whatever is written next.

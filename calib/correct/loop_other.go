@@ -8,7 +8,7 @@ func inVectors() bool { return false }
 
 func (s *segment) subtractVectors([]int16, []uint16, []int16) int                  { return 0 }
 func (s *segment) convertVectors([]float32, []uint16) int                          { return 0 }
-func (s *segment) offsetVectors([]float32, []uint16, int, int) int                 { return 0 }
+func (s *segment) offsetVectors([]float32, []uint16, int) int                      { return 0 }
 func (s *segment) scaleVectors([]float32, []float32, []uint16, int, []float32) int { return 0 }
 func (t *Tables) rowsInVectors(*segment) bool                                      { return false }
 
@@ -16,5 +16,6 @@ func (t *Tables) rowsInVectors(*segment) bool                                   
 type banks struct{}
 
 func (t *Tables) newBanks() (b banks)                          { return b }
+func (b *banks) next(*segment, []uint16, int)                  {}
 func (b *banks) ofRow([]float32, []float32, *calib.CommonMode) {}
 func fence()                                                   {}

@@ -24,10 +24,25 @@ type banks struct {
 	_        int32
 	whole    [maxBanks][64]int16
 	found    [maxBanks]struct{ number, unit int32 }
+
+	// Of the pixels that a mean is made of; first of those near to zero, then of those within the bounds.
+	numbers   [maxBanks]int32
+	sums      [maxBanks]float32
+	squares   [maxBanks]float32
+	low, high [maxBanks]float32
+
+	nextRaw                  *uint16 // of the row that comes next: it is called for
+	nextPedestal, nextFactor *float32
 }
 
 //go:noescape
-func meansAVX2(b *banks)
+func nearAVX2(b *banks)
+
+//go:noescape
+func boundsAVX2(b *banks)
+
+//go:noescape
+func withinAVX2(b *banks)
 
 //go:noescape
 func coarseAVX2(b *banks)
@@ -55,11 +70,21 @@ func (t *Tables) newBanks() banks {
 	return b
 }
 
+// next says which row comes next.
+func (b *banks) next(s *segment, raw []uint16, at int) {
+	b.nextRaw, b.nextPedestal, b.nextFactor = &raw[at], &s.part[at], &s.ranges[0].factor[at]
+}
+
 // ofRow finds the common mode of each bank of a row.
 func (b *banks) ofRow(row, modes []float32, c *calib.CommonMode) {
 	b.pixels, b.modes = &row[0], &modes[0]
 	if c.Method == calib.ClippedMean {
-		meansAVX2(b)
+		nearAVX2(b)
+		boundsAVX2(b)
+		withinAVX2(b)
+		for i := range modes {
+			modes[i] = b.mean(i)
+		}
 		return
 	}
 	coarseAVX2(b)
@@ -69,4 +94,16 @@ func (b *banks) ofRow(row, modes []float32, c *calib.CommonMode) {
 			modes[i] = float32(view{floats: row}.mode(area{at: i * b.wide, rows: 1, cols: b.wide, stride: len(row)}, c))
 		}
 	}
+}
+
+// mean is the common mode of a bank, 0 where none can be told.
+func (b *banks) mean(i int) float32 {
+	n := int(b.numbers[i])
+	if n <= b.least {
+		return 0
+	}
+	if m := float64(b.sums[i]) / float64(n); math.Abs(m) < float64(b.limit) {
+		return float32(m)
+	}
+	return 0
 }

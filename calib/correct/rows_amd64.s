@@ -14,6 +14,23 @@
 #define UNIT 72
 #define WHOLE 80
 #define NUMBERS 2128
+#define MOMENTS 2256
+#define NEXTRAW 2576
+#define NEXTPEDESTAL 2584
+#define NEXTFACTOR 2592
+
+// CALL asks for what the next row needs of a bank, while this one is computed: four lines at P, or two.
+#define CALL4(P) \
+	PREFETCHT0 (P) \
+	PREFETCHT0 64(P) \
+	PREFETCHT0 128(P) \
+	PREFETCHT0 192(P) \
+	ADDQ R9, P
+
+#define CALL2(P) \
+	PREFETCHT0 (P) \
+	PREFETCHT0 64(P) \
+	ADDQ $128, P
 
 DATA magnitude<>+0(SB)/4, $0x7FFFFFFF
 GLOBL magnitude<>(SB), RODATA|NOPTR, $4
@@ -60,22 +77,25 @@ GLOBL infinite<>(SB), RODATA|NOPTR, $4
 	VANDPS X, Y13, Y13 \
 	VADDPS Y13, S, S
 
-// func meansAVX2(b *banks)
-// For each bank of a row: the number, sum and sum of squares of the pixels up to LIMIT away from zero (NaN is not), from
-// these the bounds, and the number and sum of those within. The order of additions is that of addFloats and together.
-TEXT ·meansAVX2(SB), NOSPLIT, $0-8
+// func nearAVX2(b *banks)
+// For each bank of a row: the number, sum and sum of squares of the pixels up to LIMIT away from zero; NaN is not. The
+// order of additions is that of addFloats and together.
+TEXT ·nearAVX2(SB), NOSPLIT, $0-8
 	MOVQ b+0(FP), AX
 	MOVQ PIXELS(AX), SI
-	MOVQ MODES(AX), DI
+	LEAQ MOMENTS(AX), DI
 	MOVQ BANKS(AX), R8
 	MOVQ WIDE(AX), R9
 	SHLQ $2, R9
-	MOVQ LEAST(AX), R10
 	VBROADCASTSS LIMIT(AX), Y15
-
-mean:
-	LOAD
 	VBROADCASTSS magnitude<>(SB), Y14
+	MOVQ NEXTPEDESTAL(AX), R10
+	MOVQ NEXTRAW(AX), R12
+
+near:
+	LOAD
+	CALL4(R10)
+	CALL2(R12)
 	VXORPS Y8, Y8, Y8
 	VXORPS Y9, Y9, Y9
 	VXORPS Y10, Y10, Y10
@@ -89,7 +109,6 @@ mean:
 	NEAR(Y5, Y9, Y11)
 	NEAR(Y6, Y8, Y10)
 	NEAR(Y7, Y9, Y11)
-
 	VADDPS Y9, Y8, Y8
 	VADDPS Y11, Y10, Y10
 	VEXTRACTF128 $1, Y8, X9
@@ -107,27 +126,69 @@ mean:
 	VPSHUFD $0xB1, X12, X13
 	VADDPS X11, X9, X9            // sum and squares
 	VPADDD X13, X12, X12
-	VCVTPS2PD X9, X9
-	VCVTDQ2PD X12, X12
-	VDIVPD X12, X9, X9            // mean and mean square
-	VUNPCKHPD X9, X9, X10
-	VMULSD X9, X9, X11
-	VSUBSD X11, X10, X10
-	VXORPD X13, X13, X13
-	VMAXSD X10, X13, X10          // variance
-	VSQRTSD X10, X10, X10
-	VMULSD three<>(SB), X10, X10
-	VCVTSS2SD X15, X15, X12
-	VSUBSD X12, X13, X13
-	VSUBSD X10, X9, X11
-	VADDSD X10, X9, X9
-	VMAXSD X11, X13, X11
-	VMINSD X9, X12, X9
-	VCVTSD2SS X11, X11, X10
-	VCVTSD2SS X9, X9, X11
-	VBROADCASTSS X10, Y10
-	VBROADCASTSS X11, Y11
+	VMOVD X12, (DI)
+	VMOVSS X9, 64(DI)
+	VEXTRACTPS $1, X9, 128(DI)
+	ADDQ $4, DI
+	ADDQ R9, SI
+	DECQ R8
+	JNZ near
+	VZEROUPPER
+	RET
 
+// func boundsAVX2(b *banks)
+// Of four banks at a time: mean and standard deviation, and from these the bounds of what is within.
+TEXT ·boundsAVX2(SB), NOSPLIT, $0-8
+	MOVQ b+0(FP), AX
+	LEAQ MOMENTS(AX), DI
+	MOVQ BANKS(AX), R8
+	VBROADCASTSS LIMIT(AX), X15
+	VCVTPS2PD X15, Y15            // limit
+	VXORPD Y13, Y13, Y13
+	VSUBPD Y15, Y13, Y14          // -limit
+	VBROADCASTSD three<>(SB), Y12
+
+bounds:
+	VCVTDQ2PD (DI), Y0
+	VCVTPS2PD 64(DI), Y1
+	VCVTPS2PD 128(DI), Y2
+	VDIVPD Y0, Y1, Y1             // mean
+	VDIVPD Y0, Y2, Y2
+	VMULPD Y1, Y1, Y3
+	VSUBPD Y3, Y2, Y2
+	VMAXPD Y2, Y13, Y2            // variance
+	VSQRTPD Y2, Y2
+	VMULPD Y12, Y2, Y2
+	VSUBPD Y2, Y1, Y3
+	VADDPD Y2, Y1, Y4
+	VMAXPD Y3, Y14, Y3
+	VMINPD Y4, Y15, Y4
+	VCVTPD2PSY Y3, X3
+	VCVTPD2PSY Y4, X4
+	VMOVUPS X3, 192(DI)
+	VMOVUPS X4, 256(DI)
+	ADDQ $16, DI
+	SUBQ $4, R8
+	JG bounds
+	VZEROUPPER
+	RET
+
+// func withinAVX2(b *banks)
+// For each bank of a row: the number and sum of the pixels within its bounds.
+TEXT ·withinAVX2(SB), NOSPLIT, $0-8
+	MOVQ b+0(FP), AX
+	MOVQ PIXELS(AX), SI
+	LEAQ MOMENTS(AX), DI
+	MOVQ BANKS(AX), R8
+	MOVQ WIDE(AX), R9
+	SHLQ $2, R9
+	MOVQ NEXTFACTOR(AX), R10
+
+within:
+	LOAD
+	CALL4(R10)
+	VBROADCASTSS 192(DI), Y10
+	VBROADCASTSS 256(DI), Y11
 	VXORPS Y8, Y8, Y8
 	VXORPS Y9, Y9, Y9
 	VPXOR Y12, Y12, Y12
@@ -152,34 +213,14 @@ mean:
 	VPSHUFD $0xB1, X12, X13
 	VADDSS X9, X8, X8
 	VPADDD X13, X12, X12
-	VMOVD X12, R11                // number
-	VCVTSS2SD X8, X8, X8
-	VCVTDQ2PD X12, X12
-	VDIVSD X12, X8, X8
-	VCVTSD2SS X8, X8, X9
-
-	CMPQ R11, R10
-	JLE nothing
-	VCVTSS2SD X15, X15, X12
-	VUCOMISD X12, X8              // the mean below the limit
-	JCC nothing
-	VXORPD X13, X13, X13
-	VSUBSD X12, X13, X13
-	VUCOMISD X8, X13              // and above the negative one
-	JCC nothing
-	VMOVSS X9, (DI)
-
-next:
+	VMOVD X12, (DI)
+	VMOVSS X8, 64(DI)
 	ADDQ $4, DI
 	ADDQ R9, SI
 	DECQ R8
-	JNZ mean
+	JNZ within
 	VZEROUPPER
 	RET
-
-nothing:
-	MOVL $0, (DI)
-	JMP next
 
 // COARSE makes sixteen whole numbers of units, rounded down and saturated, of the pixels in X and Y; NaN is the highest.
 #define COARSE(X, Y, AT) \
@@ -212,9 +253,13 @@ TEXT ·coarseAVX2(SB), NOSPLIT, $0-8
 	LEAQ NUMBERS(AX), R11
 	VBROADCASTSS huge<>(SB), Y15
 	VBROADCASTSS SCALE(AX), Y13
+	MOVQ NEXTPEDESTAL(AX), R10
+	MOVQ NEXTRAW(AX), R12
 
 coarse:
 	LOAD
+	CALL4(R10)
+	CALL2(R12)
 	VPXOR Y12, Y12, Y12
 	COARSE(Y0, Y1, 0)
 	COARSE(Y2, Y3, 32)
@@ -238,6 +283,9 @@ coarse:
 	MOVQ BANKS(AX), R8
 
 search:
+	MOVQ NEXTFACTOR(AX), R10
+	CALL4(R10)
+	MOVQ R10, NEXTFACTOR(AX)
 	VMOVDQU (SI), Y0
 	VMOVDQU 32(SI), Y1
 	VMOVDQU 64(SI), Y2

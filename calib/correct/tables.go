@@ -56,8 +56,9 @@ func NewTables(set *calib.Set, config []Config) (*Tables, error) {
 		t.common = c
 	}
 	t.segments = make([]segment, len(set.Serials))
+	room := newRoom(set, t.common != nil)
 	for i := range t.segments {
-		b := builder{set: set, model: &t.model, at: i, n: n}
+		b := builder{set: set, model: &t.model, at: i, n: n, room: room}
 		if configured {
 			words, err := config[i].words(&t.model, set.Rows, set.Cols)
 			if err != nil {
@@ -90,6 +91,28 @@ type builder struct {
 	model *calib.Model
 	at, n int
 	words []uint8 // of a configured model
+	room  *room
+}
+
+// room is the memory of all tables, in one piece of each type.
+type room struct {
+	floats []float32
+	ints   []int16
+}
+
+func newRoom(set *calib.Set, common bool) *room {
+	floats, ints := 2*min(3, set.Ranges()), 1 // configured ranges are reduced to two
+	if common {
+		floats, ints = floats+1, ints+1
+	}
+	n := len(set.Serials) * set.SegmentPixels()
+	return &room{onHugePages(make([]float32, floats*n)), onHugePages(make([]int16, ints*n))}
+}
+
+func take[T any](from *[]T, n int) []T {
+	some := (*from)[:n:n]
+	*from = (*from)[n:]
+	return some
 }
 
 func (b *builder) build(common bool) segment {
@@ -143,7 +166,7 @@ func (b *builder) switching(s *segment) {
 
 // table takes the pedestals and factors of a range that may differ from pixel to pixel.
 func (b *builder) table(of func(i int) int) rangeTable {
-	t := rangeTable{pedestal: make([]float32, b.n), factor: make([]float32, b.n)}
+	t := rangeTable{pedestal: take(&b.room.floats, b.n), factor: take(&b.room.floats, b.n)}
 	for i := range b.n {
 		r := of(i)
 		if r < 0 || !b.good(i, r) {
@@ -180,7 +203,7 @@ func (b *builder) round(s *segment) {
 	if b.model.DataBits > 15 {
 		s.bias = 1 << 15
 	}
-	s.pedestal16 = make([]int16, b.n)
+	s.pedestal16 = take(&b.room.ints, b.n)
 	first := s.ranges[0]
 	for i := range s.pedestal16 {
 		p := math.RoundToEven(float64(first.pedestal[i])) - float64(s.bias)
@@ -198,7 +221,7 @@ func (b *builder) taking(s *segment) {
 	for _, r := range b.model.CommonModeRanges() {
 		takes[r] = true
 	}
-	s.part = make([]float32, b.n)
+	s.part = take(&b.room.floats, b.n)
 	for i := range s.part {
 		s.part[i] = s.ranges[0].pedestal[i]
 		if s.pedestal16[i] == badPedestal {
@@ -210,7 +233,8 @@ func (b *builder) taking(s *segment) {
 	}
 	s.part16 = s.pedestal16
 	if low != nil {
-		s.part16 = append([]int16(nil), s.pedestal16...)
+		s.part16 = take(&b.room.ints, b.n)
+		copy(s.part16, s.pedestal16)
 		for _, i := range low {
 			s.part16[i] = badPedestal
 		}
