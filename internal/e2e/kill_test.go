@@ -26,10 +26,10 @@ func TestKill9(t *testing.T) {
 		dir := t.TempDir()
 		v := pipeline(t, "-s", smallSim+",events=0", "--rate", "2000", "-w", "2", "--slots", "32", "-p", script, "-o", dir).start()
 		<-time.After(time.Duration(rng.IntN(500)) * time.Millisecond) // the moment is what is tested
-		if err := v.cmd.Process.Kill(); err != nil {
+		if err := v.Cmd.Process.Kill(); err != nil {
 			t.Fatal(err)
 		}
-		<-v.done
+		<-v.Done
 		v.nothingLeft(5 * time.Second)
 		for _, path := range testkit.FilesIn(dir) {
 			if !strings.HasSuffix(path, ".inprogress") {
@@ -88,7 +88,7 @@ func TestKill9WhileScriptHangs(t *testing.T) {
 				t.Fatal("the script does not get there")
 			}
 			signal(t, v, syscall.SIGKILL)
-			<-v.done
+			<-v.Done
 			v.nothingLeft(5 * time.Second)
 		})
 	}

@@ -16,8 +16,8 @@ const few = smallSim + ",events=200"
 func limited(t *testing.T, limit string, args ...string) *invocation {
 	t.Helper()
 	v := pipeline(t, append([]string{"-w", "2", "--slots", "32"}, args...)...)
-	v.cmd.Args = append([]string{"bash", "-c", "ulimit " + limit + `; exec "$0" "$@"`}, v.cmd.Args...)
-	v.cmd.Path = "/bin/bash"
+	v.Cmd.Args = append([]string{"bash", "-c", "ulimit " + limit + `; exec "$0" "$@"`}, v.Cmd.Args...)
+	v.Cmd.Path = "/bin/bash"
 	return v
 }
 
@@ -101,9 +101,9 @@ func TestLittleMemory(t *testing.T) {
 	t.Parallel()
 	binary := plain(t)
 	v := limited(t, "-v 2000000", "-s", few, "-p", bundled("passthrough.py"), "-o", t.TempDir())
-	for i, word := range v.cmd.Args {
+	for i, word := range v.Cmd.Args {
 		if word == program {
-			v.cmd.Args[i] = binary
+			v.Cmd.Args[i] = binary
 		}
 	}
 	v.run().wants(t, 3, "attach segment", "cannot allocate memory", "ulimit -v")
