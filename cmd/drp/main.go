@@ -24,6 +24,7 @@ func execute(args []string) int {
 	root := newRunCommand()
 	root.AddCommand(newXTCCommand(), newTestCommand(), newCleanCommand(), newDoctorCommand(), newBenchCommand(),
 		newSimTestCommand(), newVersionCommand())
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return plainly(err) })
 	root.SetArgs(args)
 	err := root.Execute()
 	if err == nil {

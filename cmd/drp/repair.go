@@ -20,7 +20,7 @@ func newRepairCommand() *cobra.Command {
 behind its last whole datagram, the small data is made anew, and both get their final names. Of a folder all unfinished
 runs are repaired. Nothing is made up: a run that ended without its EndRun still does. Files that are being written are
 refused. An incomplete datagram at the end is dropped; anything else that is cut off is kept in a file named .cut.`,
-		Args: cobra.MinimumNArgs(1),
+		Args: someFiles("files of unfinished runs, or the folder with them", "drp xtc repair out"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			paths, err := unfinished(args)
 			if err != nil {

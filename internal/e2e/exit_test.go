@@ -69,6 +69,28 @@ func TestExitCodes(t *testing.T) {
 	}
 }
 
+// TestAStartThatFailsLeavesNoFolder, neither that for the files nor those above and within.
+func TestAStartThatFailsLeavesNoFolder(t *testing.T) {
+	t.Parallel()
+	for name, args := range map[string][]string{
+		"script":  {"-s", smallSim, "-p", testkit.Script(t, "raise RuntimeError")},
+		"no loop": {"-s", smallSim, "-p", testkit.Script(t, "import drp")},
+		"source":  {"-s", "/nowhere/run.xtc2", "-p", bundled("passthrough.py")},
+		"memory":  {"-s", smallSim, "-p", bundled("passthrough.py"), "--buf-bytes", "3GB", "--slots", "1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			base := t.TempDir()
+			o := pipeline(t, append(args, "-w", "1", "-o", filepath.Join(base, "runs", "out"))...).run()
+			if o.code < 3 || o.code > 5 {
+				t.Errorf("exit code %d:\n%s", o.code, o.stderr)
+			}
+			if left, err := os.ReadDir(base); err != nil || len(left) > 0 {
+				t.Errorf("left: %v, %v", left, err)
+			}
+		})
+	}
+}
+
 // TestTruncatedSource: every whole event is recorded, and the file is complete under its final name.
 func TestTruncatedSource(t *testing.T) {
 	t.Parallel()
