@@ -56,6 +56,7 @@ func TestExitCodes(t *testing.T) {
 	script := write(t, filepath.Join(dir, "my roi.py"), "import drp\n")
 	file := testkit.File(t, testkit.Camera{}.Run(3)...)
 	unfinished := write(t, filepath.Join(t.TempDir(), "test-r0005-s000-c000.xtc2.inprogress"), text(t, file)+"a rest")
+	empty := write(t, filepath.Join(t.TempDir(), "test-r0006-s000-c000.xtc2.inprogress"), "")
 	bad := write(t, filepath.Join(dir, "bad.xtc2"), strings.Repeat("no datagram", 10))
 	p := func(rest ...string) []string {
 		return append([]string{"-p", "'" + script + "' 100", "-w", "1"}, rest...)
@@ -125,6 +126,9 @@ func TestExitCodes(t *testing.T) {
 		{"repair", []string{"xtc", "repair", filepath.Dir(unfinished)}, 0, ": 3 events and 8 transitions were recovered, the last of " +
 			"0.001000004; 6 bytes were cut off"},
 		{"repair again", []string{"xtc", "repair", unfinished}, 0, "is complete, there is nothing to do"},
+		{"check of a repaired file", []string{"xtc", "check", strings.TrimSuffix(unfinished, ".inprogress")}, 0,
+			"repaired: the run was aborted: on 20"},
+		{"repair of what is empty", []string{"xtc", "repair", empty}, 0, "was empty, and so was its small data: removed"},
 		{"repair of a folder without", []string{"xtc", "repair", filepath.Dir(unfinished)}, 0, ""},
 		{"check of a missing file", []string{"xtc", "check", dir + "/missing.xtc2"}, 4, "no such file"},
 	}

@@ -173,6 +173,7 @@ func run(cfg drp.Config, f runFlags) error {
 		return err
 	}
 	if cfg.OutputDir != "" {
+		warnOfAborted(cfg.OutputDir, cfg.Log)
 		defer absent(filepath.Join(cfg.OutputDir, "smalldata")).removeEmpty()
 	}
 	ctx, cancel := context.WithCancel(context.Background())

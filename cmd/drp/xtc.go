@@ -212,6 +212,9 @@ func printReport(r *xtc.Report) {
 	for damage, n := range r.Damage {
 		fmt.Printf("  damage %s: %d datagrams\n", damage, n)
 	}
+	if r.Repaired != nil {
+		fmt.Printf("  repaired: %v\n", r.Repaired)
+	}
 	if r.CRC != "" {
 		fmt.Printf("  checksums %s: compared with every datagram\n", r.CRC)
 	}
