@@ -26,7 +26,10 @@ func execute(args []string) int {
 		newSimTestCommand(), newVersionCommand())
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return plainly(err) })
 	root.SetArgs(args)
-	err := root.Execute()
+	err := refuseFewFiles()
+	if err == nil {
+		err = root.Execute()
+	}
 	if err == nil {
 		return 0
 	}

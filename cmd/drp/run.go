@@ -155,6 +155,9 @@ func run(cfg drp.Config, f runFlags) error {
 	if err := f.complete(&cfg); err != nil {
 		return err
 	}
+	if err := refuseFewThreads(cfg.Workers); err != nil {
+		return err
+	}
 	release, err := lockPartition(f.partition)
 	if err != nil {
 		return err
