@@ -112,7 +112,7 @@ func (p *Program) WaitFor(limit time.Duration) {
 	case <-time.After(limit):
 		p.Signal(syscall.SIGQUIT)
 		<-time.After(2 * time.Second) // for the stacks
-		p.t.Fatalf("the program hangs; it said:\n%s", p.LastWords())
+		p.t.Fatalf("the program hangs; it said:\n%s", p.Stderr.String())
 	}
 }
 
