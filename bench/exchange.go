@@ -54,7 +54,7 @@ func openExchange(ctx context.Context, python, pythonPath, script string, c came
 		return nil, err
 	}
 	x.fillSlots(event)
-	if x.spawner, err = fex.NewSpawner(); err != nil {
+	if x.spawner, err = fex.NewSpawner(slog.New(slog.DiscardHandler)); err != nil {
 		return nil, errors.Join(err, x.pool.Close())
 	}
 	x.group, err = fex.Start(ctx, fex.Config{Python: python, PythonPath: pythonPath, Script: path, Args: []string{c.dtype},

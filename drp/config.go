@@ -112,6 +112,8 @@ func (c *Config) check() error {
 		return failf(Usage, "prescale %d: give 0 for none, or N to keep the raw data of every Nth event", c.Prescale)
 	case c.Run < 0 || c.Run > 9999:
 		return failf(Usage, "run %d: give 1 to 9999", c.Run)
+	case c.Stream < -1 || c.Stream > maxStream:
+		return failf(Usage, "stream %d: give 0 to %d, or -1 for that of the source", c.Stream, maxStream)
 	case c.Expt != "" && !exptPattern.MatchString(c.Expt):
 		return failf(Usage, "experiment %q: give up to 64 letters, digits, '_' and '.'", c.Expt)
 	case c.Slots != 0 && (c.Slots < 1 || c.Slots > maxSlots):
@@ -155,6 +157,9 @@ func (c *Config) check() error {
 const maxSlots = 1024
 
 const maxSpares = 8
+
+// maxStream is the largest number that the names of files have room for.
+const maxStream = 999
 
 func (c *Config) checkScript() error {
 	info, err := os.Stat(c.Script)

@@ -111,7 +111,7 @@ func (r *Run) open(ctx context.Context) (err error) {
 		cfg.Memory(r.pool)
 	}
 	if cfg.Start == nil {
-		if r.spawner, err = fex.NewSpawner(); err != nil {
+		if r.spawner, err = fex.NewSpawner(cfg.Log); err != nil {
 			return fail(General, err)
 		}
 	}

@@ -9,7 +9,14 @@ import (
 // What black-box tests need of the spawner.
 
 // GuardPID is the process id of a spawner's guard.
-func GuardPID(s *Spawner) int { return s.guard.Process.Pid }
+func GuardPID(s *Spawner) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.guard.cmd.Process.Pid
+}
+
+// Mark is in the environment of a spawner's children.
+func Mark(s *Spawner) string { return s.mark }
 
 // SpawnerStart starts a command.
 func SpawnerStart(s *Spawner, cmd *exec.Cmd) error { return s.start(cmd) }
@@ -21,8 +28,8 @@ func SpawnerEnded(s *Spawner, pid int) { s.ended(pid) }
 func SpyOnGuard(s *Spawner) (told func() string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	t := &tee{WriteCloser: s.words}
-	s.words = t
+	t := &tee{Writer: s.guard.words}
+	s.guard.words = t
 	return func() string {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -31,13 +38,13 @@ func SpyOnGuard(s *Spawner) (told func() string) {
 }
 
 type tee struct {
-	io.WriteCloser
+	io.Writer
 	copy bytes.Buffer
 }
 
 func (t *tee) Write(b []byte) (int, error) {
 	t.copy.Write(b)
-	return t.WriteCloser.Write(b)
+	return t.Writer.Write(b)
 }
 
 // WarmSpares is how many spares wait.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"drp/internal/testkit"
 )
@@ -156,6 +157,10 @@ func (f *fake) fault(record []byte) {
 	case "closed pipe":
 		_ = f.out.Close()
 		_, _ = io.Copy(io.Discard, f.in)
+	case "deaf":
+		_ = f.in.(*os.File).Close()
+		f.answer(record)
+		time.Sleep(time.Hour)
 	case "silent":
 		_, _ = io.Copy(io.Discard, f.in)
 	case "exit":

@@ -87,6 +87,21 @@ func TestFaultyChild(t *testing.T) {
 	}
 }
 
+// TestDeafChild: one that reads nothing any more and lives on is replaced, also when it has answered all it was given.
+func TestDeafChild(t *testing.T) {
+	r := startRig(t, rigOptions{fake: "deaf"})
+	r.begin()
+	for range 2 {
+		r.burst(4)
+		r.waitAll()
+	}
+	r.end()
+	r.check()
+	if r.restartCount() == 0 {
+		t.Error("a child that reads nothing was not replaced")
+	}
+}
+
 // TestAnswerTooMany: the second answer to one event is taken for that to the next, and found out.
 func TestAnswerTooMany(t *testing.T) {
 	r := startRig(t, rigOptions{fake: "twice"})

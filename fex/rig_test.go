@@ -97,7 +97,7 @@ func newRig(t testing.TB, o rigOptions) (*rig, error) {
 		TransitionBytes: 64 << 10}); err != nil {
 		t.Fatal(err)
 	}
-	if r.spawner, err = fex.NewSpawner(); err != nil {
+	if r.spawner, err = fex.NewSpawner(slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)
 	}
 	cfg.Spawner = r.spawner

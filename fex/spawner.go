@@ -1,15 +1,15 @@
 package fex
 
 import (
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
+	"log/slog"
 	"os/exec"
 	"runtime"
 	"sync"
-	"syscall"
+	"time"
+
+	"drp/internal/orphan"
 )
 
 // Spawner starts processes from one operating-system thread that lives as long as the Spawner, and sees to it that
@@ -19,14 +19,17 @@ import (
 // process (golang/go #27505), so a child started from any goroutine would be killed when the runtime retires that
 // thread. It does not reach what a script has started: for that a guard, a shell of a few lines, knows the process
 // groups of the living children and ends them when its input closes, which is when this program has gone. What has left its
-// group is found by its environment.
+// group is found by the mark in its environment. A guard that is killed itself is replaced.
 type Spawner struct {
 	requests chan spawnRequest
-	guard    *exec.Cmd
 	mark     string
+	log      *slog.Logger
+	closing  chan struct{} // closed when no guard is wanted any more
+	watching sync.WaitGroup
 
-	mu    sync.Mutex // protects words
-	words io.WriteCloser
+	mu     sync.Mutex // protects groups and guard
+	groups map[int]bool
+	guard  *guard // that in charge
 }
 
 type spawnRequest struct {
@@ -34,46 +37,19 @@ type spawnRequest struct {
 	done chan error
 }
 
-// guardScript keeps a list of process groups: "+ 12" adds one, "- 12" removes it.
-const guardScript = `groups=" "
-while read -r word group; do
-	case $word in
-	+) groups="$groups$group " ;;
-	-) case $groups in *" $group "*) groups="${groups%% $group *} ${groups#* $group }" ;; esac ;;
-	esac
-done
-for group in $groups; do
-	kill -s KILL -- "-$group" 2>/dev/null
-done
-for round in 1 2; do
-	found=$(grep -lszFx "$1" /proc/[0-9]*/environ 2>/dev/null) || break
-	for file in $found; do
-		pid=${file#/proc/}
-		kill -s KILL "${pid%/environ}" 2>/dev/null
-	done
-done
-`
-
-// mark is the variable in the environment of the children, and of whatever they start, by which the guard finds those
-// that left their process group (a daemon, start_new_session).
-const mark = "DRP_GUARDED="
-
-// NewSpawner starts the thread and the guard.
-func NewSpawner() (*Spawner, error) {
-	name := make([]byte, 8)
-	_, _ = rand.Read(name) // never fails
-	s := &Spawner{requests: make(chan spawnRequest), mark: mark + hex.EncodeToString(name)}
-	s.guard = exec.Command("/bin/sh", "-c", guardScript, "guard", s.mark)
-	// A session of its own: what is sent to this program's terminal or process group must not reach the guard.
-	s.guard.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	words, err := s.guard.StdinPipe()
+// NewSpawner starts the thread and the guard. The log is told when the guard is replaced.
+func NewSpawner(log *slog.Logger) (*Spawner, error) {
+	mark, err := orphan.NewMark()
 	if err != nil {
-		return nil, fmt.Errorf("fex: %w", err)
+		return nil, fmt.Errorf("fex: mark the children: %w", err)
 	}
-	if err := s.guard.Start(); err != nil {
-		return nil, fmt.Errorf("fex: start the guard of the children: %w", err)
+	g, err := startGuard(mark)
+	if err != nil {
+		return nil, err
 	}
-	s.words = words
+	s := &Spawner{requests: make(chan spawnRequest), mark: mark, log: log, closing: make(chan struct{}),
+		groups: map[int]bool{}, guard: g}
+	s.watching.Go(func() { s.watch(g) })
 	go func() {
 		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
 		for r := range s.requests {
@@ -81,6 +57,66 @@ func NewSpawner() (*Spawner, error) {
 		}
 	}()
 	return s, nil
+}
+
+// guardPause is the pause between two guards, so that a system on which they all die is not kept busy.
+const guardPause = 100 * time.Millisecond
+
+// watch puts another guard in the place of one that has ended before its time.
+func (s *Spawner) watch(g *guard) {
+	for {
+		err := g.wait()
+		if err == nil && s.isClosing() {
+			return
+		}
+		s.log.Warn(fmt.Sprintf("the guard, which ends what scripts have started when drp is killed, has ended (%v): another "+
+			"takes its place", err))
+		if g = s.nextGuard(); g == nil {
+			return
+		}
+		s.appoint(g)
+	}
+}
+
+// nextGuard tries until a guard starts. It gives up only when the spawner is closed.
+func (s *Spawner) nextGuard() *guard {
+	for {
+		select {
+		case <-s.closing: // at once: scripts may have left something now
+		case <-time.After(guardPause):
+		}
+		closing := s.isClosing()
+		g, err := startGuard(s.mark)
+		if err == nil {
+			return g
+		}
+		s.log.Warn(fmt.Sprintf("%v: what scripts have started may outlive drp; drp clean ends it then", err))
+		if closing {
+			return nil
+		}
+	}
+}
+
+// appoint puts a guard in charge, and tells it of all groups there are.
+func (s *Spawner) appoint(g *guard) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.guard = g
+	for group := range s.groups {
+		g.tell('+', group)
+	}
+	if s.isClosing() {
+		g.dismiss()
+	}
+}
+
+func (s *Spawner) isClosing() bool {
+	select {
+	case <-s.closing:
+		return true
+	default:
+		return false
+	}
 }
 
 // start starts a command, which must be the leader of a process group.
@@ -100,18 +136,24 @@ func (s *Spawner) start(cmd *exec.Cmd) error {
 // ended takes a process group off the guard's list; it must have been killed, and its leader not yet reaped.
 func (s *Spawner) ended(pid int) { s.tell('-', pid) }
 
-// tell writes to the guard. Should the guard have been killed, the other guards remain.
-func (s *Spawner) tell(word byte, pid int) {
+// tell writes to the guard, and notes it for the next one.
+func (s *Spawner) tell(word byte, group int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	_, _ = fmt.Fprintf(s.words, "%c %d\n", word, pid)
+	if word == '+' {
+		s.groups[group] = true
+	} else {
+		delete(s.groups, group)
+	}
+	s.guard.tell(word, group)
 }
 
 // Close ends the thread and the guard, and with them whatever was started and still runs: close it last.
 func (s *Spawner) Close() {
 	close(s.requests)
 	s.mu.Lock()
-	_ = s.words.Close()
+	close(s.closing)
+	s.guard.dismiss()
 	s.mu.Unlock()
-	_ = s.guard.Wait()
+	s.watching.Wait()
 }

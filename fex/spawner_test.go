@@ -2,6 +2,8 @@ package fex_test
 
 import (
 	"fmt"
+	"log/slog"
+	"os"
 	"os/exec"
 	"strings"
 	"syscall"
@@ -9,13 +11,14 @@ import (
 	"time"
 
 	"drp/fex"
+	"drp/internal/testkit"
 )
 
 // alive tells whether a process of ours runs, and is no zombie.
 func alive(pid int) bool { return syscall.Kill(pid, 0) == nil }
 
 func TestSpawnerCloseLeavesNoGuard(t *testing.T) {
-	s, err := fex.NewSpawner()
+	s, err := fex.NewSpawner(slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,35 +32,42 @@ func TestSpawnerCloseLeavesNoGuard(t *testing.T) {
 	}
 }
 
+// sleeper is a process group that a spawner has started.
+func sleeper(t *testing.T, s *fex.Spawner) *exec.Cmd {
+	t.Helper()
+	cmd := exec.Command("sleep", "60")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := fex.SpawnerStart(s, cmd); err != nil {
+		t.Fatal(err)
+	}
+	return cmd
+}
+
+func wantEnded(t *testing.T, cmd *exec.Cmd) {
+	t.Helper()
+	done := make(chan error, 1)
+	go func() { done <- cmd.Wait() }()
+	select {
+	case <-done:
+	case <-time.After(10 * time.Second):
+		t.Errorf("process %d was not ended", cmd.Process.Pid)
+		_ = cmd.Process.Kill()
+		<-done
+	}
+}
+
 func TestGuardEndsTheGroupsOfTheLivingOnly(t *testing.T) {
-	s, err := fex.NewSpawner()
+	s, err := fex.NewSpawner(slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
-	var groups []*exec.Cmd
-	for range 3 {
-		cmd := exec.Command("sleep", "60")
-		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-		if err := fex.SpawnerStart(s, cmd); err != nil {
-			t.Fatal(err)
-		}
-		groups = append(groups, cmd)
-	}
+	groups := []*exec.Cmd{sleeper(t, s), sleeper(t, s), sleeper(t, s)}
 	released := groups[1]
 	fex.SpawnerEnded(s, released.Process.Pid)
 	fex.SpawnerEnded(s, 4194305) // never was on the list
 	s.Close()                    // the guard sees what it would see if this program had died
-	for _, cmd := range []*exec.Cmd{groups[0], groups[2]} {
-		done := make(chan error, 1)
-		go func() { done <- cmd.Wait() }()
-		select {
-		case <-done:
-		case <-time.After(2 * time.Second):
-			t.Errorf("group %d was not ended", cmd.Process.Pid)
-			_ = cmd.Process.Kill()
-			<-done
-		}
-	}
+	wantEnded(t, groups[0])
+	wantEnded(t, groups[2])
 	if !alive(released.Process.Pid) {
 		t.Error("a group that was taken off the list was ended")
 	}
@@ -80,5 +90,66 @@ func TestGuardForgetsChildrenThatAreGone(t *testing.T) {
 	}
 	if want := fmt.Sprintf("+ %d\n", second); !strings.HasSuffix(told(), want) {
 		t.Errorf("the guard was told %q, want %q last", told(), want)
+	}
+}
+
+// TestGuardIsReplaced: whatever becomes of a guard, the next one knows all groups, those that came meanwhile among them,
+// and what has left them.
+func TestGuardIsReplaced(t *testing.T) {
+	for name, lose := range map[string]func(t *testing.T, s *fex.Spawner, guard int){
+		"killed": func(t *testing.T, _ *fex.Spawner, guard int) { signal(t, guard, syscall.SIGKILL) },
+		"stopped": func(t *testing.T, s *fex.Spawner, guard int) {
+			signal(t, guard, syscall.SIGSTOP)
+			for range 10000 { // more than its pipe holds
+				fex.SpawnerEnded(s, 4194305)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var log testkit.Buffer
+			s, err := fex.NewSpawner(slog.New(slog.NewTextHandler(&log, nil)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			before := sleeper(t, s)
+			daemon := exec.Command("sleep", "60")
+			daemon.Env = append(os.Environ(), fex.Mark(s))
+			daemon.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+			if err := daemon.Start(); err != nil {
+				t.Fatal(err)
+			}
+			first := fex.GuardPID(s)
+			lose(t, s, first)
+			after := sleeper(t, s)
+			if !testkit.Within(10*time.Second, func() bool { return fex.GuardPID(s) != first }) {
+				t.Error("there is no other guard")
+			}
+			if said := log.String(); !strings.Contains(said, "level=WARN") || !strings.Contains(said, "signal: killed") {
+				t.Errorf("the log says %q", said)
+			}
+			s.Close()
+			for _, cmd := range []*exec.Cmd{before, daemon, after} {
+				wantEnded(t, cmd)
+			}
+		})
+	}
+}
+
+// TestGuardThatIsKilledAtTheEnd: what is left is ended all the same.
+func TestGuardThatIsKilledAtTheEnd(t *testing.T) {
+	s, err := fex.NewSpawner(slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	left := sleeper(t, s)
+	signal(t, fex.GuardPID(s), syscall.SIGKILL)
+	s.Close()
+	wantEnded(t, left)
+}
+
+func signal(t *testing.T, pid int, sig syscall.Signal) {
+	t.Helper()
+	if err := syscall.Kill(pid, sig); err != nil {
+		t.Fatal(err)
 	}
 }

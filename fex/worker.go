@@ -110,15 +110,16 @@ func (w *Worker) push(r request) {
 	}
 }
 
-// flush writes the records held back, as far as the child shall have them. A broken pipe is left to the reader, which
-// sees the end of the child. After Close nothing is written, though answers still come in.
+// flush writes the records held back, as far as the child shall have them. A child that takes none, though it may live
+// on, is ended; the reader sees that. After Close nothing is written, though answers still come in.
 func (w *Worker) flush() {
 	if len(w.held) == 0 || w.child == nil || w.ending.refuses && w.queue.written > 0 {
 		return
 	}
 	n := min(len(w.held)/recordBytes, w.room())
 	if w.child.Write(w.held[:n*recordBytes]) != nil {
-		return // it never had them in hand
+		w.child.Kill() // it never had them in hand
+		return
 	}
 	w.queue.written += n
 	w.held = w.held[:copy(w.held, w.held[n*recordBytes:])]
@@ -131,9 +132,11 @@ func (w *Worker) writeNextSolo() {
 	}
 	r := w.queue.at(0).record
 	r.status |= flagSolo
-	if w.child.Write(r.append(nil)) == nil {
-		w.queue.written = 1
+	if w.child.Write(r.append(nil)) != nil {
+		w.child.Kill()
+		return
 	}
+	w.queue.written = 1
 }
 
 // run serves one child after another until Close.

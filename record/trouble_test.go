@@ -38,7 +38,7 @@ func TestRefused(t *testing.T) {
 		errno                 error
 	}{
 		{"another recorder writes there", dir + "/busy", "test", "is writing", fs.ErrExist},
-		{"what was left by another", dir + "/left", "test", "was left by a run that did not finish", fs.ErrExist},
+		{"what was left by another", dir + "/left", "test", "was left by a run that was aborted", fs.ErrExist},
 		{"what another has recorded", dir + "/done", "test", "exists already", fs.ErrExist},
 		{"a file where the folder should be", file, "test", "not a directory", syscall.ENOTDIR},
 		{"a file above the folder", file + "/out", "test", "not a directory", syscall.ENOTDIR},

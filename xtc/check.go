@@ -26,7 +26,8 @@ type Report struct {
 	Warnings  []Problem        `json:"warnings"`
 	Truncated *TruncatedError  `json:"truncated,omitempty"`
 	SmallData *SmallDataReport `json:"small_data,omitempty"`
-	CRC       string           `json:"crc,omitempty"` // file with the checksums, all of which were compared
+	Repaired  *RepairNote      `json:"repaired,omitempty"` // what Repair did to it
+	CRC       string           `json:"crc,omitempty"`      // file with the checksums, all of which were compared
 }
 
 // A Problem is one kind of trouble, with the place where it was first met.
@@ -82,6 +83,7 @@ func Check(path string, opts CheckOptions) (Report, error) {
 	defer r.Close()
 	c.r = r
 	c.report.Bytes = max(r.size, 0)
+	c.noted()
 	if err := c.begin(opts); err != nil {
 		return c.report, err
 	}
@@ -162,6 +164,9 @@ func (c *checker) end(err error) error {
 		return nil // where a bad header hides datagrams, the small data has more of them
 	default:
 		return err
+	}
+	if text := c.order.end(); text != "" {
+		c.warn(text, c.r.Offset())
 	}
 	if c.crc != nil && c.report.Truncated == nil {
 		if text := c.crc.finish(c.r.Offset()); text != "" {
@@ -281,10 +286,14 @@ func (c *checker) checkBlocks(d Dgram, offset int64) {
 }
 
 // An orderChecker knows which transition may follow which. Events and SlowUpdates change nothing.
-type orderChecker struct{ last TransitionID }
+type orderChecker struct {
+	last   TransitionID
+	goesOn bool // in the chunk that the last datagram names
+}
 
 func (o *orderChecker) next(t TransitionID, chunkInfo bool) string {
 	last := o.last
+	o.goesOn = t == Enable && chunkInfo
 	switch {
 	case t == ClearReadout || t == Reset:
 		o.last = t
@@ -316,4 +325,15 @@ func (o *orderChecker) next(t TransitionID, chunkInfo bool) string {
 		}
 	}
 	return fmt.Sprintf("%v follows %v", t, last)
+}
+
+// end says when a run was begun and not ended.
+func (o *orderChecker) end() string {
+	switch o.last {
+	case BeginRun, BeginStep, Enable, Disable, EndStep:
+		if !o.goesOn {
+			return fmt.Sprintf("the file ends without EndRun, after %v", o.last)
+		}
+	}
+	return ""
 }

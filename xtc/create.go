@@ -46,7 +46,8 @@ func whoseInProgress(path string) error {
 		}
 		return takenError(who + " is writing " + path)
 	}
-	return takenError(path + " was left by a run that did not finish: move it away or take another run number")
+	return takenError(fmt.Sprintf("%s was left by a run that was aborted: drp xtc repair %s completes it; or take another folder or "+
+		"run number", path, strings.TrimSuffix(path, inProgressSuffix)))
 }
 
 // lockHolder looks the holder of a flock up in the table of the kernel, or gives 0: flock itself does not say.

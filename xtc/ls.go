@@ -2,7 +2,6 @@ package xtc
 
 import (
 	"fmt"
-	"slices"
 	"time"
 )
 
@@ -21,6 +20,8 @@ type Listing struct {
 	Detectors  []Detector      `json:"detectors"`
 	Truncated  *TruncatedError `json:"truncated,omitempty"`
 	Note       string          `json:"note,omitempty"` // what could not be found out, and why
+
+	seen listed
 }
 
 // A Detector is what several Names say alike: they differ in nothing but segment and id.
@@ -64,11 +65,11 @@ func (t Timestamp) String() string {
 // Ls lists a file. Of the events it reads only headers. A header that makes no sense ends the listing: it comes back
 // as far as it got, with a *FormatError.
 func Ls(path string) (Listing, error) {
-	l := Listing{Path: path, Detectors: []Detector{}}
+	l := Listing{Path: path, Detectors: []Detector{}, seen: listed{}}
 	r, t, err := OpenWithNames(path, "")
 	if err == nil {
 		r.Close()
-		l.Detectors = detectors(t)
+		l.Detectors = l.seen.merge(l.Detectors, detectors(t))
 	} else {
 		l.Note = err.Error()
 		t = NewTable()
@@ -111,7 +112,7 @@ func (l *Listing) transition(d Dgram, t *Table) error {
 		if err := t.Configure(d); err != nil {
 			return err
 		}
-		l.Detectors = mergeDetectors(l.Detectors, detectors(t))
+		l.Detectors = l.seen.merge(l.Detectors, detectors(t))
 	case BeginRun:
 		if expt, run, ok := RunInfo(t, d); ok && l.Experiment == "" {
 			l.Experiment, l.Run = expt, run
@@ -124,12 +125,19 @@ func (l *Listing) transition(d Dgram, t *Table) error {
 	return nil
 }
 
-// mergeDetectors adds what a further Configure brought.
-func mergeDetectors(all, more []Detector) []Detector {
-	for _, d := range more {
-		same := func(o Detector) bool { return o.same(d) && slices.Equal(o.NamesIDs, d.NamesIDs) }
-		if !slices.ContainsFunc(all, same) {
-			all = append(all, d)
+// A listed tells which detectors a listing has already, by what makes them different.
+type listed map[string]bool
+
+// merge adds what a further Configure brought.
+func (seen listed) merge(all, more []Detector) []Detector {
+	for i := range more {
+		key := more[i].key()
+		for _, id := range more[i].NamesIDs {
+			key = fmt.Appendf(key, " %v", id)
+		}
+		if !seen[string(key)] {
+			seen[string(key)] = true
+			all = append(all, more[i])
 		}
 	}
 	return all
@@ -138,11 +146,14 @@ func mergeDetectors(all, more []Detector) []Detector {
 // detectors puts the Names together that differ in the segment only, in file order.
 func detectors(t *Table) []Detector {
 	all := []Detector{}
+	at := map[string]int{}
 	for _, n := range t.All() {
 		d := Detector{Name: n.DetName, Type: n.DetType, Alg: n.Alg, Version: n.Version, Fields: n.Entries}
-		i := slices.IndexFunc(all, d.same)
-		if i < 0 {
+		key := string(d.key())
+		i, known := at[key]
+		if !known {
 			i = len(all)
+			at[key] = i
 			all = append(all, d)
 		}
 		all[i].IDs = append(all[i].IDs, n.DetID)
@@ -152,7 +163,12 @@ func detectors(t *Table) []Detector {
 	return all
 }
 
-func (d Detector) same(o Detector) bool {
-	return d.Name == o.Name && d.Type == o.Type && d.Alg == o.Alg && d.Version == o.Version &&
-		slices.Equal(d.Fields, o.Fields)
+// key is equal for Names that describe the same detector: a file may have ten thousands of them.
+func (d *Detector) key() []byte {
+	key := fmt.Appendf(nil, "%q %q %q %v", d.Name, d.Type, d.Alg, d.Version)
+	for i := range d.Fields {
+		f := &d.Fields[i]
+		key = fmt.Appendf(key, " %q %d %d %q %v", f.Name, f.Type, f.Rank, f.Alg, f.Version)
+	}
+	return key
 }

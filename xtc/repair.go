@@ -28,6 +28,7 @@ type Repaired struct {
 	LastTime uint64   `json:"last_time"`
 	CutBytes int64    `json:"cut_bytes"`
 	Notes    []string `json:"notes,omitempty"`
+	Removed  []string `json:"removed,omitempty"` // files in which there was nothing, when nothing was ever written
 }
 
 // ErrNothingWhole says of a file that was hardly begun that nothing of it can be recovered.
@@ -35,10 +36,11 @@ var ErrNothingWhole = errors.New("no whole datagram is in it: there is nothing t
 
 // Repair makes complete files of what an interrupted writer left: the big file is cut behind its last whole datagram,
 // the small data is made anew from the big files, and both get their final names. Nothing is made up: a run that lacks
-// its EndRun still does.
+// its EndRun still does. That the run was aborted is noted beside its files, where Check finds it.
 //
 // path is the first chunk or the small data. An incomplete datagram at the end is dropped, unless keep is set; whatever
-// else is cut off is kept in a file named .cut. Files that are being written are refused. After a failure, or when it is
+// else is cut off is kept in a file named .cut. Files that are being written are refused; those to which nothing was ever
+// written are removed. After a failure, or when it is
 // interrupted, Repair can be run again.
 func Repair(path string, keep bool) (Repaired, error) {
 	name, ok := ParseFileName(path)
@@ -51,9 +53,7 @@ func Repair(path string, keep bool) (Repaired, error) {
 	}
 	r := repairer{dir: dir, keep: keep, small: filepath.Join(dir, name.SmallData())}
 	defer r.close()
-	err := r.run(name.Data())
-	r.report.Files = append(r.report.Files, r.small)
-	if err != nil {
+	if err := r.run(name.Data()); err != nil {
 		return r.report, fmt.Errorf("xtc: repair: %w", err)
 	}
 	return r.report, nil
@@ -108,6 +108,9 @@ func (r *repairer) run(first string) error {
 		return missing
 	}
 	if err := r.survey(first); err != nil {
+		if whole := filepath.Join(r.dir, first); errors.Is(err, ErrNothingWhole) && r.hardlyBegun(whole) {
+			return r.discard(whole)
+		}
 		return err
 	}
 	unfinished := missing != nil || small != r.small
@@ -115,12 +118,16 @@ func (r *repairer) run(first string) error {
 		r.report.Files = append(r.report.Files, b.final)
 		unfinished = unfinished || b.path != b.final
 	}
+	r.report.Files = append(r.report.Files, r.small)
 	if !unfinished {
 		r.report.Complete = true
 		_ = os.Remove(r.small + repairSuffix) // of a repair that was interrupted at its very end
 		return nil
 	}
 	if err := r.makeSmall(); err != nil {
+		return err
+	}
+	if err := r.leaveNotes(); err != nil {
 		return err
 	}
 	for i := range r.big {

@@ -199,7 +199,7 @@ func TestCreateRefuses(t *testing.T) {
 	if err := w.Abort(); err != nil {
 		t.Fatal(err)
 	}
-	refused("was left by a run that did not finish")
+	refused("was left by a run that was aborted: drp xtc repair ")
 	big := filepath.Join(dir, name.Data())
 	if err := os.Rename(big+".inprogress", big); err != nil {
 		t.Fatal(err)

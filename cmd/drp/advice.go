@@ -7,8 +7,31 @@ import (
 	"os"
 	"syscall"
 
+	"drp/drp"
 	"drp/internal/doctor"
 )
+
+// fewestFiles are what the Go runtime and a verb that reads one file take. Below, it may abort without a word that helps.
+const fewestFiles = 16
+
+// refuseFewFiles says so where there are fewer; it opens none to find out.
+func refuseFewFiles() error {
+	limit := syscall.Rlimit{}
+	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit) != nil || limit.Cur >= fewestFiles {
+		return nil
+	}
+	return &drp.Failure{Kind: drp.Configuration, Err: fmt.Errorf("no more than %d files may be open: raise the limit (ulimit -n) to "+
+		"%d at least; drp doctor says then how many a run needs", limit.Cur, fewestFiles)}
+}
+
+// refuseFewThreads says so where a run with so many workers could not get the threads it needs.
+func refuseFewThreads(workers int) error {
+	h := &doctor.Host{Root: os.DirFS("/"), UID: os.Geteuid(), Env: os.Getenv, Need: doctor.Need{Workers: workers}}
+	if f, none := doctor.NoThreads(h); none {
+		return &drp.Failure{Kind: drp.Configuration, Err: errors.New(f.Says + ": " + f.Fix)}
+	}
+	return nil
+}
 
 // warnOfLimits says which limits of the system may end a run with so many workers. They are only warned of, since they are
 // reckoned with some to spare.

@@ -166,7 +166,7 @@ func tryPython(ctx context.Context, named string) (said string, err error) {
 		return "", err
 	}
 	defer func() { err = cmp.Or(err, pool.Close()) }()
-	spawner, err := fex.NewSpawner()
+	spawner, err := fex.NewSpawner(slog.New(slog.DiscardHandler))
 	if err != nil {
 		return "", err
 	}

@@ -24,8 +24,12 @@ func execute(args []string) int {
 	root := newRunCommand()
 	root.AddCommand(newXTCCommand(), newCalibCommand(), newTestCommand(), newCleanCommand(), newDoctorCommand(), newBenchCommand(),
 		newSimTestCommand(), newVersionCommand())
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return plainly(err) })
 	root.SetArgs(args)
-	err := root.Execute()
+	err := refuseFewFiles()
+	if err == nil {
+		err = root.Execute()
+	}
 	if err == nil {
 		return 0
 	}

@@ -56,6 +56,7 @@ func TestExitCodes(t *testing.T) {
 	script := write(t, filepath.Join(dir, "my roi.py"), "import drp\n")
 	file := testkit.File(t, testkit.Camera{}.Run(3)...)
 	unfinished := write(t, filepath.Join(t.TempDir(), "test-r0005-s000-c000.xtc2.inprogress"), text(t, file)+"a rest")
+	empty := write(t, filepath.Join(t.TempDir(), "test-r0006-s000-c000.xtc2.inprogress"), "")
 	bad := write(t, filepath.Join(dir, "bad.xtc2"), strings.Repeat("no datagram", 10))
 	p := func(rest ...string) []string {
 		return append([]string{"-p", "'" + script + "' 100", "-w", "1"}, rest...)
@@ -89,7 +90,7 @@ func TestExitCodes(t *testing.T) {
 		{"a run that is no number", p("--run", "r0014"), 2, `invalid argument "r0014" for "--run"`},
 		{"an experiment with a slash", p("--expt", "../x"), 2, `experiment "../x"`},
 		{"too many slots", p("--slots", "100000"), 2, "100000 slots"},
-		{"a negative size", p("--fex-bytes", "-1"), 2, "a size in bytes cannot be negative"},
+		{"a negative size", p("--fex-bytes", "-1"), 2, `invalid argument "-1" for "--fex-bytes": give a number of bytes`},
 		{"a file of settings that is missing", p("--config", dir+"/missing.yaml"), 3, "--config: open "},
 		{"a bad setting", p("--config", write(t, dir+"/bad.yaml", "rat: full\n")), 3, `bad.yaml:1: unknown key "rat"; did you mean "rate"?`},
 		{"slots smaller than events", p("-s", sim, "--buf-bytes", "10"), 3, "--buf-bytes 10 is too small"},
@@ -105,25 +106,29 @@ func TestExitCodes(t *testing.T) {
 		{"version", []string{"version"}, 0, "drp "},
 		{"version of what", []string{"version", "2"}, 2, `unknown command "2" for "drp version"`},
 		{"clean with arguments", []string{"clean", "all"}, 2, `unknown command "all" for "drp clean"`},
+		{"a simulation of nothing", []string{"sim-test", "--seeds", "0"}, 2, "--seeds 0: give 1 or more"},
 		{"xtc alone", []string{"xtc"}, 0, "Account for every byte"},
 		{"xtc with a wrong verb", []string{"xtc", "lss", file}, 2, `xtc has no verb "lss"; drp xtc --help lists them`},
 		{"bench with a wrong verb", []string{"bench", "all"}, 2, `bench has no verb "all"; drp bench --help lists them`},
-		{"ls of nothing", []string{"xtc", "ls"}, 2, "requires at least 1 arg"},
+		{"ls of nothing", []string{"xtc", "ls"}, 2, "drp xtc ls: name files, as in: drp xtc ls "},
 		{"ls", []string{"xtc", "ls", file}, 0, "experiment test, run 5"},
 		{"ls as JSON", []string{"xtc", "ls", "--json", file}, 0, `"experiment": "test"`},
 		{"ls of a missing file", []string{"xtc", "ls", dir + "/missing.xtc2"}, 4, "missing.xtc2: no such file"},
 		{"ls of nonsense", []string{"xtc", "ls", bad}, 4, "bad.xtc2"},
 		{"dump", []string{"xtc", "dump", "--first", "5", "--last", "5", file}, 0, "L1Accept"},
-		{"dump of two files", []string{"xtc", "dump", file, file}, 2, "accepts 1 arg(s), received 2"},
+		{"dump of two files", []string{"xtc", "dump", file, file}, 2, "drp xtc dump: name one file, and not 2"},
 		{"dump with a word for a number", []string{"xtc", "dump", "--elements", "all", file}, 2, `invalid argument "all"`},
 		{"check of a good file", []string{"xtc", "check", file}, 0, ": good; "},
 		{"check as JSON", []string{"xtc", "check", "--json", file}, 0, `"explained"`},
 		{"check of a bad file", []string{"xtc", "check", bad}, 1, "the check found what is printed above"},
-		{"repair of nothing", []string{"xtc", "repair"}, 2, "requires at least 1 arg"},
+		{"repair of nothing", []string{"xtc", "repair"}, 2, "drp xtc repair: name files of unfinished runs, or the folder with them, as in: drp xtc repair out"},
 		{"repair of nonsense", []string{"xtc", "repair", bad}, 1, "bad.xtc2 is not the first chunk of a run"},
 		{"repair", []string{"xtc", "repair", filepath.Dir(unfinished)}, 0, ": 3 events and 8 transitions were recovered, the last of " +
 			"0.001000004; 6 bytes were cut off"},
 		{"repair again", []string{"xtc", "repair", unfinished}, 0, "is complete, there is nothing to do"},
+		{"check of a repaired file", []string{"xtc", "check", strings.TrimSuffix(unfinished, ".inprogress")}, 0,
+			"repaired: the run was aborted: on 20"},
+		{"repair of what is empty", []string{"xtc", "repair", empty}, 0, "was empty, and so was its small data: removed"},
 		{"repair of a folder without", []string{"xtc", "repair", filepath.Dir(unfinished)}, 0, ""},
 		{"check of a missing file", []string{"xtc", "check", dir + "/missing.xtc2"}, 4, "no such file"},
 	}

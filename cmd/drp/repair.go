@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -19,8 +20,9 @@ func newRepairCommand() *cobra.Command {
 		Long: `repair makes complete files of the .inprogress files of a run that was killed or whose disk failed: a data file is cut
 behind its last whole datagram, the small data is made anew, and both get their final names. Of a folder all unfinished
 runs are repaired. Nothing is made up: a run that ended without its EndRun still does. Files that are being written are
-refused. An incomplete datagram at the end is dropped; anything else that is cut off is kept in a file named .cut.`,
-		Args: cobra.MinimumNArgs(1),
+refused, and empty ones removed. An incomplete datagram at the end is dropped; anything else that is cut off is kept in a
+file named .cut. A note beside the file, named .repaired, keeps what was found; drp xtc check shows it.`,
+		Args: someFiles("files of unfinished runs, or the folder with them", "drp xtc repair out"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			paths, err := unfinished(args)
 			if err != nil {
@@ -75,7 +77,30 @@ func unfinished(args []string) (paths []string, err error) {
 	return paths, nil
 }
 
+// warnOfAborted names the runs in an output folder whose drp is dead and whose files are unfinished.
+func warnOfAborted(dir string, log *slog.Logger) {
+	const enough = 5
+	found, err := xtc.Aborted(dir)
+	if err != nil {
+		log.Warn(fmt.Sprintf("%s cannot be searched for runs that were aborted: %v", dir, err))
+	}
+	for i, path := range found {
+		if i == enough {
+			log.Warn(fmt.Sprintf("and %d more runs were aborted", len(found)-enough))
+			return
+		}
+		name, _ := xtc.ParseFileName(path) // by which it was found
+		log.Warn(fmt.Sprintf("run %d of %s, stream %d, was aborted: its files in %s are unfinished, and drp xtc repair %s completes "+
+			"them", name.Run, name.Expt, name.Stream, dir, path))
+	}
+}
+
 func printRepaired(r *xtc.Repaired) {
+	if len(r.Removed) > 0 {
+		fmt.Printf("%s was empty, and so was its small data: removed, nothing of that run was ever written\n",
+			r.Removed[len(r.Removed)-1])
+		return
+	}
 	if r.Complete {
 		fmt.Printf("%s is complete, there is nothing to do\n", r.Files[0])
 		return

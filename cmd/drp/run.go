@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime"
 	"syscall"
 
@@ -31,7 +32,6 @@ type runFlags struct {
 
 	partition string
 	calib     calibFlags
-	maxMB     int64
 	onUnrest  string
 }
 
@@ -60,6 +60,9 @@ func newRunCommand() *cobra.Command {
 			if err := applySettings(cmd.Flags(), f.config); err != nil {
 				return err
 			}
+			if err := checkValues(cmd.Flags(), &cfg, &f); err != nil {
+				return err
+			}
 			return run(cfg, f)
 		},
 	}
@@ -82,9 +85,9 @@ func newRunCommand() *cobra.Command {
 	fl.StringVar(&f.policy, "policy", "block", "when the workers cannot keep up: block the source, or drop events")
 	fl.Float64Var(&f.maxLoss, "max-loss", -1, "percentage of events that may be lost before the exit code is 6 (-1: 0, or 100 with --policy drop)")
 	fl.IntVar(&cfg.Slots, "slots", 0, "event slots of each worker (default: as many as a run needs)")
-	fl.IntVar(&cfg.EventBytes, "buf-bytes", 0, "size of an event slot (default: the largest event of the source)")
-	fl.IntVar(&cfg.ResultBytes, "fex-bytes", 0, "size of what a script may add to an event (default: that of the event slot, 64 KiB to 1 MiB)")
-	fl.IntVar(&cfg.TransitionBytes, "transition-bytes", 0, "size of a transition, and of what a script may add to one (default 64 MiB)")
+	bytesVar(fl, &cfg.EventBytes, "buf-bytes", "size of an event slot (default: the largest event of the source)")
+	bytesVar(fl, &cfg.ResultBytes, "fex-bytes", "size of what a script may add to an event (default: that of the event slot, 64 KiB to 1 MiB)")
+	bytesVar(fl, &cfg.TransitionBytes, "transition-bytes", "size of a transition, and of what a script may add to one (default 64 MiB)")
 	fl.StringVar(&cfg.Python, "python", "", "Python interpreter (default: that of the active or neighbouring .venv, or python3)")
 	fl.StringVar(&cfg.Detector, "detector", "", "detector that a script takes as its own (default: the first camera)")
 	fl.BoolVar(&cfg.Strict, "strict", false, "end the run with exit code 5 when the script fails on an event")
@@ -154,6 +157,9 @@ func run(cfg drp.Config, f runFlags) error {
 	if err := f.complete(&cfg); err != nil {
 		return err
 	}
+	if err := refuseFewThreads(cfg.Workers); err != nil {
+		return err
+	}
 	release, err := lockPartition(f.partition)
 	if err != nil {
 		return err
@@ -168,6 +174,13 @@ func run(cfg drp.Config, f runFlags) error {
 		return err
 	}
 	warnOfLimits(cfg.Workers, cfg.Log)
+	if err := tryFolder("--quarantine", cfg.QuarantineDir); err != nil {
+		return err
+	}
+	if cfg.OutputDir != "" {
+		warnOfAborted(cfg.OutputDir, cfg.Log)
+		defer absent(filepath.Join(cfg.OutputDir, "smalldata")).removeEmpty()
+	}
 	constants, err := f.calib.open(&cfg.Calibration)
 	if err != nil {
 		return err

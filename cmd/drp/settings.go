@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -30,13 +31,13 @@ func applySettings(flags *pflag.FlagSet, path string) error {
 		}
 		if value, ok := os.LookupEnv(envName(flag.Name)); ok {
 			if err := flags.Set(flag.Name, value); err != nil {
-				trouble = fmt.Errorf("environment variable %s=%q: %w", envName(flag.Name), value, err)
+				trouble = fmt.Errorf("environment variable %s=%q: %w", envName(flag.Name), value, plainly(err))
 			}
 			return
 		}
 		for _, s := range settings[flag.Name] {
 			if err := flags.Set(flag.Name, s.value); err != nil {
-				trouble = fmt.Errorf("%s:%d: %s: %w", path, s.line, flag.Name, err)
+				trouble = fmt.Errorf("%s:%d: %s: %w", path, s.line, flag.Name, plainly(err))
 			}
 		}
 	})
@@ -181,8 +182,11 @@ type decimal int
 
 func (d *decimal) Set(text string) error {
 	n, err := strconv.Atoi(text)
+	if err != nil {
+		return errors.New(wanted[d.Type()])
+	}
 	*d = decimal(n)
-	return err
+	return nil
 }
 
 func (d *decimal) String() string { return strconv.Itoa(int(*d)) }

@@ -143,7 +143,7 @@ func TestSettingsRefused(t *testing.T) {
 		{"help", "help: true\n", []string{`drp.yaml:1: unknown key "help"`}},
 		{"a word for a number", "\n\nworkers: many\n", []string{"drp.yaml:3: workers: ", `"many"`}},
 		{"a fraction for a number", "workers: 1.5\n", []string{"drp.yaml:1: workers: ", `"1.5"`}},
-		{"a number for a duration", "rate: full\ndeadline: 30\n", []string{"drp.yaml:2: deadline: ", "missing unit"}},
+		{"a number for a duration", "rate: full\ndeadline: 30\n", []string{"drp.yaml:2: deadline: ", "give a time with its unit"}},
 		{"a word for a truth", "loop: maybe\n", []string{"drp.yaml:1: loop: ", `"maybe"`}},
 		{"no value", "workers: 2\noutput:\n", []string{"drp.yaml:2: output: a single value is wanted"}},
 		{"a mapping", "source:\n  sim: 4\n", []string{"drp.yaml:1: source: a single value is wanted"}},

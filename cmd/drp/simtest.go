@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"runtime"
 	"sync"
@@ -26,6 +27,9 @@ The same seed gives the same run, step by step; --trace shows it.`,
 		Example: "  drp sim-test --seeds 100000\n  drp sim-test --seed 4711 --trace",
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
+			if seeds == 0 {
+				return errors.New("--seeds 0: give 1 or more")
+			}
 			o := simtest.Options{Seed: seed}
 			if trace {
 				o.Trace = func(line string) { fmt.Println(line) }

@@ -12,7 +12,7 @@ import (
 
 // recordFlags are those of the recorded files.
 func recordFlags(fl *pflag.FlagSet, cfg *drp.Config) {
-	fl.Int64Var(&cfg.ChunkBytes, "chunk-bytes", 0, "largest size of a recorded data file: what does not fit goes on in another (0: any)")
+	bytesVar(fl, &cfg.ChunkBytes, "chunk-bytes", "largest size of a recorded data file: what does not fit goes on in another (0: any)")
 	fl.DurationVar(&cfg.ChunkTime, "chunk-time", 0, "time after which the run goes on in another file (0: none)")
 	fl.BoolVar(&cfg.CRC, "crc", false, "write checksums beside each data file, which drp xtc check compares")
 	fl.BoolVar(&cfg.Verify, "verify", false, "look whether each event is still what the source wrote, before it is recorded; one that is not is marked Corrupted")
@@ -28,7 +28,7 @@ func supervisionFlags(fl *pflag.FlagSet, cfg *drp.Config, f *runFlags) {
 	fl.Float64Var(&cfg.MaxQuarantine, "max-quarantine", 10, "percentage of quarantined events at which the run ends with exit code 5 (0: never)")
 	fl.IntVar(&cfg.MaxRestarts, "max-restarts", 60, "how often a worker's process may be replaced within a minute (0: any number)")
 	fl.StringVar(&f.onUnrest, "restart-policy", "degrade", "after that: degrade goes on with fewer workers, abort ends the run with exit code 5")
-	fl.Int64Var(&f.maxMB, "max-rss", 0, "memory in MB that a worker's process may hold before it is replaced (0: any)")
+	fl.Var(size[int64]{&cfg.MaxResident, 1 << 20}, "max-rss", "memory in MB, or with another unit, that a worker's process may hold before it is replaced (0: any)")
 	fl.Int64Var(&cfg.RecycleAfter, "recycle", 0, "replace a worker's process after so many events (0: never)")
 }
 
@@ -40,13 +40,9 @@ func (f *runFlags) completeSupervision(cfg *drp.Config) error {
 	default:
 		return fmt.Errorf("--restart-policy %q: give degrade or abort", f.onUnrest)
 	}
-	if f.maxMB < 0 || f.maxMB > 1<<40 {
-		return fmt.Errorf("--max-rss %d: give a number of MB, or 0", f.maxMB)
-	}
 	if !(cfg.MaxQuarantine >= 0 && cfg.MaxQuarantine <= 100) {
 		return fmt.Errorf("--max-quarantine %g: give a percentage from 0 to 100", cfg.MaxQuarantine)
 	}
-	cfg.MaxResident = f.maxMB << 20
 	return nil
 }
 

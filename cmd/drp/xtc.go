@@ -35,7 +35,7 @@ func newLsCommand() *cobra.Command {
 		Use:     "ls FILE…",
 		Short:   "Show what a file holds: transitions, detectors, fields",
 		Example: "  drp xtc ls out/simulated-r0001-s000-c000.xtc2",
-		Args:    cobra.MinimumNArgs(1),
+		Args:    someFiles("files", "drp xtc ls out/*.xtc2"),
 		RunE: func(_ *cobra.Command, paths []string) error {
 			for _, path := range paths {
 				l, err := xtc.Ls(path)
@@ -130,7 +130,12 @@ func newDumpCommand() *cobra.Command {
 		Use:     "dump FILE",
 		Short:   "Print the structure and values of every datagram",
 		Example: "  drp xtc dump --first 5 --last 6 run.xtc2",
-		Args:    cobra.ExactArgs(1),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return fmt.Errorf("drp xtc dump: name one file, and not %d", len(args))
+			}
+			return nil
+		},
 		RunE: func(_ *cobra.Command, args []string) error {
 			if o.Last > 0 && o.Last < o.First {
 				return fmt.Errorf("--last %d comes before --first %d", o.Last, o.First)
@@ -159,7 +164,7 @@ func newCheckCommand() *cobra.Command {
 		Example: "  drp xtc check out/*.xtc2",
 		Long: `check reads a file completely: every datagram's structure against the names of its Configure, the order of
 transitions, damage, its checksums if it has any, and that each offset of the small data points at its datagram. It exits with 1 when a file is bad.`,
-		Args: cobra.MinimumNArgs(1),
+		Args: someFiles("files", "drp xtc check out/*.xtc2"),
 		RunE: func(_ *cobra.Command, paths []string) error {
 			bad := false
 			for _, path := range paths {
@@ -206,6 +211,9 @@ func printReport(r *xtc.Report) {
 	}
 	for damage, n := range r.Damage {
 		fmt.Printf("  damage %s: %d datagrams\n", damage, n)
+	}
+	if r.Repaired != nil {
+		fmt.Printf("  repaired: %v\n", r.Repaired)
 	}
 	if r.CRC != "" {
 		fmt.Printf("  checksums %s: compared with every datagram\n", r.CRC)

@@ -67,7 +67,7 @@ func (a *audit) fail(format string, args ...any) {
 // auditRun proves that each event that was received has exactly one outcome that is allowed, that recorded events are in
 // order, that the raw data of each is what the source sent, and the results are what its pixels give. The files are those
 // below dir; of a run that was killed there are no books.
-func auditRun(s *stream, b *books, dir string, allowed func(n int) fates) *audit {
+func auditRun(s *stream, b *testkit.Books, dir string, allowed func(n int) fates) *audit {
 	a := &audit{count: map[fates]int{}}
 	outcome := make([]fates, len(s.events))
 	table := xtc.NewTable() // a further chunk of a file has no Configure of its own
@@ -115,7 +115,7 @@ func (f fates) String() string {
 }
 
 // balance compares what was found with the books.
-func (a *audit) balance(b *books) {
+func (a *audit) balance(b *testkit.Books) {
 	missing := b.Rejected + b.Vetoed + b.Dropped + b.Failed
 	if b.Received != b.Recorded+b.Quarantined+missing+b.InFlight {
 		a.fail("the books do not balance: %+v", *b)

@@ -67,7 +67,7 @@ func fullDisk(c *trial) {
 	}
 	dir := filepath.Join(disk, "out")
 	p := c.pipeline("-s", s.path, "--rate", fmt.Sprint(rate), "-w", "2", "-o", dir, "-p", script(c, "", "pass"), "--max-loss", "100").start()
-	if !testkit.Within(20*time.Second, func() bool { return strings.Contains(p.stderr.String(), "no space left on device") || p.over() }) {
+	if !testkit.Within(20*time.Second, func() bool { return strings.Contains(p.Stderr.String(), "no space left on device") || p.Over() }) {
 		c.Errorf("the full disk is not noticed")
 	}
 	size := written(dir)

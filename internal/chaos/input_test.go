@@ -122,7 +122,7 @@ func alteredFiles(c *trial) {
 	}
 	try := func(words ...string) {
 		p := c.prepare(nil, words...)
-		p.cmd.Stdout = nil
+		p.Cmd.Stdout = nil
 		o := p.run()
 		if codes[o.code]++; o.code != 0 && o.code != 1 && o.code != 4 {
 			c.Errorf("drp %v: exit code %d:\n%s", words[:2], o.code, tail(o.stderr))

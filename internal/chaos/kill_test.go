@@ -44,7 +44,7 @@ func killAtRandom(c *trial) {
 	p.start()
 	p.recording(dir)
 	began, hits := time.Now(), 0
-	for hits < kills && !p.over() && time.Since(began) < 270*time.Second {
+	for hits < kills && !p.Over() && time.Since(began) < 270*time.Second {
 		<-time.After(time.Duration(c.rng.IntN(440)) * time.Millisecond) // the moment is what is tested
 		if pids := p.workers(); len(pids) > 0 {
 			if syscall.Kill(pids[c.rng.IntN(len(pids))], syscall.SIGKILL) == nil {
@@ -56,7 +56,7 @@ func killAtRandom(c *trial) {
 	if hits < kills {
 		c.Errorf("only %d processes could be killed in %v", hits, took)
 	}
-	p.signal(syscall.SIGTERM)
+	p.Signal(syscall.SIGTERM)
 	o := p.ended(130)
 	a := c.proves(s, o, dir, or(quarantined))
 	given := a.count[quarantined]
@@ -114,7 +114,7 @@ func killSpares(c *trial) {
 	p := c.pipeline("-s", s.path, "-w", "2", "--rate", fmt.Sprint(rate), "-o", dir, "--spares", "2", "-p", script(c, "", "pass")).start()
 	p.recording(dir)
 	hits := 0
-	for !p.over() {
+	for !p.Over() {
 		<-time.After(time.Duration(c.rng.IntN(200)) * time.Millisecond)
 		for _, pid := range p.children() {
 			if !works(pid) && syscall.Kill(pid, syscall.SIGKILL) == nil {
@@ -145,13 +145,13 @@ func replacementTime(spares int, limit time.Duration) func(*trial) {
 			<-time.After(rest) // until a spare is ready again
 			pids := p.workers()
 			if len(pids) == 0 {
-				c.Fatalf("there are no workers: %s", tail(p.stderr.String()))
+				c.Fatalf("there are no workers: %s", tail(p.Stderr.String()))
 			}
 			at = append(at, time.Now().UnixNano())
 			_ = syscall.Kill(pids[c.rng.IntN(len(pids))], syscall.SIGKILL)
 		}
 		<-time.After(rest)
-		p.signal(syscall.SIGTERM)
+		p.Signal(syscall.SIGTERM)
 		a := c.proves(s, p.ended(130), dir, or(quarantined))
 		gaps := replacements(a.seen, at)
 		if len(gaps) < kills {

@@ -75,9 +75,9 @@ func killParent(c *trial) {
 		dir := filepath.Join(c.TempDir(), "out")
 		p := c.pipeline("-s", s.path, "--rate", "4000", "-w", "2", "--slots", "32", "-p", text, "-o", dir).start()
 		<-time.After(time.Duration(c.rng.IntN(times(1200, 900))) * time.Millisecond) // the moment is what is tested
-		p.signal(syscall.SIGKILL)
-		<-p.done
-		p.nothingLeft(2 * time.Second)
+		p.Signal(syscall.SIGKILL)
+		<-p.Done
+		p.NothingLeft(2 * time.Second)
 		if c.repair(dir) {
 			repaired++
 			a := auditRun(s, nil, dir, natural)
@@ -85,7 +85,7 @@ func killParent(c *trial) {
 				c.Errorf("%s", problem)
 			}
 			if len(a.problems) > 0 {
-				c.Logf("%v recorded in %v; it said:\n%s", a.count, testkit.FilesIn(dir), tail(p.stderr.String()))
+				c.Logf("%v recorded in %v; it said:\n%s", a.count, testkit.FilesIn(dir), tail(p.Stderr.String()))
 			}
 			events += len(a.seen)
 		}
@@ -141,9 +141,9 @@ func killParentOfManyRuns(c *trial) {
 			"-p", filepath.Join(testkit.Root(), "scripts", "passthrough.py"), "-o", dir).start()
 		p.recording(dir)
 		<-time.After(time.Duration(c.rng.IntN(1000)) * time.Millisecond)
-		p.signal(syscall.SIGKILL)
-		<-p.done
-		p.nothingLeft(2 * time.Second)
+		p.Signal(syscall.SIGKILL)
+		<-p.Done
+		p.NothingLeft(2 * time.Second)
 		for _, path := range dataFiles(dir) {
 			if strings.HasSuffix(path, ".inprogress") {
 				continue
@@ -165,21 +165,21 @@ func twoPartitions(c *trial) {
 	begin := func(n int) *process {
 		p := c.pipeline("-s", "sim:segments=1,rows=8,cols=8,bank=4,events=0", "--rate", "500", "-w", "1", "--partition", "chaos", "-o",
 			fmt.Sprint(base, n), "-p", filepath.Join(testkit.Root(), "scripts", "passthrough.py"))
-		p.cmd.Env = append(p.cmd.Env, "XDG_RUNTIME_DIR="+runtime)
+		p.Cmd.Env = append(p.Cmd.Env, "XDG_RUNTIME_DIR="+runtime)
 		return p
 	}
 	first := begin(1).start()
 	first.recording(base + "1")
 	o := begin(2).run()
-	if o.code != 3 || !strings.Contains(o.stderr, fmt.Sprint(first.pid())) {
-		c.Errorf("exit code %d, and pid %d is not named:\n%s", o.code, first.pid(), tail(o.stderr))
+	if o.code != 3 || !strings.Contains(o.stderr, fmt.Sprint(first.PID())) {
+		c.Errorf("exit code %d, and pid %d is not named:\n%s", o.code, first.PID(), tail(o.stderr))
 	}
-	first.signal(syscall.SIGKILL)
-	<-first.done
-	first.nothingLeft(2 * time.Second)
+	first.Signal(syscall.SIGKILL)
+	<-first.Done
+	first.NothingLeft(2 * time.Second)
 	third := begin(3).start()
 	third.recording(base + "3")
-	third.signal(syscall.SIGTERM)
+	third.Signal(syscall.SIGTERM)
 	third.ended(130)
 	c.measured("exit code %d", o.code)
 }
@@ -191,8 +191,8 @@ func twoIntoOne(c *trial) {
 	first := c.pipeline(args...).start()
 	first.recording(dir)
 	o := c.pipeline(args...).run()
-	if o.code != 3 || !strings.Contains(o.stderr, fmt.Sprint(first.pid())) {
-		c.Errorf("exit code %d, and pid %d is not named:\n%s", o.code, first.pid(), tail(o.stderr))
+	if o.code != 3 || !strings.Contains(o.stderr, fmt.Sprint(first.PID())) {
+		c.Errorf("exit code %d, and pid %d is not named:\n%s", o.code, first.PID(), tail(o.stderr))
 	}
 	c.proves(s, first.ended(0), dir, natural)
 	c.measured("exit code %d", o.code)

@@ -32,43 +32,43 @@ func TestChecker(t *testing.T) {
 	const first = 4 // datagrams before the events
 	for _, plant := range []struct {
 		name  string
-		alter func(all []xtc.Dgram, b *books) []xtc.Dgram
+		alter func(all []xtc.Dgram, b *testkit.Books) []xtc.Dgram
 		want  string
 	}{
-		{"a loss", func(all []xtc.Dgram, _ *books) []xtc.Dgram { return append(all[:first+5], all[first+6:]...) }, "event 5 is missing"},
-		{"a loss that the books hide", func(all []xtc.Dgram, b *books) []xtc.Dgram {
+		{"a loss", func(all []xtc.Dgram, _ *testkit.Books) []xtc.Dgram { return append(all[:first+5], all[first+6:]...) }, "event 5 is missing"},
+		{"a loss that the books hide", func(all []xtc.Dgram, b *testkit.Books) []xtc.Dgram {
 			b.Recorded--
 			b.Rejected++
 			return append(all[:first+5], all[first+6:]...)
 		}, "event 5 is missing"},
-		{"a duplicate", func(all []xtc.Dgram, _ *books) []xtc.Dgram {
+		{"a duplicate", func(all []xtc.Dgram, _ *testkit.Books) []xtc.Dgram {
 			return append(all[:first+6:first+6], all[first+5:]...)
 		}, "event 5 is there twice"},
-		{"a swap", func(all []xtc.Dgram, _ *books) []xtc.Dgram {
+		{"a swap", func(all []xtc.Dgram, _ *testkit.Books) []xtc.Dgram {
 			all[first+5], all[first+6] = all[first+6], all[first+5]
 			return all
 		}, "event 5 comes after event 6"},
 		{"a byte of raw data", flip(first+4, 100), "event 4: "},
 		{"a byte of the raw data of the damaged", flip(first+20, 100), "event 22: it is damaged, and its raw data"},
-		{"a byte of a result", func(all []xtc.Dgram, _ *books) []xtc.Dgram {
+		{"a byte of a result", func(all []xtc.Dgram, _ *testkit.Books) []xtc.Dgram {
 			d := all[first+5]
 			d[len(d)-1] ^= 1
 			return all
 		}, "event 5: its result is wrong"},
-		{"a damage bit", func(all []xtc.Dgram, _ *books) []xtc.Dgram {
+		{"a damage bit", func(all []xtc.Dgram, _ *testkit.Books) []xtc.Dgram {
 			all[first+4].SetDamage(xtc.DamageUserDefined)
 			return all
 		}, "event 4: it is damaged"},
-		{"a wrong number in the books", func(all []xtc.Dgram, b *books) []xtc.Dgram {
+		{"a wrong number in the books", func(all []xtc.Dgram, b *testkit.Books) []xtc.Dgram {
 			b.Recorded++
 			b.Rejected--
 			return all
 		}, "events are recorded by the books"},
-		{"a stranger", func(all []xtc.Dgram, _ *books) []xtc.Dgram {
+		{"a stranger", func(all []xtc.Dgram, _ *testkit.Books) []xtc.Dgram {
 			binary.LittleEndian.PutUint64(all[first+5], at(5)+7)
 			return all
 		}, "of a time that was never sent"},
-		{"an event too many", func(all []xtc.Dgram, b *books) []xtc.Dgram {
+		{"an event too many", func(all []xtc.Dgram, b *testkit.Books) []xtc.Dgram {
 			b.Received--
 			return all
 		}, "has an outcome"},
@@ -91,7 +91,7 @@ func TestChecker(t *testing.T) {
 }
 
 // plantQuarantine puts an event aside that is recorded, too, and one that was altered.
-func plantQuarantine(t *testing.T, s *stream, b books, dir string, allowed func(int) fates) {
+func plantQuarantine(t *testing.T, s *stream, b testkit.Books, dir string, allowed func(int) fates) {
 	t.Helper()
 	folder := filepath.Join(dir, "quarantine")
 	if err := os.MkdirAll(folder, 0o700); err != nil {
@@ -113,8 +113,8 @@ func plantQuarantine(t *testing.T, s *stream, b books, dir string, allowed func(
 	}
 }
 
-func flip(datagram, offset int) func([]xtc.Dgram, *books) []xtc.Dgram {
-	return func(all []xtc.Dgram, _ *books) []xtc.Dgram {
+func flip(datagram, offset int) func([]xtc.Dgram, *testkit.Books) []xtc.Dgram {
+	return func(all []xtc.Dgram, _ *testkit.Books) []xtc.Dgram {
 		all[datagram][offset] ^= 1
 		return all
 	}

@@ -33,7 +33,7 @@ var systemRows = []row{
 }
 
 // tree are the program and its children.
-func (p *process) tree() []int { return append(testkit.Children(p.pid()), p.pid()) }
+func (p *process) tree() []int { return append(testkit.Children(p.PID()), p.PID()) }
 
 func (p *process) all(sig syscall.Signal) {
 	for _, pid := range p.tree() {
@@ -127,7 +127,7 @@ func leaks(c *trial) {
 	p := c.pipeline(append(manyRestarts(), "-s", s.path, "-w", "2", "--max-rss", "150", "--rate", "100", "-o", dir,
 		"-p", script(c, "keep = []", "keep.append(b'x' * 1_000_000)"))...).start()
 	largest := 0
-	for !p.over() {
+	for !p.Over() {
 		for _, pid := range p.children() {
 			largest = max(largest, residentKiB(pid))
 		}
@@ -180,9 +180,9 @@ func (c *trial) limits(as []string, limit string, values []int) {
 		p := c.wrapped(append(append([]string{}, as...), "prlimit", fmt.Sprintf("%s=%d", limit, n)), "-s", s.path, "-w", "2", "--slots", "16",
 			"-o", dir, "-p", script(c, "", "pass"))
 		p.start()
-		<-p.done
-		o := outcome{code: p.cmd.ProcessState.ExitCode(), stderr: p.stderr.String()}
-		p.nothingLeft(2 * time.Second)
+		<-p.Done
+		o := outcome{code: p.Cmd.ProcessState.ExitCode(), stderr: p.Stderr.String()}
+		p.NothingLeft(2 * time.Second)
 		if o.code == 0 {
 			c.proves(s, p.finish(), dir, natural)
 			whole = append(whole, n)
@@ -207,10 +207,10 @@ func signalStorm(c *trial) {
 	p.recording(dir)
 	sent, pids := 0, p.children()
 	began := time.Now()
-	for !p.over() {
+	for !p.Over() {
 		for _, sig := range []syscall.Signal{syscall.SIGCHLD, syscall.SIGURG, syscall.SIGWINCH, syscall.SIGCONT, syscall.SIGCHLD,
 			syscall.SIGURG, syscall.SIGWINCH} {
-			_ = syscall.Kill(p.pid(), sig)
+			_ = syscall.Kill(p.PID(), sig)
 			for _, pid := range pids {
 				if sig != syscall.SIGWINCH || works(pid) {
 					_ = syscall.Kill(pid, sig)

@@ -88,7 +88,7 @@ func Examine(ctx context.Context, h *Host) []Finding {
 }
 
 // TooFew are the limits that a run with so many workers would meet. It costs next to nothing, and is meant for the start of
-// a run: where threads run out, the Go runtime aborts without a word that helps.
+// a run.
 func TooFew(h *Host) (found []Finding) {
 	for _, f := range []Finding{h.openFiles(), h.processes()} {
 		if f.Status == Trouble {

@@ -46,7 +46,7 @@ func healthy() map[string]string {
 
 func limits(files, processes, locked string) string {
 	return "Limit                     Soft Limit           Hard Limit           Units     \n" +
-		"Max processes             100                  " + processes + "                processes \n" +
+		"Max processes             " + processes + "                  " + processes + "                processes \n" +
 		"Max open files            10                   " + files + "               files     \n" +
 		"Max locked memory         1                    " + locked + "              bytes     \n"
 }
@@ -311,5 +311,28 @@ func TestWorst(t *testing.T) {
 	}
 	if w := Worst([]Finding{{Status: Unknown}, {Status: Warning}}); w != Warning {
 		t.Error(w)
+	}
+}
+
+// TestNoThreads: in between the two bounds a run begins, with a warning.
+func TestNoThreads(t *testing.T) {
+	for _, test := range []struct {
+		limit, capabilities string
+		uid                 int
+		none, warned        bool
+	}{
+		{"23", "0", 1000, true, true}, {"24", "0", 1000, false, true}, {"28", "0", 1000, false, false},
+		{"23", "0000000001000000", 1000, false, false}, {"23", "0", 0, false, false}, {"unlimited", "0", 1000, false, false},
+	} {
+		h := host(map[string]string{"proc/self/limits": limits("5000", test.limit, "1"), "proc/7/status": "Uid: 1000\nThreads: 4\n",
+			"proc/self/status": "Name:\tdrp\nCapEff:\t" + test.capabilities + "\n"})
+		h.UID, h.Need.Workers = test.uid, 2
+		f, none := NoThreads(h)
+		if none != test.none || none && !strings.Contains(f.Says, "needs up to 20") {
+			t.Errorf("%+v: %+v", test, f)
+		}
+		if warned := h.processes().Status == Trouble; warned != test.warned {
+			t.Errorf("%+v: %+v", test, h.processes())
+		}
 	}
 }

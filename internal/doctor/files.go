@@ -55,11 +55,16 @@ func (h *Host) field(file, name string) (int64, bool) {
 // limit finds a resource limit of this process, the hard one since the Go runtime and a shell can rise to it:
 //
 //	Max open files            1024                 524288               files
-func (h *Host) limit(name string) (int64, bool) {
+func (h *Host) limit(name string) (int64, bool) { return h.limitAt(name, 1) }
+
+// softLimit finds the one that holds at present.
+func (h *Host) softLimit(name string) (int64, bool) { return h.limitAt(name, 0) }
+
+func (h *Host) limitAt(name string, column int) (int64, bool) {
 	for line := range strings.Lines(h.text("proc/self/limits")) {
 		if rest, ok := strings.CutPrefix(line, name); ok {
 			if f := strings.Fields(rest); len(f) >= 2 {
-				return parseNumber(f[1])
+				return parseNumber(f[column])
 			}
 		}
 	}

@@ -14,6 +14,7 @@ const (
 	filesOfWorker = 8  // three pipes with both ends, the exec, the handle of the process
 	tasksOfRun    = 16 // threads of the runtime, the guard
 	tasksOfWorker = 4  // the child and a thread of its libraries; the threads that read its pipe and wait for its end
+	fewestTasks   = 12 // as tasksOfRun, on two cores with nothing to spare
 
 	plentyOfTasks = 32768 // a limit that leaves so many is not worth counting those there are
 )
@@ -33,9 +34,20 @@ func (h *Host) openFiles() Finding {
 	return ok(item, "enough may be open (%s)", count(limit))
 }
 
+// NoThreads says so when a run with so many workers could not get the threads it cannot do without. The Go runtime
+// would abort, without a word that helps.
+func NoThreads(h *Host) (Finding, bool) {
+	f := h.tasksFor(int64(fewestTasks + tasksOfWorker*h.Need.Workers))
+	return f, f.Status == Trouble
+}
+
 func (h *Host) processes() Finding {
+	return h.tasksFor(int64(tasksOfRun + tasksOfWorker*h.Need.Workers))
+}
+
+// tasksFor finds out whether so many processes and threads may be added to those there are.
+func (h *Host) tasksFor(needed int64) Finding {
 	const item = "processes"
-	needed := int64(tasksOfRun + tasksOfWorker*h.Need.Workers)
 	left, limited := h.groupLeaves("pids", [2]string{"pids.max", "pids.max"}, [2]string{"pids.current", "pids.current"})
 	if limited && left < needed {
 		return trouble(item, fmt.Sprintf("drp -w %d; or raise the limit (docker run --pids-limit, TasksMax= of a service)",
@@ -43,11 +55,11 @@ func (h *Host) processes() Finding {
 			"the control group leaves %d processes and threads, and a run with %d workers needs up to %d", left,
 			h.Need.Workers, needed)
 	}
-	limit, known := h.limit("Max processes")
+	limit, known := h.softLimit("Max processes") // which nobody raises for us
 	if !known {
 		return unknown(item, "the limit of processes cannot be read")
 	}
-	if h.UID == 0 || limit-needed > plentyOfTasks { // the limit does not hold for root
+	if h.exempt() || limit-needed > plentyOfTasks {
 		return ok(item, "enough may be started")
 	}
 	if mine := h.tasks(); limit-mine < needed {
@@ -56,6 +68,18 @@ func (h *Host) processes() Finding {
 			h.Need.Workers, needed)
 	}
 	return ok(item, "enough may be started (%s)", count(limit))
+}
+
+// exempt tells that the limit of processes does not hold for us: it does not for root, and not with these capabilities.
+func (h *Host) exempt() bool {
+	const sysAdmin, sysResource = 1 << 21, 1 << 24
+	for line := range strings.Lines(h.text("proc/self/status")) {
+		if text, ours := strings.CutPrefix(line, "CapEff:"); ours {
+			held, err := strconv.ParseUint(strings.TrimSpace(text), 16, 64)
+			return h.UID == 0 || err == nil && held&(sysAdmin|sysResource) != 0
+		}
+	}
+	return h.UID == 0
 }
 
 // tasks counts the processes and threads of this user.

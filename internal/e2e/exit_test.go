@@ -69,6 +69,28 @@ func TestExitCodes(t *testing.T) {
 	}
 }
 
+// TestAStartThatFailsLeavesNoFolder, neither that for the files nor those above and within.
+func TestAStartThatFailsLeavesNoFolder(t *testing.T) {
+	t.Parallel()
+	for name, args := range map[string][]string{
+		"script":  {"-s", smallSim, "-p", testkit.Script(t, "raise RuntimeError")},
+		"no loop": {"-s", smallSim, "-p", testkit.Script(t, "import drp")},
+		"source":  {"-s", "/nowhere/run.xtc2", "-p", bundled("passthrough.py")},
+		"memory":  {"-s", smallSim, "-p", bundled("passthrough.py"), "--buf-bytes", "3GB", "--slots", "1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			base := t.TempDir()
+			o := pipeline(t, append(args, "-w", "1", "-o", filepath.Join(base, "runs", "out"))...).run()
+			if o.code < 3 || o.code > 5 {
+				t.Errorf("exit code %d:\n%s", o.code, o.stderr)
+			}
+			if left, err := os.ReadDir(base); err != nil || len(left) > 0 {
+				t.Errorf("left: %v, %v", left, err)
+			}
+		})
+	}
+}
+
 // TestTruncatedSource: every whole event is recorded, and the file is complete under its final name.
 func TestTruncatedSource(t *testing.T) {
 	t.Parallel()
@@ -96,8 +118,8 @@ func TestFullDisk(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	v := pipeline(t, "-s", "sim:segments=1,rows=32,cols=32", "--events", "2000", "-w", "2", "-p", bundled("passthrough.py"), "-o", dir)
-	v.cmd.Args = append([]string{"bash", "-c", `ulimit -f 256; exec "$0" "$@"`}, v.cmd.Args...)
-	v.cmd.Path = "/bin/bash"
+	v.Cmd.Args = append([]string{"bash", "-c", `ulimit -f 256; exec "$0" "$@"`}, v.Cmd.Args...)
+	v.Cmd.Path = "/bin/bash"
 	o := v.run().wants(t, 6, "recording stopped: ", "events are counted as failed")
 	b := o.balanced(t)
 	if b.Failed == 0 || b.Recorded == 0 {
@@ -136,7 +158,7 @@ func TestTwoRunsIntoOneFolder(t *testing.T) {
 		first := pipeline(t, "-s", smallSim+",events=0", "--rate", "500", "-w", "1", "-p", bundled("passthrough.py"), "-o", dir).start()
 		recording(t, dir)
 		pipeline(t, append(args[:len(args)-1:len(args)-1], dir)...).run().wants(t, 3,
-			fmt.Sprintf("another drp (pid %d) is writing", first.cmd.Process.Pid))
+			fmt.Sprintf("another drp (pid %d) is writing", first.Cmd.Process.Pid))
 		signal(t, first, syscall.SIGTERM)
 		first.finish().wants(t, 130)
 	})
@@ -197,7 +219,7 @@ func TestSecondInterrupt(t *testing.T) {
 		t.Fatal("the script does not get there")
 	}
 	signal(t, v, syscall.SIGINT)
-	if !testkit.Within(5*time.Second, func() bool { return strings.Contains(v.stderr.String(), "interrupt again") }) {
+	if !testkit.Within(5*time.Second, func() bool { return strings.Contains(v.Stderr.String(), "interrupt again") }) {
 		t.Fatal("the first interrupt is not noticed")
 	}
 	began := time.Now()
@@ -243,7 +265,7 @@ func TestInterruptWhileStarting(t *testing.T) {
 
 func signal(t *testing.T, v *invocation, sig syscall.Signal) {
 	t.Helper()
-	if err := v.cmd.Process.Signal(sig); err != nil {
+	if err := v.Cmd.Process.Signal(sig); err != nil {
 		t.Fatal(err)
 	}
 }

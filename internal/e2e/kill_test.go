@@ -26,10 +26,10 @@ func TestKill9(t *testing.T) {
 		dir := t.TempDir()
 		v := pipeline(t, "-s", smallSim+",events=0", "--rate", "2000", "-w", "2", "--slots", "32", "-p", script, "-o", dir).start()
 		<-time.After(time.Duration(rng.IntN(500)) * time.Millisecond) // the moment is what is tested
-		if err := v.cmd.Process.Kill(); err != nil {
+		if err := v.Cmd.Process.Kill(); err != nil {
 			t.Fatal(err)
 		}
-		<-v.done
+		<-v.Done
 		v.nothingLeft(5 * time.Second)
 		for _, path := range testkit.FilesIn(dir) {
 			if !strings.HasSuffix(path, ".inprogress") {
@@ -76,6 +76,38 @@ func TestInterruptAtAnyMoment(t *testing.T) {
 	}
 }
 
+// TestAnAbortedRunIsMarked: the next run into its folder names it, not one that goes on, and a check of the repaired file
+// tells what became of it.
+func TestAnAbortedRunIsMarked(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	into := func(run string, more ...string) *invocation {
+		return pipeline(t, append([]string{"-s", smallSim + ",events=0", "--rate", "1000", "-w", "1", "--slots", "32", "-o", dir, "--run", run,
+			"--expt", "marked", "--stream", "3", "-p", bundled("passthrough.py")}, more...)...)
+	}
+	const sentence = "WRN run 1 of marked, stream 3, was aborted: its files in "
+	aborted := into("1").start()
+	aborted.Says("1 workers, Python")
+	beside := into("2", "--events", "1").run().wants(t, 0)
+	if strings.Contains(beside.stderr, "was aborted") {
+		t.Errorf("while it goes on: %s", beside.stderr)
+	}
+	signal(t, aborted, syscall.SIGKILL)
+	<-aborted.Done
+	aborted.nothingLeft(5 * time.Second)
+	path := filepath.Join(dir, "marked-r0001-s003-c000.xtc2")
+	into("3", "--events", "1").run().wants(t, 0, sentence, "drp xtc repair "+path+" completes them")
+	into("1", "--events", "1").run().wants(t, 3, sentence, "was left by a run that was aborted: drp xtc repair "+path+" completes it")
+	prepare(t, nil, "xtc", "repair", path).run().wants(t, 0)
+	if o := prepare(t, nil, "xtc", "check", path).run().wants(t, 0); !strings.Contains(o.stdout, "repaired: the run was aborted: on ") ||
+		!strings.Contains(o.stdout, "the file ends without EndRun") {
+		t.Errorf("%s", o.stdout)
+	}
+	if o := into("4", "--events", "1").run().wants(t, 0); strings.Contains(o.stderr, "was aborted") {
+		t.Errorf("after the repair: %s", o.stderr)
+	}
+}
+
 // TestKill9WhileScriptHangs: a child that does not read its pipe ends all the same.
 func TestKill9WhileScriptHangs(t *testing.T) {
 	t.Parallel()
@@ -88,7 +120,7 @@ func TestKill9WhileScriptHangs(t *testing.T) {
 				t.Fatal("the script does not get there")
 			}
 			signal(t, v, syscall.SIGKILL)
-			<-v.done
+			<-v.Done
 			v.nothingLeft(5 * time.Second)
 		})
 	}

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -16,8 +17,8 @@ const few = smallSim + ",events=200"
 func limited(t *testing.T, limit string, args ...string) *invocation {
 	t.Helper()
 	v := pipeline(t, append([]string{"-w", "2", "--slots", "32"}, args...)...)
-	v.cmd.Args = append([]string{"bash", "-c", "ulimit " + limit + `; exec "$0" "$@"`}, v.cmd.Args...)
-	v.cmd.Path = "/bin/bash"
+	v.Cmd.Args = append([]string{"bash", "-c", "ulimit " + limit + `; exec "$0" "$@"`}, v.Cmd.Args...)
+	v.Cmd.Path = "/bin/bash"
 	return v
 }
 
@@ -25,7 +26,7 @@ func limited(t *testing.T, limit string, args ...string) *invocation {
 // any other. In between there is nothing: no half run, no hang, nothing left.
 func TestFewOpenFiles(t *testing.T) {
 	t.Parallel()
-	for _, n := range []int{12, 16, 20, 24, 40, 64} {
+	for _, n := range []int{5, 6, 12, 16, 20, 24, 40, 64} {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			dir := t.TempDir()
 			o := limited(t, fmt.Sprintf("-n %d", n), "-s", few, "-p", bundled("passthrough.py"), "-o", dir).run()
@@ -37,6 +38,10 @@ func TestFewOpenFiles(t *testing.T) {
 			}
 			if n >= 40 {
 				t.Errorf("two workers need more than %d files:\n%s", n, o.stderr)
+			}
+			if n < 16 { // not even the runtime can be relied on
+				o.wants(t, 3, fmt.Sprintf("drp: no more than %d files may be open: raise the limit (ulimit -n) to 16", n))
+				return
 			}
 			if !strings.Contains(o.stderr, fmt.Sprintf("WRN %d files may be open, and a run with 2 workers needs up to 56", n)) {
 				t.Errorf("nothing is said beforehand:\n%s", o.stderr)
@@ -51,6 +56,24 @@ func TestFewOpenFiles(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestFewThreads: where the Go runtime would abort, a run does not begin, and says why. The limit does not hold for root.
+func TestFewThreads(t *testing.T) {
+	t.Parallel()
+	wrapper := []string{"prlimit", "--nproc=14"}
+	if os.Geteuid() == 0 {
+		wrapper = append([]string{"setpriv", "--reuid=54322", "--regid=54322", "--clear-groups"}, wrapper...)
+		if err := os.Chmod(filepath.Dir(filepath.Dir(program)), 0o755); err != nil { // it is run as another user
+			t.Fatal(err)
+		}
+	}
+	if _, err := exec.LookPath(wrapper[0]); err != nil {
+		t.Skipf("no limit can be set: %v", err)
+	}
+	v := prepare(t, wrapper, "-w", "2", "-p", "script.py")
+	v.run().wants(t, 3, "drp: this user may have 14 processes and threads and has ", "a run with 2 workers needs up to 20: end what is not "+
+		"needed, or raise the limit")
 }
 
 // TestFewOpenFilesLater: a run that began with little room replaces children and changes files all the same.
@@ -101,9 +124,9 @@ func TestLittleMemory(t *testing.T) {
 	t.Parallel()
 	binary := plain(t)
 	v := limited(t, "-v 2000000", "-s", few, "-p", bundled("passthrough.py"), "-o", t.TempDir())
-	for i, word := range v.cmd.Args {
+	for i, word := range v.Cmd.Args {
 		if word == program {
-			v.cmd.Args[i] = binary
+			v.Cmd.Args[i] = binary
 		}
 	}
 	v.run().wants(t, 3, "attach segment", "cannot allocate memory", "ulimit -v")

@@ -19,14 +19,14 @@ func TestModes(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "above", "out")
 	v := pipeline(t, "-s", smallSim+",events=0", "--rate", "2000", "-w", "2", "--slots", "32", "-p", bundled("passthrough.py"), "-o", dir)
-	v.cmd.Args = append([]string{"bash", "-c", `umask 0; exec "$0" "$@"`}, v.cmd.Args...)
-	v.cmd.Path = "/bin/bash"
+	v.Cmd.Args = append([]string{"bash", "-c", `umask 0; exec "$0" "$@"`}, v.Cmd.Args...)
+	v.Cmd.Path = "/bin/bash"
 	v.start()
-	running := func() bool { return strings.Contains(v.stderr.String(), "2 workers") && len(testkit.FilesIn(dir)) > 1 }
+	running := func() bool { return strings.Contains(v.Stderr.String(), "2 workers") && len(testkit.FilesIn(dir)) > 1 }
 	if !testkit.Within(20*time.Second, running) {
-		t.Fatalf("it does not run:\n%s", v.stderr.String())
+		t.Fatalf("it does not run:\n%s", v.Stderr.String())
 	}
-	segments := permissions(t, v.cmd.Process.Pid)
+	segments := permissions(t, v.Cmd.Process.Pid)
 	if len(segments) != 5 { // of the transitions, and two for each worker
 		t.Errorf("%d segments", len(segments))
 	}
@@ -45,14 +45,14 @@ func TestModes(t *testing.T) {
 		t.Errorf("%d segments can be written by children, want the two with results", writable)
 	}
 	modes(t, filepath.Dir(dir), 0o750, 0o640)
-	modes(t, value(v.cmd.Env, "XDG_RUNTIME_DIR"), 0o700, 0o600)
+	modes(t, v.RunDir, 0o700, 0o600)
 	signal(t, v, syscall.SIGINT)
 	o := v.finish().wants(t, 130)
 	if len(o.dataFiles(t)) == 0 {
 		t.Error("there are no files")
 	}
 	modes(t, filepath.Dir(dir), 0o750, 0o640)
-	if info, err := os.Stat(v.summary); err != nil || info.Mode().Perm() != 0o640 {
+	if info, err := os.Stat(v.Summary); err != nil || info.Mode().Perm() != 0o640 {
 		t.Errorf("the summary: %v, %v", info, err)
 	}
 }

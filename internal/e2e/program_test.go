@@ -1,15 +1,11 @@
 package e2e
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -49,33 +45,10 @@ func buildAndRun(m *testing.M) int {
 	return m.Run()
 }
 
-// books is what --summary writes.
-type books struct {
-	Received     int      `json:"received"`
-	Recorded     int      `json:"recorded"`
-	Rejected     int      `json:"rejected"`
-	Vetoed       int      `json:"vetoed"`
-	Quarantined  int      `json:"quarantined"`
-	Dropped      int      `json:"dropped"`
-	Failed       int      `json:"failed"`
-	InFlight     int      `json:"in_flight"`
-	Damaged      int      `json:"damaged"`
-	Restarts     int      `json:"restarts"`
-	Seconds      float64  `json:"seconds"`
-	BytesWritten int64    `json:"bytes_recorded"`
-	Files        []string `json:"files"`
-	Failures     []string `json:"failures"`
-}
-
 // invocation is one run of the program.
 type invocation struct {
-	t       *testing.T
-	cmd     *exec.Cmd
-	mark    string // in the environment of everything it starts
-	summary string
-	stdout  bytes.Buffer
-	stderr  lockedBuffer
-	done    chan struct{}
+	*testkit.Program
+	t *testing.T
 }
 
 // outcome is what became of it.
@@ -83,98 +56,41 @@ type outcome struct {
 	code   int
 	stdout string
 	stderr string
-	books  *books // nil when the run did not begin
+	books  *testkit.Books // nil when the run did not begin
 }
 
-// lockedBuffer can be read while it is written.
-type lockedBuffer struct {
-	mu  sync.Mutex // protects buf
-	buf bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
-}
-
-var marks atomic.Int64
-
-// prepare makes a command line ready. Nothing of our own environment that the program looks at is passed on.
+// prepare makes a command line ready; wrapper stands in front of it.
 func prepare(t *testing.T, wrapper []string, args ...string) *invocation {
 	t.Helper()
-	v := &invocation{t: t, mark: fmt.Sprintf("E2E_MARK=%d.%d", os.Getpid(), marks.Add(1)),
-		summary: filepath.Join(t.TempDir(), "summary.json"), done: make(chan struct{})}
-	words := append(append(append([]string{}, wrapper...), program), args...)
-	v.cmd = exec.Command(words[0], words[1:]...)
-	for _, e := range os.Environ() {
-		if !strings.HasPrefix(e, "DRP_") && !strings.HasPrefix(e, "PYTHON") && !strings.HasPrefix(e, "VIRTUAL_ENV") {
-			v.cmd.Env = append(v.cmd.Env, e)
-		}
-	}
-	v.cmd.Env = append(v.cmd.Env, "PYTHONPATH="+testkit.PythonPath(), v.mark, "XDG_RUNTIME_DIR="+t.TempDir(),
-		"GORACE=atexit_sleep_ms=0 halt_on_error=1 exitcode=66")
-	v.cmd.Stdout, v.cmd.Stderr = &v.stdout, &v.stderr
-	return v
+	return &invocation{testkit.Prepare(t, wrapper, program, args...), t}
 }
 
 // pipeline makes the main job ready, with the interpreter of the tests.
 func pipeline(t *testing.T, args ...string) *invocation {
 	t.Helper()
 	v := prepare(t, nil, append([]string{"--python", testkit.Python(t)}, args...)...)
-	v.cmd.Args = append(v.cmd.Args, "--summary", v.summary)
+	v.Cmd.Args = append(v.Cmd.Args, "--summary", v.Summary)
 	return v
 }
 
 // start starts the program; finish must follow.
 func (v *invocation) start() *invocation {
 	v.t.Helper()
-	if err := v.cmd.Start(); err != nil {
-		v.t.Fatal(err)
-	}
-	go func() {
-		_ = v.cmd.Wait() // its verdict is in ProcessState
-		close(v.done)
-	}()
-	v.t.Cleanup(func() {
-		select {
-		case <-v.done:
-		default:
-			_ = v.cmd.Process.Kill()
-			<-v.done
-		}
-	})
+	v.Start()
 	return v
 }
 
 // finish waits for the end, and checks that nothing is left and the books balance.
 func (v *invocation) finish() outcome {
 	v.t.Helper()
-	select {
-	case <-v.done:
-	case <-time.After(60 * time.Second):
-		v.t.Fatalf("the program does not end; it said:\n%s", v.stderr.String())
-	}
-	o := outcome{code: v.cmd.ProcessState.ExitCode(), stdout: v.stdout.String(), stderr: v.stderr.String()}
+	v.WaitFor(60 * time.Second)
+	o := outcome{code: v.Cmd.ProcessState.ExitCode(), stdout: v.Stdout.String(), stderr: v.Stderr.String()}
 	v.nothingLeft(2 * time.Second)
-	if strings.Contains(o.stderr, "DATA RACE") || strings.Contains(o.stderr, "panic:") || strings.Contains(o.stderr, "goroutine ") {
+	if v.Broke() != "" {
 		v.t.Fatalf("the program broke:\n%s", o.stderr)
 	}
-	if text, err := os.ReadFile(v.summary); err == nil && len(text) > 0 {
-		o.books = &books{}
-		if err := json.Unmarshal(text, o.books); err != nil {
-			v.t.Fatalf("summary: %v\n%s", err, text)
-		}
-		b := o.books
-		if out := b.Recorded + b.Rejected + b.Vetoed + b.Quarantined + b.Dropped + b.Failed + b.InFlight; out != b.Received {
-			v.t.Errorf("the books do not balance: %+v", b)
-		}
+	if o.books = v.Books(); o.books != nil && !o.books.Balanced() {
+		v.t.Errorf("the books do not balance: %+v", o.books)
 	}
 	return o
 }
@@ -202,37 +118,17 @@ func (o outcome) wants(t *testing.T, code int, messages ...string) outcome {
 	return o
 }
 
-// nothingLeft checks that neither processes nor segments outlive the program.
+// nothingLeft checks that neither processes nor segments nor sockets outlive the program.
 func (v *invocation) nothingLeft(within time.Duration) {
 	v.t.Helper()
-	var pids, ids []int
-	if !testkit.Within(within, func() bool {
-		pids, ids = testkit.Marked(v.mark), testkit.Segments(v.cmd.Process.Pid)
-		return len(pids)+len(ids) == 0
-	}) {
-		for _, pid := range pids {
-			v.t.Errorf("process %d is left: %s", pid, testkit.CommandLine(pid))
-		}
-		for _, id := range ids {
-			v.t.Errorf("shm segment %d is left", id)
-		}
-	}
-	if files := testkit.FilesIn(value(v.cmd.Env, "XDG_RUNTIME_DIR")); len(files) > 0 {
+	v.NothingLeft(within)
+	if files := testkit.FilesIn(v.RunDir); len(files) > 0 {
 		v.t.Errorf("left in the run-time folder: %v", files)
 	}
 }
 
-func value(env []string, name string) string {
-	for _, e := range env {
-		if v, ok := strings.CutPrefix(e, name+"="); ok {
-			return v
-		}
-	}
-	return ""
-}
-
 // balanced is the summary of a run that came to its end.
-func (o outcome) balanced(t *testing.T) *books {
+func (o outcome) balanced(t *testing.T) *testkit.Books {
 	t.Helper()
 	if o.books == nil {
 		t.Fatalf("no summary; exit code %d:\n%s", o.code, o.stderr)

@@ -62,11 +62,11 @@ func TestStoppedFor3Seconds(t *testing.T) {
 	t.Parallel()
 	v := pipeline(t, "-s", smallSim, "--events", "200", "-w", "2", "--slots", "8", "--deadline", "1s", "--soft-deadline", "500ms",
 		"-p", testkit.Script(t, looping(number, "time.sleep(0.03)"))).start()
-	if !testkit.Within(20*time.Second, func() bool { return strings.Contains(v.stderr.String(), "workers, Python") }) {
-		t.Fatalf("it does not start:\n%s", v.stderr.String())
+	if !testkit.Within(20*time.Second, func() bool { return strings.Contains(v.Stderr.String(), "workers, Python") }) {
+		t.Fatalf("it does not start:\n%s", v.Stderr.String())
 	}
 	time.Sleep(time.Second) // into the run
-	all := testkit.Marked(v.mark)
+	all := testkit.Marked(v.Mark)
 	for _, sig := range []syscall.Signal{syscall.SIGSTOP, syscall.SIGCONT} {
 		for _, pid := range all {
 			if err := syscall.Kill(pid, sig); err != nil {

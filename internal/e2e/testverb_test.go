@@ -208,7 +208,7 @@ func TestTrialInTheDebugger(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			v := prepare(t, nil, "test", "--python", testkit.Python(t), "--pdb", trialScript(t, tt.body), "--event", file)
-			v.cmd.Stdin = strings.NewReader(tt.commands)
+			v.Cmd.Stdin = strings.NewReader(tt.commands)
 			o := v.run()
 			if o.code != tt.code {
 				t.Errorf("exit code %d, want %d", o.code, tt.code)
