@@ -54,6 +54,40 @@ TEXT ·subtractAVX2(SB), NOSPLIT, $0-8
 	VPSRLW $15, Y13, Y11
 	VPOR Y14, Y11, Y11            // 8001: the lowest value
 
+	CMPL SPECIAL(AX), $0
+	JEQ subtract
+	CMPL STREAM(AX), $0
+	JEQ subtract
+
+	// JUNGFRAU, without a branch: raw pixels come from memory, and to guess wrong every now and then costs more than to
+	// make the marks always. The pixels go past the caches.
+	VPXOR Y7, Y7, Y7
+	VMOVDQU (R8), Y11             // C000, its codes
+	XORQ R10, R10
+
+quick:
+	VMOVDQU (SI)(R10*2), Y0
+	VMOVDQU (DX)(R10*2), Y1
+	VPAND Y8, Y0, Y2
+	VPSUBSW Y1, Y2, Y2
+	VPCMPEQW Y12, Y0, Y3          // G1 saturated
+	VPCMPEQW Y13, Y0, Y4          // error
+	VPCMPGTW Y0, Y11, Y5          // code 10
+	VPAND Y11, Y0, Y0
+	VPOR Y4, Y3, Y3
+	VPCMPEQW Y7, Y0, Y0           // not switched
+	VPOR Y5, Y3, Y3
+	VPXOR Y15, Y3, Y3             // Bad16 there, Switched16 elsewhere
+	VPCMPEQW Y15, Y1, Y1
+	VPBLENDVB Y0, Y2, Y3, Y2
+	VPBLENDVB Y1, Y14, Y2, Y2
+	VMOVNTDQ Y2, (DI)(R10*2)
+	ADDQ $16, R10
+	CMPQ R10, CX
+	JLT quick
+	VZEROUPPER
+	RET
+
 subtract:
 	PREFETCHT0 1024(SI)           // the branch below waits for raw pixels, and what follows it for the branch
 	VMOVDQU (SI), Y0
@@ -68,11 +102,7 @@ subtract:
 bad:
 	VPCMPEQW Y15, Y1, Y4
 	VPBLENDVB Y4, Y14, Y3, Y3
-	CMPL STREAM(AX), $0
-	JEQ cached
-	VMOVNTDQ Y3, (DI)
-
-done:
+	VMOVDQU Y3, (DI)
 	ADDQ $32, SI
 	ADDQ $32, DX
 	ADDQ $32, DI
@@ -81,10 +111,6 @@ done:
 	JNZ subtract
 	VZEROUPPER
 	RET
-
-cached:
-	VMOVDQU Y3, (DI)
-	JMP done
 
 switched:
 	VPAND (R8), Y0, Y2

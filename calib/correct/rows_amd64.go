@@ -22,14 +22,14 @@ type banks struct {
 	farthest int     // to where it goes
 	unit     float32 // 1 / scale
 	_        int32
-	whole    [maxBanks][64]int16
-	found    [maxBanks]struct{ number, unit int32 }
+	_        [maxBanks][64]int16                    // pixels in units
+	_        [maxBanks]struct{ number, unit int32 } // of pixels, and the unit found
 
 	// Of the pixels that a mean is made of; first of those near to zero, then of those within the bounds.
-	numbers   [maxBanks]int32
-	sums      [maxBanks]float32
-	squares   [maxBanks]float32
-	low, high [maxBanks]float32
+	numbers [maxBanks]int32
+	sums    [maxBanks]float32
+	_       [maxBanks]float32    // sums of squares
+	_       [2][maxBanks]float32 // bounds
 
 	nextRaw                  *uint16 // of the row that comes next: it is called for
 	nextPedestal, nextFactor *float32
