@@ -20,9 +20,10 @@ import (
 type Constants interface {
 	// Fetch gives the constants that hold for a run.
 	Fetch(ctx context.Context, q calib.Query) (*calib.Set, error)
-	// Publish puts a set where all processes can read it and tells of it. What is held stays until the next Publish for
-	// the same detector, or Close.
-	Publish(run int, set *calib.Set) (Held, error)
+	// Publish puts a set where all processes can read it and tells of it, at the BeginRun or at a step of a run. What is
+	// held for the BeginRun stays until the next one, since children that come later are told of it; what is held for a
+	// step, until the next Publish for the same detector. Close ends all.
+	Publish(run int, step bool, set *calib.Set) (Held, error)
 	// Chosen gives the id of the set that somebody has chosen for a detector since the last call, "" if nobody has.
 	Chosen(detector string) (id string)
 	// Load gives a set by its id.
@@ -49,6 +50,7 @@ type calibration struct {
 	told    []*xtc.Names // of the constants of each camera, in the Configure that holds
 	stamp   *xtc.Names   // of the block that says which generation corrected an event
 
+	run int // that goes on
 	// generation counts the changes from 1 on, as they are noted at events; 0 is none.
 	generation uint32
 	expected   uint32    // what a child says that holds the constants told of
@@ -150,18 +152,18 @@ func (k *calibration) transition(loan *pebble.Loan, n int, id xtc.TransitionID) 
 
 // begin fetches and publishes the constants of a run, and appends what is told of them to its BeginRun.
 func (k *calibration) begin(loan *pebble.Loan, n int) (int, error) {
-	run := k.r.runNumber()
+	k.run = k.r.runNumber()
 	if _, number, ok := xtc.RunInfo(k.table, loan.Bytes()[:n]); ok {
-		run = number
+		k.run = number
 	}
-	sets, errs := k.fetch(run)
-	next, err := k.choose(run, sets, errs)
+	sets, errs := k.fetch(k.run)
+	next, err := k.choose(k.run, sets, errs)
 	if err != nil {
 		return n, err
 	}
 	k.r.preparation.forget()
 	k.chosen = nil
-	return k.publish(loan, n, run, next)
+	return k.publish(loan, n, false, next)
 }
 
 // step takes what somebody has chosen since the last step, and appends what is told of it to a BeginStep.
@@ -183,7 +185,7 @@ func (k *calibration) step(loan *pebble.Loan, n int) (int, error) {
 		return appendTo(loan, n, k.chosen)
 	}
 	k.r.preparation.forget()
-	whole, err := k.publish(loan, n, k.r.runNumber(), next)
+	whole, err := k.publish(loan, n, true, next)
 	k.chosen = append([]byte(nil), loan.Bytes()[n:whole]...)
 	return whole, err
 }
@@ -223,14 +225,14 @@ func (k *calibration) choose(run int, sets []*calib.Set, errs []error) ([]ready,
 }
 
 // publish takes constants into use, those of each camera, and appends what is told of them.
-func (k *calibration) publish(loan *pebble.Loan, n, run int, next []ready) (int, error) {
+func (k *calibration) publish(loan *pebble.Loan, n int, step bool, next []ready) (int, error) {
 	var added []byte
 	var newest uint64
 	for i, c := range k.cameras {
 		if next[i].set == nil {
 			continue
 		}
-		held, err := k.from.Publish(run, next[i].set)
+		held, err := k.from.Publish(k.run, step, next[i].set)
 		if err != nil {
 			return n, fail(General, fmt.Errorf("the constants of %s cannot be published: %w", c.name, err))
 		}

@@ -57,7 +57,7 @@ func (f *fakeConstants) Fetch(_ context.Context, q calib.Query) (*calib.Set, err
 	return f.set(q)
 }
 
-func (f *fakeConstants) Publish(_ int, s *calib.Set) (drp.Held, error) {
+func (f *fakeConstants) Publish(_ int, _ bool, s *calib.Set) (drp.Held, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.generation++

@@ -33,13 +33,14 @@ type constants struct {
 	cfg       publish.Config
 	alone     bool // the partition is this process: nobody will go on from its generations
 	log       *slog.Logger
-	// Of each detector: what is held, and which sets were published as which generation.
-	held map[string]*publish.Segment
-	ids  map[uint64]string
+	// held is what children may be told of, of each detector: that of the BeginRun and the latest. A child that takes the
+	// place of another sees both.
+	held map[string][]*publish.Segment
+	ids  map[uint64]string // which sets were published as which generation
 }
 
 func newConstants(c *Calibration, log *slog.Logger) (*constants, error) {
-	k := &constants{store: c.Store, log: log, held: map[string]*publish.Segment{}, ids: map[uint64]string{},
+	k := &constants{store: c.Store, log: log, held: map[string][]*publish.Segment{}, ids: map[uint64]string{},
 		cfg: publish.Config{Partition: c.Partition, Folder: c.Folder, Listen: c.Listen, Allow: c.Allow, Log: log}}
 	if k.cfg.Partition == "" {
 		k.cfg.Partition, k.alone = "pid-"+strconv.Itoa(os.Getpid()), true
@@ -83,29 +84,40 @@ func (k *constants) Load(ctx context.Context, id string, q calib.Query) (*calib.
 }
 
 // Publish implements Constants.
-func (k *constants) Publish(run int, set *calib.Set) (Held, error) {
+func (k *constants) Publish(run int, step bool, set *calib.Set) (Held, error) {
 	seg, err := k.publisher.Publish(set, run)
 	if err != nil {
 		return Held{}, err
 	}
-	if old := k.held[set.Detector]; old != nil {
-		if err := old.Release(); err != nil {
-			k.log.Warn("the constants before are not given back", "error", err)
-		}
+	keep := 0
+	if step {
+		keep = 1
 	}
-	k.held[set.Detector], k.ids[seg.Generation] = seg, set.ID
+	k.release(set.Detector, keep)
+	k.held[set.Detector] = append(k.held[set.Detector], seg)
+	k.ids[seg.Generation] = set.ID
 	k.log.Info(fmt.Sprintf("run %d: the constants of %s are generation %d, digest %.12s", run, set.Detector, seg.Generation,
 		set.Digest))
 	return Held{Set: seg.Set(), Generation: seg.Generation, Segment: seg.Segment, Layout: seg.Layout}, nil
 }
 
+// release gives back what nobody will be told of any more, but for the first ones.
+func (k *constants) release(detector string, keep int) {
+	held := k.held[detector]
+	for i := min(keep, len(held)); i < len(held); i++ {
+		if err := held[i].Release(); err != nil {
+			k.log.Warn("constants are not given back", "error", err)
+		}
+	}
+	k.held[detector] = held[:min(keep, len(held))]
+}
+
 // Chosen implements Constants: drp calib use leaves the choice beside the socket.
 func (k *constants) Chosen(detector string) string {
-	seg := k.held[detector]
-	if seg == nil {
+	if len(k.held[detector]) == 0 {
 		return ""
 	}
-	id, err := publish.TakeChoice(filepath.Join(k.cfg.Folder, publish.SocketName(k.cfg.Partition, detector, seg.Serials)))
+	id, err := publish.TakeChoice(k.socket(detector))
 	if err != nil {
 		k.log.Warn("what was chosen by drp calib use cannot be read", "error", err)
 		return ""
@@ -114,6 +126,11 @@ func (k *constants) Chosen(detector string) string {
 		return k.ids[generation]
 	}
 	return id
+}
+
+// socket is where the constants of a detector are announced.
+func (k *constants) socket(detector string) string {
+	return filepath.Join(k.cfg.Folder, publish.SocketName(k.cfg.Partition, detector, k.held[detector][0].Serials))
 }
 
 // farewell is how long those that listen get for the last announcement.
@@ -127,11 +144,11 @@ func (k *constants) Close() error {
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = nil // somebody who listens is slow: that is his loss
 	}
-	for detector, seg := range k.held {
-		err = errors.Join(err, seg.Release())
-		if k.alone {
-			err = errors.Join(err, publish.Forget(filepath.Join(k.cfg.Folder, publish.SocketName(k.cfg.Partition, detector, seg.Serials))))
+	for detector, held := range k.held {
+		if k.alone && len(held) > 0 {
+			err = errors.Join(err, publish.Forget(k.socket(detector)))
 		}
+		k.release(detector, 0)
 	}
 	return err
 }

@@ -66,7 +66,7 @@ func (c *constants) Load(ctx context.Context, _ string, q calib.Query) (*calib.S
 }
 
 // Publish implements drp.Constants.
-func (c *constants) Publish(run int, s *calib.Set) (drp.Held, error) {
+func (c *constants) Publish(run int, _ bool, s *calib.Set) (drp.Held, error) {
 	l := c.lab
 	if l.inChild > 0 {
 		l.problem("constants change while %d events are worked on", l.inChild)

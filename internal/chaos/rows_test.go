@@ -3,12 +3,10 @@ package chaos
 import "slices"
 
 // catalogue is the whole of it. What the pipeline does not have yet is listed, so that nobody takes it for tested.
-var catalogue = slices.Concat(killRows, hangRows, misbehaviourRows, resultRows, memoryRows, parentRows, diskRows, inputRows, systemRows, loadRows,
+var catalogue = slices.Concat(killRows, hangRows, calibRows, misbehaviourRows, resultRows, memoryRows, parentRows, diskRows, inputRows, systemRows, loadRows,
 	laterRows)
 
 var laterRows = []row{
-	{fault: "F8", name: "constants change in mid-run", later: "with its stage: calibration"},
-	{fault: "F9", name: "bad constants", later: "with its stage: calibration"},
 	{fault: "F10", name: "slow, stopped or crashed monitor", later: "with its stage: monitor"},
 	{fault: "F11", name: "death and trouble of the event builder", later: "with its stage: TEB"},
 	{fault: "F15", name: "loss, reorder, half-open connections", later: "with its stage: network sources"},

@@ -56,7 +56,7 @@ var marks atomic.Int64
 // looks at is passed on.
 func Prepare(t testing.TB, wrapper []string, binary string, args ...string) *Program {
 	t.Helper()
-	p := &Program{t: t, Mark: fmt.Sprintf("TEST_MARK=%d.%d", os.Getpid(), marks.Add(1)), RunDir: t.TempDir(),
+	p := &Program{t: t, Mark: fmt.Sprintf("TEST_MARK=%d.%d", os.Getpid(), marks.Add(1)), RunDir: shortFolder(t),
 		Summary: filepath.Join(t.TempDir(), "summary.json"), Done: make(chan struct{})}
 	words := append(append(append([]string{}, wrapper...), binary), args...)
 	p.Cmd = exec.Command(words[0], words[1:]...)
@@ -69,6 +69,17 @@ func Prepare(t testing.TB, wrapper []string, binary string, args ...string) *Pro
 		"GORACE=atexit_sleep_ms=0 halt_on_error=1 exitcode=66")
 	p.Cmd.Stdout, p.Cmd.Stderr = &p.Stdout, &p.Stderr
 	return p
+}
+
+// shortFolder is a folder whose name leaves room for that of a socket, which that of a test does not.
+func shortFolder(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "drp-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
 }
 
 // Start starts the program, which does not outlive the test.

@@ -70,17 +70,15 @@ class Part:
 class Constants:
     """The constants of one detector for one run, as drp announced them: read-only views of shared memory."""
 
-    def __init__(self, told: dict[str, Any], attached: dict[int, memoryview]) -> None:
+    def __init__(self, told: dict[str, Any]) -> None:
         self.generation = int(told["generation"])
         self.told = told
         layout = json.loads(told["layout"])
         sizes = [math.prod(a["shape"]) * np.dtype(a["dtype"]).itemsize for a in layout]
         end = max(a["offset"] + size for a, size in zip(layout, sizes, strict=True))
-        segment = int(told["segment"])
-        if segment not in attached:
-            attached[segment] = _shm.attach(segment, end)
+        memory = _shm.attach(int(told["segment"]), end)  # detached with the last array that refers to it
         self.arrays: dict[str, np.ndarray[Any, Any]] = {
-            a["name"]: np.ndarray(a["shape"], a["dtype"], attached[segment], a["offset"]) for a in layout
+            a["name"]: np.ndarray(a["shape"], a["dtype"], memory, a["offset"]) for a in layout
         }
 
     def __getitem__(self, name: str) -> tuple[np.ndarray[Any, Any], dict[str, Any]]:

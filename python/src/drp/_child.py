@@ -86,6 +86,7 @@ class ChildFeed(Feed):
         self._flush_at = 0.0
         self._at = 0  # of the record that was looked for
         self._parts: dict[tuple[int, int], Part] = {}  # what can be asked for, by kind and NamesId
+        self._prepared: dict[int, memoryview] = {}  # the segments of these
         self.attached = False
         self._deferred = False  # nothing is shown to the script until everything comes again, after the attach
         os.register_at_fork(after_in_child=self._forked)
@@ -394,10 +395,10 @@ class ChildFeed(Feed):
         if refused:
             text = self._cut(self._at, size)
             raise ConstantsError(f"{where}: {text.decode()}")
-        if segment not in self._attached:
-            self._attached[segment] = _shm.attach(segment, _shm.PAGE + places * stride)
+        if segment not in self._prepared:
+            self._prepared[segment] = _shm.attach(segment, _shm.PAGE + places * stride)
         rows, cols = shape >> 32, shape & 0xFFFFFFFF
-        part = Part(number, self._attached[segment], stride, (size // (4 * rows * cols), rows, cols))
+        part = Part(number, self._prepared[segment], stride, (size // (4 * rows * cols), rows, cols))
         self._parts[kind, names_id] = part
         return part.at(place, 0)
 

@@ -157,7 +157,6 @@ class Feed:
         self._ids: dict[tuple[str, str], tuple[int, ...]] = {}
         self._parsed: tuple[Any, Any] = (None, None)
         self.constants: dict[str, Constants] = {}  # of the present run, by detector
-        self._attached: dict[int, memoryview] = {}
 
     # -- to be provided -----------------------------------------------------------------------------------------
 
@@ -270,7 +269,7 @@ class Feed:
         for told in announced(self.config, data):
             held = self.constants.get(told["detector"])
             if held is None or held.generation != told["generation"]:
-                self.constants[told["detector"]] = Constants(told, self._attached)
+                self.constants[told["detector"]] = Constants(told)
                 self.forget_parts()
 
     def forget_parts(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import weakref
 
 SHM_RDONLY = 0o10000
 PAGE = 4096
@@ -11,7 +12,7 @@ MAGIC = b"drpshm1\0"
 
 
 def attach(segment_id: int, size: int, writable: bool = False) -> memoryview:
-    """Map a segment for the rest of the life of this process; raises `OSError`, or `ValueError` if it is not ours."""
+    """Map a segment until nothing refers to the view any more; raises `OSError`, or `ValueError` if it is not ours."""
     libc = ctypes.CDLL(None, use_errno=True)
     libc.shmat.restype = ctypes.c_void_p
     libc.shmat.argtypes = (ctypes.c_int, ctypes.c_void_p, ctypes.c_int)
@@ -19,7 +20,9 @@ def attach(segment_id: int, size: int, writable: bool = False) -> memoryview:
     if address is None or address == ctypes.c_void_p(-1).value:
         code = ctypes.get_errno()
         raise OSError(code, f"attach shared-memory segment {segment_id}: {os.strerror(code)}")
-    view = memoryview((ctypes.c_ubyte * size).from_address(address)).cast("B")
+    memory = (ctypes.c_ubyte * size).from_address(address)
+    weakref.finalize(memory, libc.shmdt, ctypes.c_void_p(address)).atexit = False
+    view = memoryview(memory).cast("B")
     if bytes(view[:8]) != MAGIC or int.from_bytes(view[8:12], "little") != 1:
         raise ValueError(f"shared-memory segment {segment_id} is not one of drp's, version 1")
     return view if writable else view.toreadonly()
