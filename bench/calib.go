@@ -43,7 +43,7 @@ const (
 // frames holds them, and all that they are turned into.
 type frames struct {
 	raw      [][]uint16
-	copied   []uint16
+	copied   [][]uint16 // as many, so that a copy goes from memory to memory
 	integers []int16
 	floats   []float32
 	pedestal []int16 // of the limit's own
@@ -70,7 +70,7 @@ func corrections(ctx context.Context, r *Report, o CalibOptions) error {
 	f := newFrames(set)
 	r.Loops = correct.Loops()
 	steps := []step{
-		{"copy_frame", "copy of a raw frame, which comes from memory", f.copy},
+		{"copy_frame", "copy of a raw frame from memory to memory", f.copy},
 		{"read_frame", "sum over a raw frame, which comes from memory, and a pedestal", f.read},
 		{"adu16", "raw to int16 less pedestal", f.adu16(plain)},
 		{"float32", "raw to float32 with gain ranges", f.float32(plain)},
@@ -139,7 +139,7 @@ func threadTime() (time.Duration, error) {
 	return time.Duration(ts.Nano()), err
 }
 
-func (f *frames) copy(i int) { copy(f.copied, f.raw[i]) }
+func (f *frames) copy(i int) { copy(f.copied[i], f.raw[i]) }
 func (f *frames) read(i int) { f.sum += sum16(f.raw[i], f.pedestal) }
 
 func (f *frames) adu16(t *correct.Tables) func(int) {
@@ -187,7 +187,7 @@ func calibSet() *calib.Set {
 // thousand, as in protein diffraction).
 func newFrames(set *calib.Set) *frames {
 	seed := rand.New(rand.NewPCG(1, 2))
-	f := &frames{copied: make([]uint16, calibPixels), integers: make([]int16, calibPixels),
+	f := &frames{integers: make([]int16, calibPixels),
 		floats: make([]float32, calibPixels), pedestal: make([]int16, calibPixels)}
 	noise := make([]float32, 1<<16)
 	for i := range noise {
@@ -211,7 +211,7 @@ func newFrames(set *calib.Set) *frames {
 				raw[i] = 0xC000 | uint16(13000+seed.IntN(1000))
 			}
 		}
-		f.raw = append(f.raw, raw)
+		f.raw, f.copied = append(f.raw, raw), append(f.copied, make([]uint16, calibPixels))
 	}
 	return f
 }
