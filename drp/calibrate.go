@@ -43,12 +43,13 @@ type Held struct {
 // datagram, from where all children know them, and changes them only while all workers are idle: so no event mixes two
 // generations. Without a source of constants it does nothing.
 type calibration struct {
-	r       *Run
-	from    Constants // nil without a store
-	table   *xtc.Table
-	cameras []*camera
-	told    []*xtc.Names // of the constants of each camera, in the Configure that holds
-	stamp   *xtc.Names   // of the block that says which generation corrected an event
+	r         *Run
+	from      Constants // nil without a store
+	publisher string    // this run of this process, so that children tell what it says from what a recorded file says
+	table     *xtc.Table
+	cameras   []*camera
+	told      []*xtc.Names // of the constants of each camera, in the Configure that holds
+	stamp     *xtc.Names   // of the block that says which generation corrected an event
 
 	run int // that goes on
 	// generation counts the changes from 1 on, as they are noted at events; 0 is none.
@@ -107,7 +108,7 @@ func (k *calibration) configure(loan *pebble.Loan, n int) (int, error) {
 
 func constantsEntries() []xtc.Name {
 	text := func(name string) xtc.Name { return xtc.Name{Name: name, Type: xtc.CharStr, Rank: 1} }
-	return []xtc.Name{text("detector"), text("serial"), text("unit"), text("digest"), {Name: "generation", Type: xtc.UInt64},
+	return []xtc.Name{text("publisher"), text("detector"), text("serial"), text("unit"), text("digest"), {Name: "generation", Type: xtc.UInt64},
 		{Name: "segment", Type: xtc.Int32}, text("layout")}
 }
 
@@ -271,6 +272,7 @@ func (k *calibration) tell(to []byte, names *xtc.Names, c *camera, h *Held) ([]b
 	}
 	var b xtc.Builder
 	b.Begin(to, names)
+	b.Text(k.publisher)
 	b.Text(c.name)
 	b.Text(calib.Serial(h.Set.Serials))
 	b.Text(string(h.Set.Unit))

@@ -140,6 +140,33 @@ func TestCorrected(t *testing.T) {
 	}
 }
 
+// TestCorrectedAgain: a recorded file tells of constants that are gone. Nobody takes them for those of the present run,
+// whether that has any or not.
+func TestCorrectedAgain(t *testing.T) {
+	testkit.NoLeaks(t)
+	file := testkit.File(t, testkit.Camera{}.Run(50)...)
+	script := testkit.Script(t, strings.NewReplacer("LOOP", "events", "ADDED", "got.sum(), made.generation").Replace(corrects))
+	for round := range 3 {
+		cfg := settings(t, script)
+		cfg.Sources, cfg.OutputDir, cfg.Workers = []string{file}, t.TempDir(), 2
+		if round == 1 {
+			cfg.Script = bundled("passthrough.py")
+		} else {
+			cfg.Constants = &fakeConstants{set: func(q calib.Query) (*calib.Set, error) { return camSet(q, 5), nil }, generation: uint64(round)}
+		}
+		s, err := run(t, cfg)
+		if err != nil || s.Recorded != 50 || s.Damaged != 0 {
+			t.Fatalf("round %d: %v, %+v", round, err, s)
+		}
+		file = s.Files[0]
+	}
+	for _, pair := range generations(t, file) {
+		if pair != [2]uint64{3, 3} {
+			t.Fatalf("an event has the generations %v", pair)
+		}
+	}
+}
+
 // generations gives what the script and what drp says about the constants of each event.
 func generations(t *testing.T, path string) (all [][2]uint64) {
 	t.Helper()
@@ -284,6 +311,26 @@ func TestConstantsChosenAtAStep(t *testing.T) {
 		if pair != [2]uint64{want, want} {
 			t.Fatalf("event %d has the generations %v, want %d", i, pair, want)
 		}
+	}
+}
+
+// lying is a publisher whose segments are not there.
+type lying struct{ *fakeConstants }
+
+func (l lying) Publish(run int, step bool, s *calib.Set) (drp.Held, error) {
+	held, err := l.fakeConstants.Publish(run, step, s)
+	held.Segment = 1<<31 - 1
+	return held, err
+}
+
+// TestConstantsThatAreNotThere: the run ends, and names the workers that do not hold what they were told of.
+func TestConstantsThatAreNotThere(t *testing.T) {
+	testkit.NoLeaks(t)
+	cfg := settings(t, bundled("passthrough.py"))
+	cfg.Sources, cfg.OutputDir, cfg.Workers = []string{testkit.File(t, testkit.Camera{}.Run(5)...)}, t.TempDir(), 2
+	cfg.Constants = lying{&fakeConstants{set: func(q calib.Query) (*calib.Set, error) { return camSet(q, 5), nil }}}
+	if _, err := run(t, cfg); kindOf(err) != drp.General || !strings.Contains(err.Error(), "workers [0 1] do not hold") {
+		t.Errorf("%v", err)
 	}
 }
 

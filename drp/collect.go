@@ -365,8 +365,9 @@ func (c *collector) transitionTrouble(e *entry) error {
 			trouble = failf(Script, "%s: %v", where, a.Failure)
 		}
 	}
-	if trouble == nil {
-		trouble = withoutConstants(e)
+	if missing := withoutConstants(e); missing != nil && trouble == nil {
+		c.halt(missing) // what they would make of events is not known
+		return missing
 	}
 	if trouble != nil && e.service != xtc.Configure {
 		c.note(trouble)

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -117,7 +119,7 @@ func (r *Run) open(ctx context.Context) (err error) {
 	}
 	r.group, err = fex.Start(ctx, fex.Config{
 		Python: r.python, PythonPath: cfg.PythonPath, Script: cfg.Script, Args: cfg.Args, Detector: cfg.Detector,
-		Expt: r.exptName(), Run: r.runNumber(),
+		Publisher: r.calibration.publisher, Expt: r.exptName(), Run: r.runNumber(),
 		GreetDeadline: greetDeadline, TransitionDeadline: cfg.TransitionDeadline, EventDeadline: cfg.EventDeadline,
 		SoftDeadline: cfg.SoftDeadline, Spares: cfg.Spares, Retries: cfg.Retries, MaxRestarts: cfg.MaxRestarts,
 		Degrade: !cfg.AbortOnUnrest, MaxResident: cfg.MaxResident, RecycleAfter: cfg.RecycleAfter,
@@ -138,6 +140,7 @@ func (r *Run) open(ctx context.Context) (err error) {
 
 func (r *Run) openConstants() error {
 	r.calibration.r, r.calibration.from = r, r.cfg.Constants
+	r.calibration.publisher = strconv.FormatInt(r.world.Chance(math.MaxInt64), 36)
 	if r.cfg.Constants != nil || r.cfg.Calibration.Store == nil {
 		return nil
 	}

@@ -20,6 +20,7 @@ type hello struct {
 	Version     int       `json:"version"`
 	Workers     int       `json:"workers"`
 	Transitions ringHello `json:"transitions"`
+	Publisher   string    `json:"publisher,omitempty"` // whose constants count
 	Expt        string    `json:"expt"`
 	Run         int       `json:"run"`
 	Detector    string    `json:"detector"`

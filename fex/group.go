@@ -21,6 +21,7 @@ type Config struct {
 	Source     []byte // its text; nil lets the children read it
 	Args       []string
 	Detector   string // the detector the script is told is its own; empty for the first camera
+	Publisher  string // who tells of constants in this run; what others told of before is in recorded files
 	Expt       string
 	Run        int
 
@@ -154,7 +155,7 @@ func Start(ctx context.Context, cfg Config, pool *pebble.Pool) (*Group, error) {
 // hello is what a child is told first; without a place it is a spare. It also says which edition of the script that is.
 func (g *Group) hello(p *place) (hello, int) {
 	now := g.presentScript()
-	return hello{Version: protocolVersion, Workers: len(g.Workers), Transitions: g.transitions, Expt: g.cfg.Expt,
+	return hello{Version: protocolVersion, Workers: len(g.Workers), Transitions: g.transitions, Publisher: g.cfg.Publisher, Expt: g.cfg.Expt,
 		Run: g.cfg.Run, Detector: g.cfg.Detector, Source: now.text, place: p}, now.edition
 }
 

@@ -34,6 +34,9 @@ func Self() (Owner, error) {
 	return Owner{PID: pid, StartTime: start, BootID: strings.TrimSpace(string(boot))}, nil
 }
 
+// String names the process for ever: no other has had or will have this name.
+func (o Owner) String() string { return fmt.Sprintf("%d-%d-%s", o.PID, o.StartTime, o.BootID) }
+
 // Alive tells whether that very process still runs. A zombie counts as dead: it holds nothing any more.
 func (o Owner) Alive() bool {
 	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")

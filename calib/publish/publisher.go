@@ -65,7 +65,7 @@ func NewPublisher(c Config) (*Publisher, error) {
 		}
 	}
 	p := &Publisher{c: c, channels: map[string]*channel{},
-		self: fmt.Sprintf("%d-%d-%s", owner.PID, owner.StartTime, owner.BootID)}
+		self: owner.String()}
 	if c.Listen != "" {
 		p.tcp = wire.NewPub(wire.Options{Log: c.Log, Peers: maxNodes})
 		if p.addr, err = p.tcp.Listen(wire.Endpoint{Address: c.Listen, Allow: c.Allow}); err != nil {

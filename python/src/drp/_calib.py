@@ -86,13 +86,14 @@ class Constants:
         return self.arrays[name], self.told
 
 
-def announced(config: Config, data: bytes) -> list[dict[str, Any]]:
-    """Read what a transition says of constants."""
-    return [
+def announced(config: Config, data: bytes, publisher: str) -> list[dict[str, Any]]:
+    """Read what a transition says of constants of this publisher; a recorded file also has what another told of."""
+    said = (
         {e.name: config.slow(names.id, i) for i, e in enumerate(names.entries)}
         for names in config.of(CALIBRATION, "constants")
         if config.came_with(names.id, data)
-    ]
+    )
+    return [told for told in said if publisher and told.get("publisher") == publisher]
 
 
 def constants(feed: Any, det: str) -> Constants:

@@ -108,6 +108,7 @@ class ChildFeed(Feed):
         self._transition_at = (transitions["offset"], transitions["slot_bytes"])
         self.transition_bytes = transitions["slot_bytes"]  # what a spare goes by
         self.detector = str(hello.get("detector") or "")
+        self.publisher = str(hello.get("publisher") or "")
         if hello.get("source"):
             self.source = base64.b64decode(hello["source"])
         drp_info._hello(hello)

@@ -157,6 +157,7 @@ class Feed:
         self._ids: dict[tuple[str, str], tuple[int, ...]] = {}
         self._parsed: tuple[Any, Any] = (None, None)
         self.constants: dict[str, Constants] = {}  # of the present run, by detector
+        self.publisher = ""  # who tells of them; nobody, over files
 
     # -- to be provided -----------------------------------------------------------------------------------------
 
@@ -266,11 +267,15 @@ class Feed:
             self.forget_parts()
         if self.config is None:
             return
-        for told in announced(self.config, data):
+        for told in announced(self.config, data, self.publisher):
             held = self.constants.get(told["detector"])
             if held is None or held.generation != told["generation"]:
-                self.constants[told["detector"]] = Constants(told)
                 self.forget_parts()
+                try:
+                    self.constants[told["detector"]] = Constants(told)
+                except (OSError, ValueError) as error:  # drp is told by the answer, which says what is held
+                    self.constants.pop(told["detector"], None)
+                    print(f"drp: no constants of {told['detector']}: {error}", file=sys.stderr)
 
     def forget_parts(self) -> None:
         """Forget where corrected data lies: it is made with other constants from here on."""
