@@ -25,6 +25,7 @@ type testFlags struct {
 	python   string
 	detector string
 	deadline time.Duration
+	calib    storeFlag
 }
 
 const testLong = `test runs a script on one event, without the pipeline, and shows what it adds, removes and rejects, or how it fails.
@@ -56,6 +57,7 @@ func newTestCommand() *cobra.Command {
 	fl.BoolVar(&f.pdb, "pdb", false, "open the Python debugger where the script fails or calls breakpoint()")
 	fl.StringVar(&f.python, "python", "", "Python interpreter (default: that of the active or neighbouring .venv, or python3)")
 	fl.StringVar(&f.detector, "detector", "", "detector that a script takes as its own (default: as in the report, or the first camera)")
+	fl.StringVar(&f.calib.name, "calib", "", "`folder or address` of the store of constants (default: as for drp; none: do without)")
 	fl.DurationVar(&f.deadline, "deadline", 30*time.Second, "longest time the script may take, with all it imports; none with --pdb")
 	return cmd
 }
@@ -99,7 +101,7 @@ func (f *testFlags) run(words []string) error {
 	}
 	fmt.Printf("event %d, time %d.%09d, %d bytes: %s\n", event.Number, event.Event.Time()>>32, uint32(event.Event.Time()),
 		len(event.Event), filepath.Base(t.script))
-	return t.run(event.File())
+	return t.run(event, &f.calib)
 }
 
 func (f *testFlags) check() (eventChoice, error) {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"drp/drp"
+	"drp/record"
 )
 
 // trial runs a script on one event in a process of its own.
@@ -35,15 +36,18 @@ type verdict struct {
 }
 
 // run gives the file to the script.
-func (t *trial) run(event []byte) error {
+func (t *trial) run(event *record.Quarantined, constants *storeFlag) error {
 	dir, err := os.MkdirTemp("", "drp-test-")
 	if err != nil {
 		return general(err)
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	file, note := filepath.Join(dir, "event.xtc2"), filepath.Join(dir, "verdict.json")
-	if err := os.WriteFile(file, event, 0o600); err != nil {
+	if err := os.WriteFile(file, event.File(), 0o600); err != nil {
 		return general(err)
+	}
+	if err := writeCorrected(dir, event, constants); err != nil {
+		return err
 	}
 	t.cmd = exec.Command(t.python, append([]string{"-m", "drp", t.script}, t.args...)...)
 	t.cmd.Env = t.environment(file, note)
@@ -68,7 +72,7 @@ func (t *trial) environment(file, note string) []string {
 			env = append(env, e)
 		}
 	}
-	env = append(env, "DRP_TRIAL="+note, "DRP_FILES="+file, "DRP_DETECTOR="+t.detector)
+	env = append(env, "DRP_TRIAL="+note, "DRP_TRIAL_CALIB="+filepath.Dir(file), "DRP_FILES="+file, "DRP_DETECTOR="+t.detector)
 	if t.pdb {
 		env = append(env, "DRP_TRIAL_PDB=1")
 	}

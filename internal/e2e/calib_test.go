@@ -127,6 +127,10 @@ func TestCorrectedRealFrames(t *testing.T) {
 	put.run().wants(t, 0)
 	o := pipeline(t, "-s", file, "-w", "1", "-p", testkit.Script(t, recordsCorrected), "-o", t.TempDir(), "--calib", store,
 		"--fex-bytes", "4000000").run().wants(t, 0)
+	trialRun(t, testkit.Script(t, recordsCorrected), "--event", file, "--event-number", "1", "--calib", store).wants(t, 0).
+		prints(t, "+ jungfrau calib pixels float32 1 x 512 x 1024 min -1.12039 max 32678 mean 1.6359")
+	trialRun(t, testkit.Script(t, recordsCorrected), "--event", file, "--event-number", "1", "--calib", "none").wants(t, 5,
+		"there are no constants for it")
 	table := xtc.NewTable()
 	frame := 0
 	for _, d := range testkit.Dgrams(t, o.dataFiles(t)[0]) {

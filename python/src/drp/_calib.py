@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import _shm
-from ._errors import ConstantsError
 
 if TYPE_CHECKING:
     from ._config import Config
@@ -68,18 +67,12 @@ class Part:
 
 
 class Constants:
-    """The constants of one detector for one run, as drp announced them: read-only views of shared memory."""
+    """The constants of one detector for one run: read-only arrays, and what is known of them."""
 
-    def __init__(self, told: dict[str, Any]) -> None:
-        self.generation = int(told["generation"])
+    def __init__(self, arrays: dict[str, np.ndarray[Any, Any]], told: dict[str, Any]) -> None:
+        self.arrays = arrays
         self.told = told
-        layout = json.loads(told["layout"])
-        sizes = [math.prod(a["shape"]) * np.dtype(a["dtype"]).itemsize for a in layout]
-        end = max(a["offset"] + size for a, size in zip(layout, sizes, strict=True))
-        memory = _shm.attach(int(told["segment"]), end)  # detached with the last array that refers to it
-        self.arrays: dict[str, np.ndarray[Any, Any]] = {
-            a["name"]: np.ndarray(a["shape"], a["dtype"], memory, a["offset"]) for a in layout
-        }
+        self.generation = int(told["generation"])
 
     def __getitem__(self, name: str) -> tuple[np.ndarray[Any, Any], dict[str, Any]]:
         """Give an array and what is known of it, as psana's calibconst does."""
@@ -96,9 +89,11 @@ def announced(config: Config, data: bytes, publisher: str) -> list[dict[str, Any
     return [told for told in said if publisher and told.get("publisher") == publisher]
 
 
-def constants(feed: Any, det: str) -> Constants:
-    """Give the constants of a detector in the present run; raises `ConstantsError` if there are none."""
-    found: Constants | None = feed.constants.get(det)
-    if found is None:
-        raise ConstantsError(f"there are no constants of {det} for this run: give drp a store that has them (--calib)")
-    return found
+def attach(told: dict[str, Any]) -> Constants:
+    """Attach the constants that drp has told of: views of memory that is given back with the last of them."""
+    layout = json.loads(told["layout"])
+    sizes = [math.prod(a["shape"]) * np.dtype(a["dtype"]).itemsize for a in layout]
+    end = max(a["offset"] + size for a, size in zip(layout, sizes, strict=True))
+    memory = _shm.attach(int(told["segment"]), end)
+    arrays = {a["name"]: np.ndarray(a["shape"], a["dtype"], memory, a["offset"]) for a in layout}
+    return Constants(arrays, told)

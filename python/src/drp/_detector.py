@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from . import _xtc
-from ._calib import CALIB, IMAGE, Constants, Corrected, constants
+from ._calib import CALIB, IMAGE, Constants, Corrected
 from ._config import LAYOUTS_MAX, SPECIAL, Config, fill, main_field, unknown
 from ._xtc import Names
 
@@ -104,7 +104,7 @@ class Alg:
 
         Raises `ConstantsError` when drp has no constants for this detector and run.
         """
-        return constants(self._config.feed, self._det).arrays["mask"]
+        return self._config.feed.constants_of(self._det).arrays["mask"]
 
     def _seg_configs(self) -> dict[int, SimpleNamespace]:
         return {
@@ -149,7 +149,8 @@ class Detector:
 
         Raises `ConstantsError` when drp has none.
         """
-        return constants(self._config.feed, self._det_name)
+        found: Constants = self._config.feed.constants_of(self._det_name)
+        return found
 
     def __getattr__(self, name: str) -> Any:
         known = [k for k in self.__dict__ if not k.startswith("_")]

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import _xtc
-from ._calib import Constants, announced
+from ._calib import Constants, announced, attach
 from ._config import Config, unknown
 from ._errors import ConstantsError, FieldError, ResultTooLarge
 from ._results import Declared, Field, Result, make_entry, ready, write, write_batch
@@ -177,6 +177,15 @@ class Feed:
         """Give corrected pixels of the event or batch at hand, (events,) segments, rows, cols."""
         raise ConstantsError(f"{where}: corrected data is made by drp; this script runs over files without it")
 
+    def constants_of(self, det: str) -> Constants:
+        """Give the constants of a detector in the present run; raises `ConstantsError` if there are none."""
+        found = self.constants.get(det)
+        if found is None:
+            raise ConstantsError(
+                f"there are no constants of {det} for this run: give drp a store that has them (--calib)"
+            )
+        return found
+
     @property
     def early(self) -> bool:
         """Say whether the script asked who it is, which is not known yet."""
@@ -272,7 +281,7 @@ class Feed:
             if held is None or held.generation != told["generation"]:
                 self.forget_parts()
                 try:
-                    self.constants[told["detector"]] = Constants(told)
+                    self.constants[told["detector"]] = attach(told)
                 except (OSError, ValueError) as error:  # drp is told by the answer, which says what is held
                     self.constants.pop(told["detector"], None)
                     print(f"drp: no constants of {told['detector']}: {error}", file=sys.stderr)

@@ -18,7 +18,9 @@ from typing import Any
 import numpy as np
 
 from . import _xtc
+from ._calib import IMAGE, Constants
 from ._child import leave
+from ._errors import ConstantsError
 from ._feed import CONFIGURE, EVENT, OVERSIZE, REJECTED, Failure
 from ._files import FileFeed
 from ._session import EndOfData, Session
@@ -36,6 +38,30 @@ class TrialFeed(FileFeed):
         super().__init__([path], restarts=True)
         self.debug = debug
         self.outcome = {"outcome": "passed", "where": ""}
+
+    def corrected(self, kind: int, names_id: int, where: str) -> np.ndarray[Any, Any]:
+        """Give what drp has made of the event, from its files."""
+        det, _, name = where.split(".")
+        made = self._array(det, name, where)
+        made = made[np.newaxis] if kind == IMAGE else made
+        return made[np.newaxis] if self.lead else made
+
+    def _array(self, det: str, name: str, where: str) -> np.ndarray[Any, Any]:
+        path = os.path.join(os.environ.get("DRP_TRIAL_CALIB", ""), f"{det}-{name}.npy")
+        if not os.path.isfile(path):
+            raise ConstantsError(f"{where}: there are no constants for it: name a store with drp test --calib")
+        made: np.ndarray[Any, Any] = np.load(path, allow_pickle=False)
+        made.flags.writeable = False
+        return made
+
+    def constants_of(self, det: str) -> Constants:
+        """Give the constants that the event was corrected with."""
+        names = ("pedestals", "gains", "rms", "status", "mask")
+        folder = os.environ.get("DRP_TRIAL_CALIB", "")
+        there = [name for name in names if os.path.isfile(os.path.join(folder, f"{det}-{name}.npy"))]
+        if not there:
+            return super().constants_of(det)
+        return Constants({name: self._array(det, name, det) for name in there}, {"detector": det, "generation": 0})
 
     def reply(self, status: Any, length: int, count: int) -> None:
         """Show the answer; a failure ends the trial."""
