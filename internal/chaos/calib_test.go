@@ -179,14 +179,16 @@ func chosenAnew(c *trial) {
 	p := c.pipeline("-s", s.path, "-w", "2", "--rate", fmt.Sprint(rate), "-o", dir, "--calib", store.path, "--partition", "P",
 		"--max-restarts", "0", "--max-quarantine", "0", "-p", script(c, correctsDeclare, correctsBody)).start()
 	p.recording(dir)
-	chosen, kills := 0, 0
+	chosen, kills, last := 0, 0, time.Now()
 	for turn := 0; !p.Over(); turn++ {
 		use := c.prepare(nil, "calib", "use", ids[turn%2][:12], "--partition", "P")
 		use.Cmd.Env = append(use.Cmd.Env, "XDG_RUNTIME_DIR="+p.RunDir)
 		if use.run().code == 0 {
 			chosen++
 		}
-		if pids := p.workers(); len(pids) > 0 && turn%4 == 3 {
+		// Time enough for a replacement: one that is killed four times while it starts puts its worker out of service.
+		if pids := p.workers(); len(pids) > 0 && time.Since(last) > time.Second {
+			last = time.Now()
 			if syscall.Kill(pids[c.rng.IntN(len(pids))], syscall.SIGKILL) == nil {
 				kills++
 			}
