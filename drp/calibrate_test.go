@@ -195,6 +195,60 @@ func generations(t *testing.T, path string) (all [][2]uint64) {
 	return all
 }
 
+// twoPanels is a geometry of testkit's camera: the second segment stands above the first, a row apart.
+const twoPanels = `res = 1000
+p0/min_fs = 0
+p0/max_fs = 5
+p0/min_ss = 0
+p0/max_ss = 3
+p0/fs = +x
+p0/ss = +y
+p0/corner_x = 0
+p0/corner_y = 0
+p1/min_fs = 0
+p1/max_fs = 5
+p1/min_ss = 4
+p1/max_ss = 7
+p1/fs = +x
+p1/ss = +y
+p1/corner_x = 0
+p1/corner_y = 5
+`
+
+// TestImages: pictures are the corrected pixels at the places of the geometry, also when a script asks for both.
+func TestImages(t *testing.T) {
+	testkit.NoLeaks(t)
+	cfg := settings(t, testkit.Script(t, `import numpy as np
+from drp import DataSource
+ds = DataSource()
+out = ds.add_detector("cam", alg="out", fields={"n": (np.uint32, 0)})
+n = 0
+for run in ds.runs():
+    det = run.Detector("cam")
+    for evt in run.events():
+        n += 1
+        image = det.raw.image(evt)
+        pixels = det.raw.calib(evt) if n > 20 else None
+        assert image.shape == (9, 6) and image.dtype == np.float32, (image.shape, image.dtype)
+        assert not image[4].any(), image
+        if pixels is not None:
+            assert np.array_equal(image[::-1][:4], pixels[0]) and np.array_equal(image[::-1][5:], pixels[1]), (image, pixels)
+        out.n = n
+        evt.add(out)
+`))
+	cfg.Sources, cfg.OutputDir, cfg.Workers = []string{testkit.File(t, testkit.Camera{}.Run(100)...)}, t.TempDir(), 2
+	cfg.Constants = &fakeConstants{set: func(q calib.Query) (*calib.Set, error) {
+		s := camSet(q, 5)
+		s.Geometry = twoPanels
+		s.Seal()
+		return s, nil
+	}}
+	s, err := run(t, cfg)
+	if err != nil || s.Recorded != 100 || s.Damaged != 0 {
+		t.Fatalf("%v, %+v", err, s)
+	}
+}
+
 // TestConstantsOfRuns: each run has its own constants; those that cannot be used leave the ones before in use, or end the
 // run if the user wants that; without any, a script that asks is told so.
 func TestConstantsOfRuns(t *testing.T) {

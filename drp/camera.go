@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"unsafe"
 
 	"drp/calib"
@@ -228,9 +229,10 @@ func words(b []byte) []uint16 {
 	return w
 }
 
-// imageMaker assembles the corrected pixels of a camera to a picture.
+// imageMaker assembles the corrected pixels of a camera to a picture. Several workers do so at the same time.
 type imageMaker struct {
 	calibMaker
+	pixels sync.Pool // of *[]float32
 }
 
 func (m *imageMaker) shape() [3]int {
@@ -240,9 +242,14 @@ func (m *imageMaker) shape() [3]int {
 
 func (m *imageMaker) make(dst []float32, d xtc.Dgram) {
 	segments, rows, cols := m.c.tables.Shape()
-	pixels := make([]float32, segments*rows*cols)
-	m.calibMaker.make(pixels, d)
-	m.c.layout.Image(dst, pixels)
+	pixels, _ := m.pixels.Get().(*[]float32)
+	if pixels == nil {
+		made := make([]float32, segments*rows*cols)
+		pixels = &made
+	}
+	m.calibMaker.make(*pixels, d)
+	m.c.layout.Image(dst, *pixels)
+	m.pixels.Put(pixels)
 }
 
 // maker gives what makes a kind of corrected data of a camera.
@@ -254,7 +261,7 @@ func (c *camera) maker(kind uint32, table *xtc.Table) (maker, error) {
 		return nil, fmt.Errorf("the constants of %s have no geometry, so there is no image: put one with drp calib put "+
 			"--geometry", c.name)
 	case kind == wantImage:
-		return &imageMaker{calibMaker{c, table}}, nil
+		return &imageMaker{calibMaker: calibMaker{c, table}}, nil
 	case kind == wantCalib:
 		return &calibMaker{c, table}, nil
 	}
