@@ -58,9 +58,7 @@ type calibration struct {
 	fetched    *prefetch // for the run that is expected next
 	// chosen is what was told of constants that were chosen since the BeginRun. It is told again at every step, since a
 	// child that comes later sees the BeginRun and the latest BeginStep.
-	chosen  []byte
-	cancel  func()         // of a fetch
-	refused map[string]int // fetches of constants that failed, by detector
+	chosen []byte
 
 	mu     sync.Mutex // protects stamps
 	stamps [][]byte   // the block for the events of each generation
@@ -140,15 +138,36 @@ func appendTo(loan *pebble.Loan, n int, added []byte) (int, error) {
 
 // transition looks after the constants at one of those that they can change at.
 func (k *calibration) transition(loan *pebble.Loan, n int, id xtc.TransitionID) (int, error) {
-	switch {
-	case k.from == nil || len(k.cameras) == 0:
+	if k.from == nil || len(k.cameras) == 0 {
 		return n, nil
+	}
+	if id == xtc.BeginRun || id == xtc.BeginStep {
+		k.reconfigure(loan.Bytes()[:n])
+	}
+	switch {
 	case id == xtc.BeginRun:
 		return k.begin(loan, n)
 	case id == xtc.BeginStep:
 		return k.step(loan, n)
 	}
 	return n, nil
+}
+
+// reconfigure takes the configuration of pixels that a transition brings: a scan may go through gain ranges.
+func (k *calibration) reconfigure(d xtc.Dgram) {
+	for _, c := range k.cameras {
+		if !c.configure(k.table, d) || c.set == nil {
+			continue
+		}
+		again, err := c.suits(c.set)
+		if err != nil {
+			k.r.cfg.Log.Error(fmt.Sprintf("with their new configuration pixels cannot be corrected any more: %v", err))
+			c.drop(err.Error())
+			k.r.preparation.forget()
+			continue
+		}
+		c.tables = again.tables
+	}
 }
 
 // begin fetches and publishes the constants of a run, and appends what is told of them to its BeginRun.

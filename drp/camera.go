@@ -1,6 +1,7 @@
 package drp
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"regexp"
@@ -52,7 +53,7 @@ func camerasOf(t *xtc.Table, d xtc.Dgram) []*camera {
 			}
 		}
 		c.tellApart()
-		c.configs = configsOf(t, d, c)
+		c.configure(t, d)
 	}
 	return all
 }
@@ -83,10 +84,8 @@ func serialsOf(n *xtc.Names) []string {
 	return []string{id}
 }
 
-// configsOf reads the configuration of the pixels of each segment; it is nil when there is none.
-func configsOf(t *xtc.Table, d xtc.Dgram, c *camera) []correct.Config {
-	found := make([]correct.Config, len(c.names))
-	complete := 0
+// configure takes the configuration of the pixels from a transition, where it brings any; it tells whether it changed.
+func (c *camera) configure(t *xtc.Table, d xtc.Dgram) (changed bool) {
 	for it := t.Blocks(d); it.Next(); {
 		b := it.Block()
 		at := slices.IndexFunc(c.names, func(n *xtc.Names) bool { return n.Segment == b.Names.Segment })
@@ -95,16 +94,19 @@ func configsOf(t *xtc.Table, d xtc.Dgram, c *camera) []correct.Config {
 		}
 		pixels, ok := b.FieldNamed("asicPixelConfig")
 		bits, also := b.FieldNamed("trbit")
-		if ok && also && pixels.Type == xtc.UInt8 && bits.Type == xtc.UInt8 {
-			found[at].Pixels = slices.Clone(pixels.Data)
-			copy(found[at].TRBits[:], bits.Data)
-			complete++
+		if !ok || !also || pixels.Type != xtc.UInt8 || bits.Type != xtc.UInt8 {
+			continue
+		}
+		next := correct.Config{Pixels: slices.Clone(pixels.Data)}
+		copy(next.TRBits[:], bits.Data)
+		if c.configs == nil {
+			c.configs = make([]correct.Config, len(c.names))
+		}
+		if !bytes.Equal(next.Pixels, c.configs[at].Pixels) || next.TRBits != c.configs[at].TRBits {
+			c.configs[at], changed = next, true
 		}
 	}
-	if complete < len(found) {
-		return nil
-	}
-	return found
+	return changed
 }
 
 // ready is constants that a camera can use, with what its pixels are corrected with.
