@@ -80,6 +80,9 @@ func merge(table *xtc.Table, answers []fex.Answer) ([]byte, error) {
 		}
 		it := xtc.NewIter(a.Blocks())
 		for it.Next() {
+			if it.Header().Damage.Has(xtc.DamageCorrupted) { // nobody has looked into it
+				return nil, fmt.Errorf("worker %d: a block of the script is marked Corrupted", worker)
+			}
 			id := it.Header().NamesID()
 			into, there := places[id]
 			if !there {

@@ -206,25 +206,26 @@ func (r *Run) Run(ctx context.Context) (Summary, error) {
 	collecting.Wait()
 	r.finished.Store(int64(r.world.Now()) - r.started.Load())
 	complete := r.hard.Err() == nil
-	if closed := r.close(complete); closed != nil {
-		err = errors.Join(err, fail(General, closed))
-	}
+	closed := r.close(complete)
 	s := r.Snapshot()
 	s.Files = append(s.Files, r.recorder.Files()...)
 	if invariant.Enabled && complete {
 		invariant.Check(s.InFlight == 0, "the books do not balance: %+v", s)
 	}
-	return s, r.verdict(err)
+	return s, r.verdict(err, closed)
 }
 
 // errInterrupted is why a run ends when its context is cancelled.
 var errInterrupted = &Failure{Kind: Interrupted, Err: errors.New("interrupted")}
 
-// verdict chooses the error that is reported: what ended the run, or else the worst that happened in it.
-func (r *Run) verdict(err error) error {
+// verdict chooses the error that is reported: what ended the run, or else the first trouble in it, or in closing it.
+func (r *Run) verdict(ended, closed error) error {
 	r.troubleMu.Lock()
 	defer r.troubleMu.Unlock()
-	all := append([]error{err}, r.trouble...)
+	all := append([]error{ended}, r.trouble...)
+	if closed != nil {
+		all = append(all, fail(General, closed))
+	}
 	if cause := context.Cause(r.hard); cause != nil {
 		all = append([]error{cause}, all...)
 	}
