@@ -44,7 +44,10 @@ func TestCorrected(t *testing.T) {
 				testkit.NoLeaks(t)
 				added := map[string]string{"events": "got.sum(), made.generation",
 					"batches": "got.sum(axis=(1, 2, 3)), np.full(len(got), made.generation)"}[loop]
-				cfg := settings(t, testkit.Script(t, strings.NewReplacer("LOOP", loop, "ADDED", added).Replace(corrects)))
+				text := strings.NewReplacer("LOOP", loop, "ADDED", added).Replace(corrects)
+				// The first that is asked for is a batch of several events.
+				text = strings.Replace(text, "    for evt", "    time.sleep(0.3)\n    for evt", 1)
+				cfg := settings(t, testkit.Script(t, "import time\n"+text))
 				from := &fakeConstants{set: func(q calib.Query) (*calib.Set, error) { return camSet(q, float32(q.Run)), nil }}
 				cfg.Sources = []string{testkit.File(t, testkit.Camera{}.Run(300)...)}
 				cfg.OutputDir, cfg.Workers, cfg.Constants = t.TempDir(), workers, from

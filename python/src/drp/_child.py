@@ -383,7 +383,11 @@ class ChildFeed(Feed):
             return part.at(place - 1, self.lead)
         if not self.lead:
             return self._want(kind, names_id, where, self._i)
-        made = np.stack([self._want(kind, names_id, where, self._i + k) for k in range(self.lead)])
+        first = self._want(kind, names_id, where, self._i)
+        made = np.empty((self.lead, *first.shape), np.float32)
+        made[0] = first
+        for k in range(1, self.lead):  # each comes to the same place
+            made[k] = self._want(kind, names_id, where, self._i + k)
         made.flags.writeable = False
         return made
 
