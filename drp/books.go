@@ -108,7 +108,7 @@ func (s *Summary) Text() string {
 		fmt.Fprintf(&b, "file: %s\n", f)
 	}
 	if len(s.Files) == 0 {
-		b.WriteString("nothing was written: give -o DIR to record\n")
+		b.WriteString("nothing was written; -o DIR records\n")
 	}
 	return b.String()
 }

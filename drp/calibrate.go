@@ -34,6 +34,7 @@ type Constants interface {
 // Held is a set in shared memory.
 type Held struct {
 	Set        *calib.Set // its arrays are the memory
+	ID         string     // of the set of the store that it is, or is a part of
 	Generation uint64     // goes up with every Publish
 	Segment    int
 	Layout     []publish.Array
@@ -106,7 +107,8 @@ func (k *calibration) configure(loan *pebble.Loan, n int) (int, error) {
 
 func constantsEntries() []xtc.Name {
 	text := func(name string) xtc.Name { return xtc.Name{Name: name, Type: xtc.CharStr, Rank: 1} }
-	return []xtc.Name{text("publisher"), text("detector"), text("serial"), text("unit"), text("digest"), {Name: "generation", Type: xtc.UInt64},
+	return []xtc.Name{text("publisher"), text("detector"), text("serial"), text("unit"), text("set"),
+		text("digest"), {Name: "generation", Type: xtc.UInt64},
 		{Name: "segment", Type: xtc.Int32}, text("layout")}
 }
 
@@ -231,7 +233,7 @@ func (k *calibration) choose(run int, sets []*calib.Set, errs []error) ([]ready,
 		}
 		switch {
 		case err == nil:
-		case errors.Is(err, calib.ErrNone):
+		case errors.Is(err, calib.ErrNone) && !k.r.cfg.Calibration.Strict:
 			c.drop(err.Error())
 			k.r.cfg.Log.Warn(fmt.Sprintf("run %d: %v", run, err))
 		default:
@@ -295,6 +297,7 @@ func (k *calibration) tell(to []byte, names *xtc.Names, c *camera, h *Held) ([]b
 	b.Text(c.name)
 	b.Text(calib.Serial(h.Set.Serials))
 	b.Text(string(h.Set.Unit))
+	b.Text(h.ID)
 	b.Text(h.Set.Digest)
 	b.Uint(h.Generation)
 	b.Int(int64(h.Segment))

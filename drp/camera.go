@@ -114,6 +114,8 @@ type ready struct {
 	set    *calib.Set
 	tables *correct.Tables
 	layout *correct.Layout // nil without a geometry
+
+	noImage string // why there is no layout in spite of a geometry
 }
 
 // suits tells whether a set is of this camera, and reduces it. The mask then says for every pixel whether it can be used.
@@ -139,8 +141,8 @@ func (c *camera) suits(s *calib.Set) (ready, error) {
 		if err == nil {
 			got.layout, err = geometry.Layout(correct.Segments{Numbers: c.numbers, Rows: s.Rows, Cols: s.Cols})
 		}
-		if err != nil {
-			return refuse("%v", err)
+		if err != nil { // pixels can be corrected without it
+			got.noImage = err.Error()
 		}
 	}
 	whole, n := *s, s.SegmentPixels()
@@ -259,6 +261,8 @@ func (c *camera) maker(kind uint32, table *xtc.Table) (maker, error) {
 	switch {
 	case c.set == nil:
 		return nil, fmt.Errorf("there are no constants of %s: %s", c.name, c.reason)
+	case kind == wantImage && c.noImage != "":
+		return nil, fmt.Errorf("the geometry of %s does not fit its pixels: %s", c.name, c.noImage)
 	case kind == wantImage && c.layout == nil:
 		return nil, fmt.Errorf("the constants of %s have no geometry, so there is no image: put one with drp calib put "+
 			"--geometry", c.name)

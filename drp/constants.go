@@ -96,9 +96,9 @@ func (k *constants) Publish(run int, step bool, set *calib.Set) (Held, error) {
 	k.release(set.Detector, keep)
 	k.held[set.Detector] = append(k.held[set.Detector], seg)
 	k.ids[seg.Generation] = set.ID
-	k.log.Info(fmt.Sprintf("run %d: the constants of %s are generation %d, digest %.12s", run, set.Detector, seg.Generation,
-		set.Digest))
-	return Held{Set: seg.Set(), Generation: seg.Generation, Segment: seg.Segment, Layout: seg.Layout}, nil
+	k.log.Info(fmt.Sprintf("run %d: the constants of %s are the set %.12s, generation %d", run, set.Detector, set.ID,
+		seg.Generation))
+	return Held{Set: seg.Set(), ID: set.ID, Generation: seg.Generation, Segment: seg.Segment, Layout: seg.Layout}, nil
 }
 
 // release gives back what nobody will be told of any more, but for the first ones.

@@ -20,9 +20,17 @@ done
 for group in $groups; do
 	kill -s KILL -- "-$group" 2>/dev/null
 done
-for round in 1 2; do
+quiet=0 # rounds in a row in which none was found: one that is being started shows no environment for a moment
+for round in 1 2 3 4 5 6 7 8 9; do
 	found=$(grep -lszFx "$1" /proc/[0-9]*/environ 2>/dev/null)
-	[ "$found" ] || break # by its exit code grep could also have met a process it may not read
+	if [ "$found" ]; then # by its exit code grep could also have met a process it may not read
+		quiet=0
+	elif [ $quiet = 1 ]; then
+		break
+	else
+		quiet=1
+		sleep 0.01
+	fi
 	for file in $found; do
 		pid=${file#/proc/}
 		kill -s KILL "${pid%/environ}" 2>/dev/null

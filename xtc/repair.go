@@ -94,6 +94,7 @@ type repairer struct {
 	locked []*os.File
 	table  *Table
 	index  smallIndex
+	barren string // the last chunk, when no whole datagram is in it
 }
 
 func (r *repairer) close() {
@@ -113,7 +114,7 @@ func (r *repairer) run(first string) error {
 		}
 		return err
 	}
-	unfinished := missing != nil || small != r.small
+	unfinished := missing != nil || small != r.small || r.barren != ""
 	for _, b := range r.big {
 		r.report.Files = append(r.report.Files, b.final)
 		unfinished = unfinished || b.path != b.final
@@ -135,7 +136,10 @@ func (r *repairer) run(first string) error {
 			return err
 		}
 	}
-	return r.completeSmall(small)
+	if err := r.completeSmall(small); err != nil {
+		return err
+	}
+	return r.putAway()
 }
 
 // find gives the present name of a file, which is locked if it is unfinished.

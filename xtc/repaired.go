@@ -7,6 +7,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -109,4 +111,27 @@ func (r *repairer) discard(first string) error {
 
 func inProgressOf(first, small string) []string {
 	return []string{first + crcSuffix + inProgressSuffix, small + inProgressSuffix, first + inProgressSuffix}
+}
+
+// putAway takes the last chunk out of the way in which there is no whole datagram: what is in it is kept under another
+// name, if that is anything. It is done last, since by this file an interrupted repair is found again.
+func (r *repairer) putAway() error {
+	if r.barren == "" {
+		return nil
+	}
+	final := strings.TrimSuffix(r.barren, inProgressSuffix)
+	if err := os.Remove(final + crcSuffix + inProgressSuffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	info, err := os.Stat(r.barren)
+	if err != nil {
+		return err
+	}
+	if info.Size() == 0 {
+		r.note("%s, where the run was to go on, was empty: removed", r.barren)
+		return os.Remove(r.barren)
+	}
+	r.note("%s, where the run was to go on, holds no whole datagram: its %d bytes are in %s now", r.barren, info.Size(),
+		filepath.Base(final)+cutSuffix)
+	return os.Rename(r.barren, final+cutSuffix)
 }

@@ -1,6 +1,7 @@
 package xtc_test
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"strings"
@@ -38,6 +39,40 @@ func TestRepairRemovesWhatIsEmpty(t *testing.T) {
 			}
 			if err != nil || len(r.Removed) != test.removed || left > 0 || r.Complete {
 				t.Errorf("%+v %v, %d files are left", r, err, left)
+			}
+		})
+	}
+}
+
+// TestRepairPutsABarrenChunkAway: the last chunk has nothing whole in it. What is in it is kept under another name, and the
+// run is complete without it.
+func TestRepairPutsABarrenChunkAway(t *testing.T) {
+	_, names, files := recorded(t, 2)
+	first, second, small := names[0], names[1]+".inprogress", names[2]+".inprogress"
+	for name, test := range map[string]struct {
+		chunk []byte
+		cut   bool
+	}{"empty": {nil, false}, "some bytes": {files[1][:10], true}} {
+		t.Run(name, func(t *testing.T) {
+			dir := writeFiles(t, map[string][]byte{first: files[0], second: test.chunk, small: files[2],
+				names[1] + ".crc.inprogress": nil})
+			path := filepath.Join(dir, first)
+			r, err := xtc.Repair(path, false)
+			if err != nil || r.Complete || len(r.Notes) != 1 {
+				t.Fatalf("%+v %v", r, err)
+			}
+			kept, err := os.ReadFile(filepath.Join(dir, names[1]+".cut"))
+			if test.cut != (err == nil) || !bytes.Equal(kept, test.chunk) {
+				t.Errorf("%d bytes were kept: %v", len(kept), err)
+			}
+			if left := must(xtc.Unfinished(dir)); len(left) > 0 {
+				t.Errorf("unfinished are still %v", left)
+			}
+			if report := must(xtc.Check(path, xtc.CheckOptions{})); len(report.Errors) > 0 {
+				t.Errorf("%v", report.Errors)
+			}
+			if r, err := xtc.Repair(path, false); err != nil || !r.Complete {
+				t.Errorf("a second repair: %+v %v", r, err)
 			}
 		})
 	}

@@ -44,6 +44,10 @@ func (r *repairer) survey(name string) error {
 		case b.good == 0 && len(r.big) == 0:
 			return fmt.Errorf("%s: %w", path, ErrNothingWhole)
 		case b.good == 0:
+			if path != final {
+				r.barren = path
+				return nil
+			}
 			r.note("%s, where the run was to go on, holds no whole datagram: it stays as it is", path)
 			return nil
 		}

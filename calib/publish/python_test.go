@@ -42,7 +42,7 @@ for a in said["layout"]:
     arrays[a["name"]].flags.writeable = False
 
 print(said["generation"], said["run"], arrays["pedestals"].shape, arrays["pedestals"].sum(dtype="f8"),
-      arrays["mask"].sum(), arrays["geometry"].tobytes()[:10].decode())
+      arrays["mask"].sum(), arrays["geometry"].tobytes()[:10].decode() if "geometry" in arrays else "no geometry")
 `
 
 func TestTheDocumentsShowWhatIsTested(t *testing.T) {

@@ -42,7 +42,8 @@ def stream(path: str) -> Iterator[Datagram]:
         if following:
             following = os.path.join(os.path.dirname(path), os.path.basename(following))
             if not os.path.exists(following):
-                raise XtcError(f"{path} goes on in {following}, which is missing")
+                print(f"drp: {path} goes on in {following}, which is not there", file=sys.stderr)
+                return
             if following in seen:
                 raise XtcError(f"{path} goes on in {following}, which came before it")
         path, names = following, file.names

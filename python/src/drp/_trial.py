@@ -49,6 +49,8 @@ class TrialFeed(FileFeed):
     def _array(self, det: str, name: str, where: str) -> np.ndarray[Any, Any]:
         path = os.path.join(os.environ.get("DRP_TRIAL_CALIB", ""), f"{det}-{name}.npy")
         if not os.path.isfile(path):
+            if name == "image" and os.path.isfile(path.replace("-image.npy", "-calib.npy")):
+                raise ConstantsError(f"{where}: the constants of {det} have no geometry, or one that does not fit")
             raise ConstantsError(f"{where}: there are no constants for it: name a store with drp test --calib")
         made: np.ndarray[Any, Any] = np.load(path, allow_pickle=False)
         made.flags.writeable = False
