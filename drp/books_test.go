@@ -60,7 +60,7 @@ func TestBooksAsText(t *testing.T) {
 		{"damaged", Summary{Received: 10, Recorded: 10, Damaged: 3}, []string{"3 of them damaged"}, []string{"altered"}},
 		{"altered", Summary{Received: 10, Recorded: 10, Damaged: 3, Altered: 2}, []string{"3 of them damaged (2 altered in memory)"}, nil},
 		{"not balanced", Summary{Received: 10, Recorded: 9, InFlight: 1}, []string{"the books do not balance", "in flight            1"}, nil},
-		{"no output", Summary{Received: 1, Rejected: 1}, []string{"nothing was written: give -o DIR", "rejected             1  by the script"}, nil},
+		{"no output", Summary{Received: 1, Rejected: 1}, []string{"nothing was written; -o DIR records", "rejected             1  by the script"}, nil},
 		{"script", Summary{Failures: []string{"roi.py, event 3"}}, []string{"script: roi.py, event 3\n"}, nil},
 	}
 	for _, tt := range tests {

@@ -212,6 +212,8 @@ func TestConstantsOfRuns(t *testing.T) {
 			[2]uint64{1, 0}, 0, "", drp.Configuration},
 		{"none for the second", func(calib.Query) (*calib.Set, error) { return nil, none }, false, [2]uint64{1, 0}, 40,
 			"no constants", 0},
+		{"none for the second, strict", func(calib.Query) (*calib.Set, error) { return nil, none }, true, [2]uint64{1, 0}, 0, "",
+			drp.Configuration},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			testkit.NoLeaks(t)
