@@ -29,7 +29,7 @@ func newCalibCommand() *cobra.Command {
 		"drp/calib in the folder for your data)")
 	return withVerbs(cmd, newCalibPutCommand(&place), newCalibGetCommand(&place), newCalibLsCommand(&place),
 		newCalibShowCommand(&place), newCalibDiffCommand(&place), newCalibExportCommand(&place), newCalibServeCommand(&place),
-		newCalibUseCommand(), newCalibPedestalsCommand(&place), newCalibWatchCommand())
+		newCalibUseCommand(&place), newCalibPedestalsCommand(&place), newCalibWatchCommand())
 }
 
 // storeFlag says which store is meant.

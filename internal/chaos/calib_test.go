@@ -181,12 +181,19 @@ func chosenAnew(c *trial) {
 	p.recording(dir)
 	chosen, kills, last := 0, 0, time.Now()
 	for turn := 0; !p.Over(); turn++ {
-		use := c.prepare(nil, "calib", "use", ids[turn%2][:12], "--partition", "P")
+		use := c.prepare(nil, "calib", "use", ids[turn%2][:12], "--partition", "P", "--store", store.path)
 		use.Cmd.Env = append(use.Cmd.Env, "XDG_RUNTIME_DIR="+p.RunDir)
 		if use.run().code == 0 {
 			chosen++
 		}
 		// Time enough for a replacement: one that is killed four times while it starts puts its worker out of service.
+		if turn == 3 {
+			use = c.prepare(nil, "calib", "use", "0000", "--partition", "P", "--store", store.path)
+			use.Cmd.Env = append(use.Cmd.Env, "XDG_RUNTIME_DIR="+p.RunDir)
+			if o := use.run(); o.code != 1 || !strings.Contains(o.stderr, "no constants") {
+				c.Errorf("a set that is not there is chosen: %d, %s", o.code, o.stderr)
+			}
+		}
 		if pids := p.workers(); len(pids) > 0 && time.Since(last) > time.Second {
 			last = time.Now()
 			if syscall.Kill(pids[c.rng.IntN(len(pids))], syscall.SIGKILL) == nil {
