@@ -31,12 +31,16 @@ func (r *Result) Complete(old *calib.Set) (s *calib.Set, said []string, err erro
 	model := calib.ModelOf(s.Model)
 	per := len(s.Status) / len(model.Ranges)
 	for g, name := range model.Ranges {
-		measured := r.Frames[g] > 0
-		if !measured {
+		measured, stray := r.Frames[g] > 0, r.stray(g)
+		switch {
+		case stray:
+			said = append(said, fmt.Sprintf("range %s occurred in %d of %d pixels: where frames are too few, pedestals are those "+
+				"of the earlier constants", name, r.Reached[g], r.pixels()))
+		case !measured:
 			said = append(said, fmt.Sprintf("range %s did not occur: its pedestals are those of the earlier constants", name))
 		}
 		for i := g * per; i < (g+1)*per; i++ {
-			take(s, part, i, measured)
+			take(s, part, i, measured && !(stray && s.Status[i]&calib.StatusFew != 0))
 		}
 	}
 	return s, said, nil

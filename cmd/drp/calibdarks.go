@@ -114,10 +114,17 @@ func (f *calibDarksFlags) run(ctx context.Context, files []string) error {
 	if !f.asJSON {
 		printDarks(r)
 	}
-	if f.out != "" {
-		return configuration(f.write(r))
+	if f.out == "" {
+		if few := r.TooFew(); len(few) > 0 {
+			return configuration(fmt.Errorf("%s; take more darks, or lower --min-frames, or write them to a folder with -o",
+				strings.Join(few, "; ")))
+		}
+		return f.put(ctx, r)
 	}
-	return f.put(ctx, r)
+	for _, few := range r.TooFew() {
+		fmt.Fprintf(os.Stderr, "drp: warning: %s\n", few)
+	}
+	return configuration(f.write(r))
 }
 
 // look finds before the files are read that there can be no gains.

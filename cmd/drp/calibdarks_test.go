@@ -78,6 +78,30 @@ func TestCalibPedestals(t *testing.T) {
 	says(t, ok(t, "calib", "show", "cam", "--run", "5"), "gains      -      0        24    25       37       48")
 }
 
+// TestCalibPedestalsOfTooFewFrames are not put, since they would leave nothing of a run.
+func TestCalibPedestalsOfTooFewFrames(t *testing.T) {
+	noEnvironment(t)
+	t.Chdir(t.TempDir())
+	file := testkit.File(t, testkit.Camera{}.Run(2)...)
+	gains := numbers(t, "gains.npy", 1, 2, 4, 6)
+	dark := []string{"calib", "pedestals", file, "--serials", "A.B", "--gains", gains, "--store", "store"}
+	const want = "range -: 48 of 48 pixels had too few frames: there are 2, and each pixel needs 10"
+	code, _, errs := command(t, dark...)
+	if code != 3 {
+		t.Errorf("exit code %d", code)
+	}
+	says(t, errs, want, "take more darks")
+	if code, _, errs := command(t, "calib", "ls", "--store", "store"); code != 3 {
+		t.Errorf("something was put: exit code %d: %s", code, errs)
+	}
+	code, _, errs = command(t, append(dark, "-o", "darks")...)
+	if code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	says(t, errs, "drp: warning: "+want)
+	says(t, ok(t, append(dark, "--min-frames", "2")...), "range -: 48 pixels good\n")
+}
+
 // TestCalibPedestalsOfSomeRanges says what becomes of the others.
 func TestCalibPedestalsOfSomeRanges(t *testing.T) {
 	noEnvironment(t)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -13,6 +14,7 @@ import (
 
 	"drp/calib"
 	"drp/calib/intake"
+	"drp/calib/report"
 	"drp/calib/store"
 )
 
@@ -202,11 +204,12 @@ type putReport struct {
 	ID     string   `json:"id"`
 	Store  string   `json:"store"`
 	Notes  []string `json:"notes,omitempty"`
+	Status []string `json:"status,omitempty"`      // how many pixels have which, range by range
 	Shadow []string `json:"goes_before,omitempty"` // sets that go before the new one in some of its runs
 }
 
 func (r *putReport) print(ctx context.Context, st closingStore, s *calib.Set, asJSON bool) error {
-	r.Store = st.String()
+	r.Store, r.Status = st.String(), statusLines(s)
 	if entries, err := st.List(ctx, s.Detector); err == nil {
 		r.Shadow = goBefore(entries, r.ID, s)
 	}
@@ -214,13 +217,28 @@ func (r *putReport) print(ctx context.Context, st closingStore, s *calib.Set, as
 		return printJSON(r)
 	}
 	fmt.Printf("put %s: %s (%s) %s, %s, %s\n", short(r.ID), s.Detector, s.Model, calib.Serial(s.Serials), store.Runs(s), s.Unit)
-	for _, note := range r.Notes {
-		fmt.Printf("  %s\n", note)
+	for _, line := range slices.Concat(r.Status, r.Notes) {
+		fmt.Printf("  %s\n", line)
 	}
 	for _, other := range r.Shadow {
 		fmt.Printf("  %s\n", other)
 	}
 	return nil
+}
+
+// statusLines count the pixels of each range by status.
+func statusLines(s *calib.Set) (lines []string) {
+	for r, counts := range report.Statuses(s) {
+		good := len(s.Status) / s.Ranges()
+		var bad []string
+		for _, name := range sortedKeys(counts) {
+			good -= counts[name]
+			bad = append(bad, fmt.Sprintf("%d %s", counts[name], name))
+		}
+		lines = append(lines, strings.Join(append([]string{fmt.Sprintf("range %s: %d pixels good",
+			calib.ModelOf(s.Model).Ranges[r], good)}, bad...), ", "))
+	}
+	return lines
 }
 
 // goBefore finds sets that begin in the middle of the runs of a new one, and so go before it there.
