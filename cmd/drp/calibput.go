@@ -92,6 +92,9 @@ func (f *calibPutFlags) run(cmd *cobra.Command, word string) error {
 		if s, err = store.ReadArchive(word); err != nil {
 			return configuration(err)
 		}
+		if err := intake.CheckGeometry(s); err != nil {
+			return configuration(fmt.Errorf("%s: %w", word, err))
+		}
 	} else {
 		if err := f.parse(word); err != nil {
 			return err
@@ -209,6 +212,9 @@ type putReport struct {
 }
 
 func (r *putReport) print(ctx context.Context, st closingStore, s *calib.Set, asJSON bool) error {
+	for _, doubt := range intake.Doubts(s) {
+		fmt.Fprintf(os.Stderr, "drp: warning: %s\n", doubt)
+	}
 	r.Store, r.Status = st.String(), statusLines(s)
 	if entries, err := st.List(ctx, s.Detector); err == nil {
 		r.Shadow = goBefore(entries, r.ID, s)
