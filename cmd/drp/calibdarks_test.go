@@ -102,6 +102,36 @@ func TestCalibPedestalsOfTooFewFrames(t *testing.T) {
 	says(t, ok(t, append(dark, "--min-frames", "2")...), "range -: 48 pixels good\n")
 }
 
+// TestCalibPedestalsOfOddFiles names a file twice, under two names, and one that was cut off.
+func TestCalibPedestalsOfOddFiles(t *testing.T) {
+	noEnvironment(t)
+	t.Chdir(t.TempDir())
+	file := testkit.File(t, testkit.Camera{}.Run(21)...)
+	if err := os.Symlink(file, "other.xtc2"); err != nil {
+		t.Fatal(err)
+	}
+	code, _, errs := command(t, "calib", "pedestals", file, "other.xtc2", "--serials", "A.B", "-o", "x")
+	if code != 2 {
+		t.Errorf("exit code %d", code)
+	}
+	says(t, errs, file+" and other.xtc2 are the same file")
+	all, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		name string
+		less int
+	}{{"header.xtc2", 4}, {"payload.xtc2", 300}} {
+		cut := write(t, test.name, string(all[:len(all)-test.less]))
+		code, _, errs = command(t, "calib", "pedestals", cut, "--serials", "A.B", "-o", test.name+".out")
+		if code != 0 || strings.Count(errs, "\n") != 1 {
+			t.Errorf("exit code %d: %s", code, errs)
+		}
+		says(t, errs, "drp: warning: "+cut+" ends inside a datagram; the events before it are used")
+	}
+}
+
 // TestCalibPedestalsOfSomeRanges says what becomes of the others.
 func TestCalibPedestalsOfSomeRanges(t *testing.T) {
 	noEnvironment(t)
