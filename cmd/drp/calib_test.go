@@ -250,6 +250,15 @@ func TestCalibHDF5(t *testing.T) {
 	if code != 3 || !strings.Contains(errs, "reading HDF5 needs h5py: ") || strings.Count(errs, "\n") != 1 {
 		t.Errorf("exit code %d: %s", code, errs)
 	}
+	t.Chdir(dir)
+	if err := os.Symlink(filepath.Dir(filepath.Dir(python)), "env"); err != nil {
+		t.Fatal(err)
+	}
+	relative := filepath.Join("env", filepath.Base(filepath.Dir(python)), filepath.Base(python))
+	if code, _, errs := command(t, put(dir+"/a.h5:/x/ped", "--python", relative)...); code != 3 ||
+		!strings.Contains(errs, "reading HDF5 needs h5py: ") {
+		t.Errorf("an interpreter named from here: exit code %d: %s", code, errs)
+	}
 	t.Setenv("PYTHONPATH", testkit.PythonPath())
 	if exec.Command(python, "-c", "import h5py").Run() != nil {
 		t.Skip("the interpreter has no h5py")
