@@ -322,7 +322,7 @@ func TestComplete(t *testing.T) {
 	old.Status[n+4] = calib.StatusUnknown                    // its gain is known, its pedestal was not
 	old.Status[n+5] = calib.StatusNoisy | 1<<12              // is not noisy any more
 	old.Status[5*n+1] = calib.StatusNoisy                    // of G2
-	s, said, err := r.Complete(old)
+	s, said, err := r.Complete(old, false)
 	if err != nil || len(said) != 2 || !strings.Contains(said[1], "range G2 did not occur") {
 		t.Fatalf("%v, %v", said, err)
 	}
@@ -341,7 +341,7 @@ func TestComplete(t *testing.T) {
 	if r.Set.Gains != nil || r.Set.Status[3] != 0 {
 		t.Error("the result was changed")
 	}
-	if _, _, err := r.Complete(old.Subset([]string{"M0"})); err == nil {
+	if _, _, err := r.Complete(old.Subset([]string{"M0"}), false); err == nil {
 		t.Error("constants of another segment were taken")
 	}
 }
@@ -365,7 +365,7 @@ func TestStray(t *testing.T) {
 	n := c.rows * c.cols
 	old := &calib.Set{Detector: "cam", Model: "jungfrau_small", Serials: []string{"M1"}, Unit: calib.Photon, Rows: c.rows,
 		Cols: c.cols, Pedestals: make([]float32, 3*n), Gains: make([]float32, 3*n)}
-	s, said, err := r.Complete(old)
+	s, said, err := r.Complete(old, false)
 	if err != nil || len(said) != 3 || !strings.Contains(said[1], "range G1 occurred in 1 of 96 pixels") {
 		t.Fatalf("%v, %v", said, err)
 	}

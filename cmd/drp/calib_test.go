@@ -81,9 +81,12 @@ func TestCalibRoundTrip(t *testing.T) {
 		says(t, ok(t, "calib", "show", "cam", "--run", "7", "--store", other), "comment  first")
 		says(t, ok(t, "calib", "diff", path, list[1].ID), "they are the same")
 	}
-	code, out, _ := command(t, "calib", "diff", list[0].ID, list[1].ID)
+	code, out, errs := command(t, "calib", "diff", list[0].ID, list[1].ID)
 	if code != 1 {
 		t.Errorf("exit code %d", code)
+	}
+	if errs != "" {
+		t.Errorf("more is said: %s", errs)
 	}
 	says(t, out, "first run: 1 and 5", "the arrays are the same")
 	says(t, ok(t, "calib", "get", "cam", "--run", "1", "--serials", "B", "-o", dir+"/got"), "cam B")
@@ -125,12 +128,12 @@ func TestCalibMistakes(t *testing.T) {
 		{"a gain of zero", put("--gains", zero), 3, "row 1 column 0 is zero, and the pixel is not masked (--mask"},
 		{"a name of a path", []string{"calib", "put", "../cam", "--serials", "A", "--pedestals", ped, "--gains", gains}, 3, "name"},
 		{"a geometry that is none", put("--geometry", write(t, dir+"/a.geom", "import numpy\n")), 3, `line 1: "import numpy" is neither`},
-		{"an odd unit", put("--unit", "MeV"), 3, `the unit "MeV"`},
+		{"an odd unit", put("--unit", "MeV"), 3, "the unit \"MeV\": give ADU, keV or photon\n"},
 		{"the last run first", put("--first-run", "5", "--last-run", "3"), 3, "from run 5 to run 3"},
 		{"an export that is none", []string{"calib", "put", dir}, 3, "constants.json"},
 		{"a comment on an export", []string{"calib", "put", dir, "--comment", "x"}, 2, "leave --comment out"},
 		{"get without a run", []string{"calib", "get", "cam", "-o", dir + "/x"}, 2, "--run and -o are needed"},
-		{"another run", []string{"calib", "get", "cam", "--run", "10", "-o", dir + "/x"}, 1, "are for other runs"},
+		{"another run", []string{"calib", "get", "cam", "--run", "10", "-o", dir + "/x"}, 1, "the only set in the store "},
 		{"another segment", []string{"calib", "get", "cam", "--run", "1", "--serials", "B", "-o", dir + "/x"}, 1, "has them of A"},
 		{"an id of nothing", []string{"calib", "show", "ffff"}, 1, `no constants with the id "ffff"`},
 		{"a folder with something", []string{"calib", "get", "cam", "--run", "1", "-o", dir}, 3, "is not empty"},

@@ -238,7 +238,7 @@ func (f *calibDarksFlags) complete(ctx context.Context, st calib.Store, r *darks
 		}
 	}
 	if old != nil {
-		if s, said, err = r.Complete(old); err != nil {
+		if s, said, err = r.Complete(old, f.gains != ""); err != nil {
 			return nil, nil, err
 		}
 	} else {

@@ -74,6 +74,8 @@ func TestCalibPedestals(t *testing.T) {
 	out = ok(t, "calib", "pedestals", file, "--serials", "B.A", "--comment", "again")
 	says(t, out, "gains, mask, common mode and geometry are those of the earlier constants")
 	says(t, ok(t, "calib", "show", "cam", "--run", "5"), "segment  0: B", "comment  again", filepath.Base(file))
+	out = ok(t, "calib", "pedestals", file, "--serials", "A.B", "--gains", gains, "--store", "store", "--first-run", "9")
+	says(t, out, "  mask, common mode and geometry are those of the earlier constants")
 	// The gains go with the ids: segment B had the second half of them.
 	says(t, ok(t, "calib", "show", "cam", "--run", "5"), "gains      -      0        24    25       37       48")
 }

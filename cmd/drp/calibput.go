@@ -179,7 +179,7 @@ func (f *calibPutFlags) build(ctx context.Context) (*calib.Set, []string, error)
 		}
 	}
 	s, said, err := intake.Build(&f.request)
-	if refused := (*calib.RefusedError)(nil); errors.As(err, &refused) && !f.request.MaskUnknown {
+	if refused := (*calib.RefusedError)(nil); errors.As(err, &refused) && refused.Pixel && !f.request.MaskUnknown {
 		err = fmt.Errorf("%w (--mask leaves pixels out, --mask-unknown those whose constants are not known, and --fill-gains "+
 			"median replaces unknown gains)", err)
 	}
