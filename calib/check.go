@@ -16,6 +16,7 @@ import (
 type RefusedError struct {
 	Detector string
 	Reason   string
+	Pixel    bool // it is about a pixel, and would not be there if that was masked
 }
 
 func (e *RefusedError) Error() string {
@@ -99,7 +100,8 @@ func (s *Set) checkArrays(refuse func(string, ...any) error) error {
 	} {
 		for i, v := range a.values {
 			if why := a.bad(v); why != "" && s.good(i) {
-				return refuse("the %s of %s is %s, and the pixel is not masked", a.name, s.place(i), why)
+				return &RefusedError{Detector: s.Detector, Pixel: true,
+					Reason: fmt.Sprintf("the %s of %s is %s, and the pixel is not masked", a.name, s.place(i), why)}
 			}
 		}
 	}

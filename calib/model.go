@@ -1,6 +1,9 @@
 package calib
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Model is a kind of detector: the shape of its segments, its gain ranges, and where a raw pixel says in which of them
 // it was taken. The gain ranges and bank sizes are those of psana's detector classes (UtilsEpix10ka, UtilsJungfrau,
@@ -58,6 +61,19 @@ func ModelOf(detType string) Model {
 		}
 	}
 	return Model{Name: name, Ranges: oneRange, DataBits: 16}
+}
+
+// Families are the names of the detectors that are known.
+func Families() (names []string) {
+	for _, m := range models {
+		names = append(names, m.Name)
+	}
+	return names
+}
+
+// Known tells whether it is one of them, or a variant.
+func (m *Model) Known() bool {
+	return slices.ContainsFunc(models, func(f Model) bool { return strings.HasPrefix(m.Name, f.Name) })
 }
 
 // GainBit is the bit above the data of a Configured model: 14 in ePix10ka, 15 in ePixHR, whose lower one says nothing.

@@ -105,11 +105,21 @@ type view struct {
 	status         []uint16
 }
 
+// reached is how many pixels had any value.
+func (a *accumulator) reached() (n int) {
+	for _, c := range a.count {
+		if c > 0 {
+			n++
+		}
+	}
+	return n
+}
+
 // finish ends the second pass, and gives how many values were clipped.
 func (a *accumulator) finish(v view, minFrames int) (clipped int64) {
 	for i, k := range a.inside {
 		clipped += int64(a.count[i] - k)
-		if int(k) < max(2, minFrames) {
+		if int(k) < minFrames {
 			v.status[i] |= statusFew
 		}
 		if k == 0 {

@@ -33,8 +33,11 @@ type Result struct {
 	Segments []uint32 // numbers in the detector
 	Runs     []int    // that the files are of
 	Frames   []int    // events that pixels had each range in: the largest number of any pixel
+	Reached  []int    // pixels that had each range in any event
+	Needed   int      // values of a pixel, or its status says few frames
 	Events   int      // that were used
 	Left     int      // that were left out, since they are damaged or make no sense
+	Cut      []string // files that end inside a datagram; all before it was used
 	Clipped  int64    // values that were left out as too far away
 	Special  int64    // raw pixels that are codes and no values
 }
@@ -79,7 +82,8 @@ func Make(ctx context.Context, files []string, o Options) (*Result, error) {
 
 // result puts the segments together, in the order of their numbers.
 func (w *walk) result(o Options) (*Result, error) {
-	r := &Result{Events: w.events, Left: w.left, Special: w.special, Runs: w.runs, Frames: make([]int, len(w.model.Ranges))}
+	r := &Result{Events: w.events, Cut: w.cut, Left: w.left, Special: w.special, Runs: w.runs, Frames: make([]int, len(w.model.Ranges)),
+		Reached: make([]int, len(w.model.Ranges)), Needed: max(2, o.Limits.MinFrames)}
 	for number := range w.segments {
 		r.Segments = append(r.Segments, number)
 	}
@@ -111,8 +115,9 @@ func (w *walk) result(o Options) (*Result, error) {
 				}
 				continue
 			}
-			r.Clipped += a.finish(v, o.Limits.MinFrames)
+			r.Clipped += a.finish(v, r.Needed)
 			r.Frames[g] = max(r.Frames[g], int(slices.Max(a.count)))
+			r.Reached[g] += a.reached()
 			v.judge(o.Limits, w.model.DataBits)
 		}
 	}

@@ -322,7 +322,7 @@ func TestComplete(t *testing.T) {
 	old.Status[n+4] = calib.StatusUnknown                    // its gain is known, its pedestal was not
 	old.Status[n+5] = calib.StatusNoisy | 1<<12              // is not noisy any more
 	old.Status[5*n+1] = calib.StatusNoisy                    // of G2
-	s, said, err := r.Complete(old)
+	s, said, err := r.Complete(old, false)
 	if err != nil || len(said) != 2 || !strings.Contains(said[1], "range G2 did not occur") {
 		t.Fatalf("%v, %v", said, err)
 	}
@@ -341,8 +341,41 @@ func TestComplete(t *testing.T) {
 	if r.Set.Gains != nil || r.Set.Status[3] != 0 {
 		t.Error("the result was changed")
 	}
-	if _, _, err := r.Complete(old.Subset([]string{"M0"})); err == nil {
+	if _, _, err := r.Complete(old.Subset([]string{"M0"}), false); err == nil {
 		t.Error("constants of another segment were taken")
+	}
+}
+
+// TestStray has a cosmic ray switch one pixel of G0 to G1: the pedestals of G1 stay what they were.
+func TestStray(t *testing.T) {
+	c := newCamera("jungfrau_small", "M1")
+	run := c.begin(t)
+	for k := range 40 {
+		run = append(run, c.event(t, func(s, i int) uint16 {
+			if k == 7 && i == 3 {
+				return codes[1] | 900
+			}
+			return uint16(c.value(0, s, i))
+		}))
+	}
+	r := made(t, darks.Options{}, testkit.File(t, run...))
+	if few := r.TooFew(); len(few) > 0 || r.Reached[1] != 1 {
+		t.Errorf("%v, %v", few, r.Reached)
+	}
+	n := c.rows * c.cols
+	old := &calib.Set{Detector: "cam", Model: "jungfrau_small", Serials: []string{"M1"}, Unit: calib.Photon, Rows: c.rows,
+		Cols: c.cols, Pedestals: make([]float32, 3*n), Gains: make([]float32, 3*n)}
+	s, said, err := r.Complete(old, false)
+	if err != nil || len(said) != 3 || !strings.Contains(said[1], "range G1 occurred in 1 of 96 pixels") {
+		t.Fatalf("%v, %v", said, err)
+	}
+	for i := n; i < 2*n; i++ {
+		if s.Pedestals[i] != 0 || s.Status[i] != 0 {
+			t.Fatalf("pixel %d of G1 has %g, status %d", i-n, s.Pedestals[i], s.Status[i])
+		}
+	}
+	if s.Pedestals[0] != r.Set.Pedestals[0] {
+		t.Error("G0 is not that of the darks")
 	}
 }
 

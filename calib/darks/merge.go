@@ -12,8 +12,9 @@ import (
 const ours = calib.StatusNoisy | calib.StatusQuiet | calib.StatusHigh | calib.StatusLow | calib.StatusFew | calib.StatusUnknown
 
 // Complete takes from an earlier set what darks do not tell: gains, unit, mask, common mode, geometry, and pedestals of
-// the gain ranges that did not occur. It says what it took. The earlier set must have all segments.
-func (r *Result) Complete(old *calib.Set) (s *calib.Set, said []string, err error) {
+// the gain ranges that did not occur. It says what it took, without the gains where the caller has others. The earlier set must have all
+// segments.
+func (r *Result) Complete(old *calib.Set, ownGains bool) (s *calib.Set, said []string, err error) {
 	part := old.Subset(r.Set.Serials)
 	if part == nil {
 		return nil, nil, fmt.Errorf("the earlier constants are of the segments %s, and the files of %s", calib.Serial(old.Serials),
@@ -27,16 +28,24 @@ func (r *Result) Complete(old *calib.Set) (s *calib.Set, said []string, err erro
 	s = &set
 	s.Gains, s.Unit, s.Mask, s.CommonMode, s.Geometry = part.Gains, part.Unit, part.Mask, part.CommonMode, part.Geometry
 	s.Pedestals, s.RMS, s.Status = slices.Clone(s.Pedestals), slices.Clone(s.RMS), slices.Clone(s.Status)
-	said = append(said, "gains, mask, common mode and geometry are those of the earlier constants")
+	taken := "gains, mask, common mode and geometry"
+	if ownGains {
+		taken = "mask, common mode and geometry"
+	}
+	said = append(said, taken+" are those of the earlier constants")
 	model := calib.ModelOf(s.Model)
 	per := len(s.Status) / len(model.Ranges)
 	for g, name := range model.Ranges {
-		measured := r.Frames[g] > 0
-		if !measured {
+		measured, stray := r.Frames[g] > 0, r.stray(g)
+		switch {
+		case stray:
+			said = append(said, fmt.Sprintf("range %s occurred in %d of %d pixels: where frames are too few, pedestals are those "+
+				"of the earlier constants", name, r.Reached[g], r.pixels()))
+		case !measured:
 			said = append(said, fmt.Sprintf("range %s did not occur: its pedestals are those of the earlier constants", name))
 		}
 		for i := g * per; i < (g+1)*per; i++ {
-			take(s, part, i, measured)
+			take(s, part, i, measured && !(stray && s.Status[i]&calib.StatusFew != 0))
 		}
 	}
 	return s, said, nil

@@ -38,6 +38,7 @@ type walk struct {
 	slots       reservoir
 
 	events, left int
+	cut          []string // files that end inside a datagram
 	special      int64
 }
 
@@ -88,6 +89,9 @@ func (w *walk) file(path string, k kind) error {
 		}
 		_, err := r.Next()
 		if cut := (*xtc.TruncatedError)(nil); err == io.EOF || errors.As(err, &cut) { // all before is good
+			if err != io.EOF && k == sampling {
+				w.cut = append(w.cut, path)
+			}
 			return nil
 		}
 		if err != nil {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"drp/calib"
+	"drp/calib/correct"
 )
 
 // maxGeometryBytes is more than the geometry of any detector has.
@@ -50,6 +51,9 @@ func Build(r *Request) (s *calib.Set, said []string, err error) {
 		if s.Geometry, err = readGeometry(r.Geometry); err != nil {
 			return nil, nil, err
 		}
+	}
+	if err := CheckGeometry(s); err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", r.Geometry, err)
 	}
 	if r.MaskUnknown { // first, so that what is marked is not filled
 		said = MaskUnknown(s)
@@ -107,7 +111,21 @@ func readGeometry(path string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("geometry: %w", err)
 	}
+	if len(text) == 0 {
+		return "", fmt.Errorf("geometry: %s is empty", path)
+	}
 	return string(text), nil
+}
+
+// CheckGeometry refuses a geometry that no picture can be made with.
+func CheckGeometry(s *calib.Set) error {
+	if s.Geometry == "" {
+		return nil
+	}
+	if _, err := correct.ParseGeometry(s.Geometry); err != nil {
+		return &calib.RefusedError{Detector: s.Detector, Reason: err.Error()}
+	}
+	return nil
 }
 
 // ParseCommonMode reads METHOD:WHAT:MAX:MIN, as in median:rows+cols:100:10.

@@ -127,11 +127,23 @@ func request() *intake.Request {
 
 func TestBuild(t *testing.T) {
 	r := request()
-	r.Geometry = write(t, "g.geom", []byte("p0/fs = x\n"))
+	r.Geometry = write(t, "g.geom", []byte("res = 1e4\np0/min_fs = 0\np0/max_fs = 3\np0/min_ss = 0\np0/max_ss = 1\np0/fs = x\np0/ss = y\n"+
+		"p0/corner_x = 0\np0/corner_y = 0\n"))
 	r.Mask = []intake.Part{{From: "m", Array: &npy.Array{Shape: []int{2, 4}, Values: []uint8{1, 1, 1, 1, 1, 1, 1, 0}}}}
 	s, said, err := intake.Build(r)
 	if err != nil || len(said) > 0 || s.Rows != 2 || s.Cols != 4 || s.Geometry == "" || s.Digest == "" || s.Mask[7] != 0 {
 		t.Errorf("%+v, %v, %v", s, said, err)
+	}
+	for text, want := range map[string]string{
+		"import numpy\n":   `line 1: "import numpy" is neither a comment`,
+		"":                 "is empty",
+		"p0/min_fs = 0\n":  "p0",
+		"p0/min_fs = one ": "line 1: p0/min_fs",
+	} {
+		r.Geometry = write(t, "wrong.geom", []byte(text))
+		if _, _, err := intake.Build(r); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), r.Geometry) {
+			t.Errorf("%q: %v, want %q", text, err, want)
+		}
 	}
 	r.Geometry = "missing.geom"
 	if _, _, err := intake.Build(r); err == nil || !strings.Contains(err.Error(), "geometry: ") {

@@ -87,8 +87,12 @@ func (e *Embedded) none(ctx context.Context, q calib.Query, others []string) err
 		return err
 	}
 	if len(entries) > 0 {
-		return fmt.Errorf("calib: %w of %s for run %d: the %d sets in the store %s are for other runs, the newest for %s",
-			calib.ErrNone, q.Detector, q.Run, len(entries), e.dir, Runs(&entries[0].Set))
+		others := fmt.Sprintf("the %d sets in the store %s are for other runs, the newest", len(entries), e.dir)
+		if len(entries) == 1 {
+			others = fmt.Sprintf("the only set in the store %s is", e.dir)
+		}
+		return fmt.Errorf("calib: %w of %s for run %d: %s for %s", calib.ErrNone, q.Detector, q.Run, others,
+			Runs(&entries[0].Set))
 	}
 	var known []string
 	if rows, err := e.stmt.detectors.QueryContext(ctx); err == nil {

@@ -169,15 +169,20 @@ func send(w http.ResponseWriter, s *calib.Set) {
 }
 
 func (h *handler) put(w http.ResponseWriter, r *http.Request) {
-	given := sha256.Sum256([]byte(strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")))
+	token := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+	given := sha256.Sum256([]byte(token))
 	wanted := sha256.Sum256([]byte(h.token))
 	switch {
 	case h.token == "":
 		answer(w, http.StatusForbidden, problem{Error: "denied", Message: "calib: this store is served for reading only"})
 		return
-	case subtle.ConstantTimeCompare(given[:], wanted[:]) != 1:
+	case token == "":
 		answer(w, http.StatusUnauthorized, problem{Error: "denied",
 			Message: "calib: putting into this store needs its token: give it in $DRP_CALIB_TOKEN"})
+		return
+	case subtle.ConstantTimeCompare(given[:], wanted[:]) != 1:
+		answer(w, http.StatusUnauthorized, problem{Error: "denied",
+			Message: "calib: the token in $DRP_CALIB_TOKEN is not that of this store: give what is in the file of its --token-file"})
 		return
 	}
 	if !h.enter(w, r) {

@@ -18,7 +18,7 @@ import (
 
 func TestToken(t *testing.T) {
 	for name, test := range map[string]struct{ server, client, want string }{
-		"the wrong one":    {"secret", "Secret", "needs its token"},
+		"the wrong one":    {"secret", "Secret", "is not that of this store"},
 		"none":             {"secret", "", "needs its token"},
 		"reading only":     {"", "secret", "reading only"},
 		"no token on both": {"", "", "reading only"},

@@ -81,9 +81,12 @@ func TestCalibRoundTrip(t *testing.T) {
 		says(t, ok(t, "calib", "show", "cam", "--run", "7", "--store", other), "comment  first")
 		says(t, ok(t, "calib", "diff", path, list[1].ID), "they are the same")
 	}
-	code, out, _ := command(t, "calib", "diff", list[0].ID, list[1].ID)
+	code, out, errs := command(t, "calib", "diff", list[0].ID, list[1].ID)
 	if code != 1 {
 		t.Errorf("exit code %d", code)
+	}
+	if errs != "" {
+		t.Errorf("more is said: %s", errs)
 	}
 	says(t, out, "first run: 1 and 5", "the arrays are the same")
 	says(t, ok(t, "calib", "get", "cam", "--run", "1", "--serials", "B", "-o", dir+"/got"), "cam B")
@@ -124,12 +127,13 @@ func TestCalibMistakes(t *testing.T) {
 		{"a wrong shape", put("--type", "jungfrau"), 3, "pedestals: " + ped + ": its shape is [2 3], and [3 1 512 1024] is wanted"},
 		{"a gain of zero", put("--gains", zero), 3, "row 1 column 0 is zero, and the pixel is not masked (--mask"},
 		{"a name of a path", []string{"calib", "put", "../cam", "--serials", "A", "--pedestals", ped, "--gains", gains}, 3, "name"},
-		{"an odd unit", put("--unit", "MeV"), 3, `the unit "MeV"`},
+		{"a geometry that is none", put("--geometry", write(t, dir+"/a.geom", "import numpy\n")), 3, `line 1: "import numpy" is neither`},
+		{"an odd unit", put("--unit", "MeV"), 3, "the unit \"MeV\": give ADU, keV or photon\n"},
 		{"the last run first", put("--first-run", "5", "--last-run", "3"), 3, "from run 5 to run 3"},
 		{"an export that is none", []string{"calib", "put", dir}, 3, "constants.json"},
 		{"a comment on an export", []string{"calib", "put", dir, "--comment", "x"}, 2, "leave --comment out"},
 		{"get without a run", []string{"calib", "get", "cam", "-o", dir + "/x"}, 2, "--run and -o are needed"},
-		{"another run", []string{"calib", "get", "cam", "--run", "10", "-o", dir + "/x"}, 1, "are for other runs"},
+		{"another run", []string{"calib", "get", "cam", "--run", "10", "-o", dir + "/x"}, 1, "the only set in the store "},
 		{"another segment", []string{"calib", "get", "cam", "--run", "1", "--serials", "B", "-o", dir + "/x"}, 1, "has them of A"},
 		{"an id of nothing", []string{"calib", "show", "ffff"}, 1, `no constants with the id "ffff"`},
 		{"a folder with something", []string{"calib", "get", "cam", "--run", "1", "-o", dir}, 3, "is not empty"},
@@ -157,6 +161,38 @@ func open644(t *testing.T, path string) string {
 		t.Fatal(err)
 	}
 	return path
+}
+
+// TestCalibPutWarns of what is taken and looks like a mistake, and of nothing else.
+func TestCalibPutWarns(t *testing.T) {
+	noEnvironment(t)
+	dir := t.TempDir()
+	mask := func(text string) string { return write(t, dir+"/mask"+strings.ReplaceAll(text, " ", "")+".txt", text) }
+	ped := numbers(t, dir+"/ped.npy", 1, 3, 1, 5)
+	one := numbers(t, dir+"/one.npy", 1, 1, 5)
+	up, down := numbers(t, dir+"/up.npy", 1, 3, 1, 5), numbers(t, dir+"/down.npy", -20, 3, 1, 5)
+	for _, test := range []struct {
+		name   string
+		detail []string
+		wants  []string
+	}{
+		{"nothing", []string{"--type", "jungfrau_small", "--gains", down, "--mask", mask("1 1 0 1 1")}, nil},
+		{"a mask of bad pixels", []string{"--type", "jungfrau_small", "--gains", down, "--mask", mask("0 0 0 1 0")},
+			[]string{"4 of 5 pixels are masked: in a mask 1 is good"}},
+		{"gains of the wrong sign", []string{"--type", "jungfrau_small", "--gains", up},
+			[]string{"5 of 5 gains of range G1 are positive", "5 of 5 gains of range G2 are positive"}},
+		{"a type that is not known", []string{"--type", "jungfra", "--gains", one, "--pedestals", one},
+			[]string{`"jungfra" is not known, and is taken as a detector with one gain range; known are jungfrau, epix10ka, epixhr, epix100`}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			code, _, errs := command(t, append([]string{"calib", "put", "cam", "--serials", "A", "--pedestals", ped,
+				"--store", dir + "/store"}, test.detail...)...)
+			if code != 0 || strings.Count(errs, "drp: warning: ") != len(test.wants) || strings.Count(errs, "\n") != len(test.wants) {
+				t.Errorf("exit code %d: %s", code, errs)
+			}
+			says(t, errs, test.wants...)
+		})
+	}
 }
 
 // TestCalibServe starts the verb as users do, puts with its token, and ends it.
@@ -216,6 +252,15 @@ func TestCalibHDF5(t *testing.T) {
 	code, _, errs := command(t, put(dir+"/a.h5:/x/ped")...)
 	if code != 3 || !strings.Contains(errs, "reading HDF5 needs h5py: ") || strings.Count(errs, "\n") != 1 {
 		t.Errorf("exit code %d: %s", code, errs)
+	}
+	t.Chdir(dir)
+	if err := os.Symlink(filepath.Dir(filepath.Dir(python)), "env"); err != nil {
+		t.Fatal(err)
+	}
+	relative := filepath.Join("env", filepath.Base(filepath.Dir(python)), filepath.Base(python))
+	if code, _, errs := command(t, put(dir+"/a.h5:/x/ped", "--python", relative)...); code != 3 ||
+		!strings.Contains(errs, "reading HDF5 needs h5py: ") {
+		t.Errorf("an interpreter named from here: exit code %d: %s", code, errs)
 	}
 	t.Setenv("PYTHONPATH", testkit.PythonPath())
 	if exec.Command(python, "-c", "import h5py").Run() != nil {

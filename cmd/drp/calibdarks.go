@@ -90,6 +90,9 @@ func (f *calibDarksFlags) run(ctx context.Context, files []string) error {
 	if f.fill != "" && f.fill != "median" {
 		return fmt.Errorf("--fill-gains %q: give median", f.fill)
 	}
+	if err := refuseTwice(files); err != nil {
+		return err
+	}
 	f.options.Serials = splitSerials(f.serials)
 	if f.out != "" {
 		if there, err := os.ReadDir(f.out); len(there) > 0 || err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -106,6 +109,9 @@ func (f *calibDarksFlags) run(ctx context.Context, files []string) error {
 	if err != nil {
 		return fileError(err)
 	}
+	for _, path := range r.Cut {
+		fmt.Fprintf(os.Stderr, "drp: warning: %s ends inside a datagram; the events before it are used\n", path)
+	}
 	r.Set.Provenance = calib.Provenance{Who: whoami(), From: strings.Join(files, " "), Comment: f.comment}
 	r.Set.FirstRun, r.Set.LastRun = max(0, f.firstRun), f.lastRun
 	if f.firstRun < 0 && len(r.Runs) > 0 {
@@ -114,10 +120,37 @@ func (f *calibDarksFlags) run(ctx context.Context, files []string) error {
 	if !f.asJSON {
 		printDarks(r)
 	}
-	if f.out != "" {
-		return configuration(f.write(r))
+	if f.out == "" {
+		if few := r.TooFew(); len(few) > 0 {
+			return configuration(fmt.Errorf("%s; take more darks, or lower --min-frames, or write them to a folder with -o",
+				strings.Join(few, "; ")))
+		}
+		return f.put(ctx, r)
 	}
-	return f.put(ctx, r)
+	for _, few := range r.TooFew() {
+		fmt.Fprintf(os.Stderr, "drp: warning: %s\n", few)
+	}
+	return configuration(f.write(r))
+}
+
+// refuseTwice refuses files that are named twice: each of their frames would count as two. What cannot be read is not its
+// concern.
+func refuseTwice(files []string) error {
+	var seen []fs.FileInfo
+	var names []string
+	for _, name := range files {
+		info, err := os.Stat(name)
+		if err != nil {
+			continue
+		}
+		for i, other := range seen {
+			if os.SameFile(info, other) {
+				return fmt.Errorf("%s and %s are the same file: name it once", names[i], name)
+			}
+		}
+		seen, names = append(seen, info), append(names, name)
+	}
+	return nil
 }
 
 // look finds before the files are read that there can be no gains.
@@ -205,7 +238,7 @@ func (f *calibDarksFlags) complete(ctx context.Context, st calib.Store, r *darks
 		}
 	}
 	if old != nil {
-		if s, said, err = r.Complete(old); err != nil {
+		if s, said, err = r.Complete(old, f.gains != ""); err != nil {
 			return nil, nil, err
 		}
 	} else {

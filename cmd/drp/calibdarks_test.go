@@ -74,8 +74,64 @@ func TestCalibPedestals(t *testing.T) {
 	out = ok(t, "calib", "pedestals", file, "--serials", "B.A", "--comment", "again")
 	says(t, out, "gains, mask, common mode and geometry are those of the earlier constants")
 	says(t, ok(t, "calib", "show", "cam", "--run", "5"), "segment  0: B", "comment  again", filepath.Base(file))
+	out = ok(t, "calib", "pedestals", file, "--serials", "A.B", "--gains", gains, "--store", "store", "--first-run", "9")
+	says(t, out, "  mask, common mode and geometry are those of the earlier constants")
 	// The gains go with the ids: segment B had the second half of them.
 	says(t, ok(t, "calib", "show", "cam", "--run", "5"), "gains      -      0        24    25       37       48")
+}
+
+// TestCalibPedestalsOfTooFewFrames are not put, since they would leave nothing of a run.
+func TestCalibPedestalsOfTooFewFrames(t *testing.T) {
+	noEnvironment(t)
+	t.Chdir(t.TempDir())
+	file := testkit.File(t, testkit.Camera{}.Run(2)...)
+	gains := numbers(t, "gains.npy", 1, 2, 4, 6)
+	dark := []string{"calib", "pedestals", file, "--serials", "A.B", "--gains", gains, "--store", "store"}
+	const want = "range -: 48 of 48 pixels had too few frames: there are 2, and each pixel needs 10"
+	code, _, errs := command(t, dark...)
+	if code != 3 {
+		t.Errorf("exit code %d", code)
+	}
+	says(t, errs, want, "take more darks")
+	if code, _, errs := command(t, "calib", "ls", "--store", "store"); code != 3 {
+		t.Errorf("something was put: exit code %d: %s", code, errs)
+	}
+	code, _, errs = command(t, append(dark, "-o", "darks")...)
+	if code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	says(t, errs, "drp: warning: "+want)
+	says(t, ok(t, append(dark, "--min-frames", "2")...), "range -: 48 pixels good\n")
+}
+
+// TestCalibPedestalsOfOddFiles names a file twice, under two names, and one that was cut off.
+func TestCalibPedestalsOfOddFiles(t *testing.T) {
+	noEnvironment(t)
+	t.Chdir(t.TempDir())
+	file := testkit.File(t, testkit.Camera{}.Run(21)...)
+	if err := os.Symlink(file, "other.xtc2"); err != nil {
+		t.Fatal(err)
+	}
+	code, _, errs := command(t, "calib", "pedestals", file, "other.xtc2", "--serials", "A.B", "-o", "x")
+	if code != 2 {
+		t.Errorf("exit code %d", code)
+	}
+	says(t, errs, file+" and other.xtc2 are the same file")
+	all, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		name string
+		less int
+	}{{"header.xtc2", 4}, {"payload.xtc2", 300}} {
+		cut := write(t, test.name, string(all[:len(all)-test.less]))
+		code, _, errs = command(t, "calib", "pedestals", cut, "--serials", "A.B", "-o", test.name+".out")
+		if code != 0 || strings.Count(errs, "\n") != 1 {
+			t.Errorf("exit code %d: %s", code, errs)
+		}
+		says(t, errs, "drp: warning: "+cut+" ends inside a datagram; the events before it are used")
+	}
 }
 
 // TestCalibPedestalsOfSomeRanges says what becomes of the others.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -13,6 +14,7 @@ import (
 
 	"drp/calib"
 	"drp/calib/intake"
+	"drp/calib/report"
 	"drp/calib/store"
 )
 
@@ -89,6 +91,9 @@ func (f *calibPutFlags) run(cmd *cobra.Command, word string) error {
 		var err error
 		if s, err = store.ReadArchive(word); err != nil {
 			return configuration(err)
+		}
+		if err := intake.CheckGeometry(s); err != nil {
+			return configuration(fmt.Errorf("%s: %w", word, err))
 		}
 	} else {
 		if err := f.parse(word); err != nil {
@@ -174,7 +179,7 @@ func (f *calibPutFlags) build(ctx context.Context) (*calib.Set, []string, error)
 		}
 	}
 	s, said, err := intake.Build(&f.request)
-	if refused := (*calib.RefusedError)(nil); errors.As(err, &refused) && !f.request.MaskUnknown {
+	if refused := (*calib.RefusedError)(nil); errors.As(err, &refused) && refused.Pixel && !f.request.MaskUnknown {
 		err = fmt.Errorf("%w (--mask leaves pixels out, --mask-unknown those whose constants are not known, and --fill-gains "+
 			"median replaces unknown gains)", err)
 	}
@@ -202,11 +207,15 @@ type putReport struct {
 	ID     string   `json:"id"`
 	Store  string   `json:"store"`
 	Notes  []string `json:"notes,omitempty"`
+	Status []string `json:"status,omitempty"`      // how many pixels have which, range by range
 	Shadow []string `json:"goes_before,omitempty"` // sets that go before the new one in some of its runs
 }
 
 func (r *putReport) print(ctx context.Context, st closingStore, s *calib.Set, asJSON bool) error {
-	r.Store = st.String()
+	for _, doubt := range intake.Doubts(s) {
+		fmt.Fprintf(os.Stderr, "drp: warning: %s\n", doubt)
+	}
+	r.Store, r.Status = st.String(), statusLines(s)
 	if entries, err := st.List(ctx, s.Detector); err == nil {
 		r.Shadow = goBefore(entries, r.ID, s)
 	}
@@ -214,13 +223,28 @@ func (r *putReport) print(ctx context.Context, st closingStore, s *calib.Set, as
 		return printJSON(r)
 	}
 	fmt.Printf("put %s: %s (%s) %s, %s, %s\n", short(r.ID), s.Detector, s.Model, calib.Serial(s.Serials), store.Runs(s), s.Unit)
-	for _, note := range r.Notes {
-		fmt.Printf("  %s\n", note)
+	for _, line := range slices.Concat(r.Status, r.Notes) {
+		fmt.Printf("  %s\n", line)
 	}
 	for _, other := range r.Shadow {
 		fmt.Printf("  %s\n", other)
 	}
 	return nil
+}
+
+// statusLines count the pixels of each range by status.
+func statusLines(s *calib.Set) (lines []string) {
+	for r, counts := range report.Statuses(s) {
+		good := len(s.Status) / s.Ranges()
+		var bad []string
+		for _, name := range sortedKeys(counts) {
+			good -= counts[name]
+			bad = append(bad, fmt.Sprintf("%d %s", counts[name], name))
+		}
+		lines = append(lines, strings.Join(append([]string{fmt.Sprintf("range %s: %d pixels good",
+			calib.ModelOf(s.Model).Ranges[r], good)}, bad...), ", "))
+	}
+	return lines
 }
 
 // goBefore finds sets that begin in the middle of the runs of a new one, and so go before it there.

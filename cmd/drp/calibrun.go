@@ -32,6 +32,9 @@ func (f *calibFlags) add(fl *pflag.FlagSet, c *drp.Calibration) {
 
 // open opens the store that a run takes its constants from; nil is none.
 func (f *calibFlags) open(c *drp.Calibration) (closingStore, error) {
+	if len(f.allow) > 0 && c.Listen == "" {
+		return nil, errors.New("--calib-allow says who may connect, and nothing listens: give --calib-listen HOST:PORT, too")
+	}
 	for _, text := range f.allow {
 		network, err := netip.ParsePrefix(text)
 		if err != nil {

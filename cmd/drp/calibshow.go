@@ -170,7 +170,7 @@ func newCalibDiffCommand(place *storeFlag) *cobra.Command {
 				printComparison(c)
 			}
 			if !c.Same() {
-				return errSilent
+				return errDiffer
 			}
 			return nil
 		},

@@ -35,6 +35,10 @@ func readHDF5(ctx context.Context, python, file, dataset string) (*npy.Array, er
 	if err != nil {
 		return nil, err
 	}
+	// The process starts in another folder, so that names are made absolute; links stay, which virtual environments go by.
+	if python, err = filepath.Abs(python); err != nil {
+		return nil, err
+	}
 	if file, err = filepath.Abs(file); err != nil {
 		return nil, err
 	}

@@ -33,6 +33,9 @@ func execute(args []string) int {
 	if err == nil {
 		return 0
 	}
+	if errors.Is(err, errDiffer) {
+		return int(drp.General)
+	}
 	fmt.Fprintf(os.Stderr, "drp: %v\n", err)
 	if more := advice(err); more != "" {
 		fmt.Fprintf(os.Stderr, "     %s\n", more)
@@ -48,6 +51,9 @@ func execute(args []string) int {
 
 // errSilent is the failure of a check whose findings were printed.
 var errSilent = errors.New("the check found what is printed above")
+
+// errDiffer is the exit code of a comparison, whose answer was printed: nothing failed, and nothing more is said.
+var errDiffer = errors.New("they differ")
 
 func general(err error) error {
 	if err == nil || errors.Is(err, errSilent) {

@@ -80,6 +80,7 @@ func TestExitCodes(t *testing.T) {
 		{"too much loss", p("--max-loss", "101"), 2, "--max-loss 101: give a percentage from 0 to 100"},
 		{"loss that is no number", p("--max-loss", "nan"), 2, "--max-loss NaN: give a percentage"},
 		{"a word for a number", p("--slots", "many"), 2, `invalid argument "many" for "--slots"`},
+		{"networks for nothing", p("-s", sim, "--calib-allow", "10.0.3.0/24"), 2, "give --calib-listen HOST:PORT, too"},
 		{"a source that is nothing", p("-s", ""), 2, "-s: no source is named"},
 		{"a source with half a quote", p("-s", "'a"), 2, "-s: a quote"},
 		{"no workers", p("-w", "0"), 2, "0 workers: give 1 to 1024"},
