@@ -30,14 +30,20 @@ type segment struct {
 	bias       uint16  // is taken off 16-bit ADU and pedestals, so that both fit
 	pedestal16 []int16 // rounded, less bias; badPedestal in bad pixels
 
-	part   []float32 // first pedestal of the pixels that take part in the common mode, NaN in others; nil without
+	part   []float32 // first pedestal of the pixels that take part in the common mode, apart in others; nil without
 	part16 []int16   // the same rounded, badPedestal in others; pedestal16 itself where all good pixels take part
+	takes  []uint8   // how many they are in each bank of each row, in turn, where the assembly wants it
+	low    []uint64  // of each row a bit for sixteen pixels, where good ones take no part; nil where all do
 }
 
 type rangeTable struct{ pedestal, factor []float32 }
 
 // badPedestal marks bad pixels in pedestal16. No pixel's pedestal is that high.
 const badPedestal = math.MaxInt16
+
+// apart marks pixels that take no part in a common mode. No pixel's pedestal is that low, and a pixel less this one is so
+// high that it is far from any common mode.
+const apart = -1 << 20
 
 // NewTables reduces a checked set. Models with configured gain ranges need the configuration of each segment; others take
 // nil.
@@ -225,9 +231,9 @@ func (b *builder) taking(s *segment) {
 	for i := range s.part {
 		s.part[i] = s.ranges[0].pedestal[i]
 		if s.pedestal16[i] == badPedestal {
-			s.part[i] = float32(math.NaN())
+			s.part[i] = apart
 		} else if b.words != nil && !takes[rangeOf(b.words[i], false)] {
-			s.part[i] = float32(math.NaN())
+			s.part[i] = apart
 			low = append(low, i)
 		}
 	}
@@ -238,5 +244,26 @@ func (b *builder) taking(s *segment) {
 		for _, i := range low {
 			s.part16[i] = badPedestal
 		}
+	}
+	b.count(s, low)
+}
+
+// count notes what the assembly needs of the rows of banks.
+func (b *builder) count(s *segment, low []int) {
+	wide, cols := b.model.BankCols, b.set.Cols
+	if wide == 0 || wide > math.MaxUint8 || cols%wide != 0 || cols > maxCols {
+		return
+	}
+	s.takes = make([]uint8, b.n/wide)
+	for i, p := range s.part {
+		if p != apart {
+			s.takes[i/wide]++
+		}
+	}
+	if low != nil {
+		s.low = make([]uint64, b.set.Rows)
+	}
+	for _, i := range low {
+		s.low[i/cols] |= 1 << (i % cols / 16)
 	}
 }

@@ -17,7 +17,7 @@ func TestVectorsEqualGo(t *testing.T) {
 	}
 	modes := []*calib.CommonMode{nil}
 	for _, method := range []calib.Method{calib.Median, calib.ClippedMean} {
-		for _, limit := range []float32{100, 20000} {
+		for _, limit := range []float32{3.3, 100, 720, 20000} {
 			modes = append(modes, &calib.CommonMode{Method: method, Rows: true, MaxADU: limit, MinPixels: 3})
 		}
 		modes = append(modes, &calib.CommonMode{Method: method, Rows: true, Cols: true, Banks: true, MaxADU: 100})
