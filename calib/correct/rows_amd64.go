@@ -19,8 +19,7 @@ type banks struct {
 	least           float64 // there must be more pixels
 	start, step     int     // of the search for a median
 	whole           *int16  // pixels in units, 64 of each bank
-	next4           *byte   // of the row that comes next: it is called for
-	next2           *uint16
+	next2, next4    uintptr // of the row that comes next: it is called for, also past its end
 	perADU          float32
 	_               int32
 	numbers         [maxBanks]int32    // of pixels that take part
@@ -29,7 +28,7 @@ type banks struct {
 	found, twice    [maxBanks]int32    // units: the lower one in the middle, and the sum of both
 	mode            [maxBanks]float32
 	mode16          [maxBanks]uint32 // twice as 16 bits
-	nextFactor      *float32
+	nextFactor      uintptr
 }
 
 // rowBuffers are a row on its way, in the nearest cache.
@@ -92,7 +91,7 @@ func (t *Tables) rowsFloat32(s *segment, dst []float32, raw []uint16) {
 			b.flags |= s.low[at/t.cols]
 		}
 		next := min(at+t.cols, len(raw)-t.cols)
-		b.next2, b.next4, b.nextFactor = &raw[next], bytesOf(&s.part[next]), &s.ranges[0].factor[next]
+		b.next2, b.next4, b.nextFactor = place(&raw[next]), place(&s.part[next]), place(&s.ranges[0].factor[next])
 		if t.common.Method == calib.ClippedMean {
 			b.means()
 		} else {
@@ -126,7 +125,7 @@ func (t *Tables) rowsADU16(s *segment, dst []int16, raw []uint16) {
 		b.dst, b.src, b.stream = bytesOf(&dst[at]), (*float32)(unsafe.Pointer(&row[0])), stream
 		gather16AVX2(&b)
 		next := min(at+t.cols, len(raw)-t.cols)
-		b.next2, b.next4, b.nextFactor = &raw[next], bytesOf(&s.part16[next]), &s.ranges[0].factor[0]
+		b.next2, b.next4, b.nextFactor = place(&raw[next]), place(&s.part16[next]), place(&s.part16[next])
 		if t.common.Method == calib.ClippedMean {
 			b.means()
 		} else {
@@ -180,7 +179,7 @@ func (b *banks) means() {
 	}
 	sumsAVX2(b)
 	boundsAVX2(b)
-	b.next4 = bytesOf(b.nextFactor)
+	b.next4 = b.nextFactor
 	sumsAVX2(b)
 	meansAVX2(b)
 }
@@ -198,6 +197,9 @@ func (b *banks) median(i int) (m float64, known bool) {
 	}
 	return m, true
 }
+
+// place is where something lies, for the cache.
+func place[T any](p *T) uintptr { return uintptr(unsafe.Pointer(p)) }
 
 // area is one bank by itself.
 func (b *banks) area() area { return area{rows: 1, cols: b.wide, stride: b.wide} }

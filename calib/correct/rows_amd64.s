@@ -12,8 +12,8 @@
 #define START 264
 #define FIRST 272
 #define WHOLE 280
-#define NEXT4 288
-#define NEXT2 296
+#define NEXT2 288
+#define NEXT4 296
 #define SCALE 304
 #define NUMBERS 312
 #define MOMENTS 376
