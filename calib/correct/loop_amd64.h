@@ -77,3 +77,6 @@
 	PREFETCHT0 (R11)(R12*4) \
 	MOVQ FACTOR2(AX), R11 \
 	PREFETCHT0 (R11)(R12*4)
+
+// AHEAD is how many groups of sixteen pixels are looked ahead for others.
+#define AHEAD 32

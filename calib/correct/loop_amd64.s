@@ -47,6 +47,8 @@ TEXT ·subtractAVX2(SB), NOSPLIT, $0-8
 	XORQ R10, R10
 
 quick:
+	PREFETCHT0 4096(SI)(R10*2)
+	PREFETCHT0 4096(DX)(R10*2)
 	VMOVDQU (SI)(R10*2), Y0
 	VMOVDQU (DX)(R10*2), Y1
 	VPAND Y8, Y0, Y2
@@ -107,9 +109,6 @@ switched:
 	VPBLENDVB Y6, Y3, Y5, Y3
 	JMP bad
 
-// AHEAD is how many groups of sixteen pixels convertAVX2 looks ahead.
-#define AHEAD 32
-
 // func convertAVX2(l *loop)
 // Sixteen pixels at a time, of the first range; where one has its range bits set, all sixteen as CHOOSE does. These are
 // found AHEAD of time and noted in R13, whose lowest bit is the sixteen at CX: what other ranges need comes from memory,
@@ -152,7 +151,9 @@ begin:
 convert:
 	CMPQ R12, R10
 	JGE looked
-	PREFETCHT0 4096(SI)(R12*2)
+	PREFETCHT0 4096(SI)(R12*2)    // the machine reads ahead up to the end of a page only
+	PREFETCHT0 4096(DX)(CX*4)
+	PREFETCHT0 4096(BX)(CX*4)
 	VMOVDQU (SI)(R12*2), Y0
 	VPTEST (R15), Y0
 	JNZ found

@@ -3,6 +3,7 @@
 package correct
 
 func inVectors() bool { return false }
+func inWide() bool    { return false }
 
 func (s *segment) subtractVectors([]int16, []uint16, []int16) int                  { return 0 }
 func (s *segment) convertVectors([]float32, []uint16) int                          { return 0 }

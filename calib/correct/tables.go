@@ -25,6 +25,7 @@ type segment struct {
 	wrap     int      // index & wrap is the place in codes
 	special  bool     // JUNGFRAU's special codes mean something
 	vectors  bool     // the assembly can be used
+	wide     bool     // and that for AVX-512
 	dataMask uint16
 
 	bias       uint16  // is taken off 16-bit ADU and pedestals, so that both fit
@@ -122,7 +123,7 @@ func take[T any](from *[]T, n int) []T {
 }
 
 func (b *builder) build(common bool) segment {
-	s := segment{vectors: inVectors(), dataMask: uint16(1<<b.model.DataBits - 1), wrap: 15, codes: make([]uint16, 16)}
+	s := segment{vectors: inVectors(), wide: inWide(), dataMask: uint16(1<<b.model.DataBits - 1), wrap: 15, codes: make([]uint16, 16)}
 	switch b.model.Coding {
 	case calib.TwoBits:
 		s.special, s.pick = true, [4]int8{0, 1, -1, 2}
