@@ -43,6 +43,15 @@ type rowBuffers struct {
 func apartAVX2(b *banks)
 
 //go:noescape
+func apartAVX512(b *banks)
+
+//go:noescape
+func sumsAVX512(b *banks)
+
+//go:noescape
+func lowerAVX512(b *banks)
+
+//go:noescape
 func gather16AVX2(b *banks)
 
 //go:noescape
@@ -86,14 +95,18 @@ func (t *Tables) rowsFloat32(s *segment, dst []float32, raw []uint16) {
 		for i, n := range s.takes[at/b.wide:][:b.banks] {
 			b.numbers[i] = int32(n)
 		}
-		apartAVX2(&b)
+		if s.wide {
+			apartAVX512(&b)
+		} else {
+			apartAVX2(&b)
+		}
 		if s.low != nil {
 			b.flags |= s.low[at/t.cols]
 		}
 		next := min(at+t.cols, len(raw)-t.cols)
 		b.next2, b.next4, b.nextFactor = place(&raw[next]), place(&s.part[next]), place(&s.ranges[0].factor[next])
 		if t.common.Method == calib.ClippedMean {
-			b.means()
+			b.means(s.wide)
 		} else {
 			mediansAVX2(&b)
 			for i := range b.banks {
@@ -107,7 +120,11 @@ func (t *Tables) rowsFloat32(s *segment, dst []float32, raw []uint16) {
 				b.mode[i] = float32(view{floats: buf[:b.wide]}.mode(b.area(), t.common))
 			}
 		}
-		lowerAVX2(&b)
+		if s.wide && aligned(b.dst, 64) {
+			lowerAVX512(&b)
+		} else {
+			lowerAVX2(&b)
+		}
 	}
 }
 
@@ -127,7 +144,7 @@ func (t *Tables) rowsADU16(s *segment, dst []int16, raw []uint16) {
 		next := min(at+t.cols, len(raw)-t.cols)
 		b.next2, b.next4, b.nextFactor = place(&raw[next]), place(&s.part16[next]), place(&s.part16[next])
 		if t.common.Method == calib.ClippedMean {
-			b.means()
+			b.means(s.wide)
 		} else {
 			mediansAVX2(&b)
 			for i := range b.banks {
@@ -172,16 +189,24 @@ func (b *banks) row(s *segment, raw []uint16, at int) {
 }
 
 // means finds the clipped mean of each bank.
-func (b *banks) means() {
+func (b *banks) means(wide bool) {
 	low, span := int32(b.lowest), int32(b.highest-b.lowest)
 	for i := range b.banks {
 		b.low[i], b.span[i] = uint32(uint16(low))*0x10001, uint32(span)*0x10001
 	}
-	sumsAVX2(b)
+	b.sums(wide)
 	boundsAVX2(b)
 	b.next4 = b.nextFactor
-	sumsAVX2(b)
+	b.sums(wide)
 	meansAVX2(b)
+}
+
+func (b *banks) sums(wide bool) {
+	if wide {
+		sumsAVX512(b)
+		return
+	}
+	sumsAVX2(b)
 }
 
 // median is the common mode of a bank, after mediansAVX2; it is not known where the search did not go far enough.
