@@ -86,10 +86,10 @@ func (t *Tables) rowsInVectors(s *segment) bool {
 // its way from memory.
 func (t *Tables) rowsFloat32(s *segment, dst []float32, raw []uint16) {
 	var r rowBuffers
-	b := banks{loop: s.loop(raw[:t.cols], 0)}
+	b := banks{loop: s.loop(raw, 0)}
 	b.begin(t, &r, perADU)
 	b.src, b.stream = &r.floats[0], streamed(&dst[0])
-	for at := 0; at < len(raw); at += t.cols {
+	for at := 0; at < len(raw); at += b.n {
 		b.row(s, raw, at)
 		b.dst = bytesOf(&dst[at])
 		for i, n := range s.takes[at/b.wide:][:b.banks] {
@@ -101,9 +101,9 @@ func (t *Tables) rowsFloat32(s *segment, dst []float32, raw []uint16) {
 			apartAVX2(&b)
 		}
 		if s.low != nil {
-			b.flags |= s.low[at/t.cols]
+			b.flags |= s.low[at/(maxBanks*b.wide)]
 		}
-		next := min(at+t.cols, len(raw)-t.cols)
+		next := min(at+b.n, len(raw)-1)
 		b.next2, b.next4, b.nextFactor = place(&raw[next]), place(&s.part[next]), place(&s.ranges[0].factor[next])
 		if t.common.Method == calib.ClippedMean {
 			b.means(s.wide)
@@ -131,17 +131,17 @@ func (t *Tables) rowsFloat32(s *segment, dst []float32, raw []uint16) {
 // rowsADU16 does the same in integers.
 func (t *Tables) rowsADU16(s *segment, dst []int16, raw []uint16) {
 	var r rowBuffers
-	b := banks{loop: s.loop(raw[:t.cols], 0)}
+	b := banks{loop: s.loop(raw, 0)}
 	b.begin(t, &r, 1)
 	stream := streamed(&dst[0])
-	row := r.ints[:t.cols]
-	for at := 0; at < len(raw); at += t.cols {
+	for at := 0; at < len(raw); at += b.n {
 		b.row(s, raw, at)
+		row := r.ints[:b.n]
 		b.dst, b.pedestal, b.stream = bytesOf(&row[0]), bytesOf(&s.part16[at]), 0
 		subtractAVX2(&b.loop)
 		b.dst, b.src, b.stream = bytesOf(&dst[at]), (*float32)(unsafe.Pointer(&row[0])), stream
 		gather16AVX2(&b)
-		next := min(at+t.cols, len(raw)-t.cols)
+		next := min(at+b.n, len(raw)-1)
 		b.next2, b.next4, b.nextFactor = place(&raw[next]), place(&s.part16[next]), place(&s.part16[next])
 		if t.common.Method == calib.ClippedMean {
 			b.means(s.wide)
@@ -162,7 +162,7 @@ func (t *Tables) rowsADU16(s *segment, dst []int16, raw []uint16) {
 // begin says what is the same for all rows.
 func (b *banks) begin(t *Tables, r *rowBuffers, scale float32) {
 	c := t.common
-	b.banks, b.wide, b.n = t.cols/t.model.BankCols, t.model.BankCols, t.cols
+	b.wide = t.model.BankCols
 	b.limit, b.unit, b.least, b.perADU = float64(c.MaxADU), 1/float64(scale), float64(c.MinPixels), scale
 	b.highest = math.Floor(b.limit * float64(scale))
 	b.lowest = -b.highest
@@ -174,8 +174,11 @@ func (b *banks) begin(t *Tables, r *rowBuffers, scale float32) {
 	}
 }
 
-// row says where the row of pixels from at on is.
+// row says where the pixels from at on are. A row here is as many banks as there is room for, of one row of the segment
+// and the next: what is done once for all of them is then done less often.
 func (b *banks) row(s *segment, raw []uint16, at int) {
+	b.banks = min(maxBanks, (len(raw)-at)/b.wide)
+	b.n = b.banks * b.wide
 	b.raw = &raw[at]
 	if s.wrap < 0 {
 		b.codes = &s.codes[at]

@@ -34,7 +34,7 @@ type segment struct {
 	part   []float32 // first pedestal of the pixels that take part in the common mode, apart in others; nil without
 	part16 []int16   // the same rounded, badPedestal in others; pedestal16 itself where all good pixels take part
 	takes  []uint8   // how many they are in each bank of each row, in turn, where the assembly wants it
-	low    []uint64  // of each row a bit for sixteen pixels, where good ones take no part; nil where all do
+	low    []uint64  // of maxBanks each a bit for sixteen pixels, where good ones take no part; nil where all do
 }
 
 type rangeTable struct{ pedestal, factor []float32 }
@@ -252,7 +252,7 @@ func (b *builder) taking(s *segment) {
 // count notes what the assembly needs of the rows of banks.
 func (b *builder) count(s *segment, low []int) {
 	wide, cols := b.model.BankCols, b.set.Cols
-	if wide == 0 || wide > math.MaxUint8 || cols%wide != 0 || cols > maxCols {
+	if wide == 0 || wide > maxCols/maxBanks || cols%wide != 0 {
 		return
 	}
 	s.takes = make([]uint8, b.n/wide)
@@ -262,9 +262,9 @@ func (b *builder) count(s *segment, low []int) {
 		}
 	}
 	if low != nil {
-		s.low = make([]uint64, b.set.Rows)
+		s.low = make([]uint64, b.n/(maxBanks*wide)+1)
 	}
 	for _, i := range low {
-		s.low[i/cols] |= 1 << (i % cols / 16)
+		s.low[i/(maxBanks*wide)] |= 1 << (i % (maxBanks * wide) / 16)
 	}
 }
