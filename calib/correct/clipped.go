@@ -9,9 +9,11 @@ const clip = 3
 // are: first the mean and standard deviation of the pixels at most limit away from zero, then the mean of those of them
 // that are at most three deviations away from that mean.
 //
-// Integers are added as such. Floats are added in sixteen parts, of which part k has the pixels k, k+16, ... of a row, and
-// rows in float64: so the result is the same whatever adds them.
+// All this is done in whole units, of which an ADU of floats has perADU and one of integers one: sums are exact, and the
+// result is the same whatever adds them.
 func (v view) clippedMean(a area, limit float64) (float64, int) {
+	unit := v.unit()
+	limit /= unit
 	m := v.moments(a, -limit, limit)
 	if m.n == 0 {
 		return 0, 0
@@ -22,19 +24,33 @@ func (v view) clippedMean(a area, limit float64) (float64, int) {
 	if m.n == 0 {
 		return 0, 0
 	}
-	return m.sum / float64(m.n), m.n
+	return m.sum / float64(m.n) * unit, m.n
 }
+
+// perADU is how many units an ADU of floats has in the common mode: a pixel is then at most a sixteenth of an ADU away
+// from what it is.
+const perADU = 8
+
+func (v view) unit() float64 {
+	if v.floats != nil {
+		return 1. / perADU
+	}
+	return 1
+}
+
+// unitsOf rounds, halves to even; NaN stays.
+func unitsOf(x float32) float64 { return math.RoundToEven(float64(x) * perADU) }
 
 type moments struct {
 	n            int
 	sum, squares float64
 }
 
-// moments adds the pixels between two bounds, which belong to them.
+// moments adds the pixels between two bounds, in units, which belong to them.
 func (v view) moments(a area, low, high float64) (m moments) {
 	for start := a.at; start < a.at+a.rows*a.stride; start += a.stride {
 		if v.floats != nil {
-			m.addFloats(v.floats[start:start+a.cols], float32(low), float32(high))
+			m.addFloats(v.floats[start:start+a.cols], low, high)
 			continue
 		}
 		m.addInts(v.ints[start:start+a.cols], low, high)
@@ -42,25 +58,14 @@ func (v view) moments(a area, low, high float64) (m moments) {
 	return m
 }
 
-func (m *moments) addFloats(row []float32, low, high float32) {
-	var sums, squares [16]float32
-	for i, x := range row {
-		if x >= low && x <= high {
-			sums[i%16] += x
-			squares[i%16] += float32(x * x)
+func (m *moments) addFloats(row []float32, low, high float64) {
+	for _, x := range row {
+		if u := unitsOf(x); u >= low && u <= high {
+			m.sum += u // whole numbers far below 2^53
+			m.squares += u * u
 			m.n++
 		}
 	}
-	m.sum += float64(together(&sums))
-	m.squares += float64(together(&squares))
-}
-
-// together adds sixteen parts, in the order in which vectors are folded.
-func together(p *[16]float32) float32 {
-	for i := range 8 {
-		p[i] += p[i+8]
-	}
-	return ((p[0] + p[4]) + (p[2] + p[6])) + ((p[1] + p[5]) + (p[3] + p[7]))
 }
 
 func (m *moments) addInts(row []int16, low, high float64) {

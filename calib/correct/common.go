@@ -13,7 +13,7 @@ import (
 
 func (t *Tables) commonFloat32(s *segment, dst []float32, raw []uint16) {
 	defer fence()
-	if c := t.common; c.Rows && !c.Banks && !c.Cols && t.rowsInVectors(s) {
+	if t.rowsInVectors(s) {
 		t.rowsFloat32(s, dst, raw)
 		return
 	}
@@ -28,24 +28,14 @@ const (
 	maxBanks = 16
 )
 
-// rowsFloat32 does a row at a time, from beginning to end, in the nearest cache. While it computes, the next row is on
-// its way from memory.
-func (t *Tables) rowsFloat32(s *segment, dst []float32, raw []uint16) {
-	var pixels [maxCols]float32
-	var modes [maxBanks]float32
-	b := t.newBanks()
-	row, found := pixels[:t.cols], modes[:t.cols/t.model.BankCols]
-	for at := 0; at < len(raw); at += t.cols {
-		s.offset(row, raw[at:at+t.cols], at)
-		b.next(s, raw, min(at+t.cols, len(raw)-t.cols))
-		b.ofRow(row, found, t.common)
-		s.scale(dst[at:at+t.cols], row, raw[at:at+t.cols], at, found)
-	}
-}
-
 func (t *Tables) commonADU16(s *segment, dst []int16, raw []uint16) {
-	s.subtract(dst, raw, s.part16)
-	t.level(view{ints: dst})
+	if t.rowsInVectors(s) {
+		t.rowsADU16(s, dst, raw)
+		fence()
+	} else {
+		s.subtract(dst, raw, s.part16)
+		t.level(view{ints: dst})
+	}
 	if &s.part16[0] == &s.pedestal16[0] {
 		return
 	}
@@ -67,7 +57,7 @@ func (s *segment) offset(dst []float32, raw []uint16, at int) {
 	nan := float32(math.NaN())
 	for i := s.offsetVectors(dst, raw, at); i < len(raw); i++ {
 		dst[i] = float32(raw[i]&s.dataMask) - s.part[at+i]
-		if raw[i]&s.codes[(at+i)&s.wrap] != 0 {
+		if raw[i]&s.codes[(at+i)&s.wrap] != 0 || s.part[at+i] == apart {
 			dst[i] = nan
 		}
 	}

@@ -13,8 +13,8 @@
 // The caller owns raw and corrected pixels. Tables and layouts are not changed once they are made, and all their methods
 // may run at the same time. No method of a frame allocates.
 //
-// On amd64 with AVX2 the loops are written in assembly. The same in Go serves other machines and gives the same bits. For
-// the common mode that is so of rows of banks of 48 or 64 pixels in Float32; the rest of it is Go everywhere.
+// On amd64 with AVX2 the loops are written in assembly, some also for AVX-512. The same in Go serves other machines and gives the same bits. For
+// the common mode that is so of rows of banks of 48 or 64 pixels, up to 723 ADU; the rest of it is Go everywhere.
 //
 // The rules are those of psana (slac-lcls/lcls2, psana/psana/detector: UtilsEpix10ka.py, UtilsJungfrau.py and
 // UtilsCommonMode.py), those for JUNGFRAU's special codes of jungfraujoch (fpga/hls/jf_conversion.cpp).

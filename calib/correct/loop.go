@@ -19,7 +19,7 @@ type loop struct {
 	src      *float32 // pixels less their pedestals; it is overwritten
 	stream   uint32   // past the caches to dst, which is a multiple of 32
 	_        uint32
-	_        uint64
+	part     *float32
 	careful  [8]uint32 // all bits where a pixel may be bad in its first range and good in another
 	_        [8]uint32 // room for marks
 }

@@ -13,6 +13,9 @@ func subtractAVX2(l *loop)
 func convertAVX2(l *loop)
 
 //go:noescape
+func subtractAVX512(l *loop)
+
+//go:noescape
 func offsetAVX2(l *loop)
 
 //go:noescape
@@ -22,6 +25,11 @@ func fence()
 
 // inVectors tells whether the machine can run the assembly.
 func inVectors() bool { return cpu.X86.HasAVX2 && cpu.X86.HasPOPCNT }
+
+// inWide tells whether it can run that with vectors of twice the length too.
+func inWide() bool {
+	return inVectors() && cpu.X86.HasAVX512F && cpu.X86.HasAVX512BW && cpu.X86.HasAVX512VL
+}
 
 // loop fills in what is the same for all loops, over whole sixteens of the pixels from at on.
 func (s *segment) loop(raw []uint16, at int) loop {
@@ -54,7 +62,11 @@ func (s *segment) subtractVectors(dst []int16, raw []uint16, pedestal []int16) i
 	}
 	l := s.loop(raw, 0)
 	l.dst, l.pedestal, l.stream = bytesOf(&dst[:len(raw)][0]), bytesOf(&pedestal[:len(raw)][0]), streamed(&dst[0])
-	subtractAVX2(&l)
+	if s.special && s.wide && l.n%32 == 0 && aligned(&dst[0], 64) {
+		subtractAVX512(&l)
+	} else {
+		subtractAVX2(&l)
+	}
 	fence()
 	return l.n
 }
@@ -74,11 +86,13 @@ func (s *segment) convertVectors(dst []float32, raw []uint16) int {
 // streamed tells whether pixels can go past the caches, which needs 32 bytes at a time. Memory that is only written need
 // then not be read first, and the constants stay in the cache.
 func streamed[T any](dst *T) uint32 {
-	if uintptr(unsafe.Pointer(dst))%32 == 0 {
+	if aligned(dst, 32) {
 		return 1
 	}
 	return 0
 }
+
+func aligned[T any](p *T, bytes uintptr) bool { return uintptr(unsafe.Pointer(p))%bytes == 0 }
 
 func (s *segment) offsetVectors(dst []float32, raw []uint16, at int) int {
 	if !s.vectors || len(raw) < 16 {

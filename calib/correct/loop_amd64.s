@@ -1,26 +1,5 @@
 #include "textflag.h"
-
-// Offsets in struct loop.
-#define DST 0
-#define RAW 8
-#define CODES 16
-#define STEP 24
-#define N 32
-#define DATAMASK 40
-#define BIAS 44
-#define SPECIAL 48
-#define PEDESTAL 56
-#define FACTOR 64
-#define PEDESTAL1 72
-#define FACTOR1 80
-#define PEDESTAL2 88
-#define FACTOR2 96
-#define MODES 104
-#define WIDE 112
-#define SRC 120
-#define STREAM 128
-#define CAREFUL 144
-#define MARKS 176
+#include "loop_amd64.h"
 
 DATA word4000<>+0(SB)/4, $0x4000
 GLOBL word4000<>(SB), RODATA|NOPTR, $4
@@ -32,6 +11,8 @@ DATA wordFFFF<>+0(SB)/4, $0xFFFF
 GLOBL wordFFFF<>(SB), RODATA|NOPTR, $4
 DATA saturated<>+0(SB)/4, $0x46FF4C00 // 32678
 GLOBL saturated<>(SB), RODATA|NOPTR, $4
+DATA apart<>+0(SB)/4, $0xC9800000 // -(1 << 20), the pedestal of a pixel that takes no part
+GLOBL apart<>(SB), RODATA|NOPTR, $4
 
 // func subtractAVX2(l *loop)
 // Sixteen pixels at a time: the data less the pedestal with saturation. Where one has its range bits set, all sixteen
@@ -66,6 +47,8 @@ TEXT ·subtractAVX2(SB), NOSPLIT, $0-8
 	XORQ R10, R10
 
 quick:
+	PREFETCHT0 4096(SI)(R10*2)
+	PREFETCHT0 4096(DX)(R10*2)
 	VMOVDQU (SI)(R10*2), Y0
 	VMOVDQU (DX)(R10*2), Y1
 	VPAND Y8, Y0, Y2
@@ -126,55 +109,10 @@ switched:
 	VPBLENDVB Y6, Y3, Y5, Y3
 	JMP bad
 
-#define CONSTANTS \
-	VPBROADCASTD DATAMASK(AX), Y9 \
-	VPBROADCASTD word4000<>(SB), Y10 \
-	VPBROADCASTD word8000<>(SB), Y11 \
-	VPBROADCASTD wordC000<>(SB), Y12 \
-	VPBROADCASTD wordFFFF<>(SB), Y13 \
-	VPBROADCASTD saturated<>(SB), Y14 \
-	VPXOR Y15, Y15, Y15
-
-// CHOOSE converts the eight pixels at CX, of any range, to Y2; codes are at P. It uses Y0 to Y7 and R11.
-#define CHOOSE(P) \
-	VPMOVZXWD (SI)(CX*2), Y0 \
-	VPMOVZXWD P, Y1 \
-	VPAND Y0, Y1, Y1 \
-	VPAND Y9, Y0, Y2 \
-	VCVTDQ2PS Y2, Y2 \
-	VMOVUPS (BX)(CX*4), Y4 \
-	VPCMPEQD Y15, Y1, Y5 \
-	MOVQ PEDESTAL1(AX), R11 \
-	VMOVUPS (R11)(CX*4), Y3 \
-	VBLENDVPS Y5, (DX)(CX*4), Y3, Y3 \
-	MOVQ FACTOR1(AX), R11 \
-	VMOVUPS (R11)(CX*4), Y7 \
-	VBLENDVPS Y5, Y4, Y7, Y7 \
-	VPBROADCASTD SPECIAL(AX), Y6 \
-	VPCMPEQD Y12, Y1, Y5 \
-	VPAND Y6, Y5, Y5 \
-	MOVQ PEDESTAL2(AX), R11 \
-	VBLENDVPS Y5, (R11)(CX*4), Y3, Y3 \
-	MOVQ FACTOR2(AX), R11 \
-	VBLENDVPS Y5, (R11)(CX*4), Y7, Y7 \
-	VSUBPS Y3, Y2, Y2 \
-	VMULPS Y7, Y2, Y2 \
-	VPCMPEQD Y11, Y1, Y5 \
-	VPCMPEQD Y10, Y0, Y3 \
-	VPOR Y3, Y5, Y5 \
-	VPCMPEQD Y13, Y0, Y3 \
-	VPOR Y3, Y5, Y5 \
-	VPAND Y6, Y5, Y5 \
-	VPANDN Y2, Y5, Y2 \
-	VPCMPEQD Y12, Y0, Y5 \
-	VPAND Y6, Y5, Y5 \
-	VCMPPS $4, Y15, Y4, Y3 \
-	VPAND Y14, Y3, Y3 \
-	VBLENDVPS Y5, Y3, Y2, Y2
-
 // func convertAVX2(l *loop)
-// Sixteen pixels at a time, of the first range; where one has its range bits set, all sixteen as CHOOSE does. With STREAM
-// the pixels go past the caches, which needs dst to be a multiple of 32.
+// Sixteen pixels at a time, of the first range; where one has its range bits set, all sixteen as CHOOSE does. These are
+// found AHEAD of time and noted in R13, whose lowest bit is the sixteen at CX: what other ranges need comes from memory,
+// and would be waited for. With STREAM the pixels go past the caches, which needs dst to be a multiple of 32.
 TEXT ·convertAVX2(SB), NOSPLIT, $0-8
 	MOVQ l+0(FP), AX
 	MOVQ DST(AX), DI
@@ -185,15 +123,48 @@ TEXT ·convertAVX2(SB), NOSPLIT, $0-8
 	MOVQ PEDESTAL(AX), DX
 	MOVQ FACTOR(AX), BX
 	CONSTANTS
+	MOVQ R8, R15
+	XORQ R12, R12
+	XORQ R13, R13
+
+first:
+	CMPQ R12, R10
+	JGE begin
+	CMPQ R12, $(16*AHEAD)
+	JGE begin
+	VMOVDQU (SI)(R12*2), Y0
+	VPTEST (R15), Y0
+	JEQ unset
+	MOVQ R12, CX
+	SHRQ $4, CX
+	BTSQ CX, R13
+	CALLOTHERS
+
+unset:
+	ADDQ $16, R12
+	ADDQ R9, R15
+	JMP first
+
+begin:
 	XORQ CX, CX
 
 convert:
-	PREFETCHT0 1024(SI)(CX*2)     // as above
-	VMOVDQU (SI)(CX*2), Y0
-	VPTEST (R8), Y0
-	JNZ choose
+	CMPQ R12, R10
+	JGE looked
+	PREFETCHT0 4096(SI)(R12*2)    // the machine reads ahead up to the end of a page only
+	PREFETCHT0 4096(DX)(CX*4)
+	PREFETCHT0 4096(BX)(CX*4)
+	VMOVDQU (SI)(R12*2), Y0
+	VPTEST (R15), Y0
+	JNZ found
+
+looked:
+	ADDQ $16, R12
+	ADDQ R9, R15
 	VPMOVZXWD (SI)(CX*2), Y1
 	VPMOVZXWD 16(SI)(CX*2), Y2
+	SHRQ $1, R13
+	JCS choose
 	VPAND Y9, Y1, Y1
 	VPAND Y9, Y2, Y2
 	VCVTDQ2PS Y1, Y1
@@ -202,13 +173,13 @@ convert:
 	VSUBPS 32(DX)(CX*4), Y2, Y2
 	VMULPS (BX)(CX*4), Y1, Y1
 	VMULPS 32(BX)(CX*4), Y2, Y2
+
+converted:
 	CMPL STREAM(AX), $0
 	JEQ keep
 	VMOVNTPS Y1, (DI)(CX*4)
 	VMOVNTPS Y2, 32(DI)(CX*4)
 	ADDQ $16, CX
-
-converted:
 	ADDQ R9, R8
 	CMPQ CX, R10
 	JLT convert
@@ -219,19 +190,29 @@ keep:
 	VMOVUPS Y1, (DI)(CX*4)
 	VMOVUPS Y2, 32(DI)(CX*4)
 	ADDQ $16, CX
-	JMP converted
+	ADDQ R9, R8
+	CMPQ CX, R10
+	JLT convert
+	VZEROUPPER
+	RET
+
+found:
+	BTSQ $AHEAD, R13
+	CALLOTHERS
+	JMP looked
 
 choose:
 	CHOOSE((R8))
-	VMOVUPS Y2, (DI)(CX*4)
+	VMOVAPS Y2, Y8
 	ADDQ $8, CX
 	CHOOSE(16(R8))
-	VMOVUPS Y2, (DI)(CX*4)
-	ADDQ $8, CX
+	SUBQ $8, CX
+	VMOVAPS Y8, Y1
 	JMP converted
 
 // func offsetAVX2(l *loop)
-// As convertAVX2 without the factor, with NaN where range bits are set. PEDESTAL is that of the common mode.
+// As convertAVX2 without the factor, with NaN where range bits are set or the pedestal, that of the common mode, says
+// that a pixel is apart.
 TEXT ·offsetAVX2(SB), NOSPLIT, $0-8
 	MOVQ l+0(FP), AX
 	MOVQ DST(AX), DI
@@ -243,6 +224,7 @@ TEXT ·offsetAVX2(SB), NOSPLIT, $0-8
 	VPBROADCASTD DATAMASK(AX), Y9
 	VPXOR Y15, Y15, Y15
 	VPCMPEQD Y14, Y14, Y14
+	VBROADCASTSS apart<>(SB), Y13
 	XORQ CX, CX
 
 offset:
@@ -255,6 +237,10 @@ offset:
 	VCVTDQ2PS Y4, Y4
 	VSUBPS (DX)(CX*4), Y3, Y3
 	VSUBPS 32(DX)(CX*4), Y4, Y4
+	VCMPPS $0, (DX)(CX*4), Y13, Y5
+	VCMPPS $0, 32(DX)(CX*4), Y13, Y6
+	VPOR Y5, Y3, Y3
+	VPOR Y6, Y4, Y4
 	VPTEST (R8), Y0
 	JNZ mark
 

@@ -8,7 +8,7 @@ const fewPixels = 512
 // median gives the median of the pixels of an area that take part, as numpy does: of an even number, the mean of the two
 // in the middle. It also says how many they are.
 //
-// Pixels are compared by keys, unsigned numbers in the same order. Of a larger area histograms are made, first of the
+// Pixels are compared in whole units, as in clippedMean, and by keys, unsigned numbers in the same order. Of a larger area histograms are made, first of the
 // highest bits of all keys, then of the next ones of those keys that share the highest with the median: this is exact,
 // needs no room, and its time does not depend on what the pixels are.
 func (v view) median(a area) (float64, int) {
@@ -31,7 +31,7 @@ func (v view) median(a area) (float64, int) {
 		return 0, 0
 	}
 	if v.floats != nil {
-		return float64((floatOf(low) + floatOf(high)) * 0.5), n
+		return float64((floatOf(low)+floatOf(high))*0.5) * v.unit(), n
 	}
 	return (float64(intOf(low)) + float64(intOf(high))) / 2, n
 }
@@ -42,7 +42,7 @@ func (v view) keys(buf []uint32, at, n, stride int) (found int) {
 	if v.floats != nil {
 		for i := at; n > 0; n, i = n-1, i+stride {
 			if x := v.floats[i]; x == x {
-				buf[found] = keyOf(x)
+				buf[found] = keyOf(float32(unitsOf(x)))
 				found++
 			}
 		}

@@ -3,107 +3,231 @@ package correct
 import (
 	"math"
 	"math/bits"
+	"unsafe"
 
 	"drp/calib"
 )
 
-// banks is what the loops over the banks of a row are told; the offsets of its fields are written there. The search for a
-// median goes over whole numbers of units first, of scale to an ADU.
+// banks is what the loops over the banks of a row are told; the offsets of its fields are written there. A unit is that of
+// clippedMean. Arrays have the banks of a row.
 type banks struct {
-	pixels   *float32
-	modes    *float32
-	banks    int
-	wide     int     // 48 or 64
-	least    int     // there must be more pixels
-	limit    float32 // the common mode must be below
-	scale    float32
-	start    int // of the search, and its first step
-	step     int
-	farthest int     // to where it goes
-	unit     float32 // 1 / scale
-	_        int32
-	_        [maxBanks][64]int16                    // pixels in units
-	_        [maxBanks]struct{ number, unit int32 } // of pixels, and the unit found
+	loop
+	banks           int
+	flags           uint64  // a bit for sixteen pixels, some of which take no part, but are good
+	lowest, highest float64 // unit that may be in a mean
+	limit, unit     float64 // in ADU: the common mode must be below; a unit
+	least           float64 // there must be more pixels
+	start, step     int     // of the search for a median
+	whole           *int16  // pixels in units, 64 of each bank
+	next2, next4    uintptr // of the row that comes next: it is called for, also past its end
+	perADU          float32
+	_               int32
+	numbers         [maxBanks]int32    // of pixels that take part
+	_               [maxBanks][4]int32 // moments
+	low, span       [maxBanks]uint32   // of units in a mean, twice as 16 bits
+	found, twice    [maxBanks]int32    // units: the lower one in the middle, and the sum of both
+	mode            [maxBanks]float32
+	mode16          [maxBanks]uint32 // twice as 16 bits
+	nextFactor      uintptr
+}
 
-	// Of the pixels that a mean is made of; first of those near to zero, then of those within the bounds.
-	numbers [maxBanks]int32
-	sums    [maxBanks]float32
-	_       [maxBanks]float32    // sums of squares
-	_       [2][maxBanks]float32 // bounds
-
-	nextRaw                  *uint16 // of the row that comes next: it is called for
-	nextPedestal, nextFactor *float32
+// rowBuffers are a row on its way, in the nearest cache.
+type rowBuffers struct {
+	floats [maxCols]float32
+	ints   [maxCols]int16
+	whole  [maxBanks * 64]int16
+	_      [32]int16 // for aligning
 }
 
 //go:noescape
-func nearAVX2(b *banks)
+func apartAVX2(b *banks)
+
+//go:noescape
+func apartAVX512(b *banks)
+
+//go:noescape
+func sumsAVX512(b *banks)
+
+//go:noescape
+func lowerAVX512(b *banks)
+
+//go:noescape
+func gather16AVX2(b *banks)
+
+//go:noescape
+func sumsAVX2(b *banks)
 
 //go:noescape
 func boundsAVX2(b *banks)
 
 //go:noescape
-func withinAVX2(b *banks)
-
-//go:noescape
-func coarseAVX2(b *banks)
+func meansAVX2(b *banks)
 
 //go:noescape
 func mediansAVX2(b *banks)
 
-// rowsInVectors tells whether the assembly can make the common mode of rows: it is the only one, and banks fit.
+//go:noescape
+func lowerAVX2(b *banks)
+
+//go:noescape
+func lower16AVX2(b *banks)
+
+// mostUnits may be in a mean, so that the sums over a bank of their squares fit 32 bits.
+const mostUnits = 5792
+
+// rowsInVectors tells whether the assembly can make the common mode: it is that of rows only, and banks fit.
 func (t *Tables) rowsInVectors(s *segment) bool {
-	wide := t.model.BankCols
-	return s.vectors && (wide == 48 || wide == 64) && t.cols%wide == 0 && t.cols%16 == 0 && t.cols <= maxCols &&
-		t.common.MaxADU < 1<<13
+	c, wide := t.common, t.model.BankCols
+	return s.vectors && c.Rows && !c.Banks && !c.Cols && (wide == 48 || wide == 64) && s.takes != nil && t.cols%16 == 0 &&
+		t.model.DataBits < 16 && c.MaxADU*perADU < mostUnits
 }
 
-// newBanks says what is the same for all rows.
-func (t *Tables) newBanks() banks {
-	c := t.common
-	b := banks{banks: t.cols / t.model.BankCols, wide: t.model.BankCols, least: c.MinPixels, limit: c.MaxADU, scale: 1, unit: 1}
-	if c.MaxADU < 1<<11 {
-		b.scale, b.unit = 4, 0.25
-	}
-	b.farthest = int(math.Ceil(float64(c.MaxADU * b.scale)))
-	b.start = -b.farthest - 2
-	b.step = 1 << (bits.Len(uint(2*b.farthest+2)) - 1)
-	return b
-}
-
-// next says which row comes next.
-func (b *banks) next(s *segment, raw []uint16, at int) {
-	b.nextRaw, b.nextPedestal, b.nextFactor = &raw[at], &s.part[at], &s.ranges[0].factor[at]
-}
-
-// ofRow finds the common mode of each bank of a row.
-func (b *banks) ofRow(row, modes []float32, c *calib.CommonMode) {
-	b.pixels, b.modes = &row[0], &modes[0]
-	if c.Method == calib.ClippedMean {
-		nearAVX2(b)
-		boundsAVX2(b)
-		withinAVX2(b)
-		for i := range modes {
-			modes[i] = b.mean(i)
+// rowsFloat32 does a row at a time, from beginning to end, in the nearest cache. While it computes, the next row is on
+// its way from memory.
+func (t *Tables) rowsFloat32(s *segment, dst []float32, raw []uint16) {
+	var r rowBuffers
+	b := banks{loop: s.loop(raw, 0)}
+	b.begin(t, &r, perADU)
+	b.src, b.stream = &r.floats[0], streamed(&dst[0])
+	for at := 0; at < len(raw); at += b.n {
+		b.row(s, raw, at)
+		b.dst = bytesOf(&dst[at])
+		for i, n := range s.takes[at/b.wide:][:b.banks] {
+			b.numbers[i] = int32(n)
 		}
+		if s.wide {
+			apartAVX512(&b)
+		} else {
+			apartAVX2(&b)
+		}
+		if s.low != nil {
+			b.flags |= s.low[at/(maxBanks*b.wide)]
+		}
+		next := min(at+b.n, len(raw)-1)
+		b.next2, b.next4, b.nextFactor = place(&raw[next]), place(&s.part[next]), place(&s.ranges[0].factor[next])
+		if t.common.Method == calib.ClippedMean {
+			b.means(s.wide)
+		} else {
+			mediansAVX2(&b)
+			for i := range b.banks {
+				if m, known := b.median(i); known {
+					b.mode[i] = float32(m)
+					continue
+				}
+				var buf [64]float32
+				first := at + i*b.wide
+				s.offset(buf[:b.wide], raw[first:first+b.wide], first)
+				b.mode[i] = float32(view{floats: buf[:b.wide]}.mode(b.area(), t.common))
+			}
+		}
+		if s.wide && aligned(b.dst, 64) {
+			lowerAVX512(&b)
+		} else {
+			lowerAVX2(&b)
+		}
+	}
+}
+
+// rowsADU16 does the same in integers.
+func (t *Tables) rowsADU16(s *segment, dst []int16, raw []uint16) {
+	var r rowBuffers
+	b := banks{loop: s.loop(raw, 0)}
+	b.begin(t, &r, 1)
+	stream := streamed(&dst[0])
+	for at := 0; at < len(raw); at += b.n {
+		b.row(s, raw, at)
+		row := r.ints[:b.n]
+		b.dst, b.pedestal, b.stream = bytesOf(&row[0]), bytesOf(&s.part16[at]), 0
+		subtractAVX2(&b.loop)
+		b.dst, b.src, b.stream = bytesOf(&dst[at]), (*float32)(unsafe.Pointer(&row[0])), stream
+		gather16AVX2(&b)
+		next := min(at+b.n, len(raw)-1)
+		b.next2, b.next4, b.nextFactor = place(&raw[next]), place(&s.part16[next]), place(&s.part16[next])
+		if t.common.Method == calib.ClippedMean {
+			b.means(s.wide)
+		} else {
+			mediansAVX2(&b)
+			for i := range b.banks {
+				m, known := b.median(i)
+				if !known {
+					m = view{ints: row[i*b.wide:][:b.wide]}.mode(b.area(), t.common)
+				}
+				b.mode16[i] = uint32(uint16(int32(math.RoundToEven(m)))) * 0x10001
+			}
+		}
+		lower16AVX2(&b)
+	}
+}
+
+// begin says what is the same for all rows.
+func (b *banks) begin(t *Tables, r *rowBuffers, scale float32) {
+	c := t.common
+	b.wide = t.model.BankCols
+	b.limit, b.unit, b.least, b.perADU = float64(c.MaxADU), 1/float64(scale), float64(c.MinPixels), scale
+	b.highest = math.Floor(b.limit * float64(scale))
+	b.lowest = -b.highest
+	b.start = -int(b.highest) - 3
+	b.step = 1 << (bits.Len(uint(-2*b.start)) - 1)
+	b.whole = &r.whole[0]
+	for i := range r.whole {
+		r.whole[i] = badPedestal // of banks of 48 the rest stays that
+	}
+}
+
+// row says where the pixels from at on are. A row here is as many banks as there is room for, of one row of the segment
+// and the next: what is done once for all of them is then done less often.
+func (b *banks) row(s *segment, raw []uint16, at int) {
+	b.banks = min(maxBanks, (len(raw)-at)/b.wide)
+	b.n = b.banks * b.wide
+	b.raw = &raw[at]
+	if s.wrap < 0 {
+		b.codes = &s.codes[at]
+	}
+	first := &s.ranges[0]
+	b.pedestal, b.factor, b.part = bytesOf(&first.pedestal[at]), &first.factor[at], &s.part[at]
+	for i := range b.others {
+		r := &s.ranges[min(i+1, len(s.ranges)-1)]
+		b.others[i].pedestal, b.others[i].factor = &r.pedestal[at], &r.factor[at]
+	}
+}
+
+// means finds the clipped mean of each bank.
+func (b *banks) means(wide bool) {
+	low, span := int32(b.lowest), int32(b.highest-b.lowest)
+	for i := range b.banks {
+		b.low[i], b.span[i] = uint32(uint16(low))*0x10001, uint32(span)*0x10001
+	}
+	b.sums(wide)
+	boundsAVX2(b)
+	b.next4 = b.nextFactor
+	b.sums(wide)
+	meansAVX2(b)
+}
+
+func (b *banks) sums(wide bool) {
+	if wide {
+		sumsAVX512(b)
 		return
 	}
-	coarseAVX2(b)
-	mediansAVX2(b)
-	for i, m := range modes {
-		if m != m {
-			modes[i] = float32(view{floats: row}.mode(area{at: i * b.wide, rows: 1, cols: b.wide, stride: len(row)}, c))
-		}
-	}
+	sumsAVX2(b)
 }
 
-// mean is the common mode of a bank, 0 where none can be told.
-func (b *banks) mean(i int) float32 {
-	n := int(b.numbers[i])
-	if n <= b.least {
-		return 0
+// median is the common mode of a bank, after mediansAVX2; it is not known where the search did not go far enough.
+func (b *banks) median(i int) (m float64, known bool) {
+	m = float64(b.twice[i]) * b.unit / 2
+	switch found := float64(b.found[i]); {
+	case float64(b.numbers[i]) <= b.least || found > b.highest:
+		return 0, true
+	case found < b.lowest:
+		return 0, false
+	case math.Abs(m) >= b.limit:
+		return 0, true
 	}
-	if m := float64(b.sums[i]) / float64(n); math.Abs(m) < float64(b.limit) {
-		return float32(m)
-	}
-	return 0
+	return m, true
 }
+
+// place is where something lies, for the cache.
+func place[T any](p *T) uintptr { return uintptr(unsafe.Pointer(p)) }
+
+// area is one bank by itself.
+func (b *banks) area() area { return area{rows: 1, cols: b.wide, stride: b.wide} }

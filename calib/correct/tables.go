@@ -25,19 +25,26 @@ type segment struct {
 	wrap     int      // index & wrap is the place in codes
 	special  bool     // JUNGFRAU's special codes mean something
 	vectors  bool     // the assembly can be used
+	wide     bool     // and that for AVX-512
 	dataMask uint16
 
 	bias       uint16  // is taken off 16-bit ADU and pedestals, so that both fit
 	pedestal16 []int16 // rounded, less bias; badPedestal in bad pixels
 
-	part   []float32 // first pedestal of the pixels that take part in the common mode, NaN in others; nil without
+	part   []float32 // first pedestal of the pixels that take part in the common mode, apart in others; nil without
 	part16 []int16   // the same rounded, badPedestal in others; pedestal16 itself where all good pixels take part
+	takes  []uint8   // how many they are in each bank of each row, in turn, where the assembly wants it
+	low    []uint64  // of maxBanks each a bit for sixteen pixels, where good ones take no part; nil where all do
 }
 
 type rangeTable struct{ pedestal, factor []float32 }
 
 // badPedestal marks bad pixels in pedestal16. No pixel's pedestal is that high.
 const badPedestal = math.MaxInt16
+
+// apart marks pixels that take no part in a common mode. No pixel's pedestal is that low, and a pixel less this one is so
+// high that it is far from any common mode.
+const apart = -1 << 20
 
 // NewTables reduces a checked set. Models with configured gain ranges need the configuration of each segment; others take
 // nil.
@@ -116,7 +123,7 @@ func take[T any](from *[]T, n int) []T {
 }
 
 func (b *builder) build(common bool) segment {
-	s := segment{vectors: inVectors(), dataMask: uint16(1<<b.model.DataBits - 1), wrap: 15, codes: make([]uint16, 16)}
+	s := segment{vectors: inVectors(), wide: inWide(), dataMask: uint16(1<<b.model.DataBits - 1), wrap: 15, codes: make([]uint16, 16)}
 	switch b.model.Coding {
 	case calib.TwoBits:
 		s.special, s.pick = true, [4]int8{0, 1, -1, 2}
@@ -225,9 +232,9 @@ func (b *builder) taking(s *segment) {
 	for i := range s.part {
 		s.part[i] = s.ranges[0].pedestal[i]
 		if s.pedestal16[i] == badPedestal {
-			s.part[i] = float32(math.NaN())
+			s.part[i] = apart
 		} else if b.words != nil && !takes[rangeOf(b.words[i], false)] {
-			s.part[i] = float32(math.NaN())
+			s.part[i] = apart
 			low = append(low, i)
 		}
 	}
@@ -238,5 +245,26 @@ func (b *builder) taking(s *segment) {
 		for _, i := range low {
 			s.part16[i] = badPedestal
 		}
+	}
+	b.count(s, low)
+}
+
+// count notes what the assembly needs of the rows of banks.
+func (b *builder) count(s *segment, low []int) {
+	wide, cols := b.model.BankCols, b.set.Cols
+	if wide == 0 || wide > maxCols/maxBanks || cols%wide != 0 {
+		return
+	}
+	s.takes = make([]uint8, b.n/wide)
+	for i, p := range s.part {
+		if p != apart {
+			s.takes[i/wide]++
+		}
+	}
+	if low != nil {
+		s.low = make([]uint64, b.n/(maxBanks*wide)+1)
+	}
+	for _, i := range low {
+		s.low[i/(maxBanks*wide)] |= 1 << (i % (maxBanks * wide) / 16)
 	}
 }

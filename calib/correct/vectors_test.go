@@ -3,6 +3,7 @@ package correct_test
 import (
 	"math"
 	"math/rand/v2"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -17,7 +18,7 @@ func TestVectorsEqualGo(t *testing.T) {
 	}
 	modes := []*calib.CommonMode{nil}
 	for _, method := range []calib.Method{calib.Median, calib.ClippedMean} {
-		for _, limit := range []float32{100, 20000} {
+		for _, limit := range []float32{3.3, 100, 720, 20000} {
 			modes = append(modes, &calib.CommonMode{Method: method, Rows: true, MaxADU: limit, MinPixels: 3})
 		}
 		modes = append(modes, &calib.CommonMode{Method: method, Rows: true, Cols: true, Banks: true, MaxADU: 100})
@@ -50,7 +51,10 @@ func TestVectorsEqualGo(t *testing.T) {
 func compareWithGo(t *testing.T, tables *correct.Tables, raw []uint16, s int) {
 	t.Helper()
 	n := len(raw)
-	for _, shift := range []int{0, 3} { // in memory
+	for _, shift := range []int{0, 3, 16} { // in memory; the last without AVX-512
+		if shift == 16 {
+			tables = tables.Narrow()
+		}
 		floats, integers := make([]float32, n+shift)[shift:], make([]int16, n+shift)[shift:]
 		wantFloats, wantIntegers := make([]float32, n), make([]int16, n)
 		moved := append(make([]uint16, shift), raw...)[shift:]
@@ -62,6 +66,36 @@ func compareWithGo(t *testing.T, tables *correct.Tables, raw []uint16, s int) {
 			if math.Float32bits(floats[i]) != math.Float32bits(wantFloats[i]) || integers[i] != wantIntegers[i] {
 				t.Fatalf("pixel %d of segment %d, %#x: %g and %d, in Go %g and %d", i, s, raw[i], floats[i], integers[i],
 					wantFloats[i], wantIntegers[i])
+			}
+		}
+	}
+}
+
+// The collector may look at what the assembly was told at any moment, so that no pointer may leave its array.
+func TestCollectorWhileRowsAreCorrected(t *testing.T) {
+	seed := rand.New(rand.NewPCG(5, 6))
+	set, _ := randomSet(seed, "jungfrau-part", 16, 768)
+	raw, n := randomRaw(seed, set), set.SegmentPixels()
+	floats, integers := make([]float32, n), make([]int16, n)
+	for _, method := range []calib.Method{calib.Median, calib.ClippedMean} {
+		set.CommonMode = &calib.CommonMode{Method: method, Rows: true, MaxADU: 100, MinPixels: 10}
+		tables := tablesOf(t, set, nil)
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			for range 100 {
+				runtime.GC()
+			}
+		}()
+		for collecting := true; collecting; {
+			for s := range set.Serials {
+				tables.Float32(floats, raw[s*n:], s)
+				tables.ADU16(integers, raw[s*n:], s)
+			}
+			select {
+			case <-done:
+				collecting = false
+			default:
 			}
 		}
 	}

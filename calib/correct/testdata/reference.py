@@ -64,40 +64,23 @@ def clipped_ints(area, takes):
     return (w.sum() / len(w), len(w)) if len(w) else (0, 0)
 
 
-def folded(row):
-    """Sum of a row in sixteen parts."""
-    row = np.concatenate((row, np.zeros(-len(row) % 16, np.float32))).reshape(-1, 16)
-    parts = np.zeros(16, np.float32)
-    for some in row:
-        parts = parts + some
-    p = parts[:8] + parts[8:]
-    return np.float64(((p[0] + p[4]) + (p[2] + p[6])) + ((p[1] + p[5]) + (p[3] + p[7])))
-
-
-def moments(area, keep):
-    v = np.where(keep, area, np.float32(0))
-    total = squares = np.float64(0)
-    for row in v:
-        total += folded(row)
-        squares += folded(row * row)
-    return int(keep.sum()), total, squares
-
-
 def clipped_floats(area, takes):
-    limit = np.float32(CASE["max_adu"])
-    keep = takes & (area >= -limit) & (area <= limit)
-    n, total, squares = moments(area, keep)
-    if n == 0:
+    """In eighths of an ADU."""
+    v = np.rint(area[takes].astype(np.float64) * 8)
+    limit = 8 * CASE["max_adu"]
+    v = v[(v >= -limit) & (v <= limit)]
+    if len(v) == 0:
         return 0, 0
-    mean = total / n
-    away = 3 * np.sqrt(max(0, squares / n - mean * mean))
-    low, high = np.float32(max(mean - away, -limit)), np.float32(min(mean + away, limit))
-    n, total, _ = moments(area, takes & (area >= low) & (area <= high))
-    return (total / n, n) if n else (0, 0)
+    mean = v.sum() / len(v)
+    away = 3 * np.sqrt(max(0, (v * v).sum() / len(v) - mean * mean))
+    w = v[(v >= mean - away) & (v <= mean + away)]
+    return (w.sum() / len(w) / 8, len(w)) if len(w) else (0, 0)
 
 
 def median(area, takes):
     v = area[takes]
+    if v.dtype != np.int16:
+        v = np.rint(v.astype(np.float64) * 8) / 8
     return (np.median(v), len(v)) if len(v) else (0, 0)
 
 

@@ -1,0 +1,232 @@
+#include "textflag.h"
+#include "loop_amd64.h"
+#include "rows_amd64.h"
+
+// Loops with twice as many pixels at a time, where that is faster: stores past the caches are then of whole lines.
+
+DATA word4000<>+0(SB)/4, $0x4000
+GLOBL word4000<>(SB), RODATA|NOPTR, $4
+DATA word8000<>+0(SB)/4, $0x8000
+GLOBL word8000<>(SB), RODATA|NOPTR, $4
+DATA wordC000<>+0(SB)/4, $0xC000
+GLOBL wordC000<>(SB), RODATA|NOPTR, $4
+DATA wordFFFF<>+0(SB)/4, $0xFFFF
+GLOBL wordFFFF<>(SB), RODATA|NOPTR, $4
+DATA saturated<>+0(SB)/4, $0x46FF4C00 // 32678
+GLOBL saturated<>(SB), RODATA|NOPTR, $4
+DATA apart<>+0(SB)/4, $0xC9800000 // -(1 << 20), the pedestal of a pixel that takes no part
+GLOBL apart<>(SB), RODATA|NOPTR, $4
+// func subtractAVX512(l *loop)
+// As the part of subtractAVX2 for JUNGFRAU without a branch, past the caches; N is a multiple of 32, DST of 64.
+TEXT ·subtractAVX512(SB), NOSPLIT, $0-8
+	MOVQ l+0(FP), AX
+	MOVQ DST(AX), DI
+	MOVQ RAW(AX), SI
+	MOVQ N(AX), CX
+	MOVQ PEDESTAL(AX), DX
+	VPBROADCASTW DATAMASK(AX), Z8
+	VPTERNLOGD $0xFF, Z13, Z13, Z13 // FFFF
+	VPSRLW $1, Z13, Z15           // 7FFF: badPedestal, Switched16
+	VPSLLW $15, Z13, Z14          // 8000: Bad16
+	VPSLLW $14, Z13, Z11          // C000: range bits
+	VPSRLW $1, Z14, Z12           // 4000: G1 saturated
+	XORQ R10, R10
+
+quick:
+	PREFETCHT0 1024(SI)(R10*2)
+	VMOVDQU16 (SI)(R10*2), Z0
+	VMOVDQU16 (DX)(R10*2), Z1
+	VPANDD Z8, Z0, Z2
+	VPSUBSW Z1, Z2, Z2
+	VPTESTMW Z11, Z0, K1          // switched
+	VPCMPEQW Z12, Z0, K2          // G1 saturated
+	VPCMPEQW Z13, Z0, K3          // error
+	VPCMPGTW Z0, Z11, K4          // code 10
+	VPCMPEQW Z15, Z1, K5          // bad
+	KORD K2, K3, K3
+	KORD K4, K5, K5
+	KORD K3, K5, K5
+	VMOVDQU16 Z15, K1, Z2
+	VMOVDQU16 Z14, K5, Z2
+	VMOVNTDQ Z2, (DI)(R10*2)
+	ADDQ $32, R10
+	CMPQ R10, CX
+	JLT quick
+	VZEROUPPER
+	RET
+
+// func apartAVX512(b *banks)
+// As apartAVX2; the pixels are in order.
+TEXT ·apartAVX512(SB), NOSPLIT, $0-8
+	MOVQ b+0(FP), AX
+	MOVQ RAW(AX), SI
+	MOVQ CODES(AX), R8
+	MOVQ PART(AX), DX
+	MOVQ SRC(AX), DI
+	MOVQ WHOLE(AX), R10
+	LEAQ NUMBERS(AX), R9
+	VPBROADCASTD DATAMASK(AX), Z9
+	VBROADCASTSS SCALE(AX), Z8
+	VBROADCASTSS apart<>(SB), Z7
+	VPCMPEQW Y6, Y6, Y6
+	VPSRLW $1, Y6, Y6
+	XORQ CX, CX
+	XORQ R13, R13
+	XORQ R15, R15                 // end of the bank
+
+abank:
+	ADDQ WIDE(AX), R15
+	MOVQ R10, BX
+
+pixels:
+	VMOVDQU (SI)(CX*2), Y0
+	VPMOVZXWD (SI)(CX*2), Z1
+	VPANDD Z9, Z1, Z1
+	VCVTDQ2PS Z1, Z1
+	VSUBPS (DX)(CX*4), Z1, Z1
+	VMULPS Z8, Z1, Z3
+	VCVTPS2DQ Z3, Z3
+	VMOVUPS Z1, (DI)(CX*4)
+	VPMOVSDW Z3, Y3
+	VPTEST (R8), Y0
+	JNZ set
+
+noted:
+	VMOVDQU Y3, (BX)
+	ADDQ $32, BX
+	ADDQ $16, CX
+	ADDQ STEP(AX), R8
+	CMPQ CX, R15
+	JLT pixels
+	ADDQ $4, R9
+	ADDQ $128, R10
+	CMPQ CX, N(AX)
+	JLT abank
+	MOVQ R13, FLAGS(AX)
+	VZEROUPPER
+	RET
+
+set:
+	VPTESTMW (R8), Y0, K1         // switched
+	VMOVDQU16 Y6, K1, Y3
+	VCMPPS $4, (DX)(CX*4), Z7, K2
+	KANDW K1, K2, K2
+	KMOVW K2, R12
+	POPCNTL R12, R12
+	SUBL R12, (R9)
+	MOVQ CX, R12
+	SHRQ $4, R12
+	BTSQ R12, R13
+	MOVQ CX, R12
+	CALLOTHERS
+	JMP noted
+
+// func sumsAVX512(b *banks)
+// As sumsAVX2.
+TEXT ·sumsAVX512(SB), NOSPLIT, $0-8
+	MOVQ b+0(FP), AX
+	MOVQ WHOLE(AX), SI
+	LEAQ MOMENTS(AX), DI
+	MOVQ BANKS(AX), R8
+	MOVQ WIDE(AX), R9
+	MOVQ NEXT4(AX), R10
+	MOVQ NEXT2(AX), R12
+	LEAQ LOW(AX), R11
+	VPTERNLOGD $0xFF, Z15, Z15, Z15
+	VPSRLW $15, Z15, Z15          // 1
+
+sums:
+	VPBROADCASTD (R11), Z14
+	VPBROADCASTD (SPAN-LOW)(R11), Z13
+	VMOVDQU64 (SI), Z0
+	VMOVDQU64 64(SI), Z1
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	PREFETCHT0 128(R10)
+	PREFETCHT0 192(R10)
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	LEAQ (R10)(R9*4), R10
+	LEAQ (R12)(R9*2), R12
+	VPSUBW Z14, Z0, Z2
+	VPSUBW Z14, Z1, Z3
+	VPCMPUW $2, Z13, Z2, K1
+	VPCMPUW $2, Z13, Z3, K2
+	VMOVDQU16.Z Z0, K1, Z0
+	VMOVDQU16.Z Z1, K2, Z1
+	KUNPCKDQ K1, K2, K3
+	VPMADDWD Z15, Z0, Z2
+	VPMADDWD Z15, Z1, Z3
+	VPMADDWD Z0, Z0, Z0
+	VPMADDWD Z1, Z1, Z1
+	KMOVQ K3, R13
+	VPADDD Z3, Z2, Z2
+	VPADDD Z1, Z0, Z0
+	POPCNTQ R13, R13
+	VEXTRACTI64X4 $1, Z2, Y3
+	VEXTRACTI64X4 $1, Z0, Y1
+	VPADDD Y3, Y2, Y2
+	VPADDD Y1, Y0, Y0
+	VPHADDD Y0, Y2, Y2
+	VPHADDD Y2, Y2, Y2
+	VEXTRACTI128 $1, Y2, X0
+	VPADDD X0, X2, X2
+	VPINSRD $2, R13, X2, X2
+	VMOVDQU X2, (DI)              // sum, squares, number
+	ADDQ $16, DI
+	ADDQ $4, R11
+	ADDQ $128, SI
+	DECQ R8
+	JNZ sums
+	VZEROUPPER
+	RET
+
+// func lowerAVX512(b *banks)
+// As lowerAVX2, past the caches; DST is a multiple of 64.
+TEXT ·lowerAVX512(SB), NOSPLIT, $0-8
+	MOVQ b+0(FP), AX
+	MOVQ DST(AX), DI
+	MOVQ RAW(AX), SI
+	MOVQ CODES(AX), R8
+	MOVQ STEP(AX), R9
+	MOVQ N(AX), R10
+	MOVQ PEDESTAL(AX), DX
+	MOVQ FACTOR(AX), BX
+	MOVQ SRC(AX), R15
+	MOVQ FLAGS(AX), R13
+	LEAQ MODE(AX), R12
+	CONSTANTS
+	XORQ CX, CX
+
+lbank:
+	VBROADCASTSS (R12), Z8
+	ADDQ $4, R12
+	MOVQ CX, R11
+	ADDQ WIDE(AX), R11
+	MOVQ R11, MARKS(AX)           // end of the bank
+
+lower:
+	SHRQ $1, R13
+	JCS others
+	VMOVUPS (R15)(CX*4), Z0
+	VSUBPS Z8, Z0, Z0
+	VMULPS (BX)(CX*4), Z0, Z0
+
+lowered:
+	VMOVNTPS Z0, (DI)(CX*4)
+	ADDQ $16, CX
+	ADDQ R9, R8
+	CMPQ CX, MARKS(AX)
+	JLT lower
+	CMPQ CX, R10
+	JLT lbank
+	VZEROUPPER
+	RET
+
+others:
+	OTHERS((R8))
+	ADDQ $8, CX
+	OTHERS(16(R8))
+	SUBQ $8, CX
+	VMOVUPS (R15)(CX*4), Z0
+	JMP lowered
