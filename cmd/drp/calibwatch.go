@@ -69,7 +69,7 @@ func watch(ctx context.Context, o watchOptions, out io.Writer) error {
 	defer w.listening.Wait()
 	defer end()
 	if o.connect != "" {
-		return errors.Join(w.listen(ctx, wire.Endpoint{Address: o.connect}), w.print(ctx))
+		return errors.Join(w.listen(ctx, wire.Endpoint{Address: o.connect}, nobodyAt(o.connect)), w.print(ctx))
 	}
 	folder, err := publish.Folder()
 	if err != nil {
@@ -113,15 +113,28 @@ func (w *watcher) look(ctx context.Context, folder string) error {
 			continue
 		}
 		w.known[path] = true
-		if err := w.listen(ctx, wire.Endpoint{Path: path}); err != nil {
+		if err := w.listen(ctx, wire.Endpoint{Path: path}, nil); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (w *watcher) listen(ctx context.Context, e wire.Endpoint) error {
-	s, err := publish.Subscribe(e, publish.SubscribeOptions{})
+// nobodyAt says once that nobody answers.
+func nobodyAt(address string) func(error) {
+	var once sync.Once
+	return func(err error) {
+		once.Do(func() {
+			if errors.Is(err, syscall.ECONNREFUSED) {
+				err = syscall.ECONNREFUSED // the rest names the address again
+			}
+			fmt.Fprintf(os.Stderr, "drp: nobody answers at %s (%v); this tries again until somebody does\n", address, err)
+		})
+	}
+}
+
+func (w *watcher) listen(ctx context.Context, e wire.Endpoint, unanswered func(error)) error {
+	s, err := publish.Subscribe(e, publish.SubscribeOptions{Wire: wire.Options{Unanswered: unanswered}})
 	if err != nil {
 		return err
 	}

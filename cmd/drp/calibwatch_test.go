@@ -1,9 +1,14 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -76,6 +81,44 @@ func TestCalibWatch(t *testing.T) {
 	cancel()
 	if err := watch(ended, watchOptions{}, &bytes.Buffer{}); err != nil {
 		t.Errorf("interrupted: %v", err)
+	}
+}
+
+// TestCalibWatchSaysThatNobodyAnswers, once, and goes on trying until somebody does.
+func TestCalibWatchSaysThatNobodyAnswers(t *testing.T) {
+	t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := l.Addr().String()
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	read, write, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = read.Close() }()
+	old := os.Stderr
+	os.Stderr = write
+	ended := make(chan error, 1)
+	var out bytes.Buffer
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	go func() {
+		ended <- errors.Join(watch(ctx, watchOptions{connect: address, count: 1}, &out), write.Close())
+	}()
+	said := bufio.NewReader(read)
+	line, err := said.ReadString('\n')
+	if err != nil || !strings.Contains(line, "nobody answers at "+address+" (connection refused); this tries again") {
+		t.Errorf("%q, %v", line, err)
+	}
+	broadcast(t, publisherOf(t, publish.Config{Partition: "late", Listen: address}), "camera", "", 1)
+	err = <-ended
+	os.Stderr = old
+	if more, _ := io.ReadAll(said); err != nil || len(more) > 0 || !strings.Contains(out.String(), "late") {
+		t.Errorf("%v, %s, then %q", err, &out, more)
 	}
 }
 

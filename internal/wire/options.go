@@ -10,6 +10,7 @@ import (
 // Options of a Pub or a Sub; zero values become the defaults.
 type Options struct {
 	Log          *slog.Logger  // who was refused, who was too slow; nobody is told when it is nil
+	Unanswered   func(error)   // is told of each attempt of a Sub to connect that failed; may be nil
 	Queue        int           // messages that wait for one subscriber; 256
 	Patience     time.Duration // for one message to be written; 5 s
 	Peers        int           // connections at a time; 1024

@@ -57,6 +57,9 @@ const (
 func (s *Sub) Recv(ctx context.Context) (Message, error) {
 	for pause := firstPause; ; {
 		c, err := s.connected(ctx)
+		if err != nil && ctx.Err() == nil && s.o.Unanswered != nil && !s.isClosed() {
+			s.o.Unanswered(err)
+		}
 		if err == nil {
 			stop := context.AfterFunc(ctx, func() { _ = c.Close() })
 			var frames [][]byte
