@@ -24,25 +24,33 @@ func TestVectorsEqualGo(t *testing.T) {
 		modes = append(modes, &calib.CommonMode{Method: method, Rows: true, Cols: true, Banks: true, MaxADU: 100})
 	}
 	for _, model := range []string{"jungfrau-part", "epix10ka-part", "epixhr-part", "epix100-part", "thing"} {
-		for _, size := range [][2]int{{256, 256}, {32, 384}, {33, 192}, {20, 52}} {
-			for _, mode := range modes {
-				seed := rand.New(rand.NewPCG(3, 4))
-				set, config := randomSet(seed, model, size[0], size[1])
-				if config == nil && calib.ModelOf(model).Coding == calib.Configured {
-					continue
-				}
-				set.CommonMode = mode
-				if size[0]%2 == 1 && config != nil {
-					continue // ASICs have whole rows
-				}
-				tables, raw := tablesOf(t, set, config), randomRaw(seed, set)
-				n := set.SegmentPixels()
-				for i := range min(n, 1<<16) { // all codes
-					raw[i] = uint16(i)
-				}
-				for s := range set.Serials {
-					compareWithGo(t, tables, raw[s*n:(s+1)*n], s)
-				}
+		t.Run(model, func(t *testing.T) {
+			t.Parallel()
+			vectorsEqualGo(t, model, modes)
+		})
+	}
+}
+
+func vectorsEqualGo(t *testing.T, model string, modes []*calib.CommonMode) {
+	t.Helper()
+	for _, size := range [][2]int{{256, 256}, {32, 384}, {33, 192}, {20, 52}} {
+		for _, mode := range modes {
+			seed := rand.New(rand.NewPCG(3, 4))
+			set, config := randomSet(seed, model, size[0], size[1])
+			if config == nil && calib.ModelOf(model).Coding == calib.Configured {
+				continue
+			}
+			set.CommonMode = mode
+			if size[0]%2 == 1 && config != nil {
+				continue // ASICs have whole rows
+			}
+			tables, raw := tablesOf(t, set, config), randomRaw(seed, set)
+			n := set.SegmentPixels()
+			for i := range min(n, 1<<16) { // all codes
+				raw[i] = uint16(i)
+			}
+			for s := range set.Serials {
+				compareWithGo(t, tables, raw[s*n:(s+1)*n], s)
 			}
 		}
 	}
@@ -51,17 +59,17 @@ func TestVectorsEqualGo(t *testing.T) {
 func compareWithGo(t *testing.T, tables *correct.Tables, raw []uint16, s int) {
 	t.Helper()
 	n := len(raw)
+	wantFloats, wantIntegers := make([]float32, n), make([]int16, n)
+	tables.Plain().Float32(wantFloats, raw, s)
+	tables.Plain().ADU16(wantIntegers, raw, s)
 	for _, shift := range []int{0, 3, 16} { // in memory; the last without AVX-512
 		if shift == 16 {
 			tables = tables.Narrow()
 		}
 		floats, integers := make([]float32, n+shift)[shift:], make([]int16, n+shift)[shift:]
-		wantFloats, wantIntegers := make([]float32, n), make([]int16, n)
 		moved := append(make([]uint16, shift), raw...)[shift:]
 		tables.Float32(floats, moved, s)
 		tables.ADU16(integers, moved, s)
-		tables.Plain().Float32(wantFloats, raw, s)
-		tables.Plain().ADU16(wantIntegers, raw, s)
 		for i := range raw {
 			if math.Float32bits(floats[i]) != math.Float32bits(wantFloats[i]) || integers[i] != wantIntegers[i] {
 				t.Fatalf("pixel %d of segment %d, %#x: %g and %d, in Go %g and %d", i, s, raw[i], floats[i], integers[i],
