@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -183,7 +184,7 @@ func (c *child) want(r []byte) (place int, err error) {
 		if text > 0 {
 			l.trace("child %d: no corrected pixels: %s", c.pid, why)
 		}
-		rest := append(c.aside, c.in.Bytes()...)
+		rest := slices.Concat(c.aside, c.in.Bytes())
 		c.in.Reset()
 		c.in.Write(rest)
 		c.aside = nil

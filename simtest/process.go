@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"syscall"
 	"time"
 
@@ -100,7 +101,7 @@ func (c *child) die(cause error) {
 	c.dead = true
 	l := c.lab
 	l.trace("child %d of worker %d ends: %v, with %v in hand", c.pid, c.worker, cause, c.inHand)
-	for rest := append(c.aside, c.in.Bytes()...); len(rest) >= recordBytes; rest = rest[recordBytes:] {
+	for rest := slices.Concat(c.aside, c.in.Bytes()); len(rest) >= recordBytes; rest = rest[recordBytes:] {
 		if rest[0] == kindEvent {
 			c.inHand = append(c.inHand, l.number(binary.LittleEndian.Uint64(rest[24:]))) // it was given these, too
 		} else if rest[0] != kindTransition && rest[0] != kindWant {

@@ -74,7 +74,7 @@ func Prepare(t testing.TB, wrapper []string, binary string, args ...string) *Pro
 // shortFolder is a folder whose name leaves room for that of a socket, which that of a test does not.
 func shortFolder(t testing.TB) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "drp-")
+	dir, err := os.MkdirTemp("", "drp-") //nolint:usetesting // t.TempDir has a long name
 	if err != nil {
 		t.Fatal(err)
 	}
