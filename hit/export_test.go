@@ -1,0 +1,19 @@
+package hit
+
+// Exact gives tests the definition.
+type Exact = exact
+
+// NewExact makes one.
+func (p *Plan) NewExact() *Exact { return p.newExact() }
+
+// SetValues replaces the values of the pixels.
+func (e *exact) SetValues(at int, unit float64) { e.values[at] = whole(unit / e.p.step) }
+
+// Load computes the values of a frame, and Search finds the peaks in them.
+func (e *exact) Load(f *Frame) { e.load(f) }
+
+// Search finds the peaks in the values.
+func (e *exact) Search(r *Result) {
+	e.p.statistics(e.thresholds, e.values, e.p.Config.Peakfinder8.Statistics != Full)
+	e.search(r)
+}

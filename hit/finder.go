@@ -1,0 +1,45 @@
+package hit
+
+import "sync"
+
+// Frame is one event: the raw pixels of each segment, (rows, cols). They are only read.
+type Frame struct {
+	Raw     [][]uint16
+	Carried *Carry // nil where the frame has thresholds of its own
+}
+
+// Finder looks for hits in frames, one after the other. It belongs to one goroutine.
+type Finder interface {
+	// Find fills r anew. It allocates nothing once it has seen a frame or two.
+	Find(f *Frame, r *Result)
+}
+
+// NewFinder makes the finder that the configuration asks for.
+func (p *Plan) NewFinder() Finder {
+	return p.newExact()
+}
+
+// Carry is what the events of a row share: the thresholds that the first of them leads to. Whoever needs them first
+// makes them, from a sample of that event's pixels; so each event of the row finds the same, on whatever goroutine and in
+// whatever order. The first event's Find returns only when they are made: until then its pixels must stay.
+type Carry struct {
+	once  sync.Once
+	first Frame
+	bins  int
+	made  *Thresholds
+}
+
+// NewCarry starts a row with its first event.
+func (p *Plan) NewCarry(first *Frame) *Carry {
+	return &Carry{first: Frame{Raw: first.Raw}, bins: p.Bins}
+}
+
+// thresholds gives those of the row, made by make if nobody has.
+func (c *Carry) thresholds(make func(first *Frame, t *Thresholds)) *Thresholds {
+	c.once.Do(func() {
+		c.made = newThresholds(c.bins)
+		make(&c.first, c.made)
+		c.first = Frame{}
+	})
+	return c.made
+}

@@ -1,0 +1,104 @@
+package hit
+
+import "math"
+
+// Thresholds are what the statistics of a frame lead to, by bin.
+type Thresholds struct {
+	Limit  []int32   // a pixel with a value above is part of a group
+	Below  []int32   // and one with a value below this is background
+	Mean   []float64 // of the bin
+	Offset []int64   // the mean in sixteenths
+}
+
+// perStep is how many units of an offset a value's step has.
+const perStep = 16
+
+func newThresholds(bins int) *Thresholds {
+	return &Thresholds{make([]int32, bins), make([]int32, bins), make([]float64, bins), make([]int64, bins)}
+}
+
+// Sums are those of the values of a bin between two bounds. Squares are kept in two words, of values² >> 32 and of the
+// rest, since a sum of them may not fit into one; any split of them will do that adds up.
+type Sums struct {
+	N         int64
+	Sum       int64
+	High, Low uint64
+}
+
+func (s *Sums) add(v int32) {
+	s.N++
+	s.Sum += int64(v)
+	q := uint64(int64(v) * int64(v))
+	s.High += q >> 32
+	s.Low += q & math.MaxUint32
+}
+
+// squares is exact up to the one rounding of the addition, and does not depend on the split.
+func (s *Sums) squares() float64 {
+	return float64(float64(s.High+s.Low>>32)*(1<<32)) + float64(s.Low&math.MaxUint32)
+}
+
+// Bounds are the values that take part in the next of the five sums: those above Lo and below Hi.
+type Bounds struct {
+	Lo, Hi int32
+}
+
+// everything is where the five sums begin.
+var everything = Bounds{math.MinInt32, math.MaxInt32}
+
+const iterations = 5
+
+// bounds turns sums into the next bounds, and the mean and upper limit they come from. Each operation rounds by itself.
+func (p *Plan) bounds(s *Sums) (next Bounds, mean, hi float64) {
+	if s.N == 0 {
+		return Bounds{0, math.MaxInt32}, 0, math.Inf(1)
+	}
+	n := float64(s.N)
+	mean = float64(s.Sum) / n
+	sigma := float64(s.squares()/n) - float64(mean*mean)
+	if sigma >= 0 {
+		sigma = math.Sqrt(sigma)
+	}
+	away := float64(p.Config.Peakfinder8.MinSNR * sigma)
+	hi = max(p.Config.Peakfinder8.ADCThreshold/p.step, mean+away)
+	return Bounds{clamp(math.Floor(mean - away)), clamp(math.Ceil(hi))}, mean, hi
+}
+
+func clamp(x float64) int32 { return int32(max(math.MinInt32, min(x, math.MaxInt32))) }
+
+// set writes the thresholds of a bin.
+func (t *Thresholds) set(bin int, mean, hi float64) {
+	t.Limit[bin], t.Below[bin] = clamp(math.Floor(hi)), clamp(math.Ceil(hi))
+	t.Mean[bin], t.Offset[bin] = mean, int64(math.RoundToEven(mean*perStep))
+}
+
+// statistics makes the thresholds of values, all of them or those of the sample. It is the definition.
+func (p *Plan) statistics(t *Thresholds, values []int32, sampled bool) {
+	sums, bounds := make([]Sums, p.Bins), make([]Bounds, p.Bins)
+	for b := range bounds {
+		bounds[b] = everything
+	}
+	add := func(i int) {
+		b, v := p.Bin[i], values[i]
+		if b < Unused && v != Bad && v > bounds[b].Lo && v < bounds[b].Hi {
+			sums[b].add(v)
+		}
+	}
+	for range iterations {
+		clear(sums)
+		if sampled {
+			for _, i := range p.Sample {
+				add(int(i))
+			}
+		} else {
+			for i := range values {
+				add(i)
+			}
+		}
+		for b := range sums {
+			var mean, hi float64
+			bounds[b], mean, hi = p.bounds(&sums[b])
+			t.set(b, mean, hi)
+		}
+	}
+}
