@@ -10,6 +10,15 @@ type Thresholds struct {
 	Offset []int64   // the mean in sixteenths
 }
 
+// background is the mean of the bins' means, in ADU or the constants' unit.
+func (t *Thresholds) background(step float64) float32 {
+	var sum int64
+	for _, o := range t.Offset {
+		sum += o
+	}
+	return float32(float64(sum) / float64(perStep*len(t.Offset)) * step)
+}
+
 // perStep is how many units of an offset a value's step has.
 const perStep = 16
 
