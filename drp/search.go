@@ -21,33 +21,16 @@ type searcher struct {
 	plan   *hit.Plan // that the finder was made from
 	finder hit.Finder
 	pixels pixels
+	frame  hit.Frame // here and not in search, since what a finder is given lives on the heap
 	result hit.Result
 }
 
-// Contribution is what hit finding has to say about an event to whoever decides about it.
-type Contribution struct {
-	hit.Summary
-	// Thresholds is the time of the event whose thresholds were used, 0 where the event has its own.
-	Thresholds uint64
-}
-
-// found is what was found in an event, until its slot is free again.
+// found is what was found in an event, until its slot is free again: what hit finding contributes to any decision about it.
 type found struct {
-	Contribution
+	hit.Record
 	passed bool     // no script is shown the event
 	block  []byte   // as it is recorded
 	raw    []uint32 // the NamesIDs of the pixels that were searched
-}
-
-// head stands before the peaks of an event in the memory that scripts read; python/src/drp/_hits.py knows it, too.
-type head struct {
-	count                            uint32
-	hit, truncated, by, searched     uint8
-	peaks, pixels, switched, photons uint32
-	total, max, background           float32
-	kept                             uint32
-	thresholds                       uint64
-	_                                [16]byte
 }
 
 const (
@@ -76,37 +59,26 @@ func (s *searcher) search(e *entry, d xtc.Dgram, in *row) (shown bool) {
 	if !s.pixels.of(d) {
 		return true
 	}
-	frame := hit.Frame{Raw: s.pixels.raw}
+	s.frame = hit.Frame{Raw: s.pixels.raw}
 	f := &s.found[e.ix.Slot]
 	f.Thresholds = 0
 	if in != nil {
-		frame.Carried, f.Thresholds = in.carry, in.time
+		s.frame.Carried, f.Thresholds = in.carry, in.time
 	}
 	// The finder appends the peaks to where scripts see them.
 	room := unsafe.Slice((*hit.Peak)(unsafe.Pointer(&at[headBytes])), s.h.cfg.MaxPeaks)
 	s.result.Peaks = room[:0]
-	s.finder.Find(&frame, &s.result)
+	s.finder.Find(&s.frame, &s.result)
 	copy(room, s.result.Peaks) // should it have done otherwise
-	f.Summary = s.result.Summary
-	f.block = s.h.encode(f.block[:0], f, s.result.Peaks)
-	f.raw = s.h.raw
-	to.fill(f, len(s.result.Peaks))
+	f.Summary, f.Peaks, f.raw = s.result.Summary, room[:len(s.result.Peaks)], s.h.raw
+	var err error
+	if f.block, err = f.AppendTo(f.block[:0], s.h.names); err != nil {
+		panic(err) // the names are our own
+	}
+	*to = headOf(&f.Record)
 	e.searched, e.calibration = true, s.h.r.calibration.generation
 	f.passed = s.h.cfg.Only && !f.Hit
 	return !f.passed
-}
-
-func (to *head) fill(f *found, kept int) {
-	*to = head{count: f.Count, hit: bit(f.Hit), truncated: bit(f.Truncated), searched: 1, peaks: f.Peaks, pixels: f.Pixels,
-		switched: f.Switched, photons: f.Photons, total: f.Total, max: f.Max, background: f.Background, kept: uint32(kept),
-		thresholds: f.Thresholds}
-}
-
-func bit(b bool) uint8 {
-	if b {
-		return 1
-	}
-	return 0
 }
 
 // pass ends an event that no script is shown, as if one had seen it and added nothing.
