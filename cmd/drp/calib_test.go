@@ -128,6 +128,9 @@ func TestCalibMistakes(t *testing.T) {
 		{"a gain of zero", put("--gains", zero), 3, "row 1 column 0 is zero, and the pixel is not masked (--mask"},
 		{"a name of a path", []string{"calib", "put", "../cam", "--serials", "A", "--pedestals", ped, "--gains", gains}, 3, "name"},
 		{"a geometry that is none", put("--geometry", write(t, dir+"/a.geom", "import numpy\n")), 3, `line 1: "import numpy" is neither`},
+		{"a geometry of one segment for two", []string{"calib", "put", "cam", "--serials", "A.B", "--pedestals", ped, "--gains", gains,
+			"--geometry", write(t, dir+"/b.geom", "res=1\np/min_fs=0\np/max_fs=2\np/min_ss=0\np/max_ss=0\np/fs=x\np/ss=y\np/corner_x=0\np/corner_y=0\n")},
+			3, "b.geom: calib: the constants of cam are refused: geometry: it has places for 1 of the 2 segments A.B of 1 x 3 pixels\n"},
 		{"an odd unit", put("--unit", "MeV"), 3, "the unit \"MeV\": give ADU, keV or photon\n"},
 		{"the last run first", put("--first-run", "5", "--last-run", "3"), 3, "from run 5 to run 3"},
 		{"an export that is none", []string{"calib", "put", dir}, 3, "constants.json"},
@@ -151,6 +154,9 @@ func TestCalibMistakes(t *testing.T) {
 				t.Errorf("exit code %d, want %d: %s, want %q", code, test.code, errs, test.want)
 			}
 		})
+	}
+	if list := ok(t, "calib", "ls"); strings.Count(list, "\n") != 1 {
+		t.Errorf("more was put than the first set:\n%s", list)
 	}
 }
 
