@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"drp/calib"
-	"drp/calib/publish"
 	"drp/calib/report"
 	"drp/calib/store"
 )
@@ -107,11 +106,10 @@ type use struct {
 
 // usesOf asks the runs of this user on this machine whether they have a set. Where nobody can be asked, nobody has it.
 func usesOf(s *calib.Set) (all []use) {
-	folder, err := publish.Folder()
-	if err != nil || s.ID == "" {
+	if s.ID == "" {
 		return nil
 	}
-	found, _ := publish.Announced(folder)
+	found, _ := runningNow("", s.Detector)
 	for _, a := range found {
 		if a.SetID == s.ID {
 			all = append(all, use{a.Partition, a.Run, a.Serials, a.Generation, a.Digest})
