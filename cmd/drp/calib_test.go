@@ -81,6 +81,10 @@ func TestCalibRoundTrip(t *testing.T) {
 		says(t, ok(t, "calib", "show", "cam", "--run", "7", "--store", other), "comment  first")
 		says(t, ok(t, "calib", "diff", path, list[1].ID), "they are the same")
 	}
+	code, _, errs := command(t, "calib", "get", "cam", "--run", "7", "--serials", "C", "-o", dir+"/none")
+	if code != 1 || !strings.HasSuffix(errs, " has them of A.B\n") {
+		t.Errorf("two sets of the same segments: exit code %d: %s", code, errs)
+	}
 	code, out, errs := command(t, "calib", "diff", list[0].ID, list[1].ID)
 	if code != 1 {
 		t.Errorf("exit code %d", code)
