@@ -34,7 +34,8 @@ type Plan struct {
 	Sample   []uint32
 	SampleAt []uint32
 
-	step float64 // of a value, in ADU or the constants' unit
+	step     float64    // of a value, in ADU or the constants' unit
+	usedBits [][]uint64 // of each segment, a bit for each pixel
 }
 
 // Unused marks pixels that are not used.
@@ -72,6 +73,7 @@ func NewPlan(c Config, camera Camera) (*Plan, error) {
 	if p.used() == 0 {
 		return nil, fmt.Errorf("hits: no pixel is left: all are masked, on no panel, or outside of min_res and max_res")
 	}
+	p.useBits()
 	p.draw()
 	return p, nil
 }
