@@ -19,6 +19,7 @@ func (p *Plan) NewFinder() Finder {
 	return map[string]func() Finder{
 		"peakfinder8": func() Finder { return p.newExact() },
 		"droplets":    func() Finder { return p.newDroplets() },
+		"photons":     func() Finder { return p.newPhotons() },
 		"threshold":   func() Finder { return p.newThreshold() },
 	}[p.Config.Finder]()
 }
