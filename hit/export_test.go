@@ -17,3 +17,14 @@ func (e *exact) Search(r *Result) {
 	e.p.statistics(e.thresholds, e.values, e.p.Config.Peakfinder8.Statistics != Full)
 	e.search(r)
 }
+
+// Plain makes the fast finder without assembly, and Narrow that without AVX-512, where the machine has it.
+func (p *Plan) Plain() Finder  { return p.newFastWith(noVectors) }
+func (p *Plan) Narrow() Finder { return p.newFastWith(min(machine(), avx2)) }
+
+func (p *Plan) newFastWith(v vectors) Finder {
+	own, plan := *p.fast(), *p
+	own.vectors = v
+	plan.fast = func() *fastPlan { return &own }
+	return plan.newFast()
+}

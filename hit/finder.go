@@ -16,7 +16,7 @@ type Finder interface {
 
 // NewFinder makes the finder that the configuration asks for.
 func (p *Plan) NewFinder() Finder {
-	return p.newExact()
+	return p.newFast()
 }
 
 // Carry is what the events of a row share: the thresholds that the first of them leads to. Whoever needs them first
