@@ -1,9 +1,6 @@
 package hit
 
-import (
-	"math"
-	"math/bits"
-)
+import "math"
 
 // droplets is psalgos' V4r3 (lcls-psana/psalgos, include/PeakFinderAlgos.h). Its thresholds do not depend on the frame:
 // one pass marks the pixels that can be seeds, and all else is done around these.
@@ -55,13 +52,11 @@ func (d *droplets) Find(f *Frame, r *Result) {
 
 // search finds the droplets of a segment.
 func (d *droplets) search(r *Result) {
-	r.Summary.Pixels += uint32(d.field.above(d.high - 1))
-	r.Summary.Switched += uint32(d.field.switched)
-	for w, set := range d.field.marks {
-		for ; set != 0; set &= set - 1 {
-			i := w*64 + bits.TrailingZeros64(set)
+	for k := range d.field.stretches() {
+		for _, c := range d.field.above(k, d.high-1, r) {
+			r.Summary.Pixels++
 			var peak Peak
-			if d.highest(i) && d.measure(i, &peak) {
+			if d.highest(c) && d.measure(c.at, &peak) {
 				r.add(&peak, d.p.Config.MaxPeaks)
 			}
 		}
@@ -69,13 +64,12 @@ func (d *droplets) search(r *Result) {
 }
 
 // highest tells whether no pixel of the square is higher. Those that are not used have a say if they have a value.
-func (d *droplets) highest(i int) bool {
-	rank, v := d.p.Config.Droplets.Rank, d.field.at(i)
-	row, col := i/d.p.Cols, i%d.p.Cols
+func (d *droplets) highest(c candidate) bool {
+	rank, row, col := d.p.Config.Droplets.Rank, c.at/d.p.Cols, c.at%d.p.Cols
 	from, to := max(col-rank, 0), min(col+rank, d.p.Cols-1)
 	for y := max(row-rank, 0); y <= min(row+rank, d.p.Rows-1); y++ {
 		for x := from; x <= to; x++ {
-			if d.field.at(y*d.p.Cols+x) > v {
+			if d.field.value(y*d.p.Cols+x) > c.value {
 				return false
 			}
 		}
@@ -96,14 +90,14 @@ func (d *droplets) measure(seed int, peak *Peak) bool {
 	mean, rms := background.meanAndRMS()
 	var s struct{ sum, rows, cols, byRow, byCol int64 } // of values, places, and values times places
 	for _, o := range d.group {
-		v := int64(d.field.at((row+o.row)*d.p.Cols + col + o.col))
+		v := int64(d.field.value((row+o.row)*d.p.Cols + col + o.col))
 		s.sum += v
 		s.rows += int64(row + o.row)
 		s.cols += int64(col + o.col)
 		s.byRow += v * int64(row+o.row)
 		s.byCol += v * int64(col+o.col)
 	}
-	highest := float64(d.field.at(seed)) - mean
+	highest := float64(d.field.value(seed)) - mean
 	total := float64(s.sum) - float64(float64(n)*mean)
 	son := 0.
 	if noise := float64(rms * math.Sqrt(float64(n))); noise > 0 {
@@ -150,7 +144,7 @@ func (d *droplets) join(seed int, o offset) {
 		return
 	}
 	taken := &d.box[(o.row+rank)*d.side+o.col+rank]
-	v := d.field.used(row*d.p.Cols + col)
+	v := d.field.ifUsed(row*d.p.Cols + col)
 	if *taken != 0 || v == Bad || v >= d.minus && v < d.low {
 		return
 	}
@@ -165,7 +159,7 @@ func (d *droplets) background(row, col int) (s Sums) {
 		if y < 0 || y >= d.p.Rows || x < 0 || x >= d.p.Cols {
 			continue
 		}
-		if v := d.field.used(y*d.p.Cols + x); v != Bad && v >= d.floor && v < d.high {
+		if v := d.field.ifUsed(y*d.p.Cols + x); v != Bad && v >= d.floor && v < d.high {
 			s.add(v)
 		}
 	}

@@ -2,6 +2,8 @@ package hit
 
 import (
 	"math"
+
+	"drp/calib/correct"
 )
 
 // exact is peakfinder8 as the package defines it, written to be read: every other implementation is compared with it.
@@ -10,13 +12,15 @@ type exact struct {
 	values     []int32 // (segments, rows, cols)
 	room       *Room
 	thresholds *Thresholds
+	switched   []bool // in another gain range, or saturated
 	taken      []bool
 	members    []int32 // of the group, as places in the segment
 }
 
 func (p *Plan) newExact() *exact {
 	n := p.Segments * p.Pixels()
-	return &exact{p: p, values: make([]int32, n), room: p.NewRoom(), thresholds: newThresholds(p.Bins), taken: make([]bool, n)}
+	return &exact{p: p, values: make([]int32, n), room: p.NewRoom(), thresholds: newThresholds(p.Bins),
+		switched: make([]bool, n), taken: make([]bool, n)}
 }
 
 // Find looks for the peaks of a frame.
@@ -40,6 +44,9 @@ func (e *exact) load(f *Frame) {
 	n := e.p.Pixels()
 	for s := range f.Raw {
 		e.p.Values(e.values[s*n:(s+1)*n], f, s, e.room)
+		for i, v := range e.room.adu {
+			e.switched[s*n+i] = v == correct.Switched16
+		}
 	}
 }
 
@@ -47,9 +54,17 @@ func (e *exact) load(f *Frame) {
 func (e *exact) search(r *Result) {
 	r.reset()
 	clear(e.taken)
+	r.Summary.Background = e.thresholds.background(e.p.step)
 	for i, v := range e.values {
-		if b := e.p.Bin[i]; b < Unused && v != Bad && v > e.thresholds.Limit[b] {
+		b := e.p.Bin[i]
+		if b >= Unused || v == Bad {
+			continue
+		}
+		if v > e.thresholds.Limit[b] {
 			r.Summary.Pixels++
+		}
+		if e.switched[i] {
+			r.Summary.Switched++
 		}
 	}
 	for at := range e.p.Panels {
@@ -116,16 +131,16 @@ func (e *exact) peak(panel *Panel, peak *Peak) bool {
 	}
 	d := e.disc(panel, row, col)
 	if d.N == 0 {
-		d.Mean = e.thresholds.Mean[e.binAt(panel, row, col)]
+		d.Mean = e.thresholds.Mean[e.p.binAt(panel, row, col)]
 	}
 	return e.p.Measure(peak, panel, &g, &d)
 }
 
 // binAt is the bin of a place, which may be off the panel where values are negative.
-func (e *exact) binAt(panel *Panel, row, col int) uint16 {
+func (p *Plan) binAt(panel *Panel, row, col int) uint16 {
 	row = min(max(row, panel.Row), panel.Row+panel.Rows-1)
 	col = min(max(col, panel.Col), panel.Col+panel.Cols-1)
-	return e.p.Bin[e.at(panel, row, col)] &^ Unused
+	return p.Bin[panel.Segment*p.Pixels()+row*p.Cols+col] &^ Unused
 }
 
 // disc adds the background around a place.

@@ -42,5 +42,18 @@ func (p *Plan) Mask(mask []uint8) {
 			p.Bin[i] |= Unused
 		}
 	}
-	p.useBits()
 }
+
+// Plain makes the fast finder without assembly, and Narrow that without AVX-512, where the machine has it.
+func (p *Plan) Plain() Finder  { return p.newFastWith(noVectors) }
+func (p *Plan) Narrow() Finder { return p.newFastWith(min(machine(), avx2)) }
+
+func (p *Plan) newFastWith(v vectors) Finder {
+	own, plan := *p.fast(), *p
+	own.vectors = v
+	plan.fast = func() *fastPlan { return &own }
+	return plan.newFast()
+}
+
+// Unuse makes one such.
+func (p *Plan) Unuse(i int) { p.Bin[i] |= Unused }

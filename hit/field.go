@@ -7,124 +7,171 @@ import (
 	"drp/calib/correct"
 )
 
-// field is a segment of a frame as the finders with constant thresholds see it: a pass over all pixels marks those above
-// a limit, and the values of few are asked for one by one.
+// field is how the finders whose limits do not depend on the frame see it. A pass over a stretch of pixels lists those
+// above a limit, and of others the value is asked for one by one, while they are still in the cache.
 type field struct {
-	p       *Plan
-	segment int
-	raw     []uint16
-	bin     []uint16 // of the segment's pixels
-	adu     []int16
-	values  []int32 // of calibrated pixels, else nil
-	room    *Room
-	marks   []uint64 // a bit for each pixel
+	p      *Plan
+	views  []view
+	blocks int
+	used   [][]uint32 // of each segment and block, a bit for each pixel
+	spans  [][]span   // which limit a block has
+	limits [2]int16   // of blocks without any pixel that is used, and of others
+	room   *Room      // of calibrated pixels
+	with   vectors
 
-	switched int // pixels, at the last pass
+	*view     // the segment at hand
+	survivors []survivor
+	found     []candidate
 }
 
-// newField keeps the ADU of a segment at an odd place: ADU16 then leaves them in the cache, where they are read next.
+// candidate is a pixel above the limit.
+type candidate struct {
+	at    int
+	value int32
+}
+
 func (p *Plan) newField() *field {
 	n := p.Pixels()
-	f := &field{p: p, marks: make([]uint64, words(n))}
+	f := &field{p: p, blocks: (n + blockPixels - 1) / blockPixels, limits: [2]int16{highest16}, with: machine()}
 	if p.Config.Pixels == Calibrated {
-		f.room, f.values = p.NewRoom(), make([]int32, n)
-		f.adu = f.room.adu
-		return f
+		f.room = p.NewRoom()
 	}
-	f.adu = make([]int16, n+1)[1:]
+	for s := range p.Segments {
+		f.views = append(f.views, p.newView(s))
+		used, spans := make([]uint32, f.blocks), make([]span, f.blocks)
+		for i, b := range p.Bin[s*n : (s+1)*n] {
+			if b < Unused {
+				used[i/blockPixels] |= 1 << (i % blockPixels)
+				spans[i/blockPixels] = span{1, 1}
+			}
+		}
+		f.used, f.spans = append(f.used, used), append(f.spans, spans)
+	}
+	f.survivors = make([]survivor, min(stretch, f.blocks))
 	return f
 }
 
-// words is how many hold a bit for each of n pixels.
-func words(n int) int { return (n + 63) / 64 }
+// newView makes the view of a segment.
+func (p *Plan) newView(segment int) view {
+	n, tables := p.Pixels(), p.Camera.Tables
+	v := view{Pixels: tables.Pixels(segment), segment: segment, bins: p.Bin[segment*n : (segment+1)*n], tables: tables}
+	v.codes = v.Codes
+	if v.Wrap >= 0 {
+		v.codes = make([]uint16, blockPixels)
+		for i := range v.codes {
+			v.codes[i] = v.Codes[i&v.Wrap]
+		}
+	}
+	switch {
+	case p.Config.Pixels == Calibrated:
+		v.values = make([]int32, n)
+	case tables.CommonMode():
+		v.adu = make([]int16, n)
+	}
+	return v
+}
 
-// load turns to a segment.
+// load turns to a segment of a frame.
 func (f *field) load(frame *Frame, segment int) {
-	n := f.p.Pixels()
-	f.segment, f.raw, f.bin = segment, frame.Raw[segment], f.p.Bin[segment*n:(segment+1)*n]
-	if f.values != nil {
+	f.view = &f.views[segment]
+	f.raw = frame.Raw[segment][:f.p.Pixels()]
+	switch {
+	case f.values != nil:
 		f.p.Values(f.values, frame, segment, f.room)
-		return
+		f.note(f.room.adu)
+	case f.adu != nil:
+		f.tables.ADU16(f.adu, f.raw, segment)
 	}
-	f.p.Camera.Tables.ADU16(f.adu, f.raw, segment)
 }
 
-// at is the value of a pixel, used or not: what Plan.Values gives.
-func (f *field) at(i int) int32 {
-	if f.values != nil {
-		return f.values[i]
+// ifUsed is the value of a pixel, Bad if it is not used.
+func (f *field) ifUsed(i int) int32 {
+	v := f.view
+	if f.used[v.segment][uint(i)/blockPixels]>>(uint(i)%blockPixels)&1 == 0 {
+		return Bad
 	}
-	switch v := f.adu[i]; v {
+	if raw := v.raw[i]; v.values == nil && v.adu == nil && raw&v.Codes[i&v.Wrap] == 0 {
+		if d := int32(raw&v.DataMask) - int32(v.Bias) - int32(v.Pedestal[i]); d < correct.Switched16 {
+			return max(d, correct.Bad16+1)
+		}
+	}
+	return v.value(i)
+}
+
+// stretch is how many blocks a pass goes over.
+const stretch = 2048
+
+// stretches is how many a segment has.
+func (f *field) stretches() int { return (f.blocks + stretch - 1) / stretch }
+
+// above lists the used pixels of a stretch with a value above the limit, and counts in r those that are in another gain
+// range or saturated.
+func (f *field) above(k int, limit int32, r *Result) []candidate {
+	f.found = f.found[:0]
+	from, to := k*stretch, min((k+1)*stretch, f.blocks)
+	if f.values != nil {
+		if k == 0 {
+			r.Summary.Switched += f.switched
+		}
+		f.aboveValues(from, to, max(limit, Bad))
+		return f.found
+	}
+	f.limits[1] = int16(max(lowest16, min(limit, highest16)))
+	used := f.used[f.segment][from:to]
+	for _, s := range f.survive(from, to) {
+		for left := s.mask & used[s.block]; left != 0; left &= left - 1 {
+			f.sift((from+int(s.block))*blockPixels+bits.TrailingZeros32(left), limit, r)
+		}
+	}
+	return f.found
+}
+
+// survive lists the blocks, from the first one on, with pixels above their limit or with range bits.
+func (f *field) survive(from, to int) []survivor {
+	spans, v := f.spans[f.segment][from:to], *f.view
+	first, end := from*blockPixels, min(to*blockPixels, len(v.raw))
+	v.raw, v.Pedestal = v.raw[first:end], v.Pedestal[first:end]
+	if v.Wrap < 0 {
+		v.codes, v.Codes = v.codes[first:end], v.Codes[first:end]
+	}
+	if v.adu != nil {
+		v.adu = v.adu[first:end]
+	}
+	done, n := 0, 0
+	if f.with != noVectors {
+		done, n = v.passVectors(f.with, spans, f.limits[:], f.survivors)
+	}
+	for k := done; k < len(spans); k++ {
+		if mask := v.mask(k, f.limits[spans[k].low]); mask != 0 {
+			f.survivors[n] = survivor{uint32(k), mask}
+			n++
+		}
+	}
+	return f.survivors[:n]
+}
+
+// sift lists a pixel if it is above the limit.
+func (f *field) sift(i int, limit int32, r *Result) {
+	d := f.adu16(i)
+	x := int32(d)
+	switch d {
 	case correct.Bad16:
-		return Bad
+		return
 	case correct.Switched16:
-		return whole(f.p.Camera.Tables.FirstRangeADU(f.segment, i, f.raw[i]))
-	default:
-		return int32(v)
+		r.Summary.Switched++
+		x = f.value(i)
+	}
+	if x > limit {
+		f.found = append(f.found, candidate{i, x})
 	}
 }
 
-// used is the value of a pixel, Bad if it is not used.
-func (f *field) used(i int) int32 {
-	if f.bin[i] >= Unused {
-		return Bad
-	}
-	return f.at(i)
-}
-
-// above marks the used pixels with a value above the limit, and gives their number. It also counts those that are in
-// another gain range or saturated.
-func (f *field) above(limit int32) (n int) {
-	used := f.p.usedBits[f.segment]
-	f.switched = 0
-	if f.values != nil {
-		aboveADU(f.marks, f.adu, correct.Switched16-1)
-		for w, set := range f.marks {
-			f.switched += bits.OnesCount64(set & used[w])
-		}
-		return f.aboveValues(max(limit, Bad), used)
-	}
-	aboveADU(f.marks, f.adu, int16(max(correct.Bad16, min(limit, correct.Switched16-1))))
-	for w, set := range f.marks {
-		f.marks[w] = set & used[w]
-		for set = f.marks[w]; set != 0; set &= set - 1 {
-			i := w*64 + bits.TrailingZeros64(set)
-			if f.adu[i] != correct.Switched16 {
-				continue
-			}
-			f.switched++
-			if f.at(i) <= limit {
-				f.marks[w] &^= set & -set
-			}
-		}
-		n += bits.OnesCount64(f.marks[w])
-	}
-	return n
-}
-
-func (f *field) aboveValues(limit int32, used []uint64) (n int) {
-	for w := range f.marks {
-		var set uint64
-		for k, v := range f.values[w*64 : min(w*64+64, len(f.values))] {
-			if v > limit {
-				set |= 1 << k
-			}
-		}
-		f.marks[w] = set & used[w]
-		n += bits.OnesCount64(f.marks[w])
-	}
-	return n
-}
-
-// useBits notes the used pixels of each segment, a bit for each.
-func (p *Plan) useBits() {
-	n := p.Pixels()
-	p.usedBits = make([][]uint64, p.Segments)
-	for s := range p.usedBits {
-		p.usedBits[s] = make([]uint64, words(n))
-		for i, b := range p.Bin[s*n : (s+1)*n] {
-			if b < Unused {
-				p.usedBits[s][i/64] |= 1 << (i % 64)
+func (f *field) aboveValues(from, to int, limit int32) {
+	for k := from; k < to; k++ {
+		first, used := k*blockPixels, f.used[f.segment][k]
+		for i, x := range f.values[first:min(first+blockPixels, len(f.values))] {
+			if x > limit && used>>i&1 != 0 {
+				f.found = append(f.found, candidate{first + i, x})
 			}
 		}
 	}

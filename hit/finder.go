@@ -17,7 +17,7 @@ type Finder interface {
 // NewFinder makes the finder that the configuration asks for.
 func (p *Plan) NewFinder() Finder {
 	return map[string]func() Finder{
-		"peakfinder8": func() Finder { return p.newExact() },
+		"peakfinder8": func() Finder { return p.newFast() },
 		"droplets":    func() Finder { return p.newDroplets() },
 		"photons":     func() Finder { return p.newPhotons() },
 		"threshold":   func() Finder { return p.newThreshold() },

@@ -1,5 +1,7 @@
 package hit
 
+import "drp/calib/correct"
+
 // Peak is a spot in a frame. It has 32 bytes, which scripts see as they are.
 type Peak struct {
 	Segment    uint16  // among those of the frame
@@ -16,10 +18,7 @@ type Peak struct {
 type Result struct {
 	Peaks   []Peak
 	Summary Summary
-	Map     []uint16 // photons: how many each pixel has, (segments, rows, cols); else empty. Finders alone write to it
-
-	mapped *uint16  // the map that places are of
-	places []uint32 // pixels of the map that are not zero, unless they are many
+	Map     []uint16 // photons: how many each pixel has, (segments, rows, cols); else empty
 }
 
 // Summary is the part of a result that every frame has.
@@ -41,30 +40,12 @@ func (r *Result) reset() {
 	r.Peaks, r.Map, r.Summary = r.Peaks[:0], r.Map[:0], Summary{}
 }
 
-// fewPlaces is the part of a map that is cleared pixel by pixel: one in so many.
-const fewPlaces = 16
-
-// clearMap makes a map of n pixels without photons.
-func (r *Result) clearMap(n int) {
+// makeMap gives the map n pixels, with whatever is in them.
+func (r *Result) makeMap(n int) {
 	if cap(r.Map) < n {
-		r.Map = make([]uint16, n)
+		r.Map = correct.OnHugePages(make([]uint16, n))
 	}
-	all := r.Map[:cap(r.Map)]
-	if r.mapped != &all[0] || len(r.places) > len(all)/fewPlaces {
-		clear(all)
-	} else {
-		for _, i := range r.places {
-			all[i] = 0
-		}
-	}
-	r.Map, r.mapped, r.places = all[:n], &all[0], r.places[:0]
-}
-
-// note keeps a place of the map in mind, while they are few.
-func (r *Result) note(i int) {
-	if len(r.places) <= cap(r.Map)/fewPlaces {
-		r.places = append(r.places, uint32(i))
-	}
+	r.Map = r.Map[:n]
 }
 
 // add keeps a peak while there is room.

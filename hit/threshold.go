@@ -18,8 +18,9 @@ func (t *threshold) Find(f *Frame, r *Result) {
 	r.reset()
 	for s := range t.p.Segments {
 		t.field.load(f, s)
-		r.Summary.Pixels += uint32(t.field.above(t.limit))
-		r.Summary.Switched += uint32(t.field.switched)
+		for k := range t.field.stretches() {
+			r.Summary.Pixels += uint32(len(t.field.above(k, t.limit, r)))
+		}
 	}
 	r.decide(&t.p.Config, r.Summary.Pixels)
 }
