@@ -29,8 +29,8 @@ type banks struct {
 	mode            [maxBanks]float32
 	mode16          [maxBanks]uint32 // twice as 16 bits
 	nextFactor      uintptr
-	ring            *ring  // for clippedAVX512, and so is
-	takesLow        *uint8 // the low of its segment
+	ring            *ring   // for clippedAVX512, and so is
+	takesLow        *uint64 // the low of its segment
 }
 
 // ring is where the last four fours of banks are on their way; the offsets of its fields are written in the assembly.
@@ -136,7 +136,9 @@ func (t *Tables) rowsFloat32(s *segment, dst []float32, raw []uint16) {
 			apartAVX2(&b)
 		}
 		for i, l := range s.low[at/b.wide:][:b.banks] {
-			b.flags |= uint64(l) << (i * b.wide / 16)
+			for ; l != 0; l &= l - 1 {
+				b.flags |= 1 << ((i*b.wide + bits.TrailingZeros64(l)) / 16)
+			}
 		}
 		next := min(at+b.n, len(raw)-1)
 		b.next2, b.next4, b.nextFactor = place(&raw[next]), place(&s.part[next]), place(&s.ranges[0].factor[next])

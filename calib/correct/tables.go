@@ -34,7 +34,7 @@ type segment struct {
 	part   []float32 // first pedestal of the pixels that take part in the common mode, apart in others; nil without
 	part16 []int16   // the same rounded, badPedestal in others; pedestal16 itself where all good pixels take part
 	takes  []uint8   // how many they are in each bank of each row, in turn, where the assembly wants it
-	low    []uint8   // of each of these banks a bit for sixteen pixels, where good ones take no part
+	low    []uint64  // of each of these banks a bit for each good pixel that takes no part
 }
 
 // sameCodes are as many as the assembly looks at together.
@@ -265,8 +265,8 @@ func (b *builder) count(s *segment, low []int) {
 			s.takes[i/wide]++
 		}
 	}
-	s.low = make([]uint8, b.n/wide)
+	s.low = make([]uint64, b.n/wide)
 	for _, i := range low {
-		s.low[i/wide] |= 1 << (i % wide / 16)
+		s.low[i/wide] |= 1 << (i % wide)
 	}
 }
