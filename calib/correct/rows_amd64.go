@@ -33,7 +33,8 @@ type banks struct {
 	takesLow        *uint64 // the low of its segment
 }
 
-// ring is where the last four fours of banks are on their way; the offsets of its fields are written in the assembly.
+// ring is where four fours of banks in a row are on their way, and the masks of eight; the offsets of its fields are
+// written in the assembly.
 type ring struct {
 	floats               [maxBanks][64]float32 // pixels less their pedestals
 	whole                [maxBanks][64]int16   // in units
