@@ -69,6 +69,56 @@ func (v *view) passVectors(with vectors, spans []span, ladder []int16, out []sur
 	return n, p.found
 }
 
+// pixels says where the pixels of blocks are.
+func (p *pass) pixels(v *view, none *zeros, from, to int) {
+	from, to = from*blockPixels, to*blockPixels
+	if v.adu != nil {
+		p.raw, p.pedestal, p.codes, p.dataMask = uint16s(v.adu[from:to]), &none.pedestals[0], &none.codes[0], 1<<16-1
+		return
+	}
+	p.raw, p.pedestal, p.toPedestal = &v.raw[from:to][0], &v.Pedestal[from:to][0], 2*blockPixels
+	p.codes, p.dataMask, p.bias = &v.codes[0], uint32(v.DataMask), uint32(v.Bias)
+	if v.Wrap < 0 {
+		p.codes, p.toCodes = &v.codes[from:to][0], 2*blockPixels
+	}
+}
+
+// sweep adds the blocks of a stretch to the sums of bins.
+type sweep struct {
+	pass
+	lows   *int16
+	bins   *uint16
+	sums   *int64
+	stride int // bytes from one part of the sums to the next one
+	room   *byte
+}
+
+//go:noescape
+func sweepAVX512(s *sweep)
+
+// sweepVectors adds blocks, and lists what is not in the windows.
+func (v *view) sweepVectors(a *all, spans []span, from, to int, out []survivor) []survivor {
+	if from == to {
+		return nil
+	}
+	s := sweep{pass: pass{spans: &spans[from:to][0], ladder: &a.highs[0], out: &out[:to-from][0], blocks: to - from},
+		lows: &a.lows[0], bins: &v.bins[from*blockPixels : to*blockPixels][0], sums: &a.packed[0], stride: 8 * a.p.Bins, room: &a.room[0]}
+	none := zeros{}
+	s.pixels(v, &none, from, to)
+	sweepAVX512(&s)
+	for k := range out[:s.found] {
+		out[k].block += uint32(from)
+	}
+	return out[:s.found]
+}
+
+// aligned gives bytes that begin where a multiple of their number does, as the assembly wants it.
+func aligned(n int) []byte {
+	b := make([]byte, 2*n)
+	skip := int(-uintptr(unsafe.Pointer(&b[0])) % uintptr(n))
+	return b[skip : skip+n : skip+n]
+}
+
 func uint16s(a []int16) *uint16 { return (*uint16)(unsafe.Pointer(&a[0])) }
 
 // clips asks for the sums of bins.

@@ -6,3 +6,6 @@ func machine() vectors { return noVectors }
 
 func (v *view) passVectors(vectors, []span, []int16, []survivor) (done, found int) { return 0, 0 }
 func (s *sample) addVectors([]uint16) bool                                         { return false }
+func aligned(n int) []byte                                                         { return make([]byte, n) }
+
+func (v *view) sweepVectors(*all, []span, int, int, []survivor) []survivor { return nil }

@@ -22,6 +22,9 @@ type fastPlan struct {
 	picks   []pick     // the sample as it lies in the frame
 	from    []int      // where each segment's picks begin, and the end
 	disc    []chord
+	counts  []uint32 // pixels of each bin that are used
+	// stretches are ends of runs of blocks in which vectors can add without overflow, of each segment.
+	stretches [][]int
 }
 
 // span gives the least limit of a block: the lesser of two steps of the ladder.
@@ -60,6 +63,7 @@ func (p *Plan) newFastPlan() *fastPlan {
 	}
 	t.climb(p)
 	t.order(p)
+	t.count(p)
 	return t
 }
 
@@ -168,4 +172,39 @@ func (t *fastPlan) order(p *Plan) {
 		}
 	}
 	t.from = append(t.from, len(t.picks))
+}
+
+// count counts the pixels of the bins, and cuts segments where a sum of vectors has as many as it can hold.
+func (t *fastPlan) count(p *Plan) {
+	t.counts = make([]uint32, p.Bins)
+	for _, b := range p.Bin {
+		if b < Unused {
+			t.counts[b]++
+		}
+	}
+	n := p.Pixels()
+	held := make([]int, parts*p.Bins)
+	for s := range p.Segments {
+		clear(held)
+		var ends []int
+		bins, whole := p.Bin[s*n:(s+1)*n], n/blockPixels
+		for k := range whole {
+			for i, b := range bins[k*blockPixels : (k+1)*blockPixels] {
+				if b < Unused {
+					held[i%parts*p.Bins+int(b)]++
+				}
+			}
+			for i, b := range bins[k*blockPixels : (k+1)*blockPixels] {
+				if b < Unused && held[i%parts*p.Bins+int(b)] > mostPacked-blockPixels/parts {
+					ends = append(ends, k+1)
+					clear(held)
+					break
+				}
+			}
+		}
+		if len(ends) == 0 || ends[len(ends)-1] < whole {
+			ends = append(ends, whole)
+		}
+		t.stretches = append(t.stretches, ends)
+	}
 }

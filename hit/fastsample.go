@@ -15,28 +15,18 @@ type sample struct {
 	p      *Plan
 	t      *fastPlan
 	values []int16  // sampleRoom for each bin
-	others []other  // values that are not among them
-	lists  []int32  // the first of each bin in others, -1 where there is none
+	list   list     // of what is not among them
 	active []uint16 // bins whose bounds still move
 	bounds []Bounds // of all bins
 	sums   []Sums
 	before []Sums // the iteration before
 }
 
-// other is a value that is not among those for vectors.
-type other struct {
-	value, next int32 // next of the same bin
-	bin         int32
-}
-
 func newSample(p *Plan, t *fastPlan) *sample {
-	s := &sample{p: p, t: t, values: make([]int16, p.Bins*sampleRoom), lists: make([]int32, p.Bins),
+	s := &sample{p: p, t: t, values: make([]int16, p.Bins*sampleRoom), list: newList(p.Bins),
 		active: make([]uint16, p.Bins), bounds: make([]Bounds, p.Bins), sums: make([]Sums, p.Bins), before: make([]Sums, p.Bins)}
 	for i := range s.values {
 		s.values[i] = absent
-	}
-	for b := range s.lists {
-		s.lists[b] = -1
 	}
 	return s
 }
@@ -53,10 +43,7 @@ func (f *fast) sampled(t *Thresholds) {
 		}
 	}
 	s.thresholds(t)
-	for _, o := range s.others {
-		s.lists[o.bin] = -1
-	}
-	s.others = s.others[:0]
+	s.list.empty()
 }
 
 // gather takes the pedestal off the picked pixels of a segment.
@@ -89,12 +76,9 @@ func (s *sample) take(v *view, picks []pick) {
 // keep lists a value.
 func (s *sample) keep(c *pick, x int32) {
 	s.values[c.to] = absent
-	if x == Bad {
-		return
+	if x != Bad {
+		s.list.add(int(c.to/sampleRoom), x)
 	}
-	b := c.to / sampleRoom
-	s.others = append(s.others, other{x, s.lists[b], int32(b)})
-	s.lists[b] = int32(len(s.others) - 1)
 }
 
 // thresholds makes those of all bins. A bin whose sums have not changed is done: nor would they any more.
@@ -127,14 +111,9 @@ func (s *sample) add(active []uint16) {
 			s.sums[b] = sumsOf(s.values[int(b)*sampleRoom:][:perBin], s.bounds[b])
 		}
 	}
-	if len(s.others) == 0 {
-		return
-	}
-	for _, b := range active {
-		for at := s.lists[b]; at >= 0; at = s.others[at].next {
-			if v := s.others[at].value; v > s.bounds[b].Lo && v < s.bounds[b].Hi {
-				s.sums[b].add(v)
-			}
+	if len(s.list.others) > 0 {
+		for _, b := range active {
+			s.list.sum(int(b), s.bounds[b], &s.sums[b])
 		}
 	}
 }
