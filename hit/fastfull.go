@@ -14,8 +14,9 @@ type all struct {
 	p       *Plan
 	t       *fastPlan
 	list    list
-	windows []Bounds // of the values inside, which belong to them
-	high    []int32  // the same, one by one, for the ladders
+	windows []Bounds  // of the values inside, which belong to them
+	away    []float64 // of their ends from the mean, as the sample has them
+	high    []int32   // the same, one by one, for the ladders
 	low     []int32
 	highs   []int16 // ladder of the windows' upper ends
 	lows    []int16 // and of their lower ends, with the other sign
@@ -38,7 +39,7 @@ const (
 )
 
 func newAll(p *Plan, t *fastPlan) *all {
-	a := &all{p: p, t: t, list: newList(p.Bins), windows: make([]Bounds, p.Bins), high: make([]int32, p.Bins), low: make([]int32, p.Bins),
+	a := &all{p: p, t: t, list: newList(p.Bins), windows: make([]Bounds, p.Bins), away: make([]float64, p.Bins), high: make([]int32, p.Bins), low: make([]int32, p.Bins),
 		highs: t.ladder.room(), lows: t.ladder.room(), inside: make([]inner, p.Bins), packed: make([]int64, parts*p.Bins),
 		room: aligned(1024), ends: make([]int, p.Bins)}
 	return a
@@ -67,11 +68,21 @@ func (f *fast) full(t *Thresholds) {
 	}
 }
 
-// open chooses the windows: three quarters of what the sample lets in.
+// open chooses the windows: three quarters of what the sample lets in. Where that is much more than for a bin nearby, the
+// sample has pixels of a peak, and the other one's window is the better guess. Any window leads to the same thresholds.
 func (a *all) open(t *Thresholds, s *sample) {
+	const near, much = 2, 1.5
 	for b := range a.windows {
-		mean := t.Mean[b]
-		away := max(0, 0.75*(mean-float64(s.bounds[b].Lo)))
+		a.away[b] = max(0, 0.75*(t.Mean[b]-float64(s.bounds[b].Lo)))
+	}
+	for b, away := range a.away {
+		from := b
+		for k := max(0, b-near); k <= min(b+near, len(a.away)-1); k++ {
+			if a.t.counts[k] > perBin && a.away[k]*much < away && a.away[k] < a.away[from] {
+				from = k
+			}
+		}
+		mean, away := t.Mean[from], a.away[from]
 		w := Bounds{int32(max(-largest16, min(mean-away, largest16))), int32(max(-largest16, min(mean+away, largest16)))}
 		a.windows[b], a.low[b], a.high[b] = w, -w.Lo, w.Hi
 		a.inside[b] = inner{n: int64(a.t.counts[b])}
