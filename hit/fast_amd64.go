@@ -1,6 +1,7 @@
 package hit
 
 import (
+	"math/bits"
 	"unsafe"
 
 	"drp/calib/correct"
@@ -110,6 +111,37 @@ func (v *view) sweepVectors(a *all, spans []span, from, to int, out []survivor) 
 		out[k].block += uint32(from)
 	}
 	return out[:s.found]
+}
+
+// gather takes the values of the sampled pixels of blocks.
+type gather struct {
+	pass     // blocks are clusters, and steps are all or no bits of the place in bytes
+	clusters *survivor
+	picks    *uint32
+	values   *int16
+	room     *byte
+}
+
+//go:noescape
+func gatherAVX512(from *gather)
+
+// gatherVectors takes the values of whole blocks, and gives the number of their pixels. flagged is room.
+func (s *sample) gatherVectors(v *view, o *orderly, flagged []survivor) (picked int) {
+	if o.whole == 0 {
+		return 0
+	}
+	g := gather{clusters: &o.clusters[0], picks: &o.picks[0], values: &s.values[0], room: &s.room[0]}
+	none := zeros{}
+	g.pixels(v, &none, 0, len(v.raw)/blockPixels)
+	g.blocks, g.out = o.whole, &flagged[:o.whole][0]
+	g.toPedestal, g.toCodes = -g.toPedestal>>63, -g.toCodes>>63
+	gatherAVX512(&g)
+	// Those with pixels in another range, or too large a value, are done once more.
+	for _, f := range flagged[:g.found] {
+		c := o.clusters[f.block]
+		s.gather(v, c.block, o.picks[f.mask:][:bits.OnesCount32(c.mask)])
+	}
+	return int(uintptr(unsafe.Pointer(g.picks))-uintptr(unsafe.Pointer(&o.picks[0]))) / 4
 }
 
 // aligned gives bytes that begin where a multiple of their number does, as the assembly wants it.

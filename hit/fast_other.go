@@ -9,3 +9,4 @@ func (s *sample) addVectors([]uint16) bool                                      
 func aligned(n int) []byte                                                         { return make([]byte, n) }
 
 func (v *view) sweepVectors(*all, []span, int, int, []survivor) []survivor { return nil }
+func (s *sample) gatherVectors(*view, *orderly, []survivor) int            { return 0 }

@@ -1,5 +1,7 @@
 package hit
 
+import "math/bits"
+
 // sampleRoom is the room of a bin's sample; what is left of it is absent.
 const sampleRoom = 128
 
@@ -20,11 +22,13 @@ type sample struct {
 	bounds []Bounds // of all bins
 	sums   []Sums
 	before []Sums // the iteration before
+	room   []byte // of vectors
 }
 
 func newSample(p *Plan, t *fastPlan) *sample {
 	s := &sample{p: p, t: t, values: make([]int16, p.Bins*sampleRoom), list: newList(p.Bins),
-		active: make([]uint16, p.Bins), bounds: make([]Bounds, p.Bins), sums: make([]Sums, p.Bins), before: make([]Sums, p.Bins)}
+		active: make([]uint16, p.Bins), bounds: make([]Bounds, p.Bins), sums: make([]Sums, p.Bins), before: make([]Sums, p.Bins),
+		room: aligned(512)}
 	for i := range s.values {
 		s.values[i] = absent
 	}
@@ -35,49 +39,35 @@ func newSample(p *Plan, t *fastPlan) *sample {
 func (f *fast) sampled(t *Thresholds) {
 	s := f.sample
 	for i := range f.views {
-		picks := f.t.picks[f.t.from[i]:f.t.from[i+1]]
-		if v := &f.views[i]; v.values == nil && v.adu == nil {
-			s.gather(v, picks)
-		} else {
-			s.take(v, picks)
+		v, o := &f.views[i], &f.t.sample[i]
+		done, picked := 0, 0
+		if s.t.vectors == avx512 && v.values == nil {
+			done = o.whole
+			picked = s.gatherVectors(v, o, f.survivors)
+		}
+		for _, c := range o.clusters[done:] {
+			n := bits.OnesCount32(c.mask)
+			s.gather(v, c.block, o.picks[picked:picked+n])
+			picked += n
 		}
 	}
 	s.thresholds(t)
 	s.list.empty()
 }
 
-// gather takes the pedestal off the picked pixels of a segment.
-func (s *sample) gather(v *view, picks []pick) {
-	raw := v.raw
-	for k := range picks {
-		c := &picks[k]
-		r := raw[c.at]
-		d := int32(r&v.DataMask) - int32(v.Bias) - int32(c.pedestal)
-		if r&v.Codes[int(c.at)&v.Wrap] != 0 || d > largest16 || d < -largest16 {
-			s.keep(c, v.value(int(c.at)))
+// gather takes the values of the sampled pixels of a block.
+func (s *sample) gather(v *view, block uint32, picks []uint32) {
+	for _, pick := range picks {
+		i, to := int(block*blockPixels+pick%blockPixels), pick/blockPixels
+		x := v.value(i)
+		if x <= largest16 && x >= -largest16 {
+			s.values[to] = int16(x)
 			continue
 		}
-		s.values[c.to] = int16(d)
-	}
-}
-
-// take takes the values as they are.
-func (s *sample) take(v *view, picks []pick) {
-	for k := range picks {
-		c := &picks[k]
-		if x := v.value(int(c.at)); x > largest16 || x < -largest16 {
-			s.keep(c, x)
-		} else {
-			s.values[c.to] = int16(x)
+		s.values[to] = absent
+		if x != Bad {
+			s.list.add(int(to/sampleRoom), x)
 		}
-	}
-}
-
-// keep lists a value.
-func (s *sample) keep(c *pick, x int32) {
-	s.values[c.to] = absent
-	if x != Bad {
-		s.list.add(int(c.to/sampleRoom), x)
 	}
 }
 

@@ -191,38 +191,3 @@ func (p *Plan) used() (n int) {
 	}
 	return n
 }
-
-// draw takes the samples, in the order of pixels, always the same ones: pixel i of those of a bin has its chance by a
-// number that is mixed from i alone, as splitmix64 does.
-func (p *Plan) draw() {
-	count := make([]int, p.Bins)
-	for _, b := range p.Bin {
-		if b < Unused {
-			count[b]++
-		}
-	}
-	p.SampleAt = make([]uint32, p.Bins+1)
-	for b, n := range count {
-		p.SampleAt[b+1] = p.SampleAt[b] + uint32(min(n, perBin))
-	}
-	p.Sample = make([]uint32, p.SampleAt[p.Bins])
-	taken := make([]int, p.Bins)
-	for i, b := range p.Bin {
-		if b >= Unused {
-			continue
-		}
-		// Of count[b] pixels that are left, perBin-taken[b] are wanted (Knuth's selection sampling).
-		if wanted := min(perBin, taken[b]+count[b]) - taken[b]; mix(uint64(i))%uint64(count[b]) < uint64(wanted) {
-			p.Sample[int(p.SampleAt[b])+taken[b]] = uint32(i)
-			taken[b]++
-		}
-		count[b]--
-	}
-}
-
-func mix(x uint64) uint64 {
-	x += 0x9e3779b97f4a7c15
-	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
-	x = (x ^ x>>27) * 0x94d049bb133111eb
-	return x ^ x>>31
-}
