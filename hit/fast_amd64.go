@@ -144,6 +144,39 @@ func (s *sample) gatherVectors(v *view, o *orderly, flagged []survivor) (picked 
 	return int(uintptr(unsafe.Pointer(g.picks))-uintptr(unsafe.Pointer(&o.picks[0]))) / 4
 }
 
+// disc16 adds the pieces of a disc.
+type disc16 struct {
+	raw      *uint16
+	pedestal *int16
+	bins     *uint16
+	below    *int32
+	rows     *sixteen
+	n        int
+	codes    uint32
+	dataMask uint32
+	bias     int32
+	others   uint32 // set where there are other values than pixels less pedestals
+	count    int64
+	sum      int64
+	squares  uint64
+	highest  int32
+}
+
+//go:noescape
+func discAVX512(d *disc16)
+
+// discVectors adds the pieces of a disc, if all its pixels are in the first range.
+func (f *fast) discVectors(v *view, t *Thresholds, d *Disc) bool {
+	if len(f.pieces) == 0 {
+		return true
+	}
+	a := disc16{raw: &v.raw[0], pedestal: &v.Pedestal[0], bins: &v.bins[0], below: &t.Below[0], rows: &f.pieces[0], n: len(f.pieces),
+		codes: uint32(v.Codes[0]), dataMask: uint32(v.DataMask), bias: int32(v.Bias)}
+	discAVX512(&a)
+	d.Sums, d.Highest = Sums{N: a.count, Sum: a.sum, Low: a.squares}, a.highest
+	return a.others == 0
+}
+
 // aligned gives bytes that begin where a multiple of their number does, as the assembly wants it.
 func aligned(n int) []byte {
 	b := make([]byte, 2*n)

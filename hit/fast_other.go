@@ -10,3 +10,4 @@ func aligned(n int) []byte                                                      
 
 func (v *view) sweepVectors(*all, []span, int, int, []survivor) []survivor { return nil }
 func (s *sample) gatherVectors(*view, *orderly, []survivor) int            { return 0 }
+func (f *fast) discVectors(*view, *Thresholds, *Disc) bool                 { return false }

@@ -43,9 +43,6 @@ type orderly struct {
 	whole    int // clusters that are of whole blocks
 }
 
-// chord is a row of the disc of the background: from left to right of the middle, both included.
-type chord struct{ dy, left, right int }
-
 func (p *Plan) newFastPlan() *fastPlan {
 	n := p.Pixels()
 	t := &fastPlan{blocks: (n + blockPixels - 1) / blockPixels, disc: p.chords(), vectors: machine()}
@@ -65,20 +62,6 @@ func (p *Plan) newFastPlan() *fastPlan {
 	t.order(p)
 	t.count(p)
 	return t
-}
-
-func (p *Plan) chords() (disc []chord) {
-	r := p.Config.Peakfinder8.LocalBGRadius
-	for dy := -2 * r; dy < 2*r; dy++ {
-		c := chord{dy: dy, left: 1}
-		for dx := -2 * r; dx < 2*r; dx++ {
-			if dx*dx+dy*dy <= 4*r*r {
-				c.left, c.right = min(c.left, dx), dx
-			}
-		}
-		disc = append(disc, c)
-	}
-	return disc
 }
 
 // climb finds the range of bins of each block.
