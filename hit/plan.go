@@ -1,6 +1,7 @@
 package hit
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"sync"
@@ -34,6 +35,8 @@ type Plan struct {
 	// Sample holds the pixels that stand for a bin in sampled statistics, those of bin b from SampleAt[b] to SampleAt[b+1].
 	Sample   []uint32
 	SampleAt []uint32
+
+	regionOf []int // the segment of each region in frames, -1 if it is not there
 
 	step float64          // of a value, in ADU or the constants' unit
 	fast func() *fastPlan // of the fast finder, which are made when there is one
@@ -69,6 +72,9 @@ func NewPlan(c Config, camera Camera) (*Plan, error) {
 		return nil, err
 	}
 	if err := p.bin(radius, mask); err != nil {
+		return nil, err
+	}
+	if err := errors.Join(p.fitRegions(), p.fitRadial(radius)); err != nil {
 		return nil, err
 	}
 	if p.used() == 0 {
