@@ -108,5 +108,10 @@ func (f *fast) load(frame *Frame) {
 }
 
 func (f *fast) full(t *Thresholds) {
-	panic("not yet")
+	n := f.p.Pixels()
+	values := make([]int32, f.p.Segments*n)
+	for i := range values {
+		values[i] = f.views[i/n].value(i % n)
+	}
+	f.p.statistics(t, values, false)
 }

@@ -74,7 +74,7 @@ func (c *scene) draw(t testing.TB, r *rand.Rand) {
 	if r.IntN(4) == 0 {
 		h.Pixels = hit.Calibrated
 	}
-	h.Peakfinder8 = hit.Peakfinder8{Statistics: []string{hit.Sampled, hit.Sampled}[r.IntN(2)],
+	h.Peakfinder8 = hit.Peakfinder8{Statistics: []string{hit.Full, hit.Sampled}[r.IntN(2)],
 		ADCThreshold: []float64{-1e6, -5, 0, 8, 100, 40000}[r.IntN(6)], MinSNR: []float64{0, 0.5, 3, 7}[r.IntN(4)],
 		MinPixCount: 1 + r.IntN(3), MaxPixCount: 3 + r.IntN(40), LocalBGRadius: 1 + r.IntN(5), Refresh: 1}
 	if r.IntN(3) == 0 {
