@@ -93,6 +93,9 @@ func (p *Plan) Step() float64 { return p.step }
 
 // place finds the panels, and how far pixels are from the beam; radius is nil where that is not known.
 func (p *Plan) place() (radius []float32, mask []uint8, err error) {
+	if n := len(p.Camera.Numbers); n != p.Segments && (n > 0 || p.Camera.Geometry != nil) {
+		return nil, nil, fmt.Errorf("hits: the numbers %v are not those of %d segments", p.Camera.Numbers, p.Segments)
+	}
 	if g := p.Camera.Geometry; g != nil {
 		layout, err := g.Layout(correct.Segments{Numbers: p.Camera.Numbers, Rows: p.Rows, Cols: p.Cols})
 		if err != nil {
