@@ -18,6 +18,7 @@ type fast struct {
 	thresholds *Thresholds
 	ladder     []int16
 	sample     *sample
+	all        *all
 
 	room      *Room      // of calibrated pixels
 	survivors []survivor // of the pass over a segment
@@ -25,6 +26,7 @@ type fast struct {
 	above     [][]uint32 // of each segment: a bit for each pixel above its limit that belongs to no group yet
 	stack     []uint32   // pixels of a group whose neighbours are still to be seen
 	members   []uint32   // the first pixels of a group
+	pieces    []sixteen  // of a disc
 	litOf     []int      // where each segment's begin in lit, and the end
 }
 
@@ -44,7 +46,11 @@ type view struct {
 func (p *Plan) newFast() *fast {
 	t := p.fast()
 	f := &fast{p: p, t: t, thresholds: newThresholds(p.Bins), ladder: t.ladder.room(), sample: newSample(p, t),
-		survivors: make([]survivor, t.blocks), litOf: make([]int, p.Segments+1), members: make([]uint32, maxGroup)}
+		survivors: make([]survivor, t.blocks), litOf: make([]int, p.Segments+1), members: make([]uint32, maxGroup),
+		pieces: make([]sixteen, 0, maxDisc*maxDisc/16)}
+	if p.Config.Peakfinder8.Statistics == Full {
+		f.all = newAll(p, t)
+	}
 	n := p.Pixels()
 	for s := range p.Segments {
 		v := view{Pixels: t.views[s], segment: s, bins: p.Bin[s*n : (s+1)*n], codes: t.codes[s], tables: p.Camera.Tables}
@@ -105,13 +111,4 @@ func (f *fast) load(frame *Frame) {
 			v.tables.ADU16(v.adu, v.raw, s)
 		}
 	}
-}
-
-func (f *fast) full(t *Thresholds) {
-	n := f.p.Pixels()
-	values := make([]int32, f.p.Segments*n)
-	for i := range values {
-		values[i] = f.views[i/n].value(i % n)
-	}
-	f.p.statistics(t, values, false)
 }

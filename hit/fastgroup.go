@@ -106,26 +106,3 @@ func (f *fast) peak(panel *Panel, t *Thresholds, n int, peak *Peak) bool {
 	}
 	return f.p.Measure(peak, panel, &g, &d)
 }
-
-// disc adds the background around a place.
-func (f *fast) disc(panel *Panel, t *Thresholds, row, col int) (d Disc) {
-	v := &f.views[panel.Segment]
-	for _, c := range f.t.disc {
-		y := row + c.dy
-		if y < panel.Row || y >= panel.Row+panel.Rows {
-			continue
-		}
-		from, to := max(col+c.left, panel.Col), min(col+c.right, panel.Col+panel.Cols-1)
-		for i := y*f.p.Cols + from; i <= y*f.p.Cols+to; i++ {
-			b := int(v.bins[i])
-			if b >= len(t.Below) {
-				continue
-			}
-			if x := v.value(i); x < t.Below[b] && x != Bad {
-				d.add(x)
-				d.Highest = max(d.Highest, x)
-			}
-		}
-	}
-	return d
-}

@@ -104,16 +104,17 @@ const stretch = 2048
 // stretches is how many a segment has.
 func (f *field) stretches() int { return (f.blocks + stretch - 1) / stretch }
 
-// above lists the used pixels of a stretch with a value above the limit, and counts in r those that are in another gain
+// above lists the used pixels of a stretch with a value above most, and counts in r those that are in another gain
 // range or saturated.
-func (f *field) above(k int, limit int32, r *Result) []candidate {
+func (f *field) above(k int, most int64, r *Result) []candidate {
+	limit := int32(max(Bad, min(most, math.MaxInt32)))
 	f.found = f.found[:0]
 	from, to := k*stretch, min((k+1)*stretch, f.blocks)
 	if f.values != nil {
 		if k == 0 {
 			r.Summary.Switched += f.switched
 		}
-		f.aboveValues(from, to, max(limit, Bad))
+		f.aboveValues(from, to, limit)
 		return f.found
 	}
 	f.limits[1] = int16(max(lowest16, min(limit, highest16)))
@@ -177,5 +178,5 @@ func (f *field) aboveValues(from, to int, limit int32) {
 	}
 }
 
-// atLeast is the lowest value of a pixel that has x, in ADU or the constants' unit.
-func (p *Plan) atLeast(x float64) int32 { return clamp(math.Ceil(x / p.step)) }
+// atLeast is the lowest value of a pixel that has x, in ADU or the constants' unit. It may be one that no pixel has.
+func (p *Plan) atLeast(x float64) int64 { return int64(math.Ceil(x / p.step)) }

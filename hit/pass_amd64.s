@@ -16,7 +16,7 @@
 
 // AHEAD is how many bytes of raw pixels are asked for before they are needed: they come from memory, and all else from
 // nearer.
-#define AHEAD 2048
+#define AHEAD 8192
 
 // func passAVX512(p *pass)
 TEXT ·passAVX512(SB), NOSPLIT, $0-8
@@ -36,6 +36,7 @@ TEXT ·passAVX512(SB), NOSPLIT, $0-8
 
 block:
 	PREFETCHT0 AHEAD(SI)
+	PREFETCHT0 AHEAD(DX)
 	VMOVDQU16 (SI), Z0
 	MOVWQZX (BX)(R12*4), R13
 	MOVWQZX 2(BX)(R12*4), R15
@@ -90,6 +91,7 @@ TEXT ·passAVX2(SB), NOSPLIT, $0-8
 
 block:
 	PREFETCHT0 AHEAD(SI)
+	PREFETCHT0 AHEAD(DX)
 	VMOVDQU (SI), Y0
 	VMOVDQU 32(SI), Y3
 	MOVWQZX (BX)(R12*4), R13
