@@ -109,3 +109,24 @@ others:
 	MOVL $1, OTHERS(AX)
 	VZEROUPPER
 	RET
+
+// func askFor(raw *uint16, pedestal *int16, bins *uint16, pieces *sixteen, n int)
+TEXT ·askFor(SB), NOSPLIT, $0-40
+	MOVQ raw+0(FP), SI
+	MOVQ pedestal+8(FP), DX
+	MOVQ bins+16(FP), BX
+	MOVQ pieces+24(FP), R8
+	MOVQ n+32(FP), CX
+
+piece:
+	MOVL (R8), R9
+	PREFETCHT0 (SI)(R9*2)
+	PREFETCHT0 (DX)(R9*2)
+	PREFETCHT0 (BX)(R9*2)
+	PREFETCHT0 30(SI)(R9*2)
+	PREFETCHT0 30(DX)(R9*2)
+	PREFETCHT0 30(BX)(R9*2)
+	ADDQ $8, R8
+	DECQ CX
+	JNZ piece
+	RET

@@ -24,10 +24,11 @@ type fast struct {
 	survivors []survivor // of the pass over a segment
 	lit       []uint32   // blocks with pixels above their limits
 	above     [][]uint32 // of each segment: a bit for each pixel above its limit that belongs to no group yet
-	stack     []uint32   // pixels of a group whose neighbours are still to be seen
-	members   []uint32   // the first pixels of a group
-	pieces    []sixteen  // of a disc
-	litOf     []int      // where each segment's begin in lit, and the end
+	pending   []pending
+	stack     []uint32  // pixels of a group whose neighbours are still to be seen
+	members   []uint32  // the first pixels of a group
+	pieces    []sixteen // of a disc
+	litOf     []int     // where each segment's begin in lit, and the end
 }
 
 // view is a segment of a frame.
@@ -47,7 +48,7 @@ func (p *Plan) newFast() *fast {
 	t := p.fast()
 	f := &fast{p: p, t: t, thresholds: newThresholds(p.Bins), ladder: t.ladder.room(), sample: newSample(p, t),
 		survivors: make([]survivor, t.blocks), litOf: make([]int, p.Segments+1), members: make([]uint32, maxGroup),
-		pieces: make([]sixteen, 0, maxDisc*maxDisc/16)}
+		pending: make([]pending, 0, 64), pieces: make([]sixteen, 0, maxDisc*maxDisc/16)}
 	if p.Config.Peakfinder8.Statistics == Full {
 		f.all = newAll(p, t)
 	}

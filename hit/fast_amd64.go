@@ -31,6 +31,7 @@ type pass struct {
 	toCodes    int // the same for codes
 	dataMask   uint32
 	bias       uint32
+	bins       *uint16 // asked for where something is found
 }
 
 //go:noescape
@@ -45,29 +46,25 @@ type zeros struct {
 	codes     [blockPixels]uint16
 }
 
-// passVectors looks through the whole blocks of a segment.
-func (v *view) passVectors(with vectors, spans []span, ladder []int16, out []survivor) (done, found int) {
-	n := len(v.raw) / blockPixels
-	if n == 0 {
-		return 0, 0
+// passVectors looks through whole blocks from one on, and tells how far it came.
+func (v *view) passVectors(with vectors, spans []span, from int, ladder []int16, out []survivor) (done, found int) {
+	to := min(len(spans), len(v.raw)/blockPixels)
+	if from >= to {
+		return from, 0
 	}
-	p := pass{spans: &spans[:n][0], ladder: &ladder[0], out: &out[:n][0], blocks: n}
+	p := pass{spans: &spans[from:to][0], ladder: &ladder[0], out: &out[:to-from][0], blocks: to - from}
 	none := zeros{}
-	if v.adu != nil {
-		p.raw, p.pedestal, p.codes, p.dataMask = uint16s(v.adu[:n*blockPixels]), &none.pedestals[0], &none.codes[0], 1<<16-1
-	} else {
-		p.raw, p.pedestal, p.toPedestal = &v.raw[0], &v.Pedestal[:n*blockPixels][0], 2*blockPixels
-		p.codes, p.dataMask, p.bias = &v.codes[0], uint32(v.DataMask), uint32(v.Bias)
-		if v.Wrap < 0 {
-			p.codes, p.toCodes = &v.codes[:n*blockPixels][0], 2*blockPixels
-		}
-	}
+	p.pixels(v, &none, from, to)
+	p.bins = &v.bins[from*blockPixels : to*blockPixels][0]
 	if with == avx512 {
 		passAVX512(&p)
 	} else {
 		passAVX2(&p)
 	}
-	return n, p.found
+	for k := range out[:p.found] {
+		out[k].block += uint32(from)
+	}
+	return to, p.found
 }
 
 // pixels says where the pixels of blocks are.
@@ -88,7 +85,6 @@ func (p *pass) pixels(v *view, none *zeros, from, to int) {
 type sweep struct {
 	pass
 	lows   *int16
-	bins   *uint16
 	sums   *int64
 	stride int // bytes from one part of the sums to the next one
 	room   *byte
@@ -103,8 +99,9 @@ func (v *view) sweepVectors(a *all, spans []span, from, to int, out []survivor) 
 		return nil
 	}
 	s := sweep{pass: pass{spans: &spans[from:to][0], ladder: &a.highs[0], out: &out[:to-from][0], blocks: to - from},
-		lows: &a.lows[0], bins: &v.bins[from*blockPixels : to*blockPixels][0], sums: &a.packed[0], stride: 8 * a.p.Bins, room: &a.room[0]}
+		lows: &a.lows[0], sums: &a.packed[0], stride: 8 * a.p.Bins, room: &a.room[0]}
 	none := zeros{}
+	s.bins = &v.bins[from*blockPixels : to*blockPixels][0]
 	s.pixels(v, &none, from, to)
 	sweepAVX512(&s)
 	for k := range out[:s.found] {
@@ -175,6 +172,16 @@ func (f *fast) discVectors(v *view, t *Thresholds, d *Disc) bool {
 	discAVX512(&a)
 	d.Sums, d.Highest = Sums{N: a.count, Sum: a.sum, Low: a.squares}, a.highest
 	return a.others == 0
+}
+
+//go:noescape
+func askFor(raw *uint16, pedestal *int16, bins *uint16, pieces *sixteen, n int)
+
+// ask has the memory of the pieces brought here.
+func (f *fast) ask(v *view) {
+	if n := len(f.pieces); n > 0 {
+		askFor(&v.raw[0], &v.Pedestal[0], &v.bins[0], &f.pieces[0], n)
+	}
 }
 
 // aligned gives bytes that begin where a multiple of their number does, as the assembly wants it.

@@ -11,10 +11,10 @@
 #define TOCODES 72
 #define DATAMASK 80
 #define BIAS 84
-#define CLUSTERS 88
-#define PICKS 96
-#define VALUES 104
-#define ROOM 112
+#define CLUSTERS 96
+#define PICKS 104
+#define VALUES 112
+#define ROOM 120
 
 // SOON is how many clusters are looked ahead.
 #define SOON 24

@@ -13,6 +13,7 @@
 #define TOCODES 72
 #define DATAMASK 80
 #define BIAS 84
+#define BINS 88
 
 // AHEAD is how many bytes of raw pixels are asked for before they are needed: they come from memory, and all else from
 // nearer.
@@ -68,6 +69,10 @@ some:
 	KORD K1, K2, K1
 	KMOVD K1, R13
 	MOVL R12, (R9)
+	MOVQ R12, R15
+	SHLQ $6, R15
+	ADDQ BINS(AX), R15
+	PREFETCHT0 (R15)
 	MOVL R13, 4(R9)
 	ADDQ $8, R9
 	JMP next
@@ -141,5 +146,9 @@ some:
 	ORL R13, R15
 	MOVL R12, (R9)
 	MOVL R15, 4(R9)
+	MOVQ R12, R15
+	SHLQ $6, R15
+	ADDQ BINS(AX), R15
+	PREFETCHT0 (R15)
 	ADDQ $8, R9
 	JMP next

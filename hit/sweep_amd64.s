@@ -13,8 +13,8 @@
 #define TOCODES 72
 #define DATAMASK 80
 #define BIAS 84
-#define LOWS 88
-#define BINS 96
+#define BINS 88
+#define LOWS 96
 #define SUMS 104
 #define STRIDE 112
 #define ROOM 120
