@@ -50,7 +50,7 @@ func TestHitsThatCannotBeFound(t *testing.T) {
 		{"no camera", "", bare, good, "no detector of the Configure has raw pixels"},
 		{"all masked", "", spotRun(4), with(func(s *calib.Set) { clear(s.Mask) }), "cam: hits: no pixel is left"},
 		{"a limit without a center", "max_res=10", spotRun(4), good, "cam: hits: min_res and max_res need a geometry"},
-		{"a geometry of another detector", "", spotRun(4), with(func(s *calib.Set) { s.Geometry = strings.ReplaceAll(twoPanels, "max_ss = 7", "max_ss = 700") }),
+		{"a geometry of another detector", "", spotRun(4), with(func(s *calib.Set) { s.Geometry = strings.ReplaceAll(twoPanels, "max_fs = 5", "max_fs = 500") }),
 			"the geometry in the constants of cam cannot be used"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

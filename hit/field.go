@@ -140,7 +140,7 @@ func (f *field) survive(from, to int) []survivor {
 	}
 	done, n := 0, 0
 	if f.with != noVectors {
-		done, n = v.passVectors(f.with, spans, f.limits[:], f.survivors)
+		done, n = v.passVectors(f.with, spans, 0, f.limits[:], f.survivors)
 	}
 	for k := done; k < len(spans); k++ {
 		if mask := v.mask(k, f.limits[spans[k].low]); mask != 0 {
