@@ -91,7 +91,7 @@ func (h *hits) configure(loan *pebble.Loan, n int) (int, error) {
 	if err != nil {
 		return n, fail(Configuration, err)
 	}
-	h.camera, h.names, h.raw = c, c.describe(hit.Alg, hit.Entries()), nil
+	h.camera, h.names, h.raw = c, c.describe(hit.Alg, hit.Entries(&h.cfg.Config)), nil
 	for _, names := range c.names {
 		h.raw = append(h.raw, uint32(names.ID))
 	}

@@ -90,7 +90,7 @@ func hitSettings(t testing.TB, script, search string, dgrams []xtc.Dgram) drp.Co
 	t.Helper()
 	cfg := settings(t, script)
 	c := hit.Default()
-	if err := c.Apply("peakfinder8:adc_threshold=60,at_least=3," + search); err != nil {
+	if err := c.Apply("peakfinder8:adc_threshold=60,at_least=3,regions=a/1/2-10/3-20+b/0/0-24/0-40," + search); err != nil {
 		t.Fatal(err)
 	}
 	cfg.Sources, cfg.OutputDir, cfg.Hits = []string{testkit.File(t, dgrams...)}, t.TempDir(), &drp.Hits{Config: c}
@@ -162,7 +162,7 @@ func expectedHits(t testing.TB, c hit.Config, events int) (all []hit.Record) {
 		}
 		var r hit.Result
 		finder.Find(&f, &r)
-		all = append(all, hit.Record{Summary: r.Summary, Thresholds: began, Peaks: slices.Clone(r.Peaks)})
+		all = append(all, hit.Record{Summary: r.Summary, Thresholds: began, Peaks: slices.Clone(r.Peaks), Regions: slices.Clone(r.Regions)})
 	}
 	return all
 }
@@ -225,7 +225,8 @@ func TestHitsAreTheSame(t *testing.T) {
 
 // same compares to the last bit.
 func same(a, b *hit.Record) bool {
-	return a.Summary == b.Summary && a.By == b.By && a.Thresholds == b.Thresholds && slices.Equal(a.Peaks, b.Peaks)
+	return a.Summary == b.Summary && a.By == b.By && a.Thresholds == b.Thresholds && slices.Equal(a.Peaks, b.Peaks) &&
+		slices.Equal(a.Regions, b.Regions)
 }
 
 func hitsAmong(all []hit.Record) (n int64) {

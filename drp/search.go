@@ -62,7 +62,7 @@ func (s *searcher) search(e *entry, d xtc.Dgram, in *row) (shown bool) {
 	if !s.pixels.of(d) {
 		return true
 	}
-	s.frame = hit.Frame{Raw: s.pixels.raw}
+	s.frame = hit.Frame{Raw: s.pixels.raw, Number: uint64(e.number)}
 	f := &s.found[e.ix.Slot]
 	f.Thresholds = 0
 	if in != nil {
@@ -74,11 +74,13 @@ func (s *searcher) search(e *entry, d xtc.Dgram, in *row) (shown bool) {
 	s.finder.Find(&s.frame, &s.result)
 	copy(room, s.result.Peaks) // should it have done otherwise
 	f.Summary, f.Peaks, f.raw = s.result.Summary, room[:len(s.result.Peaks)], s.h.raw
+	f.Regions, f.Radial, f.RadialCounts = s.result.Regions, s.result.Radial, s.result.RadialCounts // as long as they are encoded
 	var err error
 	if f.block, err = f.AppendTo(slices.Grow(f.block[:0], usualBlock), s.h.names); err != nil {
 		panic(err) // the names are our own
 	}
 	*to = headOf(&f.Record)
+	f.Regions, f.Radial, f.RadialCounts = nil, nil, nil
 	e.searched, e.calibration = true, s.h.r.calibration.generation
 	f.passed = s.h.cfg.Only && !f.Hit
 	return !f.passed

@@ -29,6 +29,11 @@ func TestApply(t *testing.T) {
 		{"one over another", []string{"peakfinder8:min_snr=7,min_res=5", ":min_snr=8"}, func(c *hit.Config) {
 			c.Finder, c.Peakfinder8.MinSNR, c.MinRes = "peakfinder8", 8, 5
 		}},
+		{"regions and profiles", []string{"threshold:regions=ring/3/100-140/0-384+b/0/0-1/2-3,radial.every=100"}, func(c *hit.Config) {
+			c.Finder, c.Radial.Every = "threshold", 100
+			c.Regions = []hit.Region{{Name: "ring", Segment: 3, Rows: [2]int{100, 140}, Cols: [2]int{0, 384}},
+				{Name: "b", Rows: [2]int{0, 1}, Cols: [2]int{2, 3}}}
+		}},
 		{"words", []string{"peakfinder8:statistics=carried,refresh=10,detector=jungfrau,pixels=calibrated"}, func(c *hit.Config) {
 			c.Finder, c.Detector, c.Pixels = "peakfinder8", "jungfrau", "calibrated"
 			c.Peakfinder8.Statistics, c.Peakfinder8.Refresh = "carried", 10
@@ -58,6 +63,8 @@ func TestApplyRefuses(t *testing.T) {
 		"peakfinder8:min_snr=five":      "min_snr=five: give a number",
 		"peakfinder8:min_pix_count=2.5": "min_pix_count=2.5: give a whole number",
 		"peakfinder8:center=5":          "center=5: give two numbers, as 255.5:511.5",
+		"peakfinder8:regions=a/5":       "regions=a/5: give rectangles, as ring/0/100-140/0-384",
+		"peakfinder8:regions=a/0/1/2":   "give rectangles, as",
 		"peakfinder8:panel=5":           "panel=5: give two whole numbers, as 256x256",
 	} {
 		c := hit.Default()
@@ -70,7 +77,7 @@ func TestApplyRefuses(t *testing.T) {
 // Values are as they were given when they are written and read again, and JSON has those of the finder.
 func TestParametersRoundTrip(t *testing.T) {
 	c := hit.Default()
-	if err := c.Apply("peakfinder8:min_snr=7.25,center=1.5:2,panel=3x4,max_res=0.1"); err != nil {
+	if err := c.Apply("peakfinder8:min_snr=7.25,center=1.5:2,panel=3x4,max_res=0.1,regions=ring/3/100-140/0-384+b/0/0-1/2-3"); err != nil {
 		t.Fatal(err)
 	}
 	again := hit.Default()
@@ -90,7 +97,7 @@ func TestParametersRoundTrip(t *testing.T) {
 		t.Fatal(err)
 	}
 	if values["min_snr"] != 7.25 || values["finder"] != "peakfinder8" || !reflect.DeepEqual(values["center"], []any{1.5, 2.}) ||
-		values["thr_low"] != nil || len(values) != 17 {
+		values["thr_low"] != nil || len(values) != 21 {
 		t.Errorf("%v", values)
 	}
 }

@@ -13,7 +13,8 @@ import (
 
 // What is recorded of an event is read again as it was, with any number of peaks.
 func TestRecordRoundTrip(t *testing.T) {
-	names := &xtc.Names{ID: 0x103, DetName: "cam", DetType: "testcam", Alg: hit.Alg, Version: xtc.Version{Major: 1}, Entries: hit.Entries()}
+	asked := hit.Config{Regions: make([]hit.Region, 1), Radial: hit.Radial{Every: 1}}
+	names := &xtc.Names{ID: 0x103, DetName: "cam", DetType: "testcam", Alg: hit.Alg, Version: xtc.Version{Major: 1}, Entries: hit.Entries(&asked)}
 	table := xtc.NewTable()
 	if err := table.Add(names); err != nil {
 		t.Fatal(err)
@@ -26,6 +27,10 @@ func TestRecordRoundTrip(t *testing.T) {
 		for i := range want.Peaks {
 			want.Peaks[i] = hit.Peak{Segment: uint16(rng.Uint32()), NPix: uint16(rng.Uint32()), Row: rng.Float32(), Col: rng.Float32(),
 				Total: rng.Float32(), Max: rng.Float32(), Background: rng.Float32(), Sigma: rng.Float32(), SNR: rng.Float32()}
+		}
+		if peaks > 2 {
+			want.Regions = []hit.RegionSums{{Sum: -1e300, SumSquares: 3, Count: 7, Max: 5, Row: 6, Col: 7}, {Col: float32(peaks)}}
+			want.Radial, want.RadialCounts = []float32{1, 2.5, -3}, []uint32{0, 1, 1 << 31}
 		}
 		block, err := want.AppendTo(nil, names)
 		if err != nil {
@@ -49,7 +54,7 @@ func TestReadRecordRefuses(t *testing.T) {
 		"a field's rank":     func(e []xtc.Name) []xtc.Name { e[12].Rank = 2; return e },
 		"arrays of a length": func(e []xtc.Name) []xtc.Name { return e },
 	} {
-		names := &xtc.Names{ID: 0x103, DetName: "cam", DetType: "testcam", Alg: hit.Alg, Version: xtc.Version{Major: 1}, Entries: change(hit.Entries())}
+		names := &xtc.Names{ID: 0x103, DetName: "cam", DetType: "testcam", Alg: hit.Alg, Version: xtc.Version{Major: 1}, Entries: change(hit.Entries(&hit.Config{}))}
 		table := xtc.NewTable()
 		if err := table.Add(names); err != nil {
 			t.Fatal(err)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -50,6 +51,8 @@ func TestHitSettings(t *testing.T) {
 		{"its own name for a parameter, before the finder", nil, nil, "hits: {min_snr: 9, finder: peakfinder8}\n", "peakfinder8 9 sampled 15 3 100"},
 		{"the flag alone, twice", []string{"--hits", "peakfinder8", "--hits", ":at_least=2"}, nil, "", "peakfinder8 5 sampled 2 3 100"},
 		{"none over the file", []string{"--hits", "none", "--fex-on", "all"}, nil, hitsSection, "none"},
+		{"regions", nil, nil, "hits:\n  finder: peakfinder8\n  min_snr: 4\n  radial: {every: 100}\n  regions:\n    - {name: ring, segment: 2, rows: [100, 140], cols: [0, 384]}\n" +
+			"    - name: b\n      rows: [0, 1]\n      cols: [2, 3]\n", "peakfinder8 4 sampled 15 3 100 ring/2/100-140/0-384+b/0/0-1/2-3 100"},
 		{"nothing", nil, nil, "workers: 2\n", "none"},
 	}
 	for _, tt := range tests {
@@ -78,6 +81,9 @@ func inWords(h *drp.Hits) string {
 	}
 	finder, atLeast, statistics, threshold, snr, rank := words[0], words[1], words[2], words[3], words[4], words[5]
 	text := strings.Join([]string{finder, snr, statistics, atLeast, rank, threshold}, " ")
+	if len(h.Regions) > 0 {
+		text += fmt.Sprintf(" %v+%v %d", &h.Regions[0], &h.Regions[1], h.Radial.Every)
+	}
 	if h.Only {
 		text += " only"
 	}
@@ -101,6 +107,7 @@ func TestHitSettingsRefused(t *testing.T) {
 		{"no value", nil, nil, "hits:\n  finder: peakfinder8\n  peakfinder8:\n    min_snr: {a: b}\n", drp.Configuration,
 			"drp.yaml:4: hits: peakfinder8.min_snr: a single value is wanted"},
 		{"a list", nil, nil, "hits: [peakfinder8]\n", drp.Configuration, "drp.yaml:1: hits: names of parameters with their values are wanted"},
+		{"a region without rows", nil, nil, "hits:\n  finder: peakfinder8\n  regions: [{name: a, cols: [1, 2]}]\n", drp.Configuration, "drp.yaml:3: hits: regions=a/0//1-2: give rectangles"},
 		{"no finder", nil, nil, "hits: {at_least: 5}\n", 0, `the finder "" is not known`},
 		{"fex-on without", []string{"--fex-on", "hits"}, nil, "", 0, "nobody looks for hits: give --hits peakfinder8, too"},
 		{"keep-raw without", []string{"--keep-raw", "hits"}, nil, "", 0, "nobody looks for hits: give --hits peakfinder8, too"},
