@@ -124,13 +124,15 @@ func (p *Plan) place() (radius []float32, mask []uint8, err error) {
 func (p *Plan) panelsOf(g *correct.Geometry) {
 	for held, number := range p.Camera.Numbers {
 		for i := range g.Panels {
-			from := &g.Panels[i]
-			at, row := from.Index, from.MinSS
-			if at < 0 {
-				at, row = from.MinSS/p.Rows, from.MinSS%p.Rows
+			from, base := &g.Panels[i], 0
+			if from.Index < 0 { // segments below each other, of which a panel may cover several
+				base = number * p.Rows
+			} else if from.Index != number {
+				continue
 			}
-			if at == number {
-				p.Panels = append(p.Panels, Panel{held, row, from.MinFS, from.MaxSS - from.MinSS + 1, from.MaxFS - from.MinFS + 1})
+			first, last := max(from.MinSS-base, 0), min(from.MaxSS-base, p.Rows-1)
+			if first <= last {
+				p.Panels = append(p.Panels, Panel{held, first, from.MinFS, last - first + 1, from.MaxFS - from.MinFS + 1})
 			}
 		}
 	}
