@@ -73,7 +73,7 @@ func (t *TEB) commit() {
 	for n < len(t.under) && t.under[n].done {
 		b := t.under[n]
 		for i, v := range b.Verdicts {
-			if v.Reason >= uint16(len(t.reasons)) {
+			if v.Reason >= uint16(len(t.reasons)) || v.Reason != ReasonRejected && v.Reason < ReasonLogic {
 				v = Verdict{Reason: ReasonFailed, Persist: t.c.Default.Persist, Monitor: t.c.Default.Monitor}
 			}
 			t.publish(b.event(i), v)

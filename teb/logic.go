@@ -18,7 +18,8 @@ type Reason struct {
 	Prescale uint32 `json:"prescale,omitempty"` // only one in so many of its events is; 0 is each
 }
 
-// Verdict is what a Logic says of an event.
+// Verdict is what a Logic says of an event. Its reason is one of those that the Logic has named, ReasonRejected, or
+// ReasonFailed, with which the event gets the default.
 type Verdict struct {
 	Reason  uint16
 	Persist bool
