@@ -29,6 +29,7 @@ type Expression struct {
 	rules  []Rule
 	when   []condition
 	values *environment
+	part   Batch // that is decided now
 }
 
 // condition is a rule that was checked: one of both.
@@ -87,9 +88,9 @@ func (x *Expression) Slow() (names []string) {
 func (x *Expression) Decide(b *Batch) {
 	for at := 0; at < b.Len(); at += chunk {
 		end := min(at+chunk, b.Len())
-		part := Batch{Verdicts: b.Verdicts[at:end], places: b.places[at:end], builder: b.builder, seed: b.seed}
+		x.part = Batch{Verdicts: b.Verdicts[at:end], places: b.places[at:end], builder: b.builder, seed: b.seed}
 		for i := range x.when {
-			x.apply(&part, i)
+			x.apply(&x.part, i)
 		}
 	}
 }
