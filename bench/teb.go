@@ -123,8 +123,9 @@ func (l *tebLoad) run(enough func(events int) bool) error {
 	failed := make(chan error, len(l.contributors))
 	stop := make(chan struct{})
 	var once sync.Once
-	for _, e := range l.contributors {
+	for k, e := range l.contributors {
 		all.Go(func() {
+			defer l.teb.Gone(k, 1) // the others may be ahead
 			for pulse := 0; ; {
 				for range tebRows {
 					row := e.Add(teb.Head{Pulse: uint64(pulse), Time: uint64(pulse), Groups: 1, Service: xtc.L1Accept})
