@@ -31,6 +31,12 @@ type fast struct {
 	litOf     []int     // where each segment's begin in lit, and the end
 }
 
+// zeros are the pedestals and codes of pixels that have none any more. Nobody writes to them.
+type zeros struct {
+	pedestals [blockPixels]int16
+	codes     [blockPixels]uint16
+}
+
 // view is a segment of a frame.
 type view struct {
 	correct.Pixels
@@ -42,6 +48,7 @@ type view struct {
 	values   []int32  // calibrated; nil where pixels are in ADU
 	tables   *correct.Tables
 	switched uint32 // pixels, where they are known before
+	none     zeros
 }
 
 func (p *Plan) newFast() *fast {

@@ -118,31 +118,23 @@ func (f *field) above(k int, most int64, r *Result) []candidate {
 		return f.found
 	}
 	f.limits[1] = int16(max(lowest16, min(limit, highest16)))
-	used := f.used[f.segment][from:to]
+	used := f.used[f.segment]
 	for _, s := range f.survive(from, to) {
 		for left := s.mask & used[s.block]; left != 0; left &= left - 1 {
-			f.sift((from+int(s.block))*blockPixels+bits.TrailingZeros32(left), limit, r)
+			f.sift(int(s.block)*blockPixels+bits.TrailingZeros32(left), limit, r)
 		}
 	}
 	return f.found
 }
 
-// survive lists the blocks, from the first one on, with pixels above their limit or with range bits.
+// survive lists the blocks with pixels above their limit or with range bits.
 func (f *field) survive(from, to int) []survivor {
-	spans, v := f.spans[f.segment][from:to], *f.view
-	first, end := from*blockPixels, min(to*blockPixels, len(v.raw))
-	v.raw, v.Pedestal = v.raw[first:end], v.Pedestal[first:end]
-	if v.Wrap < 0 {
-		v.codes, v.Codes = v.codes[first:end], v.Codes[first:end]
-	}
-	if v.adu != nil {
-		v.adu = v.adu[first:end]
-	}
-	done, n := 0, 0
+	spans, v := f.spans[f.segment], f.view
+	done, n := from, 0
 	if f.with != noVectors {
-		done, n = v.passVectors(f.with, spans, 0, f.limits[:], f.survivors)
+		done, n = v.passVectors(f.with, spans[:to], from, f.limits[:], f.survivors)
 	}
-	for k := done; k < len(spans); k++ {
+	for k := done; k < to; k++ {
 		if mask := v.mask(k, f.limits[spans[k].low]); mask != 0 {
 			f.survivors[n] = survivor{uint32(k), mask}
 			n++
