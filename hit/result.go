@@ -17,6 +17,7 @@ type Result struct {
 	Peaks   []Peak
 	Summary Summary
 	Map     []uint16 // photons: how many each pixel has, (segments, rows, cols); else empty
+	By      Maker
 }
 
 // Summary is the part of a result that every frame has.
@@ -35,7 +36,7 @@ type Summary struct {
 
 // reset empties a result, and keeps its room.
 func (r *Result) reset() {
-	r.Peaks, r.Map, r.Summary = r.Peaks[:0], r.Map[:0], Summary{}
+	r.Peaks, r.Map, r.Summary, r.By = r.Peaks[:0], r.Map[:0], Summary{}, CPU
 }
 
 // add keeps a peak while there is room.
