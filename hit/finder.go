@@ -16,7 +16,12 @@ type Finder interface {
 
 // NewFinder makes the finder that the configuration asks for.
 func (p *Plan) NewFinder() Finder {
-	return p.newExact()
+	return map[string]func() Finder{
+		"peakfinder8": func() Finder { return p.newFast() },
+		"droplets":    func() Finder { return p.newDroplets() },
+		"photons":     func() Finder { return p.newPhotons() },
+		"threshold":   func() Finder { return p.newThreshold() },
+	}[p.Config.Finder]()
 }
 
 // Carry is what the events of a row share: the thresholds that the first of them leads to. Whoever needs them first

@@ -3,6 +3,7 @@ package hit
 import (
 	"fmt"
 	"math"
+	"sync"
 
 	"drp/calib"
 	"drp/calib/correct"
@@ -34,7 +35,8 @@ type Plan struct {
 	Sample   []uint32
 	SampleAt []uint32
 
-	step float64 // of a value, in ADU or the constants' unit
+	step float64          // of a value, in ADU or the constants' unit
+	fast func() *fastPlan // of the fast finder, which are made when there is one
 }
 
 // Unused marks pixels that are not used.
@@ -73,6 +75,7 @@ func NewPlan(c Config, camera Camera) (*Plan, error) {
 		return nil, fmt.Errorf("hits: no pixel is left: all are masked, on no panel, or outside of min_res and max_res")
 	}
 	p.draw()
+	p.fast = sync.OnceValue(p.newFastPlan)
 	return p, nil
 }
 

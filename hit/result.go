@@ -1,5 +1,7 @@
 package hit
 
+import "drp/calib/correct"
+
 // Peak is a spot in a frame. It has 32 bytes, which scripts see as they are.
 type Peak struct {
 	Segment    uint16  // among those of the frame
@@ -37,6 +39,14 @@ type Summary struct {
 // reset empties a result, and keeps its room.
 func (r *Result) reset() {
 	r.Peaks, r.Map, r.Summary, r.By = r.Peaks[:0], r.Map[:0], Summary{}, CPU
+}
+
+// makeMap gives the map n pixels, with whatever is in them.
+func (r *Result) makeMap(n int) {
+	if cap(r.Map) < n {
+		r.Map = correct.OnHugePages(make([]uint16, n))
+	}
+	r.Map = r.Map[:n]
 }
 
 // add keeps a peak while there is room.

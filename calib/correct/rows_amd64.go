@@ -29,6 +29,18 @@ type banks struct {
 	mode            [maxBanks]float32
 	mode16          [maxBanks]uint32 // twice as 16 bits
 	nextFactor      uintptr
+	ring            *ring   // for clippedAVX512, and so is
+	takesLow        *uint64 // the low of its segment
+}
+
+// ring is where the last four fours of banks are on their way; the offsets of its fields are written in the assembly.
+type ring struct {
+	floats               [maxBanks][64]float32 // pixels less their pedestals
+	whole                [maxBanks][64]int16   // in units
+	sums, squares, again [maxBanks][16]int32
+	flag                 [maxBanks][64]uint8 // as low of a segment, of pixels of other ranges too
+	low, span            [4]uint32
+	mode                 [4]float32
 }
 
 // rowBuffers are a row on its way, in the nearest cache.
@@ -39,11 +51,30 @@ type rowBuffers struct {
 	_      [32]int16 // for aligning
 }
 
+// clipped makes the frame from its beginning on, where fours of banks fit, and says how many pixels those are.
+func (b *banks) clipped(s *segment, dst []float32, raw []uint16) int {
+	n := len(raw) / (4 * b.wide) * (4 * b.wide)
+	if !s.wide || n == 0 || !aligned(&dst[0], 64) {
+		return 0
+	}
+	var room [unsafe.Sizeof(ring{}) + 64]byte
+	b.ring = (*ring)(unsafe.Pointer(&room[-uintptr(unsafe.Pointer(&room[0]))%64]))
+	b.row(s, raw, 0)
+	b.dst, b.n, b.takesLow = bytesOf(&dst[0]), n, &s.low[0]
+	low, span := int32(b.lowest), int32(b.highest-b.lowest)
+	b.low[0], b.span[0] = uint32(uint16(low))*0x10001, uint32(span)*0x10001
+	clippedAVX512(b)
+	return n
+}
+
 //go:noescape
 func apartAVX2(b *banks)
 
 //go:noescape
 func apartAVX512(b *banks)
+
+//go:noescape
+func clippedAVX512(b *banks)
 
 //go:noescape
 func sumsAVX512(b *banks)
@@ -89,7 +120,11 @@ func (t *Tables) rowsFloat32(s *segment, dst []float32, raw []uint16) {
 	b := banks{loop: s.loop(raw, 0)}
 	b.begin(t, &r, perADU)
 	b.src, b.stream = &r.floats[0], streamed(&dst[0])
-	for at := 0; at < len(raw); at += b.n {
+	done := 0
+	if t.common.Method == calib.ClippedMean {
+		done = b.clipped(s, dst, raw)
+	}
+	for at := done; at < len(raw); at += b.n {
 		b.row(s, raw, at)
 		b.dst = bytesOf(&dst[at])
 		for i, n := range s.takes[at/b.wide:][:b.banks] {
@@ -100,8 +135,10 @@ func (t *Tables) rowsFloat32(s *segment, dst []float32, raw []uint16) {
 		} else {
 			apartAVX2(&b)
 		}
-		if s.low != nil {
-			b.flags |= s.low[at/(maxBanks*b.wide)]
+		for i, l := range s.low[at/b.wide:][:b.banks] {
+			for ; l != 0; l &= l - 1 {
+				b.flags |= 1 << ((i*b.wide + bits.TrailingZeros64(l)) / 16)
+			}
 		}
 		next := min(at+b.n, len(raw)-1)
 		b.next2, b.next4, b.nextFactor = place(&raw[next]), place(&s.part[next]), place(&s.ranges[0].factor[next])

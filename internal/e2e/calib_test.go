@@ -104,11 +104,9 @@ for run in ds.runs():
         evt.remove("jungfrau", "raw")
 `
 
-// TestCorrectedRealFrames: from files of constants by way of the store to what a script gets, equal to the conversion that
-// is known to be good.
-func TestCorrectedRealFrames(t *testing.T) {
-	t.Parallel()
-	file := jungfrauFrames(t, 2)
+// jungfrauStore puts the constants of the sample module into a store.
+func jungfrauStore(t *testing.T) (store string) {
+	t.Helper()
 	gains := floats(t, "derived_gainG0_adu_per_unit.bin")
 	mask, err := os.ReadFile(testkit.Data(t, "jungfrau/mask.u8.bin"))
 	if err != nil {
@@ -118,13 +116,27 @@ func TestCorrectedRealFrames(t *testing.T) {
 	for i := range gain1 {
 		gain1[i], gain2[i] = -17.98, -1.429
 	}
-	store := filepath.Join(t.TempDir(), "store")
+	store = filepath.Join(t.TempDir(), "store")
 	put := prepare(t, nil, "calib", "put", "jungfrau", "--store", store, "--serials", "M049", "--unit", "photon",
 		"--fill-gains", "median", "--mask", npyFile(t, "mask", mask),
 		"--pedestals", strings.Join([]string{npyFile(t, "p0", floats(t, "mod5_pedeG0.bin")),
 			npyFile(t, "p1", floats(t, "mod5_pedeG1.bin")), npyFile(t, "p2", floats(t, "mod5_pedeG2.bin"))}, ","),
 		"--gains", strings.Join([]string{npyFile(t, "g0", gains), npyFile(t, "g1", gain1), npyFile(t, "g2", gain2)}, ","))
 	put.run().wants(t, 0)
+	return store
+}
+
+// TestCorrectedRealFrames: from files of constants by way of the store to what a script gets, equal to the conversion that
+// is known to be good.
+func TestCorrectedRealFrames(t *testing.T) {
+	t.Parallel()
+	file := jungfrauFrames(t, 2)
+	store := jungfrauStore(t)
+	gains := floats(t, "derived_gainG0_adu_per_unit.bin")
+	mask, err := os.ReadFile(testkit.Data(t, "jungfrau/mask.u8.bin"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	o := pipeline(t, "-s", file, "-w", "1", "-p", testkit.Script(t, recordsCorrected), "-o", t.TempDir(), "--calib", store,
 		"--fex-bytes", "4000000").run().wants(t, 0)
 	trialRun(t, testkit.Script(t, recordsCorrected), "--event", file, "--event-number", "1", "--calib", store).wants(t, 0).

@@ -61,6 +61,14 @@ func (j *Jungfrau) Raw(t testing.TB, frame int) []uint16 {
 	return numbers[uint16](t, filepath.Join(j.dir, fmt.Sprintf("mod5_raw%d.bin", frame)))
 }
 
+// JungfrauConverted is the number of frames, the first ones, that others have converted.
+const JungfrauConverted = 2
+
+// Converted is a frame as others converted it, (512, 1024), photons.
+func (j *Jungfrau) Converted(t testing.TB, frame int) []float32 {
+	return numbers[float32](t, filepath.Join(j.dir, fmt.Sprintf("mod5_conv%d.bin", frame)))
+}
+
 // Switched calls f with each pixel of a frame that is not in the first gain range, and its photons.
 func (j *Jungfrau) Switched(t testing.TB, frame int, f func(at int, photons float64)) {
 	for _, l := range j.switched[1:] {
