@@ -43,14 +43,13 @@ func (l *Limits) exceeded(h *Head) bool {
 
 // finder is one goroutine's hit.Finder.
 type finder struct {
-	g       *GPU
-	plan    *hit.Plan
-	cpu     hit.Finder // made when it is needed
-	carrier *hit.Carrier
-	r       *request
-	peaks   []hit.Peak
-	shadow  hit.Result // of the check
-	only    bool       // the CPU does it
+	g      *GPU
+	plan   *hit.Plan
+	cpu    hit.Finder // made when it is needed
+	r      *request
+	peaks  []hit.Peak
+	shadow hit.Result // of the check
+	only   bool       // the CPU does it
 }
 
 // Finder makes a finder. What a plan asks for that a GPU does not do is said once; its finders are those of the CPU.
@@ -66,8 +65,7 @@ func (g *GPU) Finder(p *hit.Plan) hit.Finder {
 	if !known && why != nil {
 		g.o.Log.Warn("hits are found by the CPU, not by the GPU", "reason", why)
 	}
-	f := &finder{g: g, plan: p, only: why != nil, carrier: nil, r: &request{plan: p, done: g.o.World.NewFlag()}}
-	return f
+	return &finder{g: g, plan: p, only: why != nil, r: &request{plan: p, done: g.o.World.NewFlag()}}
 }
 
 // Find looks for the peaks of a frame.
@@ -77,10 +75,7 @@ func (f *finder) Find(frame *hit.Frame, to *hit.Result) {
 		return
 	}
 	if frame.Carried != nil {
-		if f.carrier == nil {
-			f.carrier = f.plan.NewCarrier()
-		}
-		f.r.thresholds = f.carrier.Thresholds(frame.Carried)
+		f.r.thresholds = hit.ThresholdsOf(f.byHand(), frame.Carried)
 	} else {
 		f.r.thresholds = nil
 	}
@@ -95,6 +90,14 @@ func (f *finder) Find(frame *hit.Frame, to *hit.Result) {
 	}
 }
 
+// byHand is the finder of the CPU.
+func (f *finder) byHand() hit.Finder {
+	if f.cpu == nil {
+		f.cpu = f.plan.NewFinder()
+	}
+	return f.cpu
+}
+
 // whole tells whether a frame has all pixels.
 func (f *finder) whole(frame *hit.Frame) bool {
 	return len(frame.Raw) == f.plan.Segments &&
@@ -102,10 +105,7 @@ func (f *finder) whole(frame *hit.Frame) bool {
 }
 
 func (f *finder) byCPU(frame *hit.Frame, to *hit.Result, by hit.Maker, n *uint64) {
-	if f.cpu == nil {
-		f.cpu = f.plan.NewFinder()
-	}
-	f.cpu.Find(frame, to)
+	f.byHand().Find(frame, to)
 	to.By = by
 	f.g.count(n)
 }
@@ -237,10 +237,7 @@ func (f *finder) check(frame *hit.Frame, to *hit.Result) {
 	if !due {
 		return
 	}
-	if f.cpu == nil {
-		f.cpu = f.plan.NewFinder()
-	}
-	f.cpu.Find(frame, &f.shadow)
+	f.byHand().Find(frame, &f.shadow)
 	if to.Summary == f.shadow.Summary && slices.Equal(to.Peaks, f.shadow.Peaks) {
 		return
 	}

@@ -36,7 +36,7 @@ func open(t testing.TB, o cuda.Options) *cuda.GPU {
 func TestKernelsFindWhatTheDefinitionFinds(t *testing.T) {
 	total, switched, searched := 0, 0, uint64(0)
 	for _, statistics := range []string{hit.Full, hit.Sampled, hit.Carried} {
-		for seed := range uint64(60) {
+		for seed := range uint64(25) {
 			t.Run(fmt.Sprint(statistics, seed), func(t *testing.T) {
 				r := rand.New(rand.NewPCG(seed, 1))
 				c := newScene(t, r, statistics)
@@ -64,7 +64,7 @@ func TestKernelsFindWhatTheDefinitionFinds(t *testing.T) {
 			})
 		}
 	}
-	if total < 1000 || switched < 100000 || searched < 300 {
+	if total < 500 || switched < 50000 || searched < 150 {
 		t.Errorf("%d peaks, %d pixels in other ranges, %d frames: these show little", total, switched, searched)
 	}
 }

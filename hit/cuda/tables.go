@@ -16,7 +16,7 @@ func Unsupported(p *hit.Plan) error {
 		return fmt.Errorf("the finder is %s, and a GPU finds by peakfinder8 only", c.Finder)
 	case c.Pixels != hit.ADU:
 		return fmt.Errorf("pixels are %s, and a GPU searches in adu only", c.Pixels)
-	case p.Camera.Tables.HasCommonMode():
+	case p.Camera.Tables.CommonMode():
 		return fmt.Errorf("the constants ask for a common mode, which a GPU does not correct")
 	case len(p.Panels) > math.MaxUint16:
 		return fmt.Errorf("%d panels are more than a GPU is told of", len(p.Panels))
@@ -86,7 +86,7 @@ func newTables(p *hit.Plan, most Limits) *tables {
 		t.params.Pick[i] = int32(r)
 	}
 	for i := range all {
-		t.pedestal[i], t.bin[i] = correct.BadPedestal16, hit.Unused
+		t.pedestal[i], t.bin[i] = correct.BadPedestal, hit.Unused
 	}
 	copy(t.bin, p.Bin)
 	t.panelOf, _ = panelOf(p)
