@@ -54,7 +54,7 @@ func (s *searcher) search(e *entry, d xtc.Dgram, in *row) (shown bool) {
 	*to = head{}
 	if s.plan != s.h.plan { // it changes only while this goroutine has nothing to do
 		s.plan = s.h.plan
-		s.finder, s.pixels = s.plan.NewFinder(), newPixels(s.h.camera, s.h.r.calibration.table)
+		s.finder, s.pixels = s.h.r.cfg.Finder(s.plan), newPixels(s.h.camera, s.h.r.calibration.table)
 	}
 	if !s.pixels.of(d) {
 		return true
@@ -70,7 +70,7 @@ func (s *searcher) search(e *entry, d xtc.Dgram, in *row) (shown bool) {
 	s.result.Peaks = room[:0]
 	s.finder.Find(&s.frame, &s.result)
 	copy(room, s.result.Peaks) // should it have done otherwise
-	f.Summary, f.Peaks, f.raw = s.result.Summary, room[:len(s.result.Peaks)], s.h.raw
+	f.Summary, f.By, f.Peaks, f.raw = s.result.Summary, s.result.By, room[:len(s.result.Peaks)], s.h.raw
 	var err error
 	if f.block, err = f.AppendTo(f.block[:0], s.h.names); err != nil {
 		panic(err) // the names are our own

@@ -225,11 +225,12 @@ func (f *finder) compose(to *hit.Result) {
 // check searches one of so many frames by the CPU as well.
 func (f *finder) check(frame *hit.Frame, to *hit.Result) {
 	g := f.g
-	if g.o.Check == 0 {
+	each := uint64(f.plan.Config.CrossCheck)
+	if each == 0 {
 		return
 	}
 	g.mu.Lock()
-	due := (g.books.GPU-1)%uint64(g.o.Check) == 0
+	due := (g.books.GPU-1)%each == 0
 	if due {
 		g.books.Checked++
 	}

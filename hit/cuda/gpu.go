@@ -19,7 +19,6 @@ type Options struct {
 	Batch    int           // frames of one at most; 16
 	Deadline time.Duration // that a batch waits for more frames while others are under way; 1 ms
 	Watchdog time.Duration // after which the device has not answered; 5 s
-	Check    int64         // of so many frames, one is searched by the CPU as well; 0 is none
 	Limits   Limits
 	World    world.World // nil is the machine's own
 	Log      *slog.Logger

@@ -113,7 +113,7 @@ func TestLanesMixNothingUp(t *testing.T) {
 		want         hit.Result
 	}
 	jobs := make([][]*job, len(scenes))
-	g := open(t, cuda.Options{Driver: &stub.Driver{}, Batch: 4, Check: 5})
+	g := open(t, cuda.Options{Driver: &stub.Driver{}, Batch: 4})
 	for k, c := range scenes {
 		exact := c.plan.Definition()
 		var row, again *hit.Carry

@@ -68,7 +68,7 @@ func newScene(t testing.TB, r *rand.Rand, statistics string) *scene {
 
 func (c *scene) parameters(r *rand.Rand, statistics string) hit.Config {
 	h := hit.Default()
-	h.Finder, h.MaxPeaks = "peakfinder8", 1+r.IntN(200)
+	h.Finder, h.MaxPeaks, h.CrossCheck = "peakfinder8", 1+r.IntN(200), 5
 	h.Peakfinder8 = hit.Peakfinder8{Statistics: statistics, ADCThreshold: []float64{-1e6, -5, 0, 8, 100, 40000}[r.IntN(6)],
 		MinSNR: []float64{0, 0.5, 3, 7}[r.IntN(4)], MinPixCount: 1 + r.IntN(3), MaxPixCount: []int{3 + r.IntN(40), 4096}[r.IntN(2)],
 		LocalBGRadius: 1 + r.IntN(5), Refresh: 1}
