@@ -230,7 +230,8 @@ func (f *finder) check(frame *hit.Frame, to *hit.Result) {
 		return
 	}
 	g.mu.Lock()
-	due := (g.books.GPU-1)%each == 0
+	due := g.turn%each == 0
+	g.turn++
 	if due {
 		g.books.Checked++
 	}

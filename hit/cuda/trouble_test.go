@@ -77,7 +77,7 @@ func TestTroubleWithTheDevice(t *testing.T) {
 			}
 			all.Wait()
 			b := g.Books()
-			if b.GPU+b.Instead != 3*60 || b.Instead == 0 || (b.GPU > 0) != c.some || g.Lost() == nil {
+			if b.GPU+b.Instead != 3*60 || b.Instead == 0 || (b.GPU > 0) != c.some && c.faults.WrongAt == 0 || g.Lost() == nil {
 				t.Errorf("%+v, lost: %v", b, g.Lost())
 			}
 			if log.says("level=ERROR") != 1 || log.says(c.says) != 1 {

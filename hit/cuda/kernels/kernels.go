@@ -28,12 +28,15 @@ var Header []byte
 
 // Launch runs a kernel on the CPU, by its place in the list of package cuda. The seed decides in which order blocks and
 // threads take their turns. params is memory that no collector of garbage moves, and so is what it points to.
-func Launch(kernel, blocks, frames, threads int, seed uint64, params unsafe.Pointer) error {
-	if C.drp_launch(C.int(kernel), C.u32(blocks), C.u32(frames), C.u32(threads), C.u64(seed), (*C.struct_Params)(params)) == 0 {
-		return fmt.Errorf("kernels: no kernel %d for %d blocks of %d threads and %d frames", kernel, blocks, threads, frames)
+func Launch(kernel int, g Grid, seed uint64, params unsafe.Pointer) error {
+	if C.drp_launch(C.int(kernel), C.u32(g.Blocks), C.u32(g.Frames), C.u32(g.Threads), C.u64(seed), (*C.struct_Params)(params)) == 0 {
+		return fmt.Errorf("kernels: there is no kernel %d for %+v", kernel, g)
 	}
 	return nil
 }
+
+// Grid is the size of a launch: blocks of so many threads for each frame.
+type Grid struct{ Blocks, Frames, Threads int }
 
 // Alloc gives memory for Launch, with some that means nothing in it; Free takes it back.
 func Alloc(bytes int) unsafe.Pointer {

@@ -161,7 +161,7 @@ func (d *Driver) Launch(stream int, k cuda.Kernel, g cuda.Grid, params cuda.Memo
 		d.Trace(Launch{k, g, params})
 	}
 	d.due[stream] = d.World.Now() + d.Faults.Latency
-	return kernels.Launch(int(k), g.Blocks, g.Frames, g.Threads, d.Faults.ScatterBy*uint64(d.launches), pointer(params))
+	return kernels.Launch(int(k), kernels.Grid(g), d.Faults.ScatterBy*uint64(d.launches), pointer(params))
 }
 
 // Done implements cuda.Driver.
