@@ -230,8 +230,8 @@ func (f *finder) check(frame *hit.Frame, to *hit.Result) {
 		return
 	}
 	g.mu.Lock()
-	due := g.turn%each == 0
-	g.turn++
+	due := g.turns%each == 0
+	g.turns++
 	if due {
 		g.books.Checked++
 	}

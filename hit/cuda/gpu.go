@@ -47,7 +47,7 @@ type GPU struct {
 	memory   [][]byte // that was registered
 	staging  [][]byte // copies of frames, not in use
 	books    Books
-	turn     uint64              // of the cross-check
+	turns    uint64              // of the cross-check
 	refusals map[*hit.Plan]error // what Unsupported said
 }
 
