@@ -3,6 +3,7 @@ module drp
 go 1.26.0
 
 require (
+	github.com/expr-lang/expr v1.17.8
 	github.com/ghetzel/shmtool v0.0.4
 	github.com/go-zeromq/zmq4 v0.17.0
 	github.com/goccy/go-yaml v1.19.2

@@ -33,6 +33,9 @@ type found struct {
 	raw    []uint32 // the NamesIDs of the pixels that were searched
 }
 
+// usualBlock has room for what most events have: a slot gets it once.
+const usualBlock = 4096
+
 const (
 	headBytes = int(unsafe.Sizeof(head{}))
 	peakBytes = int(unsafe.Sizeof(hit.Peak{}))
@@ -72,7 +75,7 @@ func (s *searcher) search(e *entry, d xtc.Dgram, in *row) (shown bool) {
 	copy(room, s.result.Peaks) // should it have done otherwise
 	f.Summary, f.By, f.Peaks, f.raw = s.result.Summary, s.result.By, room[:len(s.result.Peaks)], s.h.raw
 	var err error
-	if f.block, err = f.AppendTo(f.block[:0], s.h.names); err != nil {
+	if f.block, err = f.AppendTo(slices.Grow(f.block[:0], usualBlock), s.h.names); err != nil {
 		panic(err) // the names are our own
 	}
 	*to = headOf(&f.Record)

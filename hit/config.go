@@ -21,6 +21,8 @@ type Config struct {
 	Droplets    Droplets    `yaml:"droplets"`
 	Photons     Photons     `yaml:"photons"`
 	Threshold   Threshold   `yaml:"threshold"`
+	Regions     []Region    `yaml:"regions"` // summed up whatever is found, as is
+	Radial      Radial      `yaml:"radial"`
 
 	MaxPeaks int     `yaml:"max_peaks"` // that are kept of a frame; more are counted
 	MinRes   float64 `yaml:"min_res"`   // pixels at this distance from the beam or nearer are not used, in pixels
@@ -97,6 +99,7 @@ func Default() Config {
 			LocalBGRadius: 4, Refresh: 100},
 		Droplets: Droplets{Low: 50, High: 100, Rank: 3, R0: 4, DR: 2, MinPix: 2, MaxPix: 30, MinAmax: 200, MinAtot: 600, MinSON: 7},
 		Photons:  Photons{Fraction: 0.9},
+		Radial:   Radial{Bins: 1024, Width: 1},
 	}
 }
 
@@ -136,6 +139,8 @@ func (c *Config) Check() error {
 		{"droplets.amax_thr", d.MinAmax, -1e9, 1e9}, {"droplets.atot_thr", d.MinAtot, -1e9, 1e9},
 		{"droplets.son_min", d.MinSON, -1e9, 1e9},
 		{"photons.thr_fraction", c.Photons.Fraction, 0.5, 2}, {"threshold.above", c.Threshold.Above, -1e9, 1e9},
+		{"radial.every", float64(c.Radial.Every), 0, math.MaxInt32}, {"radial.bins", float64(c.Radial.Bins), 1, maxRadial},
+		{"radial.width", float64(c.Radial.Width), 1, maxBins},
 	} {
 		if !(l.value >= l.low && l.value <= l.high) {
 			return fmt.Errorf("hits: %s is %g: give a number from %g to %g", l.name, l.value, l.low, l.high)
@@ -151,7 +156,7 @@ func (c *Config) Check() error {
 	case c.Finder == "photons" && !(c.Photons.PerPhoton > 0 && c.Photons.PerPhoton <= 1e9):
 		return fmt.Errorf("hits: photons need adu_per_photon, the value of a pixel that one photon hit")
 	}
-	return nil
+	return checkRegions(c.Regions)
 }
 
 type limit struct {

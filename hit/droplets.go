@@ -7,9 +7,9 @@ import "math"
 type droplets struct {
 	p           *Plan
 	field       *field
-	low, high   int32 // a value that is not below is of class 2, or of class 4
-	minus       int32 // a value below is of class 16 or 32
-	floor       int32 // and below this one of class 32
+	low, high   int64 // a value that is not below is of class 2, or of class 4
+	minus       int64 // a value below is of class 16 or 32
+	floor       int64 // and below this one of class 32
 	ring        []offset
 	box         []uint8 // the square around a seed: 1 where a pixel is in the group already
 	group       []offset
@@ -145,7 +145,7 @@ func (d *droplets) join(seed int, o offset) {
 	}
 	taken := &d.box[(o.row+rank)*d.side+o.col+rank]
 	v := d.field.ifUsed(row*d.p.Cols + col)
-	if *taken != 0 || v == Bad || v >= d.minus && v < d.low {
+	if *taken != 0 || v == Bad || int64(v) >= d.minus && int64(v) < d.low {
 		return
 	}
 	*taken = 1
@@ -159,7 +159,7 @@ func (d *droplets) background(row, col int) (s Sums) {
 		if y < 0 || y >= d.p.Rows || x < 0 || x >= d.p.Cols {
 			continue
 		}
-		if v := d.field.ifUsed(y*d.p.Cols + x); v != Bad && v >= d.floor && v < d.high {
+		if v := d.field.ifUsed(y*d.p.Cols + x); v != Bad && int64(v) >= d.floor && int64(v) < d.high {
 			s.add(v)
 		}
 	}

@@ -57,3 +57,23 @@ func (p *Plan) newFastWith(v vectors) Finder {
 
 // Unuse makes one such.
 func (p *Plan) Unuse(i int) { p.Bin[i] |= Unused }
+
+// Slower makes the configured finder without AVX-512, or without assembly at all.
+func (p *Plan) Slower(plain bool) Finder {
+	with := min(machine(), avx2)
+	if plain {
+		with = noVectors
+	}
+	g := p.NewFinder().(*guarded)
+	switch f := g.finder.(type) {
+	case *droplets:
+		f.field.with = with
+	case *photons:
+		f.field.with = with
+	case *threshold:
+		f.field.with = with
+	default:
+		g.finder = p.newFastWith(with)
+	}
+	return g
+}

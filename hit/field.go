@@ -104,44 +104,37 @@ const stretch = 2048
 // stretches is how many a segment has.
 func (f *field) stretches() int { return (f.blocks + stretch - 1) / stretch }
 
-// above lists the used pixels of a stretch with a value above the limit, and counts in r those that are in another gain
+// above lists the used pixels of a stretch with a value above most, and counts in r those that are in another gain
 // range or saturated.
-func (f *field) above(k int, limit int32, r *Result) []candidate {
+func (f *field) above(k int, most int64, r *Result) []candidate {
+	limit := int32(max(Bad, min(most, math.MaxInt32)))
 	f.found = f.found[:0]
 	from, to := k*stretch, min((k+1)*stretch, f.blocks)
 	if f.values != nil {
 		if k == 0 {
 			r.Summary.Switched += f.switched
 		}
-		f.aboveValues(from, to, max(limit, Bad))
+		f.aboveValues(from, to, limit)
 		return f.found
 	}
 	f.limits[1] = int16(max(lowest16, min(limit, highest16)))
-	used := f.used[f.segment][from:to]
+	used := f.used[f.segment]
 	for _, s := range f.survive(from, to) {
 		for left := s.mask & used[s.block]; left != 0; left &= left - 1 {
-			f.sift((from+int(s.block))*blockPixels+bits.TrailingZeros32(left), limit, r)
+			f.sift(int(s.block)*blockPixels+bits.TrailingZeros32(left), limit, r)
 		}
 	}
 	return f.found
 }
 
-// survive lists the blocks, from the first one on, with pixels above their limit or with range bits.
+// survive lists the blocks with pixels above their limit or with range bits.
 func (f *field) survive(from, to int) []survivor {
-	spans, v := f.spans[f.segment][from:to], *f.view
-	first, end := from*blockPixels, min(to*blockPixels, len(v.raw))
-	v.raw, v.Pedestal = v.raw[first:end], v.Pedestal[first:end]
-	if v.Wrap < 0 {
-		v.codes, v.Codes = v.codes[first:end], v.Codes[first:end]
-	}
-	if v.adu != nil {
-		v.adu = v.adu[first:end]
-	}
-	done, n := 0, 0
+	spans, v := f.spans[f.segment], f.view
+	done, n := from, 0
 	if f.with != noVectors {
-		done, n = v.passVectors(f.with, spans, f.limits[:], f.survivors)
+		done, n = v.passVectors(f.with, spans[:to], from, f.limits[:], f.survivors)
 	}
-	for k := done; k < len(spans); k++ {
+	for k := done; k < to; k++ {
 		if mask := v.mask(k, f.limits[spans[k].low]); mask != 0 {
 			f.survivors[n] = survivor{uint32(k), mask}
 			n++
@@ -177,5 +170,5 @@ func (f *field) aboveValues(from, to int, limit int32) {
 	}
 }
 
-// atLeast is the lowest value of a pixel that has x, in ADU or the constants' unit.
-func (p *Plan) atLeast(x float64) int32 { return clamp(math.Ceil(x / p.step)) }
+// atLeast is the lowest value of a pixel that has x, in ADU or the constants' unit. It may be one that no pixel has.
+func (p *Plan) atLeast(x float64) int64 { return int64(math.Ceil(x / p.step)) }

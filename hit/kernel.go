@@ -17,8 +17,10 @@ func (p *Plan) Background(offsets int64) float32 {
 	return float32(float64(offsets) / float64(perStep*p.Bins) * p.step)
 }
 
-// ThresholdsOf gives the thresholds of a row, made from its first event if nobody has made them, by a finder of NewFinder for
-// peakfinder8.
+// Peaks makes a finder of peaks by peakfinder8, which leaves the Summaries to others.
+func (p *Plan) Peaks() Finder { return p.newFast() }
+
+// ThresholdsOf gives the thresholds of a row, made from its first event if nobody has made them, by a finder that Peaks made.
 func ThresholdsOf(by Finder, row *Carry) *Thresholds { return row.thresholds(by.(*fast).carry) }
 
 // Definition is the finder by which peakfinder8 is defined. It is slow: others are compared with it.

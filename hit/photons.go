@@ -10,7 +10,7 @@ type photons struct {
 	field   *field
 	one     int64    // photon, in parts of a step
 	enough  int64    // parts of a photon that a pair has at least
-	limit   int32    // values above have half a photon
+	limit   int64    // values above have half a photon
 	table   []uint32 // low values in parts of a photon: a division less
 	beside  [4]int
 	taken   []uint64       // pixels that are in a pair already, a bit for each
@@ -35,7 +35,7 @@ func (p *Plan) newPhotons() *photons {
 	one := max(1, int64(math.RoundToEven(float64(c.PerPhoton/p.step)*parts)))
 	least := (one + 2*parts - 1) / (2 * parts)
 	h := &photons{p: p, field: p.newField(), one: one, enough: int64(math.Ceil(float64(c.Fraction * parts))),
-		limit: int32(min(least-1, math.MaxInt32)), beside: [4]int{-p.Cols, p.Cols, -1, 1},
+		limit: least - 1, beside: [4]int{-p.Cols, p.Cols, -1, 1},
 		taken: make([]uint64, (p.Pixels()+63)/64), stopped: make([]bool, p.Cols)}
 	h.table = make([]uint32, min(1<<12, one)) // no entry is 1<<16 photons
 	for v := range h.table {

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
+	"unsafe"
 
 	"drp/xtc"
 )
@@ -60,10 +62,11 @@ func SettingsEntries() []xtc.Name {
 		{Name: "segments", Type: xtc.UInt16, Rank: 1}}
 }
 
-// AppendTo appends the block of an event. It allocates nothing where there is room.
+// AppendTo appends the block of an event. It allocates at most once, and nothing where there is room.
 func (r *Record) AppendTo(to []byte, names *xtc.Names) ([]byte, error) {
+	const head = 512 // headers, shapes and numbers
 	var b xtc.Builder
-	b.Begin(to, names)
+	b.Begin(slices.Grow(to, head+int(unsafe.Sizeof(Peak{}))*len(r.Peaks)), names)
 	b.Uint(uint64(r.Count))
 	b.Uint(flag(r.Hit))
 	b.Uint(flag(r.Truncated))

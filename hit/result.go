@@ -20,6 +20,10 @@ type Result struct {
 	Summary Summary
 	Map     []uint16 // photons: how many each pixel has, (segments, rows, cols); else empty
 	By      Maker
+
+	Regions      []RegionSums // in the order of the configuration
+	Radial       []float32    // mean of the pixels of each bin, NaN without any; empty where it was not the event's turn
+	RadialCounts []uint32     // pixels of each bin
 }
 
 // Summary is the part of a result that every frame has.
@@ -39,6 +43,7 @@ type Summary struct {
 // reset empties a result, and keeps its room.
 func (r *Result) reset() {
 	r.Peaks, r.Map, r.Summary, r.By = r.Peaks[:0], r.Map[:0], Summary{}, CPU
+	r.Regions, r.Radial, r.RadialCounts = r.Regions[:0], r.Radial[:0], r.RadialCounts[:0]
 }
 
 // makeMap gives the map n pixels, with whatever is in them.

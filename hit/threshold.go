@@ -6,11 +6,11 @@ import "math"
 type threshold struct {
 	p     *Plan
 	field *field
-	limit int32
+	limit int64
 }
 
 func (p *Plan) newThreshold() *threshold {
-	return &threshold{p: p, field: p.newField(), limit: clamp(math.Floor(p.Config.Threshold.Above / p.step))}
+	return &threshold{p: p, field: p.newField(), limit: int64(math.Floor(p.Config.Threshold.Above / p.step))}
 }
 
 // Find counts the pixels of a frame.

@@ -54,7 +54,8 @@ const apart = -1 << 20
 func NewTables(set *calib.Set, config []Config) (*Tables, error) {
 	t := &Tables{rows: set.Rows, cols: set.Cols, model: calib.ModelOf(set.Model)}
 	n, all := set.SegmentPixels(), set.Ranges()*len(set.Serials)*set.SegmentPixels()
-	if len(set.Pedestals) != all || len(set.Gains) != all {
+	if len(set.Pedestals) != all || len(set.Gains) != all || set.Status != nil && len(set.Status) != all ||
+		set.Mask != nil && len(set.Mask) != len(set.Serials)*n {
 		return nil, fmt.Errorf("calib: the constants of %s have not the size of %d segments", set.Detector, len(set.Serials))
 	}
 	configured := t.model.Coding == calib.Configured

@@ -50,6 +50,8 @@ type finder struct {
 	peaks  []hit.Peak
 	shadow hit.Result // of the check
 	only   bool       // the CPU does it
+
+	summaries *hit.Summaries
 }
 
 // Finder makes a finder. What a plan asks for that a GPU does not do is said once; its finders are those of the CPU.
@@ -65,15 +67,23 @@ func (g *GPU) Finder(p *hit.Plan) hit.Finder {
 	if !known && why != nil {
 		g.o.Log.Warn("hits are found by the CPU, not by the GPU", "reason", why)
 	}
-	return &finder{g: g, plan: p, only: why != nil, r: &request{plan: p, done: g.o.World.NewFlag()}}
+	return &finder{g: g, plan: p, only: why != nil, r: &request{plan: p, done: g.o.World.NewFlag()}, summaries: p.NewSummaries()}
 }
 
 // Find looks for the peaks of a frame.
 func (f *finder) Find(frame *hit.Frame, to *hit.Result) {
-	if f.only || !f.whole(frame) {
+	if f.only {
 		f.byCPU(frame, to, hit.CPU, &f.g.books.Other)
 		return
 	}
+	if err := f.plan.Fits(frame); err != nil {
+		panic(err) // as all finders do
+	}
+	f.search(frame, to)
+	f.summaries.Add(frame, to)
+}
+
+func (f *finder) search(frame *hit.Frame, to *hit.Result) {
 	if frame.Carried != nil {
 		f.r.thresholds = hit.ThresholdsOf(f.byHand(), frame.Carried)
 	} else {
@@ -92,16 +102,12 @@ func (f *finder) Find(frame *hit.Frame, to *hit.Result) {
 
 // byHand is the finder of the CPU.
 func (f *finder) byHand() hit.Finder {
-	if f.cpu == nil {
+	if f.cpu == nil && f.only {
 		f.cpu = f.plan.NewFinder()
+	} else if f.cpu == nil {
+		f.cpu = f.plan.Peaks()
 	}
 	return f.cpu
-}
-
-// whole tells whether a frame has all pixels.
-func (f *finder) whole(frame *hit.Frame) bool {
-	return len(frame.Raw) == f.plan.Segments &&
-		!slices.ContainsFunc(frame.Raw, func(raw []uint16) bool { return len(raw) != f.plan.Pixels() })
 }
 
 func (f *finder) byCPU(frame *hit.Frame, to *hit.Result, by hit.Maker, n *uint64) {
