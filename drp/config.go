@@ -68,6 +68,7 @@ type Config struct {
 	Verify     bool // compare each event before it is recorded with what the source wrote
 
 	Calibration Calibration
+	Hits        *Hits // nil: nobody looks for hits
 
 	// What a simulation puts in the place of the machine; nil is the machine's own.
 	World  world.World
@@ -128,6 +129,9 @@ func (c *Config) check() error {
 		return failf(Usage, "a limit cannot be negative")
 	case c.EventDeadline < 0 || c.TransitionDeadline < 0 || c.SoftDeadline < 0:
 		return failf(Usage, "a deadline cannot be negative")
+	}
+	if err := c.checkHits(); err != nil {
+		return err
 	}
 	if c.EventDeadline == 0 {
 		c.EventDeadline = defaultEventDeadline

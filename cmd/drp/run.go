@@ -32,6 +32,7 @@ type runFlags struct {
 
 	partition string
 	calib     calibFlags
+	hits      hitFlags
 	onUnrest  string
 }
 
@@ -93,6 +94,7 @@ func newRunCommand() *cobra.Command {
 	fl.BoolVar(&cfg.Strict, "strict", false, "end the run with exit code 5 when the script fails on an event")
 	supervisionFlags(fl, &cfg, &f)
 	f.calib.add(fl, &cfg.Calibration)
+	f.hits.add(fl)
 	fl.StringVar(&f.partition, "partition", "", "name of the part of the experiment that this process serves: a second one of the same name is refused")
 	fl.StringVar(&f.config, "config", "", "YAML `file` with any of these flags by their long names")
 	fl.StringVar(&f.summary, "summary", "", "write the books as JSON to this `file`")
@@ -147,6 +149,9 @@ func (f *runFlags) complete(cfg *drp.Config) (err error) {
 		if cfg.Drop {
 			f.maxLoss = 100
 		}
+	}
+	if cfg.Hits, err = f.hits.complete(); err != nil {
+		return err
 	}
 	cfg.PythonPath = drp.PythonPath()
 	return f.completeSupervision(cfg)
