@@ -115,25 +115,37 @@ func (f *Frames) feed(ctx context.Context, o *EachFrame, free <-chan *Frame, han
 
 // FrameBytes is how many bytes a file and the chunks after it have.
 func FrameBytes(path string) (total int64) {
-	size := func(path string) int64 {
-		if info, err := os.Stat(path); err == nil {
-			return info.Size()
+	for _, chunk := range chunksFrom(path) {
+		if info, err := os.Stat(chunk); err == nil {
+			total += info.Size()
 		}
-		return 0
 	}
+	return total
+}
+
+// CountFrames is how many events a file and the chunks after it have. Only headers are read.
+func CountFrames(path string) (total int64, err error) {
+	for _, chunk := range chunksFrom(path) {
+		l, err := xtc.Ls(chunk)
+		if err != nil {
+			return 0, err
+		}
+		total += int64(l.Count[xtc.L1Accept.String()])
+	}
+	return total, nil
+}
+
+// chunksFrom names a file and the chunks after it, by their numbers.
+func chunksFrom(path string) []string {
+	all := []string{path}
 	name, named := xtc.ParseFileName(path)
-	if !named {
-		return size(path)
-	}
-	for first := name.Chunk; ; name.Chunk++ {
-		chunk := path
-		if name.Chunk > first {
-			chunk = filepath.Join(filepath.Dir(path), name.Data())
+	for named {
+		name.Chunk++
+		next := filepath.Join(filepath.Dir(path), name.Data())
+		if !exists(next) {
+			break
 		}
-		n := size(chunk)
-		if n == 0 {
-			return total
-		}
-		total += n
+		all = append(all, next)
 	}
+	return all
 }

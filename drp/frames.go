@@ -45,9 +45,10 @@ type Frames struct {
 
 // FramesOptions say what to read.
 type FramesOptions struct {
-	Detector string      // by name; empty: the only camera that there is
-	Store    calib.Store // of constants; nil is none
-	Follow   bool        // the file is being written
+	Detector string                  // by name; empty: the only camera that there is
+	Store    calib.Store             // of constants; nil is none
+	Follow   bool                    // the file is being written
+	Skip     func(number int64) bool // events that are not read; nil is none
 	Warn     func(string)
 }
 
@@ -162,6 +163,9 @@ func (f *Frames) Numbers() []int { return f.camera.numbers }
 // Run is the number of the run that the last frame is of.
 func (f *Frames) Run() int { return f.run }
 
+// Events is how many were read or skipped.
+func (f *Frames) Events() int64 { return f.number + 1 }
+
 // Path is the file that is read.
 func (f *Frames) Path() string { return f.path }
 
@@ -217,7 +221,11 @@ func (f *Frames) Next(e *Frame) error {
 		if err := context.Cause(f.ctx); err != nil {
 			return err
 		}
-		_, err := f.r.Next()
+		d, err := f.r.Next()
+		if err == nil && d.Service() == xtc.L1Accept && f.o.Skip != nil && f.o.Skip(f.number+1) {
+			f.number++
+			continue
+		}
 		if cut := (*xtc.TruncatedError)(nil); errors.As(err, &cut) {
 			f.o.Warn(fmt.Sprintf("%s ends inside a datagram; the events before it are used", f.path))
 			return io.EOF

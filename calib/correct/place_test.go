@@ -50,3 +50,17 @@ func TestPlace(t *testing.T) {
 		})
 	}
 }
+
+func TestDistance(t *testing.T) {
+	const panel = "a/min_fs = 0\na/max_fs = 1\na/min_ss = 0\na/max_ss = 1\na/fs = x\na/ss = y\na/corner_x = 0\na/corner_y = 0\na/res = 1000\n"
+	for clen, want := range map[string]float64{"0.095": 0.1, "95.0 mm": 0.1, "0.095 m": 0.1, "95mm": 0.1, "/LCLS/detector_1/EncoderValue": -1, "": -1} {
+		g, err := correct.ParseGeometry("coffset = 0.005\nclen = " + clen + "\n" + panel)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d, err := g.Distance()
+		if (err != nil) != (want < 0) || err == nil && math.Abs(d-want) > 1e-9 {
+			t.Errorf("%q: %g, %v", clen, d, err)
+		}
+	}
+}

@@ -55,12 +55,15 @@ func Circle(img *image.RGBA, x, y, radius float64, c color.RGBA) {
 	}
 }
 
+// Point is a place in an image, as right and down go.
+type Point struct{ X, Y float64 }
+
 // Line draws from one point to another.
-func Line(img *image.RGBA, x0, y0, x1, y1 float64, c color.RGBA) {
-	steps := max(1, int(math.Ceil(max(math.Abs(x1-x0), math.Abs(y1-y0)))))
+func Line(img *image.RGBA, from, to Point, c color.RGBA) {
+	steps := max(1, int(min(math.Ceil(max(math.Abs(to.X-from.X), math.Abs(to.Y-from.Y))), 1<<18)))
 	for i := range steps + 1 {
 		f := float64(i) / float64(steps)
-		set(img, x0+f*(x1-x0), y0+f*(y1-y0), c)
+		set(img, from.X+f*(to.X-from.X), from.Y+f*(to.Y-from.Y), c)
 	}
 }
 

@@ -13,7 +13,7 @@ func TestShapesStayInsideAndAreWhereTheyShould(t *testing.T) {
 	draw.Fill(img, image.Rect(-5, -5, 100, 100), draw.Paper)
 	draw.Circle(img, 20, 15, 10, draw.Ink)
 	draw.Circle(img, 20, 15, 1e12, draw.Ink)
-	draw.Line(img, -10, 2, 50, 2, draw.Ink)
+	draw.Line(img, draw.Point{X: -10, Y: 2}, draw.Point{X: 50, Y: 2}, draw.Ink)
 	for y := range 30 {
 		for x := range 40 {
 			r := math.Hypot(float64(x)-19.5, float64(y)-14.5)
