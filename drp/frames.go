@@ -72,6 +72,7 @@ type Frame struct {
 	Recorded bool // Hits were
 
 	Constants *FrameConstants // nil where there are none
+	Made      any             // by EachFrame.Work, for Done
 	buf       xtc.Dgram
 	plan      *hit.Plan // of a FrameSearch
 	carry     *hit.Carry

@@ -42,7 +42,8 @@ func spotRun(t *testing.T, events int) (file, store string) {
 	t.Chdir(t.TempDir())
 	ones := strings.Repeat(strings.Repeat("100 ", spots.Cols)+"\n", spots.Segments*spots.Rows)
 	gains := strings.ReplaceAll(ones, "100", "2")
-	ok(t, "calib", "put", "cam", "--store", "store", "--type", "spotcam", "--serials", "M0.M1", "--unit", "ADU", "--pedestals",
+	mask := strings.Repeat(strings.Repeat("1 ", spots.Cols)+"\n", spots.Segments*spots.Rows)
+	ok(t, "calib", "put", "cam", "--mask", write(t, "mask.txt", "0"+mask[1:]), "--store", "store", "--type", "spotcam", "--serials", "M0.M1", "--unit", "ADU", "--pedestals",
 		write(t, "pedestals.txt", ones), "--gains", write(t, "gains.txt", gains), "--geometry", write(t, "cam.geom", spotGeometry))
 	return testkit.File(t, spots.Run(events)...), "store"
 }
