@@ -7,7 +7,10 @@ import (
 )
 
 // Spots makes runs of a camera "cam" of type "spotcam" with spots on a background, of which every other event has some.
-type Spots struct{ Segments, Rows, Cols int }
+type Spots struct {
+	Segments, Rows, Cols int
+	Apart                uint64 // ns between events; 0 is 1
+}
 
 // Names describes one segment; its id is M0, M1, …
 func (c Spots) Names(segment int) *xtc.Names {
@@ -74,7 +77,7 @@ func (c Spots) Event(time uint64, event int) xtc.Dgram {
 	return Plain(xtc.L1Accept, time, payload...)
 }
 
-// Run is a complete run of events at the times 101, 102, …
+// Run is a complete run of events at the times 101, 102, …, or as far apart as it says
 func (c Spots) Run(events int) []xtc.Dgram {
 	payload := must(runInfo().AppendTo(nil))
 	for s := range c.Segments {
@@ -82,7 +85,7 @@ func (c Spots) Run(events int) []xtc.Dgram {
 	}
 	all := []xtc.Dgram{Plain(xtc.Configure, 1, payload...), Camera{}.BeginRun(2, 5), Plain(xtc.BeginStep, 3), Plain(xtc.Enable, 4)}
 	for i := range events {
-		all = append(all, c.Event(uint64(101+i), i))
+		all = append(all, c.Event(101+uint64(i)*max(1, c.Apart), i))
 	}
 	for i, s := range []xtc.TransitionID{xtc.Disable, xtc.EndStep, xtc.EndRun, xtc.Unconfigure} {
 		all = append(all, Plain(s, uint64(1000001+i)))
