@@ -35,6 +35,10 @@
 // sum(v*position)/sum(v), snr = total/sigma; groups with too few or too many pixels, too low an snr, a max below the
 // disc's highest pixel, or a centre off the panel are no peaks.
 //
+// Sampled statistics take at most 100 pixels of a bin, always the same ones, and each bin has the sums of the four bins on
+// each side added to its own, in each iteration, where bins are distances. Carried ones are the sampled ones of an earlier
+// frame.
+//
 // All sums are whole numbers. What follows from them is computed in float64, each operation rounded by itself, in the
 // order in which Thresholds.Set and group.peak write it: this is what other implementations must do to agree.
 package hit

@@ -1,7 +1,5 @@
 package hit
 
-import "drp/calib/correct"
-
 // fast is peakfinder8 for those in a hurry: the same peaks as exact finds, to the last bit. What makes it fast:
 //
 //   - Frames are not corrected. One pass over raw pixels and pedestals compares blocks of pixels with the least limit of
@@ -31,19 +29,6 @@ type fast struct {
 	litOf     []int     // where each segment's begin in lit, and the end
 }
 
-// view is a segment of a frame.
-type view struct {
-	correct.Pixels
-	segment  int
-	bins     []uint16
-	raw      []uint16
-	codes    []uint16 // of blocks
-	adu      []int16  // less common mode; nil where there is none
-	values   []int32  // calibrated; nil where pixels are in ADU
-	tables   *correct.Tables
-	switched uint32 // pixels, where they are known before
-}
-
 func (p *Plan) newFast() *fast {
 	t := p.fast()
 	f := &fast{p: p, t: t, thresholds: newThresholds(p.Bins), ladder: t.ladder.room(), sample: newSample(p, t),
@@ -54,7 +39,8 @@ func (p *Plan) newFast() *fast {
 	}
 	n := p.Pixels()
 	for s := range p.Segments {
-		v := view{Pixels: t.views[s], segment: s, bins: p.Bin[s*n : (s+1)*n], codes: t.codes[s], tables: p.Camera.Tables}
+		v := view{Pixels: t.views[s], segment: s, bins: p.Bin[s*n : (s+1)*n], codes: t.codes[s], tables: p.Camera.Tables,
+			none: new(zeros)}
 		if p.Config.Pixels == Calibrated {
 			v.values = make([]int32, n)
 		} else if p.Camera.Tables.CommonMode() {

@@ -40,12 +40,6 @@ func passAVX2(p *pass)
 //go:noescape
 func passAVX512(p *pass)
 
-// zeros are the pedestals and codes of pixels that have none any more.
-type zeros struct {
-	pedestals [blockPixels]int16
-	codes     [blockPixels]uint16
-}
-
 // passVectors looks through whole blocks from one on, and tells how far it came.
 func (v *view) passVectors(with vectors, spans []span, from int, ladder []int16, out []survivor) (done, found int) {
 	to := min(len(spans), len(v.raw)/blockPixels)
@@ -53,8 +47,7 @@ func (v *view) passVectors(with vectors, spans []span, from int, ladder []int16,
 		return from, 0
 	}
 	p := pass{spans: &spans[from:to][0], ladder: &ladder[0], out: &out[:to-from][0], blocks: to - from}
-	none := zeros{}
-	p.pixels(v, &none, from, to)
+	p.pixels(v, from, to)
 	p.bins = &v.bins[from*blockPixels : to*blockPixels][0]
 	if with == avx512 {
 		passAVX512(&p)
@@ -68,10 +61,10 @@ func (v *view) passVectors(with vectors, spans []span, from int, ladder []int16,
 }
 
 // pixels says where the pixels of blocks are.
-func (p *pass) pixels(v *view, none *zeros, from, to int) {
+func (p *pass) pixels(v *view, from, to int) {
 	from, to = from*blockPixels, to*blockPixels
 	if v.adu != nil {
-		p.raw, p.pedestal, p.codes, p.dataMask = uint16s(v.adu[from:to]), &none.pedestals[0], &none.codes[0], 1<<16-1
+		p.raw, p.pedestal, p.codes, p.dataMask = uint16s(v.adu[from:to]), &v.none.pedestals[0], &v.none.codes[0], 1<<16-1
 		return
 	}
 	p.raw, p.pedestal, p.toPedestal = &v.raw[from:to][0], &v.Pedestal[from:to][0], 2*blockPixels
@@ -100,9 +93,8 @@ func (v *view) sweepVectors(a *all, spans []span, from, to int, out []survivor) 
 	}
 	s := sweep{pass: pass{spans: &spans[from:to][0], ladder: &a.highs[0], out: &out[:to-from][0], blocks: to - from},
 		lows: &a.lows[0], sums: &a.packed[0], stride: 8 * a.p.Bins, room: &a.room[0]}
-	none := zeros{}
 	s.bins = &v.bins[from*blockPixels : to*blockPixels][0]
-	s.pixels(v, &none, from, to)
+	s.pixels(v, from, to)
 	sweepAVX512(&s)
 	for k := range out[:s.found] {
 		out[k].block += uint32(from)
@@ -128,8 +120,7 @@ func (s *sample) gatherVectors(v *view, o *orderly, flagged []survivor) (picked 
 		return 0
 	}
 	g := gather{clusters: &o.clusters[0], picks: &o.picks[0], values: &s.values[0], room: &s.room[0]}
-	none := zeros{}
-	g.pixels(v, &none, 0, len(v.raw)/blockPixels)
+	g.pixels(v, 0, len(v.raw)/blockPixels)
 	g.blocks, g.out = o.whole, &flagged[:o.whole][0]
 	g.toPedestal, g.toCodes = -g.toPedestal>>63, -g.toCodes>>63
 	gatherAVX512(&g)
