@@ -133,7 +133,7 @@ func TestSampledFindsWhatFullFindsInSimulatedFrames(t *testing.T) {
 		finders = append(finders, plan.NewFinder())
 	}
 	var all compared
-	for range 40 {
+	for range 20 {
 		frame, peaks := simulated(r, set)
 		all.compare(finders[0], finders[1], frame, func(p *hit.Peak) bool { return near(peaks, p) })
 	}
