@@ -11,7 +11,8 @@ type photons struct {
 	one     int64    // photon, in parts of a step
 	enough  int64    // parts of a photon that a pair has at least
 	limit   int64    // values above have half a photon
-	table   []uint32 // low values in parts of a photon: a division less
+	rests   []uint16 // what is left of low values, in parts of a photon: a division less
+	used    []uint32 // the segment's pixels that are, a bit for each
 	beside  [4]int
 	taken   []uint64       // pixels that are in a pair already, a bit for each
 	stopped []bool         // of each column, at its last pixel with half a photon left: what scan says
@@ -36,10 +37,9 @@ func (p *Plan) newPhotons() *photons {
 	least := (one + 2*parts - 1) / (2 * parts)
 	h := &photons{p: p, field: p.newField(), one: one, enough: int64(math.Ceil(float64(c.Fraction * parts))),
 		limit: least - 1, beside: [4]int{-p.Cols, p.Cols, -1, 1},
-		taken: make([]uint64, (p.Pixels()+63)/64), stopped: make([]bool, p.Cols)}
-	h.table = make([]uint32, min(1<<12, one)) // no entry is 1<<16 photons
-	for v := range h.table {
-		h.table[v] = uint32(int64(v) << 32 / one)
+		taken: make([]uint64, (p.Pixels()+63)/64), stopped: make([]bool, p.Cols), rests: make([]uint16, 1<<12)}
+	for v := range h.rests {
+		h.rests[v] = uint16(h.inParts(int32(v)) % parts)
 	}
 	return h
 }
@@ -62,15 +62,14 @@ func (h *photons) Find(f *Frame, r *Result) {
 // one of them.
 func (h *photons) segment(r *Result) {
 	clear(h.taken)
+	h.used = h.field.used[h.field.segment]
 	stopped := false
 	for k := range h.field.stretches() {
 		first := k * stretch * blockPixels
 		clear(h.counts[first:min(first+stretch*blockPixels, len(h.counts))])
 		found := h.field.above(k, h.limit, r)
 		r.Summary.Pixels += uint32(len(found))
-		for _, c := range found {
-			stopped = h.pixel(c, stopped)
-		}
+		stopped = h.pixels(found, stopped)
 	}
 	for turn := range h.later {
 		for k := range h.later[turn] {
@@ -80,54 +79,73 @@ func (h *photons) segment(r *Result) {
 	}
 }
 
-// pixel counts the whole photons of a pixel, and begins a pair if it can. stopped is what scan says of the row.
-func (h *photons) pixel(c candidate, stopped bool) bool {
-	x := h.inParts(c.value)
-	h.add(c.at, x/parts)
-	b := begin{at: c.at, rest: x % parts}
-	if b.rest < parts/2 {
-		return stopped
+// pixels counts the whole photons of pixels, and makes the pairs that they begin. stopped is what scan says of the row.
+// Nearly always all four neighbours are there, have less, and the one that has most is free: for that there is a short way.
+func (h *photons) pixels(found []candidate, stopped bool) bool {
+	f, last := h.field, offset{h.p.Rows - 1, h.p.Cols - 1}
+	raw, pedestal, used, rests, taken := f.raw, f.Pedestal, h.used, h.rests, h.taken
+	bias, odd, cols, known := int(f.Bias), f.odd, h.p.Cols, len(rests)
+	if !f.direct {
+		known = math.MinInt
 	}
-	row, col := b.at/h.p.Cols, b.at%h.p.Cols
-	h.look(&b, row, col)
+	rest := func(i int) int64 {
+		if d := int(raw[i]) - bias - int(pedestal[i]); d < known && raw[i]&odd == 0 && used[uint(i)/blockPixels]>>(uint(i)%blockPixels)&1 != 0 {
+			return int64(rests[max(d, 0)])
+		}
+		return h.inParts(f.ifUsed(i)) % parts
+	}
+	for _, c := range found {
+		x := h.inParts(c.value)
+		h.add(c.at, x/parts)
+		if x %= parts; x < parts/2 {
+			continue
+		}
+		row, col := int(uint32(c.at)/uint32(cols)), int(uint32(c.at)%uint32(cols))
+		if row > 0 && row < last.row && col > 0 && col < last.col {
+			// The highest one's number is with it; of equal ones it is the last.
+			best := max(rest(c.at-cols)*4, rest(c.at+cols)*4+1, rest(c.at-1)*4+2, rest(c.at+1)*4+3)
+			with := uint(c.at + h.beside[best&3])
+			if best /= 4; best < x && taken[with/64]>>(with%64)&1 == 0 {
+				stopped, h.stopped[col] = true, true
+				if x+best >= h.enough {
+					taken[with/64] |= 1 << (with % 64)
+					h.add(c.at, 1)
+				}
+				continue
+			}
+		}
+		stopped = h.pixel(begin{at: c.at, rest: x}, row, col, stopped)
+	}
+	return stopped
+}
+
+// pixel is the long way.
+func (h *photons) pixel(b begin, row, col int, stopped bool) bool {
+	for k, there := range [4]bool{row > 0, row < h.p.Rows-1, col > 0, col < h.p.Cols-1} {
+		b.beside[k] = -1
+		if there {
+			b.beside[k] = h.inParts(h.field.ifUsed(b.at+h.beside[k])) % parts
+		}
+	}
 	inRow, stopped := scan(b.beside[2], b.rest, b.beside[3], stopped)
 	inCol, above := scan(b.beside[0], b.rest, b.beside[1], h.stopped[col])
 	h.stopped[col] = above
-	if !inRow || !inCol {
-		return stopped
-	}
-	if turn := h.turn(row, col); turn != middle {
+	switch turn := h.turn(row, col); {
+	case !inRow || !inCol:
+	case turn == middle:
+		h.join(&b)
+	default:
 		h.later[turn] = append(h.later[turn], b)
-		return stopped
 	}
-	h.join(&b)
 	return stopped
 }
 
 // inParts turns a value into parts of a photon, rounded down. What is below zero has none.
 func (h *photons) inParts(v int32) int64 {
-	if uint32(v) < uint32(len(h.table)) {
-		return int64(h.table[v])
-	}
 	if v <= 0 {
 		return 0
 	}
 	return int64(v) << 32 / h.one
-}
-
-// look finds what is left of the neighbours.
-func (h *photons) look(b *begin, row, col int) {
-	for k, there := range [4]bool{row > 0, row < h.p.Rows-1, col > 0, col < h.p.Cols-1} {
-		b.beside[k] = -1
-		if there {
-			v := h.field.ifUsed(b.at + h.beside[k])
-			if uint32(v) < uint32(len(h.table)) {
-				b.beside[k] = int64(h.table[v]) % parts
-			} else {
-				b.beside[k] = h.inParts(v) % parts
-			}
-		}
-	}
 }
 
 // scan tells whether a pixel is a maximum of its row or column, as psana's scan does. That passes over the pixel after one
@@ -183,7 +201,7 @@ func (h *photons) turn(row, col int) int {
 	return upperRight
 }
 
-// join looks for the neighbour that has most, the last of equal ones, and counts a photon if both have enough for one.
+// join looks for the free neighbour that has most, the last of equal ones, and counts a photon if both have enough for one.
 func (h *photons) join(b *begin) {
 	most, with := int64(0), -1
 	for k, rest := range b.beside {
