@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	"drp/calib/correct"
 	"drp/drp"
 	"drp/hit"
+	"drp/internal/invariant"
 	"drp/internal/testkit"
 	"drp/xtc"
 )
@@ -88,7 +90,7 @@ func hitSettings(t testing.TB, script, search string, dgrams []xtc.Dgram) drp.Co
 	t.Helper()
 	cfg := settings(t, script)
 	c := hit.Default()
-	if err := c.Apply("peakfinder8:adc_threshold=60,at_least=3," + search); err != nil {
+	if err := c.Apply("peakfinder8:adc_threshold=60,at_least=3,regions=a/1/2-10/3-20+b/0/0-24/0-40," + search); err != nil {
 		t.Fatal(err)
 	}
 	cfg.Sources, cfg.OutputDir, cfg.Hits = []string{testkit.File(t, dgrams...)}, t.TempDir(), &drp.Hits{Config: c}
@@ -160,7 +162,7 @@ func expectedHits(t testing.TB, c hit.Config, events int) (all []hit.Record) {
 		}
 		var r hit.Result
 		finder.Find(&f, &r)
-		all = append(all, hit.Record{Summary: r.Summary, Thresholds: began, Peaks: slices.Clone(r.Peaks)})
+		all = append(all, hit.Record{Summary: r.Summary, Thresholds: began, Peaks: slices.Clone(r.Peaks), Regions: slices.Clone(r.Regions)})
 	}
 	return all
 }
@@ -223,7 +225,8 @@ func TestHitsAreTheSame(t *testing.T) {
 
 // same compares to the last bit.
 func same(a, b *hit.Record) bool {
-	return a.Summary == b.Summary && a.By == b.By && a.Thresholds == b.Thresholds && slices.Equal(a.Peaks, b.Peaks)
+	return a.Summary == b.Summary && a.By == b.By && a.Thresholds == b.Thresholds && slices.Equal(a.Peaks, b.Peaks) &&
+		slices.Equal(a.Regions, b.Regions)
 }
 
 func hitsAmong(all []hit.Record) (n int64) {
@@ -333,5 +336,44 @@ for run in DataSource().runs():
 		if without := slices.Contains([]int{0, 5, 6, 7, 8, 10}, i); without != (e.hits == nil) || i > 0 && i != 8 && without && !e.raw {
 			t.Errorf("event %d: %+v, raw %v", i, e.hits, e.raw)
 		}
+	}
+}
+
+// TestHitsAllocateNothing: what eight thousand events more cost in allocations when hits are looked for, recorded and
+// seen.
+func TestHitsAllocateNothing(t *testing.T) {
+	if invariant.Enabled {
+		t.Skip("the checked build makes messages it then does not need; the other build is measured")
+	}
+	script := testkit.Script(t, `from drp import DataSource
+for run in DataSource().runs():
+    for batch in run.batches():
+        assert len(batch.is_hit) == len(batch)
+`)
+	const few, many = 2000, 10000
+	all := spotRun(8)[:4]
+	for i := range many {
+		all = append(all, spotEvent(uint64(100+i), i%8))
+	}
+	file := testkit.File(t, all...)
+	for _, statistics := range []string{"sampled", "carried,refresh=2000"} {
+		t.Run(statistics, func(t *testing.T) {
+			mallocs := func(events int64) uint64 {
+				cfg := hitSettings(t, script, "statistics="+statistics, nil)
+				cfg.Sources, cfg.Events, cfg.Hits.Only = []string{file}, events, true
+				var before, after runtime.MemStats
+				runtime.ReadMemStats(&before)
+				s, err := run(t, cfg)
+				if err != nil || s.Recorded != events || s.Searched != events || s.Hits == 0 {
+					t.Fatalf("%v, %+v", err, s)
+				}
+				runtime.ReadMemStats(&after)
+				return after.Mallocs - before.Mallocs
+			}
+			base := mallocs(few)
+			if per := (float64(mallocs(many)) - float64(base)) / (many - few); per >= 0.01 {
+				t.Errorf("%.3f allocations per event", per)
+			}
+		})
 	}
 }

@@ -33,6 +33,9 @@ type found struct {
 	raw    []uint32 // the NamesIDs of the pixels that were searched
 }
 
+// usualBlock has room for what most events have: a slot gets it once.
+const usualBlock = 4096
+
 const (
 	headBytes = int(unsafe.Sizeof(head{}))
 	peakBytes = int(unsafe.Sizeof(hit.Peak{}))
@@ -54,12 +57,12 @@ func (s *searcher) search(e *entry, d xtc.Dgram, in *row) (shown bool) {
 	*to = head{}
 	if s.plan != s.h.plan { // it changes only while this goroutine has nothing to do
 		s.plan = s.h.plan
-		s.finder, s.pixels = s.plan.NewFinder(), newPixels(s.h.camera, s.h.r.calibration.table)
+		s.finder, s.pixels = s.h.r.cfg.Finder(s.plan), newPixels(s.h.camera, s.h.r.calibration.table)
 	}
 	if !s.pixels.of(d) {
 		return true
 	}
-	s.frame = hit.Frame{Raw: s.pixels.raw}
+	s.frame = hit.Frame{Raw: s.pixels.raw, Number: uint64(e.number)}
 	f := &s.found[e.ix.Slot]
 	f.Thresholds = 0
 	if in != nil {
@@ -70,12 +73,14 @@ func (s *searcher) search(e *entry, d xtc.Dgram, in *row) (shown bool) {
 	s.result.Peaks = room[:0]
 	s.finder.Find(&s.frame, &s.result)
 	copy(room, s.result.Peaks) // should it have done otherwise
-	f.Summary, f.Peaks, f.raw = s.result.Summary, room[:len(s.result.Peaks)], s.h.raw
+	f.Summary, f.By, f.Peaks, f.raw = s.result.Summary, s.result.By, room[:len(s.result.Peaks)], s.h.raw
+	f.Regions, f.Radial, f.RadialCounts = s.result.Regions, s.result.Radial, s.result.RadialCounts // as long as they are encoded
 	var err error
-	if f.block, err = f.AppendTo(f.block[:0], s.h.names); err != nil {
+	if f.block, err = f.AppendTo(slices.Grow(f.block[:0], usualBlock), s.h.names); err != nil {
 		panic(err) // the names are our own
 	}
 	*to = headOf(&f.Record)
+	f.Regions, f.Radial, f.RadialCounts = nil, nil, nil
 	e.searched, e.calibration = true, s.h.r.calibration.generation
 	f.passed = s.h.cfg.Only && !f.Hit
 	return !f.passed

@@ -18,14 +18,23 @@ type fast struct {
 	thresholds *Thresholds
 	ladder     []int16
 	sample     *sample
+	all        *all
 
 	room      *Room      // of calibrated pixels
 	survivors []survivor // of the pass over a segment
 	lit       []uint32   // blocks with pixels above their limits
 	above     [][]uint32 // of each segment: a bit for each pixel above its limit that belongs to no group yet
-	stack     []uint32   // pixels of a group whose neighbours are still to be seen
-	members   []uint32   // the first pixels of a group
-	litOf     []int      // where each segment's begin in lit, and the end
+	pending   []pending
+	stack     []uint32  // pixels of a group whose neighbours are still to be seen
+	members   []uint32  // the first pixels of a group
+	pieces    []sixteen // of a disc
+	litOf     []int     // where each segment's begin in lit, and the end
+}
+
+// zeros are the pedestals and codes of pixels that have none any more. Nobody writes to them.
+type zeros struct {
+	pedestals [blockPixels]int16
+	codes     [blockPixels]uint16
 }
 
 // view is a segment of a frame.
@@ -39,12 +48,17 @@ type view struct {
 	values   []int32  // calibrated; nil where pixels are in ADU
 	tables   *correct.Tables
 	switched uint32 // pixels, where they are known before
+	none     zeros
 }
 
 func (p *Plan) newFast() *fast {
 	t := p.fast()
 	f := &fast{p: p, t: t, thresholds: newThresholds(p.Bins), ladder: t.ladder.room(), sample: newSample(p, t),
-		survivors: make([]survivor, t.blocks), litOf: make([]int, p.Segments+1), members: make([]uint32, maxGroup)}
+		survivors: make([]survivor, t.blocks), litOf: make([]int, p.Segments+1), members: make([]uint32, maxGroup),
+		pending: make([]pending, 0, 64), pieces: make([]sixteen, 0, maxDisc*maxDisc/16)}
+	if p.Config.Peakfinder8.Statistics == Full {
+		f.all = newAll(p, t)
+	}
 	n := p.Pixels()
 	for s := range p.Segments {
 		v := view{Pixels: t.views[s], segment: s, bins: p.Bin[s*n : (s+1)*n], codes: t.codes[s], tables: p.Camera.Tables}
@@ -66,12 +80,7 @@ func (p *Plan) newFast() *fast {
 func (f *fast) Find(frame *Frame, r *Result) {
 	t, ladder := f.thresholds, f.ladder
 	if frame.Carried != nil {
-		t = frame.Carried.thresholds(func(first *Frame, t *Thresholds) {
-			f.load(first)
-			f.sampled(t)
-			t.ladder = f.t.ladder.room()
-			f.t.ladder.fill(t.ladder, t.Limit)
-		})
+		t = frame.Carried.thresholds(f.carry)
 	}
 	f.load(frame)
 	if frame.Carried == nil {
@@ -93,6 +102,14 @@ func (f *fast) Find(frame *Frame, r *Result) {
 	r.decide(&f.p.Config, r.Summary.Peaks)
 }
 
+// carry makes the thresholds of a row.
+func (f *fast) carry(first *Frame, t *Thresholds) {
+	f.load(first)
+	f.sampled(t)
+	t.ladder = f.t.ladder.room()
+	f.t.ladder.fill(t.ladder, t.Limit)
+}
+
 func (f *fast) load(frame *Frame) {
 	for s := range frame.Raw {
 		v := &f.views[s]
@@ -105,13 +122,4 @@ func (f *fast) load(frame *Frame) {
 			v.tables.ADU16(v.adu, v.raw, s)
 		}
 	}
-}
-
-func (f *fast) full(t *Thresholds) {
-	n := f.p.Pixels()
-	values := make([]int32, f.p.Segments*n)
-	for i := range values {
-		values[i] = f.views[i/n].value(i % n)
-	}
-	f.p.statistics(t, values, false)
 }

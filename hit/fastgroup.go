@@ -11,6 +11,7 @@ func (f *fast) group(t *Thresholds, r *Result) {
 	for at := range f.p.Panels {
 		f.panel(&f.p.Panels[at], t, r)
 	}
+	f.measure(t, r)
 	for s, above := range f.above {
 		for _, block := range f.lit[f.litOf[s]:f.litOf[s+1]] {
 			above[block] = 0
@@ -43,10 +44,8 @@ func (f *fast) panel(panel *Panel, t *Thresholds, r *Result) {
 			if int(i) < first || int(i) >= end || i%cols-left >= wide {
 				continue
 			}
-			n := f.fill(panel, i)
-			var peak Peak
-			if f.peak(panel, t, n, &peak) {
-				r.add(&peak, f.p.Config.MaxPeaks)
+			if f.collect(panel, t, i); len(f.pending) == cap(f.pending) {
+				f.measure(t, r)
 			}
 		}
 	}
@@ -85,47 +84,44 @@ func (f *fast) fill(panel *Panel, seed uint32) (n int) {
 	return n
 }
 
-// peak measures a group of n pixels, and tells whether it is a peak.
-func (f *fast) peak(panel *Panel, t *Thresholds, n int, peak *Peak) bool {
+// pending is a group whose background is still to be measured. Meanwhile its memory comes nearer.
+type pending struct {
+	panel    *Panel
+	g        Group
+	row, col int
+}
+
+// collect makes a group of all that belongs to a pixel, and keeps it if it may be a peak.
+func (f *fast) collect(panel *Panel, t *Thresholds, seed uint32) {
 	c := &f.p.Config.Peakfinder8
+	n := f.fill(panel, seed)
 	if n < c.MinPixCount || n > c.MaxPixCount {
-		return false
+		return
 	}
 	v := &f.views[panel.Segment]
 	g := Group{Highest: math.MinInt32}
 	for _, i := range f.members[:n] {
 		g.Add(v.value(int(i)), t.Offset[v.bins[i]], int(i)/f.p.Cols, int(i)%f.p.Cols)
 	}
-	row, col, ok := g.First()
-	if !ok {
-		return false
+	if row, col, ok := g.First(); ok {
+		f.pending = append(f.pending, pending{panel, g, row, col})
+		f.cut(panel, row, col)
+		f.ask(v)
 	}
-	d := f.disc(panel, t, row, col)
-	if d.N == 0 {
-		d.Mean = t.Mean[f.p.binAt(panel, row, col)]
-	}
-	return f.p.Measure(peak, panel, &g, &d)
 }
 
-// disc adds the background around a place.
-func (f *fast) disc(panel *Panel, t *Thresholds, row, col int) (d Disc) {
-	v := &f.views[panel.Segment]
-	for _, c := range f.t.disc {
-		y := row + c.dy
-		if y < panel.Row || y >= panel.Row+panel.Rows {
-			continue
+// measure measures the pending groups, and keeps those that are peaks.
+func (f *fast) measure(t *Thresholds, r *Result) {
+	for k := range f.pending {
+		w := &f.pending[k]
+		d := f.disc(w.panel, t, w.row, w.col)
+		if d.N == 0 {
+			d.Mean = t.Mean[f.p.binAt(w.panel, w.row, w.col)]
 		}
-		from, to := max(col+c.left, panel.Col), min(col+c.right, panel.Col+panel.Cols-1)
-		for i := y*f.p.Cols + from; i <= y*f.p.Cols+to; i++ {
-			b := int(v.bins[i])
-			if b >= len(t.Below) {
-				continue
-			}
-			if x := v.value(i); x < t.Below[b] && x != Bad {
-				d.add(x)
-				d.Highest = max(d.Highest, x)
-			}
+		var peak Peak
+		if f.p.Measure(&peak, w.panel, &w.g, &d) {
+			r.add(&peak, f.p.Config.MaxPeaks)
 		}
 	}
-	return d
+	f.pending = f.pending[:0]
 }

@@ -9,18 +9,19 @@ import (
 // survivor is a block with pixels that may be above their limits.
 type survivor struct{ block, mask uint32 }
 
-// nothing is what is taken off pixels that have no pedestal any more, and what they are asked for range bits with.
-var nothing [blockPixels]uint16
+// chunk is how many blocks are looked through before their survivors are looked at: so few that pixels and pedestals are
+// still near.
+const chunk = 2048
 
-// survivorsOf lists the blocks of a segment with pixels that are above the least limit of the block, or have range bits
-// set. No pixel that is above its own limit is missing.
-func (f *fast) survivorsOf(v *view, t *Thresholds, ladder []int16) []survivor {
+// survivorsOf lists the blocks of a part of a segment with pixels that are above the least limit of the block, or have
+// range bits set. No pixel that is above its own limit is missing.
+func (f *fast) survivorsOf(v *view, from, to int, t *Thresholds, ladder []int16) []survivor {
 	spans := f.t.spans[v.segment*f.t.blocks:][:f.t.blocks]
-	done, found := 0, 0
+	done, found := from, 0
 	if v.values == nil && f.t.vectors != noVectors {
-		done, found = v.passVectors(f.t.vectors, spans, ladder, f.survivors)
+		done, found = v.passVectors(f.t.vectors, spans[:to], from, ladder, f.survivors)
 	}
-	for k := done; k < len(spans); k++ {
+	for k := done; k < to; k++ {
 		var mask uint32
 		if v.values != nil {
 			mask = v.calibrated(k, t.Limit)
@@ -76,15 +77,16 @@ func (f *fast) light(t *Thresholds, ladder []int16, r *Result) {
 		v := &f.views[s]
 		f.litOf[s] = len(f.lit)
 		r.Summary.Switched += v.switched
-		for _, found := range f.survivorsOf(v, t, ladder) {
-			mask := found.mask
-			if v.values == nil {
-				mask = v.sift(found, t, r)
-			}
-			if mask != 0 {
-				r.Summary.Pixels += uint32(bits.OnesCount32(mask))
-				f.above[s][found.block] = mask
-				f.lit = append(f.lit, found.block)
+		for from := 0; from < f.t.blocks; from += chunk {
+			for _, found := range f.survivorsOf(v, from, min(from+chunk, f.t.blocks), t, ladder) {
+				if v.values == nil {
+					found.mask = v.sift(found, t, r)
+				}
+				if found.mask != 0 {
+					r.Summary.Pixels += uint32(bits.OnesCount32(found.mask))
+					f.above[s][found.block] = found.mask
+					f.lit = append(f.lit, found.block)
+				}
 			}
 		}
 	}

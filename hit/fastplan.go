@@ -19,9 +19,11 @@ type fastPlan struct {
 	ladder  ladder
 	views   []correct.Pixels
 	codes   [][]uint16 // of a segment, for blocks: those of all pixels, or of one block that stands for all
-	picks   []pick     // the sample as it lies in the frame
-	from    []int      // where each segment's picks begin, and the end
+	sample  []orderly  // of each segment
 	disc    []chord
+	counts  []uint32 // pixels of each bin that are used
+	// stretches are ends of runs of blocks in which vectors can add without overflow, of each segment.
+	stretches [][]int
 }
 
 // span gives the least limit of a block: the lesser of two steps of the ladder.
@@ -33,15 +35,13 @@ type ladder struct {
 	bins, levels, shift int
 }
 
-// pick is a pixel of the sample.
-type pick struct {
-	at       uint32 // in its segment
-	to       uint32 // in the sample by bins
-	pedestal int16
+// orderly is the sample of a segment as it lies in the frame: blocks with a bit for each sampled pixel, and for each of
+// these its place in the sample by bins << 5 | place in the block.
+type orderly struct {
+	clusters []survivor
+	picks    []uint32
+	whole    int // clusters that are of whole blocks
 }
-
-// chord is a row of the disc of the background: from left to right of the middle, both included.
-type chord struct{ dy, left, right int }
 
 func (p *Plan) newFastPlan() *fastPlan {
 	n := p.Pixels()
@@ -60,21 +60,8 @@ func (p *Plan) newFastPlan() *fastPlan {
 	}
 	t.climb(p)
 	t.order(p)
+	t.count(p)
 	return t
-}
-
-func (p *Plan) chords() (disc []chord) {
-	r := p.Config.Peakfinder8.LocalBGRadius
-	for dy := -2 * r; dy < 2*r; dy++ {
-		c := chord{dy: dy, left: 1}
-		for dx := -2 * r; dx < 2*r; dx++ {
-			if dx*dx+dy*dy <= 4*r*r {
-				c.left, c.right = min(c.left, dx), dx
-			}
-		}
-		disc = append(disc, c)
-	}
-	return disc
 }
 
 // climb finds the range of bins of each block.
@@ -160,12 +147,57 @@ func (t *fastPlan) order(p *Plan) {
 	}
 	n := p.Pixels()
 	for s := range p.Segments {
-		t.from = append(t.from, len(t.picks))
+		var o orderly
 		for i, to := range to[s*n : (s+1)*n] {
-			if to != none {
-				t.picks = append(t.picks, pick{uint32(i), to, t.views[s].Pedestal[i]})
+			if to == none {
+				continue
 			}
+			block := uint32(i / blockPixels)
+			if last := len(o.clusters) - 1; last < 0 || o.clusters[last].block != block {
+				o.clusters = append(o.clusters, survivor{block: block})
+			}
+			o.clusters[len(o.clusters)-1].mask |= 1 << (i % blockPixels)
+			o.picks = append(o.picks, to<<5|uint32(i%blockPixels))
+		}
+		o.whole = len(o.clusters)
+		if o.whole > 0 && int(o.clusters[o.whole-1].block) == n/blockPixels {
+			o.whole-- // the last block has fewer pixels
+		}
+		t.sample = append(t.sample, o)
+	}
+}
+
+// count counts the pixels of the bins, and cuts segments where a sum of vectors has as many as it can hold.
+func (t *fastPlan) count(p *Plan) {
+	t.counts = make([]uint32, p.Bins)
+	for _, b := range p.Bin {
+		if b < Unused {
+			t.counts[b]++
 		}
 	}
-	t.from = append(t.from, len(t.picks))
+	n := p.Pixels()
+	held := make([]int, lanes*p.Bins)
+	for s := range p.Segments {
+		clear(held)
+		var ends []int
+		bins, whole := p.Bin[s*n:(s+1)*n], n/blockPixels
+		for k := range whole {
+			for i, b := range bins[k*blockPixels : (k+1)*blockPixels] {
+				if b < Unused {
+					held[i%lanes*p.Bins+int(b)]++
+				}
+			}
+			for i, b := range bins[k*blockPixels : (k+1)*blockPixels] {
+				if b < Unused && held[i%lanes*p.Bins+int(b)] > mostPacked-blockPixels/lanes {
+					ends = append(ends, k+1)
+					clear(held)
+					break
+				}
+			}
+		}
+		if len(ends) == 0 || ends[len(ends)-1] < whole {
+			ends = append(ends, whole)
+		}
+		t.stretches = append(t.stretches, ends)
+	}
 }

@@ -1,5 +1,7 @@
 package hit
 
+import "math/bits"
+
 // sampleRoom is the room of a bin's sample; what is left of it is absent.
 const sampleRoom = 128
 
@@ -15,28 +17,20 @@ type sample struct {
 	p      *Plan
 	t      *fastPlan
 	values []int16  // sampleRoom for each bin
-	others []other  // values that are not among them
-	lists  []int32  // the first of each bin in others, -1 where there is none
+	list   list     // of what is not among them
 	active []uint16 // bins whose bounds still move
 	bounds []Bounds // of all bins
 	sums   []Sums
 	before []Sums // the iteration before
-}
-
-// other is a value that is not among those for vectors.
-type other struct {
-	value, next int32 // next of the same bin
-	bin         int32
+	room   []byte // of vectors
 }
 
 func newSample(p *Plan, t *fastPlan) *sample {
-	s := &sample{p: p, t: t, values: make([]int16, p.Bins*sampleRoom), lists: make([]int32, p.Bins),
-		active: make([]uint16, p.Bins), bounds: make([]Bounds, p.Bins), sums: make([]Sums, p.Bins), before: make([]Sums, p.Bins)}
+	s := &sample{p: p, t: t, values: make([]int16, p.Bins*sampleRoom), list: newList(p.Bins),
+		active: make([]uint16, p.Bins), bounds: make([]Bounds, p.Bins), sums: make([]Sums, p.Bins), before: make([]Sums, p.Bins),
+		room: aligned(512)}
 	for i := range s.values {
 		s.values[i] = absent
-	}
-	for b := range s.lists {
-		s.lists[b] = -1
 	}
 	return s
 }
@@ -45,56 +39,36 @@ func newSample(p *Plan, t *fastPlan) *sample {
 func (f *fast) sampled(t *Thresholds) {
 	s := f.sample
 	for i := range f.views {
-		picks := f.t.picks[f.t.from[i]:f.t.from[i+1]]
-		if v := &f.views[i]; v.values == nil && v.adu == nil {
-			s.gather(v, picks)
-		} else {
-			s.take(v, picks)
+		v, o := &f.views[i], &f.t.sample[i]
+		done, picked := 0, 0
+		if s.t.vectors == avx512 && v.values == nil {
+			done = o.whole
+			picked = s.gatherVectors(v, o, f.survivors)
+		}
+		for _, c := range o.clusters[done:] {
+			n := bits.OnesCount32(c.mask)
+			s.gather(v, c.block, o.picks[picked:picked+n])
+			picked += n
 		}
 	}
 	s.thresholds(t)
-	for _, o := range s.others {
-		s.lists[o.bin] = -1
-	}
-	s.others = s.others[:0]
+	s.list.empty()
 }
 
-// gather takes the pedestal off the picked pixels of a segment.
-func (s *sample) gather(v *view, picks []pick) {
-	raw := v.raw
-	for k := range picks {
-		c := &picks[k]
-		r := raw[c.at]
-		d := int32(r&v.DataMask) - int32(v.Bias) - int32(c.pedestal)
-		if r&v.Codes[int(c.at)&v.Wrap] != 0 || d > largest16 || d < -largest16 {
-			s.keep(c, v.value(int(c.at)))
+// gather takes the values of the sampled pixels of a block.
+func (s *sample) gather(v *view, block uint32, picks []uint32) {
+	for _, pick := range picks {
+		i, to := int(block*blockPixels+pick%blockPixels), pick/blockPixels
+		x := v.value(i)
+		if x <= largest16 && x >= -largest16 {
+			s.values[to] = int16(x)
 			continue
 		}
-		s.values[c.to] = int16(d)
-	}
-}
-
-// take takes the values as they are.
-func (s *sample) take(v *view, picks []pick) {
-	for k := range picks {
-		c := &picks[k]
-		if x := v.value(int(c.at)); x > largest16 || x < -largest16 {
-			s.keep(c, x)
-		} else {
-			s.values[c.to] = int16(x)
+		s.values[to] = absent
+		if x != Bad {
+			s.list.add(int(to/sampleRoom), x)
 		}
 	}
-}
-
-// keep lists a value.
-func (s *sample) keep(c *pick, x int32) {
-	s.values[c.to] = absent
-	if x == Bad {
-		return
-	}
-	b := c.to / sampleRoom
-	s.others = append(s.others, other{x, s.lists[b], int32(b)})
-	s.lists[b] = int32(len(s.others) - 1)
 }
 
 // thresholds makes those of all bins. A bin whose sums have not changed is done: nor would they any more.
@@ -127,14 +101,9 @@ func (s *sample) add(active []uint16) {
 			s.sums[b] = sumsOf(s.values[int(b)*sampleRoom:][:perBin], s.bounds[b])
 		}
 	}
-	if len(s.others) == 0 {
-		return
-	}
-	for _, b := range active {
-		for at := s.lists[b]; at >= 0; at = s.others[at].next {
-			if v := s.others[at].value; v > s.bounds[b].Lo && v < s.bounds[b].Hi {
-				s.sums[b].add(v)
-			}
+	if len(s.list.others) > 0 {
+		for _, b := range active {
+			s.list.sum(int(b), s.bounds[b], &s.sums[b])
 		}
 	}
 }

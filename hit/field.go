@@ -48,7 +48,7 @@ func (p *Plan) newField() *field {
 		}
 		f.used = append(f.used, used)
 	}
-	f.survivors, f.spans = make([]survivor, min(stretch, f.blocks)), make([]span, min(stretch, f.blocks))
+	f.survivors, f.spans = make([]survivor, min(stretch, f.blocks)+1), make([]span, min(stretch, f.blocks))
 	return f
 }
 
@@ -114,10 +114,10 @@ func (f *field) above(k int, most int64, r *Result) []candidate {
 		return f.found
 	}
 	f.limits[0] = int16(max(lowest16, min(limit, highest16)))
-	used := f.used[f.segment][from:to]
+	used := f.used[f.segment]
 	for _, s := range f.survive(from, to) {
 		for left := s.mask & used[s.block]; left != 0; left &= left - 1 {
-			i := (from+int(s.block))*blockPixels + bits.TrailingZeros32(left)
+			i := int(s.block)*blockPixels + bits.TrailingZeros32(left)
 			// A used pixel has a pedestal, so that without odd bits it is here for its value.
 			if d := int32(f.raw[i]) - int32(f.Bias) - int32(f.Pedestal[i]); f.direct && f.raw[i]&f.odd == 0 && d < correct.Switched16 {
 				f.found = append(f.found, candidate{i, d})
@@ -129,23 +129,11 @@ func (f *field) above(k int, most int64, r *Result) []candidate {
 	return f.found
 }
 
-// survive lists the blocks, from the first one on, with pixels above their limit or with range bits.
+// survive lists the blocks with pixels above the limit or with range bits.
 func (f *field) survive(from, to int) []survivor {
-	spans, v := f.spans[:to-from], *f.view
-	first, end := from*blockPixels, min(to*blockPixels, len(v.raw))
-	v.raw, v.Pedestal = v.raw[first:end], v.Pedestal[first:end]
-	if v.Wrap < 0 {
-		v.codes, v.Codes = v.codes[first:end], v.Codes[first:end]
-	}
-	if v.adu != nil {
-		v.adu = v.adu[first:end]
-	}
-	done, n := 0, 0
-	if f.with != noVectors {
-		done, n = v.passVectors(f.with, spans, f.limits[:], f.survivors)
-	}
-	for k := done; k < len(spans); k++ {
-		if mask := v.mask(k, f.limits[0]); mask != 0 {
+	done, n := f.surviveVectors(from, to)
+	for k := done; k < to; k++ {
+		if mask := f.mask(k, f.limits[0]); mask != 0 {
 			f.survivors[n] = survivor{uint32(k), mask}
 			n++
 		}

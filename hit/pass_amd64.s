@@ -13,10 +13,11 @@
 #define TOCODES 72
 #define DATAMASK 80
 #define BIAS 84
+#define BINS 88
 
 // AHEAD is how many bytes of raw pixels are asked for before they are needed: they come from memory, and all else from
 // nearer.
-#define AHEAD 2048
+#define AHEAD 8192
 
 // func passAVX512(p *pass)
 TEXT ·passAVX512(SB), NOSPLIT, $0-8
@@ -36,6 +37,7 @@ TEXT ·passAVX512(SB), NOSPLIT, $0-8
 
 block:
 	PREFETCHT0 AHEAD(SI)
+	PREFETCHT0 AHEAD(DX)
 	VMOVDQU16 (SI), Z0
 	MOVWQZX (BX)(R12*4), R13
 	MOVWQZX 2(BX)(R12*4), R15
@@ -67,6 +69,10 @@ some:
 	KORD K1, K2, K1
 	KMOVD K1, R13
 	MOVL R12, (R9)
+	MOVQ R12, R15
+	SHLQ $6, R15
+	ADDQ BINS(AX), R15
+	PREFETCHT0 (R15)
 	MOVL R13, 4(R9)
 	ADDQ $8, R9
 	JMP next
@@ -90,6 +96,7 @@ TEXT ·passAVX2(SB), NOSPLIT, $0-8
 
 block:
 	PREFETCHT0 AHEAD(SI)
+	PREFETCHT0 AHEAD(DX)
 	VMOVDQU (SI), Y0
 	VMOVDQU 32(SI), Y3
 	MOVWQZX (BX)(R12*4), R13
@@ -139,5 +146,9 @@ some:
 	ORL R13, R15
 	MOVL R12, (R9)
 	MOVL R15, 4(R9)
+	MOVQ R12, R15
+	SHLQ $6, R15
+	ADDQ BINS(AX), R15
+	PREFETCHT0 (R15)
 	ADDQ $8, R9
 	JMP next

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
+	"unsafe"
 
 	"drp/xtc"
 )
@@ -15,6 +17,10 @@ type Record struct {
 	// Thresholds is the time of the event whose thresholds were used, 0 where the event has its own.
 	Thresholds uint64
 	Peaks      []Peak // that are kept
+
+	Regions      []RegionSums // as in Result, where they are asked for
+	Radial       []float32
+	RadialCounts []uint32
 }
 
 // Maker is who searched an event.
@@ -44,12 +50,29 @@ var (
 		{Name: "peakbackground", Type: xtc.Float}, {Name: "peaksigma", Type: xtc.Float}, {Name: "peaksnr", Type: xtc.Float}}
 )
 
+// regionArrays have an entry for each region, and radialArrays one for each bin.
+var (
+	regionArrays = []xtc.Name{{Name: "regionsum", Type: xtc.Double}, {Name: "regionsumsquares", Type: xtc.Double},
+		{Name: "regioncount", Type: xtc.UInt32}, {Name: "regionmax", Type: xtc.Float}, {Name: "regionrow", Type: xtc.Float},
+		{Name: "regioncol", Type: xtc.Float}}
+	radialArrays = []xtc.Name{{Name: "radial", Type: xtc.Float}, {Name: "radialcounts", Type: xtc.UInt32}}
+)
+
 // Entries are those of the Names of events.
-func Entries() []xtc.Name {
+func Entries(c *Config) []xtc.Name {
 	all := append([]xtc.Name(nil), numbers...)
-	for _, a := range arrays {
-		a.Rank = 1
-		all = append(all, a)
+	add := func(arrays []xtc.Name) {
+		for _, a := range arrays {
+			a.Rank = 1
+			all = append(all, a)
+		}
+	}
+	add(arrays)
+	if len(c.Regions) > 0 {
+		add(regionArrays)
+	}
+	if c.Radial.Every > 0 {
+		add(radialArrays)
 	}
 	return all
 }
@@ -60,10 +83,12 @@ func SettingsEntries() []xtc.Name {
 		{Name: "segments", Type: xtc.UInt16, Rank: 1}}
 }
 
-// AppendTo appends the block of an event. It allocates nothing where there is room.
+// AppendTo appends the block of an event. It allocates at most once, and nothing where there is room.
 func (r *Record) AppendTo(to []byte, names *xtc.Names) ([]byte, error) {
+	const head = 1024 // headers, shapes and numbers
+	size := head + int(unsafe.Sizeof(Peak{}))*len(r.Peaks) + int(unsafe.Sizeof(RegionSums{}))*len(r.Regions) + 8*len(r.Radial)
 	var b xtc.Builder
-	b.Begin(to, names)
+	b.Begin(slices.Grow(to, size), names)
 	b.Uint(uint64(r.Count))
 	b.Uint(flag(r.Hit))
 	b.Uint(flag(r.Truncated))
@@ -85,6 +110,7 @@ func (r *Record) AppendTo(to []byte, names *xtc.Names) ([]byte, error) {
 			}
 		}
 	}
+	r.appendSummaries(&b, names)
 	return b.End()
 }
 
@@ -113,7 +139,7 @@ func (p *Peak) number(field int) *float32 {
 // ReadRecord reads the block of an event, as it was recorded.
 func ReadRecord(b *xtc.Block) (r Record, err error) {
 	values := make([]xtc.Value, 0, len(numbers)+len(arrays))
-	for i, e := range Entries() {
+	for i, e := range Entries(&Config{}) {
 		v, ok := b.FieldNamed(e.Name)
 		if !ok || v.Type != e.Type || v.Rank != e.Rank || i > len(numbers) && v.Shape[0] != values[len(numbers)].Shape[0] {
 			return r, fmt.Errorf("hits: the block %s %s has no field %s as it is recorded here", b.Names.DetName, b.Names.Alg, e.Name)
@@ -136,5 +162,5 @@ func ReadRecord(b *xtc.Block) (r Record, err error) {
 			}
 		}
 	}
-	return r, nil
+	return r, r.readSummaries(b)
 }

@@ -7,10 +7,10 @@ import (
 
 // Region is a rectangle of a segment, of which sums are told for each event.
 type Region struct {
-	Name    string `yaml:"name"`
-	Segment int    `yaml:"segment"` // its number in the detector; where there is no geometry, its place in the frame
-	Rows    [2]int `yaml:"rows"`    // the first, and the one after the last
-	Cols    [2]int `yaml:"cols"`
+	Name    string `yaml:"name" json:"name"`
+	Segment int    `yaml:"segment" json:"segment"` // its number in the detector; where there is no geometry, its place in the frame
+	Rows    [2]int `yaml:"rows" json:"rows"`       // the first, and the one after the last
+	Cols    [2]int `yaml:"cols" json:"cols"`
 }
 
 // RegionSums are those of the used pixels of a region. Values are in ADU or the constants' unit.

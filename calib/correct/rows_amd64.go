@@ -33,7 +33,8 @@ type banks struct {
 	takesLow        *uint64 // the low of its segment
 }
 
-// ring is where the last four fours of banks are on their way; the offsets of its fields are written in the assembly.
+// ring is where four fours of banks in a row are on their way, and the masks of eight; the offsets of its fields are
+// written in the assembly.
 type ring struct {
 	floats               [maxBanks][64]float32 // pixels less their pedestals
 	whole                [maxBanks][64]int16   // in units
@@ -48,7 +49,12 @@ type rowBuffers struct {
 	floats [maxCols]float32
 	ints   [maxCols]int16
 	whole  [maxBanks * 64]int16
-	_      [32]int16 // for aligning
+	ring   [unsafe.Sizeof(ring{}) + 64]byte
+}
+
+// aligned gives the ring, whole lines of the cache.
+func (r *rowBuffers) aligned() *ring {
+	return (*ring)(unsafe.Pointer(&r.ring[-uintptr(unsafe.Pointer(&r.ring[0]))%64]))
 }
 
 // clipped makes the frame from its beginning on, where fours of banks fit, and says how many pixels those are.
@@ -57,8 +63,6 @@ func (b *banks) clipped(s *segment, dst []float32, raw []uint16) int {
 	if !s.wide || n == 0 || !aligned(&dst[0], 64) {
 		return 0
 	}
-	var room [unsafe.Sizeof(ring{}) + 64]byte
-	b.ring = (*ring)(unsafe.Pointer(&room[-uintptr(unsafe.Pointer(&room[0]))%64]))
 	b.row(s, raw, 0)
 	b.dst, b.n, b.takesLow = bytesOf(&dst[0]), n, &s.low[0]
 	low, span := int32(b.lowest), int32(b.highest-b.lowest)
@@ -119,7 +123,7 @@ func (t *Tables) rowsFloat32(s *segment, dst []float32, raw []uint16) {
 	var r rowBuffers
 	b := banks{loop: s.loop(raw, 0)}
 	b.begin(t, &r, perADU)
-	b.src, b.stream = &r.floats[0], streamed(&dst[0])
+	b.src, b.whole, b.ring, b.stream = &r.floats[0], &r.whole[0], r.aligned(), streamed(&dst[0])
 	done := 0
 	if t.common.Method == calib.ClippedMean {
 		done = b.clipped(s, dst, raw)
@@ -170,6 +174,7 @@ func (t *Tables) rowsADU16(s *segment, dst []int16, raw []uint16) {
 	var r rowBuffers
 	b := banks{loop: s.loop(raw, 0)}
 	b.begin(t, &r, 1)
+	b.whole = &r.whole[0]
 	stream := streamed(&dst[0])
 	for at := 0; at < len(raw); at += b.n {
 		b.row(s, raw, at)
@@ -196,7 +201,7 @@ func (t *Tables) rowsADU16(s *segment, dst []int16, raw []uint16) {
 	}
 }
 
-// begin says what is the same for all rows.
+// begin says what is the same for all rows. Its caller says where the buffers are: said here, they would be allocated.
 func (b *banks) begin(t *Tables, r *rowBuffers, scale float32) {
 	c := t.common
 	b.wide = t.model.BankCols
@@ -205,7 +210,6 @@ func (b *banks) begin(t *Tables, r *rowBuffers, scale float32) {
 	b.lowest = -b.highest
 	b.start = -int(b.highest) - 3
 	b.step = 1 << (bits.Len(uint(-2*b.start)) - 1)
-	b.whole = &r.whole[0]
 	for i := range r.whole {
 		r.whole[i] = badPedestal // of banks of 48 the rest stays that
 	}
