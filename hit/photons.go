@@ -7,7 +7,7 @@ import (
 )
 
 // photons is psana's map of photons (lcls-psana/ImgAlgos, include/AlgImgProc.h, mapOfPhotonNumbersV1). Pixels with less
-// than half a photon count nothing and begin no pair: one pass marks the others, and their neighbours are looked at one
+// than half a photon count nothing and begin no pair: a pass lists the others, and their neighbours are looked at one
 // by one.
 type photons struct {
 	p       *Plan
