@@ -192,6 +192,12 @@ func (h *hits) count(e *entry) {
 	if f.Hit {
 		b.hits.Add(1)
 	}
+	switch f.By {
+	case hit.GPU:
+		b.byGPU.Add(1)
+	case hit.Instead:
+		b.instead.Add(1)
+	}
 	if f.passed {
 		b.passed.Add(1)
 	}

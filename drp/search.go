@@ -57,7 +57,7 @@ func (s *searcher) search(e *entry, d xtc.Dgram, in *row) (shown bool) {
 	*to = head{}
 	if s.plan != s.h.plan { // it changes only while this goroutine has nothing to do
 		s.plan = s.h.plan
-		s.finder, s.pixels = s.plan.NewFinder(), newPixels(s.h.camera, s.h.r.calibration.table)
+		s.finder, s.pixels = s.h.r.cfg.Finder(s.plan), newPixels(s.h.camera, s.h.r.calibration.table)
 	}
 	if !s.pixels.of(d) {
 		return true
@@ -73,7 +73,7 @@ func (s *searcher) search(e *entry, d xtc.Dgram, in *row) (shown bool) {
 	s.result.Peaks = room[:0]
 	s.finder.Find(&s.frame, &s.result)
 	copy(room, s.result.Peaks) // should it have done otherwise
-	f.Summary, f.Peaks, f.raw = s.result.Summary, room[:len(s.result.Peaks)], s.h.raw
+	f.Summary, f.By, f.Peaks, f.raw = s.result.Summary, s.result.By, room[:len(s.result.Peaks)], s.h.raw
 	f.Regions, f.Radial, f.RadialCounts = s.result.Regions, s.result.Radial, s.result.RadialCounts // as long as they are encoded
 	var err error
 	if f.block, err = f.AppendTo(slices.Grow(f.block[:0], usualBlock), s.h.names); err != nil {

@@ -80,12 +80,7 @@ func (p *Plan) newFast() *fast {
 func (f *fast) Find(frame *Frame, r *Result) {
 	t, ladder := f.thresholds, f.ladder
 	if frame.Carried != nil {
-		t = frame.Carried.thresholds(func(first *Frame, t *Thresholds) {
-			f.load(first)
-			f.sampled(t)
-			t.ladder = f.t.ladder.room()
-			f.t.ladder.fill(t.ladder, t.Limit)
-		})
+		t = frame.Carried.thresholds(f.carry)
 	}
 	f.load(frame)
 	if frame.Carried == nil {
@@ -105,6 +100,14 @@ func (f *fast) Find(frame *Frame, r *Result) {
 	f.light(t, ladder, r)
 	f.group(t, r)
 	r.decide(&f.p.Config, r.Summary.Peaks)
+}
+
+// carry makes the thresholds of a row.
+func (f *fast) carry(first *Frame, t *Thresholds) {
+	f.load(first)
+	f.sampled(t)
+	t.ladder = f.t.ladder.room()
+	f.t.ladder.fill(t.ladder, t.Limit)
 }
 
 func (f *fast) load(frame *Frame) {

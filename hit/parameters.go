@@ -27,6 +27,7 @@ func (c *Config) Parameters() []Parameter {
 		{"pixels", "", "adu: ADU less pedestal and common mode; calibrated: in the unit of the constants", &c.Pixels},
 		{"at_least", "peaks, photons or pixels", "a hit has so many or more", &c.AtLeast},
 		{"at_most", "peaks, photons or pixels", "and so many or fewer; 0 is no limit", &c.AtMost},
+		{"cross_check", "events", "of so many that a GPU searched, one is searched by the CPU as well; 0 is none", &c.CrossCheck},
 		{"max_peaks", "peaks", "that are kept of an event; all are counted", &c.MaxPeaks},
 		{"min_res", "pixels", "nearer to the beam, and at this distance, pixels are not used", &c.MinRes},
 		{"max_res", "pixels", "nor farther from it, or at this distance; 0 is no limit", &c.MaxRes},

@@ -19,6 +19,7 @@ type Result struct {
 	Peaks   []Peak
 	Summary Summary
 	Map     []uint16 // photons: how many each pixel has, (segments, rows, cols); else empty
+	By      Maker
 
 	Regions      []RegionSums // in the order of the configuration
 	Radial       []float32    // mean of the pixels of each bin, NaN without any; empty where it was not the event's turn
@@ -41,7 +42,7 @@ type Summary struct {
 
 // reset empties a result, and keeps its room.
 func (r *Result) reset() {
-	r.Peaks, r.Map, r.Summary = r.Peaks[:0], r.Map[:0], Summary{}
+	r.Peaks, r.Map, r.Summary, r.By = r.Peaks[:0], r.Map[:0], Summary{}, CPU
 	r.Regions, r.Radial, r.RadialCounts = r.Regions[:0], r.Radial[:0], r.RadialCounts[:0]
 }
 

@@ -171,15 +171,20 @@ func (l *lab) judgeHits(n int64, e *event, r *recorded) {
 		l.problem("event %d: %+v is recorded of hits, and there are %+v", n, *r.hits, *e.hits)
 	case e.seen != nil && !sameHits(e.seen, e.hits):
 		l.problem("event %d: a script saw %+v of hits, and there are %+v", n, *e.seen, *e.hits)
+	case e.seen != nil && e.shown == 1 && e.seen.By != r.hits.By:
+		l.problem("event %d was searched by %d, and a script saw %d", n, r.hits.By, e.seen.By)
 	case r.used != e.generation:
 		l.problem("event %d was searched with generation %d, and %d held", n, r.used, e.generation)
 	case l.passed(e) && e.shown > 0:
 		l.problem("event %d is no hit, and a script saw it", n)
 	}
+	if r.hits != nil {
+		l.judgeMaker(n, r.hits.By)
+	}
 }
 
 func sameHits(a, b *hit.Record) bool {
-	return a.Summary == b.Summary && a.By == b.By && a.Thresholds == b.Thresholds && slices.Equal(a.Peaks, b.Peaks)
+	return a.Summary == b.Summary && a.Thresholds == b.Thresholds && slices.Equal(a.Peaks, b.Peaks)
 }
 
 // goodUnseen tells whether an event that no script was to see is recorded as it must be.

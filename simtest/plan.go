@@ -55,6 +55,7 @@ type plan struct {
 	forgets     int64         // chance that a child holds other constants than it was told of
 	searches    bool          // for hits
 	hits        drp.Hits
+	gpu         gpuPlan
 
 	diskFull   int64 // chance that the disk is full for a while from a write on
 	diskBreaks int64 // chance of an error of input and output
@@ -119,6 +120,7 @@ func draw(rng *rand.Rand) plan {
 		p.poison, p.maxQuarantine = 1000+rng.Int64N(9000), float64(5+rng.IntN(20))
 	}
 	p.drawHits(rng)
+	p.drawGPU(rng)
 	return p
 }
 

@@ -176,6 +176,7 @@ func (l *lab) pipeline() (drp.Summary, error) {
 	if p.searches {
 		cfg.Hits = &p.hits
 	}
+	defer l.openGPU(&cfg)()
 	run, err := drp.New(context.Background(), cfg)
 	if err != nil {
 		return drp.Summary{}, err
