@@ -33,7 +33,8 @@ const (
 	tebSlowRule = "sum(filter(c.npeaks, # > 3)) >= 15 || prescale(100)"
 )
 
-// TEB measures the trigger event builder in one process, with its contributors and whoever takes the decisions.
+// TEB measures the trigger event builder, in one process and over sockets, with its contributors and whoever takes the
+// decisions.
 func TEB(ctx context.Context, o TEBOptions) (*Report, error) {
 	r := &Report{Machine: machine()}
 	for round := range o.Rounds + 1 {
@@ -65,6 +66,9 @@ func TEB(ctx context.Context, o TEBOptions) (*Report, error) {
 		r.add("promised_1", "1/s/core", "what is promised for one contributor", promisedAlone)
 		r.add("promised_8", "1/s/core", "what is promised for eight", promisedEight)
 	}
+	if err := tebSockets(ctx, r, o); err != nil {
+		return nil, err
+	}
 	if err := tebMemory(ctx, r, o.Events); err != nil {
 		return nil, err
 	}
@@ -72,6 +76,9 @@ func TEB(ctx context.Context, o TEBOptions) (*Report, error) {
 	r.bar("expression, 1 contributor, in process", "events_1", "promised_1", 1, false)
 	r.bar("expression, 8 contributors, in process", "events_8", "promised_8", 1, false)
 	r.bar("an event of one contributor against a message", "events_1", "messages", 0.25, false)
+	r.bar("3 contributors over sockets", "served_3", "promised_served", 1, false)
+	r.bar("latency over sockets, p50", "latency_p50", "promised_p50", 1, true)
+	r.bar("latency over sockets, p99", "latency_p99", "promised_p99", 1, true)
 	r.bar("memory over 10^8 events", "growth", "memory", 0.5, true)
 	r.bar("allocations of 1000 events", "allocations", "one", 1, true)
 	return r, nil
