@@ -19,6 +19,13 @@ type Books struct {
 	dropped     atomic.Int64 // by --policy drop
 	failed      atomic.Int64 // could not be recorded
 
+	searched   atomic.Int64 // for hits
+	hits       atomic.Int64 // found in these
+	passed     atomic.Int64 // that no script was shown, since they are none
+	unsearched atomic.Int64 // could not be searched
+	byGPU      atomic.Int64 // of those searched
+	instead    atomic.Int64 // and by the CPU since the GPU failed
+
 	damaged  atomic.Int64 // recorded with a damage bit
 	altered  atomic.Int64 // changed in memory since they came, of those that --verify looked at
 	late     atomic.Int64 // answers that came for an event already decided
@@ -41,6 +48,12 @@ type Summary struct {
 	Failed          int64    `json:"failed"`
 	InFlight        int64    `json:"in_flight"`
 	Damaged         int64    `json:"damaged"`
+	Searched        int64    `json:"searched,omitempty"`
+	Hits            int64    `json:"hits,omitempty"`
+	Passed          int64    `json:"passed_over,omitempty"`
+	Unsearched      int64    `json:"unsearched,omitempty"`
+	ByGPU           int64    `json:"searched_by_gpu,omitempty"`
+	Instead         int64    `json:"searched_by_cpu_instead,omitempty"`
 	Altered         int64    `json:"altered"`
 	Late            int64    `json:"late"`
 	Restarts        int64    `json:"restarts"`
@@ -63,6 +76,8 @@ func (b *Books) Snapshot() Summary {
 		Damaged: b.damaged.Load(), Altered: b.altered.Load(), Late: b.late.Load(), Restarts: b.restarts.Load(),
 		QuarantineFiles: b.kept.Load(), Recycled: b.recycled.Load(), Retired: b.retired.Load(),
 		DeadtimeSeconds: time.Duration(b.deadtime.Load()).Seconds(), BytesReceived: b.bytesIn.Load(),
+		Searched: b.searched.Load(), Hits: b.hits.Load(), Passed: b.passed.Load(), Unsearched: b.unsearched.Load(),
+		ByGPU: b.byGPU.Load(), Instead: b.instead.Load(),
 		Files: []string{},
 	}
 	s.Received = b.received.Load() // last: it never lags behind the outcomes
@@ -96,6 +111,7 @@ func (s *Summary) Text() string {
 			fmt.Fprintf(&b, "  %-12s%10d  %s\n", row.name, row.count, row.note)
 		}
 	}
+	b.WriteString(s.hitNote())
 	balance := "the books balance"
 	if s.InFlight != 0 {
 		balance = "the books do not balance"
@@ -111,6 +127,30 @@ func (s *Summary) Text() string {
 		b.WriteString("nothing was written; -o DIR records\n")
 	}
 	return b.String()
+}
+
+// HitRate is the percentage of the events searched so far that are hits.
+func (s *Summary) HitRate() float64 { return 100 * float64(s.Hits) / float64(max(s.Searched, 1)) }
+
+// hitNote is the line about hits; there is none where nobody looked for any.
+func (s *Summary) hitNote() string {
+	if s.Searched+s.Unsearched == 0 {
+		return ""
+	}
+	note := fmt.Sprintf("hits        %12d of %d events searched: %.2f %%", s.Hits, s.Searched, s.HitRate())
+	if s.Passed > 0 {
+		note += fmt.Sprintf("; %d were not shown to the script", s.Passed)
+	}
+	if s.Unsearched > 0 {
+		note += fmt.Sprintf("; %d could not be searched", s.Unsearched)
+	}
+	if s.ByGPU+s.Instead > 0 {
+		note += fmt.Sprintf("; %d were searched by the GPU", s.ByGPU)
+	}
+	if s.Instead > 0 {
+		note += fmt.Sprintf("; %d by the CPU, since the GPU failed", s.Instead)
+	}
+	return note + "\n"
 }
 
 func (s *Summary) damageNote() string {

@@ -74,7 +74,7 @@ func (k *calibration) configure(loan *pebble.Loan, n int) (int, error) {
 	if k.from == nil {
 		return n, nil
 	}
-	k.table = xtc.NewTable()
+	k.table, k.cameras = xtc.NewTable(), nil
 	if err := k.table.Configure(loan.Bytes()[:n]); err != nil {
 		return n, nil // who comes after says so
 	}

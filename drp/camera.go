@@ -111,9 +111,10 @@ func (c *camera) configure(t *xtc.Table, d xtc.Dgram) (changed bool) {
 
 // ready is constants that a camera can use, with what its pixels are corrected with.
 type ready struct {
-	set    *calib.Set
-	tables *correct.Tables
-	layout *correct.Layout // nil without a geometry
+	set      *calib.Set
+	tables   *correct.Tables
+	geometry *correct.Geometry // nil without one
+	layout   *correct.Layout   // the same
 
 	noImage string // why there is no layout in spite of a geometry
 }
@@ -139,6 +140,7 @@ func (c *camera) suits(s *calib.Set) (ready, error) {
 	if s.Geometry != "" {
 		geometry, err := correct.ParseGeometry(s.Geometry)
 		if err == nil {
+			got.geometry = geometry
 			got.layout, err = geometry.Layout(correct.Segments{Numbers: c.numbers, Rows: s.Rows, Cols: s.Cols})
 		}
 		if err != nil { // pixels can be corrected without it

@@ -159,9 +159,11 @@ func (c *collector) event(e *entry, d xtc.Dgram) error {
 	d, intact := c.verify(e, d)
 	if !intact { // what its script made of it, even a rejection, is of other data
 		c.refs[len(c.refs)-1].Spoilt()
-		e.calibration = 0
+		e.calibration, e.searched = 0, false
+		c.hits.count(e)
 		return c.keep(e, d, nil, nil, xtc.DamageCorrupted)
 	}
+	c.hits.count(e)
 	if e.detail != nil && e.detail.corrupt != nil {
 		if c.corrupt++; c.corrupt&(c.corrupt-1) == 0 { // a bad file shall not fill the log: the 1st, 2nd, 4th, 8th, …
 			c.cfg.Log.Warn(fmt.Sprintf("%s makes no sense, it is recorded as it is, marked Corrupted (%d so far): %v",
@@ -179,7 +181,8 @@ func (c *collector) event(e *entry, d xtc.Dgram) error {
 			c.books.rejected.Add(1)
 			return nil
 		}
-		if e.keepRaw {
+		c.side = c.hits.dropRaw(c.hits.found(e), removed)
+		if removed = c.side; e.keepRaw {
 			removed = nil
 		}
 		return c.keep(e, d, removed, added, 0)
@@ -230,14 +233,18 @@ func (c *collector) keep(e *entry, d xtc.Dgram, removed []uint32, added []byte, 
 	return nil
 }
 
-// stamped is what is added to an event, with the generation of the constants that corrected it.
+// stamped is what is added to an event, with what was found in it and the generation of the constants that corrected it.
 func (c *collector) stamped(e *entry, added []byte) []byte {
-	stamp := c.calibration.stampOf(e.calibration)
+	stamp, found := c.calibration.stampOf(e.calibration), c.hits.found(e)
 	if stamp == nil {
 		return added
 	}
 	at := len(c.copied)
-	c.copied = append(append(c.copied, added...), stamp...)
+	c.copied = append(c.copied, added...)
+	if found != nil {
+		c.copied = append(c.copied, found.block...)
+	}
+	c.copied = append(c.copied, stamp...)
 	return c.copied[at:len(c.copied):len(c.copied)]
 }
 

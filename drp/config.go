@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"drp/fex"
+	"drp/hit"
 	"drp/internal/world"
 	"drp/pebble"
 	"drp/record"
@@ -68,6 +69,7 @@ type Config struct {
 	Verify     bool // compare each event before it is recorded with what the source wrote
 
 	Calibration Calibration
+	Hits        *Hits // nil: nobody looks for hits
 
 	// What a simulation puts in the place of the machine; nil is the machine's own.
 	World  world.World
@@ -75,6 +77,8 @@ type Config struct {
 	Source source.Source
 	Start  fex.Starter
 	Memory func(*pebble.Pool) // told where the memory is
+	// Finder makes the finders of hits; nil makes those of the CPU.
+	Finder func(*hit.Plan) hit.Finder
 	// Constants takes the place of the store and of the publisher.
 	Constants Constants
 	// Quarantine keeps a quarantined event; nil stores it in QuarantineDir.
@@ -129,6 +133,9 @@ func (c *Config) check() error {
 	case c.EventDeadline < 0 || c.TransitionDeadline < 0 || c.SoftDeadline < 0:
 		return failf(Usage, "a deadline cannot be negative")
 	}
+	if err := c.checkHits(); err != nil {
+		return err
+	}
 	if c.EventDeadline == 0 {
 		c.EventDeadline = defaultEventDeadline
 	}
@@ -137,6 +144,9 @@ func (c *Config) check() error {
 	}
 	if c.Calibration.Deadline == 0 {
 		c.Calibration.Deadline = defaultCalibTime
+	}
+	if c.Finder == nil {
+		c.Finder = (*hit.Plan).NewFinder
 	}
 	if c.World == nil {
 		c.World = world.Real()

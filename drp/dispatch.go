@@ -104,7 +104,7 @@ func (r *Run) event(ctx context.Context, h source.Header) error {
 	e, tag := r.window.next()
 	layout, corrupt := r.layouts.number(d)
 	e.service, e.time, e.number, e.worker = h.Service, h.Time, number, int16(worker)
-	e.prepared, e.calibration = false, 0
+	e.prepared, e.searched, e.calibration = false, false, 0
 	e.keepRaw = r.cfg.Prescale > 0 && number%r.cfg.Prescale == 0 || r.cfg.L0Raw && d.KeepRaw()
 	e.crc = r.sums.of(d)
 	e.implied, e.ix = false, loan.Seal(n)
@@ -119,9 +119,10 @@ func (r *Run) event(ctx context.Context, h source.Header) error {
 		r.window.signal()
 		return nil
 	}
+	in := r.hits.rows.of(d, h.Time)
 	e.pending.Store(1)
 	r.window.push()
-	r.preparation.event(worker, &fex.Work{Index: e.ix, Bytes: n, Layout: layout, Time: h.Time, Tag: tag})
+	r.preparation.event(worker, &fex.Work{Index: e.ix, Bytes: n, Layout: layout, Time: h.Time, Tag: tag}, in)
 	return nil
 }
 
@@ -193,7 +194,11 @@ func (r *Run) transition(h source.Header) error {
 	if h.Service == xtc.Configure {
 		r.reload()
 		r.preparation.forget()
-		if n, err = r.calibration.configure(&loan, n); err != nil {
+		n, err = r.calibration.configure(&loan, n)
+		if err == nil {
+			n, err = r.hits.configure(&loan, n)
+		}
+		if err != nil {
 			loan.Abort()
 			r.control.undo(v)
 			return err
@@ -264,6 +269,9 @@ func (r *Run) transitionSlot() (pebble.Loan, error) {
 
 func (r *Run) hand(loan *pebble.Loan, n int, id xtc.TransitionID, time uint64, deliver, implied bool) error {
 	n, err := r.calibration.transition(loan, n, id)
+	if err == nil {
+		err = r.hits.transition(id)
+	}
 	if err != nil {
 		loan.Abort()
 		return err

@@ -12,10 +12,10 @@ import (
 	"drp/xtc"
 )
 
-// preparation makes what scripts want beside the raw data, on the goroutines of the workers: corrected pixels so far.
-// Nothing is made, and events go straight to the scripts' processes, until a script asks for something. Its process is
-// given that on the spot. From then on all workers make it for every event before the script's turn, in memory that the
-// process only reads.
+// preparation makes what scripts want beside the raw data, on the goroutines of the workers: hits, where the run looks for
+// them, and corrected pixels. Of the latter nothing is made, and without hits events go straight to the scripts' processes,
+// until a script asks for something. Its process is given that on the spot. From then on all workers make it for every event
+// before the script's turn, in memory that the process only reads.
 type preparation struct {
 	r       *Run
 	on      atomic.Bool // a part was asked for since Configure; events go by the preparers
@@ -78,6 +78,7 @@ type preparer struct {
 // job is a datagram on its way to a worker.
 type job struct {
 	work       fex.Work
+	row        *row  // of an event, where thresholds are carried over
 	transition uint8 // 0 for an event
 	implied    bool
 }
@@ -93,17 +94,20 @@ func newPreparation(r *Run) *preparation {
 }
 
 // event hands an event to a worker.
-func (p *preparation) event(worker int, w *fex.Work) {
-	if !p.on.Load() {
+func (p *preparation) event(worker int, w *fex.Work, in *row) {
+	if p.idle() {
 		p.r.group.Workers[worker].Work(w)
 		return
 	}
-	p.workers[worker].push(job{work: *w})
+	p.workers[worker].push(job{work: *w, row: in})
 }
+
+// idle tells that there is nothing to make, for now.
+func (p *preparation) idle() bool { return p.r.hits.cfg == nil && !p.on.Load() }
 
 // transition hands a transition to a worker, behind the events before it.
 func (p *preparation) transition(worker int, w *fex.Work, id xtc.TransitionID, implied bool) {
-	if !p.on.Load() {
+	if p.idle() {
 		p.r.group.Workers[worker].Transition(w.Index, w.Bytes, uint8(id), implied, w.Time, w.Tag)
 		return
 	}
@@ -158,7 +162,7 @@ func (w *preparer) run() {
 		fexWorker := w.p.r.group.Workers[w.worker]
 		if j.transition != 0 {
 			fexWorker.Transition(j.work.Index, j.work.Bytes, j.transition, j.implied, j.work.Time, j.work.Tag)
-		} else {
+		} else if w.find(&j) {
 			if !w.prepare(&j.work) {
 				return
 			}
@@ -166,6 +170,25 @@ func (w *preparer) run() {
 		}
 		w.taken.Store(n + 1)
 	}
+}
+
+// find looks for hits in an event; it tells whether the script shall see it. An event comes here once, also when processes
+// die of it and it is tried again.
+func (w *preparer) find(j *job) (shown bool) {
+	r := w.p.r
+	if r.hits.cfg == nil {
+		return true
+	}
+	ref, err := r.pool.Events[w.worker].Ref(j.work.Index)
+	if err != nil {
+		panic(err) // nobody has answered it, so nobody has released it
+	}
+	e := r.window.at(j.work.Tag)
+	if r.hits.searchers[w.worker].search(e, xtc.Dgram(ref.Bytes()), j.row) {
+		return true
+	}
+	r.pass(e)
+	return false
 }
 
 // prepare makes all parts of an event; false when the run was given up meanwhile.

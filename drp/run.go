@@ -35,6 +35,7 @@ type Run struct {
 	window      *window
 	preparation *preparation
 	calibration calibration
+	hits        hits
 	control     runControl
 	layouts     *layouts
 	sums        checksums
@@ -108,6 +109,10 @@ func (r *Run) open(ctx context.Context) (err error) {
 	if err := r.openConstants(); err != nil {
 		return err
 	}
+	r.hits.r, r.hits.cfg = r, cfg.Hits
+	if err := r.hits.open(sizes); err != nil {
+		return err
+	}
 	r.window = newWindow(r.world, sizes.Workers*sizes.Slots+r.pool.Transitions.Slots())
 	if cfg.Memory != nil {
 		cfg.Memory(r.pool)
@@ -123,7 +128,7 @@ func (r *Run) open(ctx context.Context) (err error) {
 		GreetDeadline: greetDeadline, TransitionDeadline: cfg.TransitionDeadline, EventDeadline: cfg.EventDeadline,
 		SoftDeadline: cfg.SoftDeadline, Spares: cfg.Spares, Retries: cfg.Retries, MaxRestarts: cfg.MaxRestarts,
 		Degrade: !cfg.AbortOnUnrest, MaxResident: cfg.MaxResident, RecycleAfter: cfg.RecycleAfter,
-		World: cfg.World, Start: cfg.Start, Source: cfg.ScriptText,
+		World: cfg.World, Start: cfg.Start, Source: cfg.ScriptText, Hits: r.hits.areas(),
 		Spawner: r.spawner, Log: cfg.Log.With(slog.String("script", scriptName(cfg.Script))),
 		Answered: r.answered, Restarted: r.restarted, GaveUp: r.gaveUp,
 		Want:     func(worker int, want fex.Want) fex.Wanted { return r.preparation.want(worker, want) },
@@ -311,6 +316,7 @@ func (r *Run) close(complete bool) error {
 	if r.preparation != nil {
 		r.preparation.close()
 	}
+	r.hits.close()
 	if r.spawner != nil {
 		r.spawner.Close()
 	}

@@ -22,6 +22,7 @@ type entry struct {
 	worker  int16      // its ring holds the slot
 	// What was made for the script beside the raw data.
 	prepared    bool   // it has a place that is free again with the answer
+	searched    bool   // its slot has what was found in it
 	calibration uint32 // generation of the constants, 0 if none were used
 	result      uint32 // bytes
 	side        uint32 // words
@@ -49,7 +50,7 @@ type detail struct {
 // note takes the answer to an event.
 func (e *entry) note(a *fex.Answer) {
 	e.status, e.result, e.side = a.Status, uint32(a.ResultBytes), uint32(a.SideWords)
-	if a.Status == fex.Unserved {
+	if a.Status == fex.Unserved && !e.searched {
 		e.calibration = 0 // no script has seen what was made
 	}
 	if a.Failure != nil {

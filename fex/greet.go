@@ -33,6 +33,13 @@ type place struct {
 	Worker int       `json:"worker"`
 	Raw    ringHello `json:"raw"`
 	Result ringHello `json:"result"`
+
+	Hits *ringHello `json:"hits,omitempty"`
+}
+
+// Area is memory with a place for each slot of a worker's ring, which its children only read.
+type Area struct {
+	Segment, Slots, SlotBytes int
 }
 
 type ringHello struct {
@@ -124,8 +131,13 @@ func describeRing(r *pebble.Ring, offset int) ringHello {
 }
 
 // placeOf describes the ring of a worker and the results that belong to it.
-func placeOf(id int, ring *pebble.Ring, results *pebble.Results) *place {
-	return &place{Worker: id, Raw: describeRing(ring, shm.HeaderBytes), Result: ringHello{ID: results.SegmentID(),
+func (cfg *Config) placeOf(id int, ring *pebble.Ring, results *pebble.Results) *place {
+	p := &place{Worker: id, Raw: describeRing(ring, shm.HeaderBytes), Result: ringHello{ID: results.SegmentID(),
 		Offset: shm.HeaderBytes, Slots: ring.Slots(), SlotBytes: results.SlotBytes(),
 		TransitionOffset: shm.HeaderBytes + results.TransitionOffset(), TransitionBytes: results.TransitionBytes()}}
+	if id < len(cfg.Hits) {
+		a := cfg.Hits[id]
+		p.Hits = &ringHello{ID: a.Segment, Offset: shm.HeaderBytes, Slots: a.Slots, SlotBytes: a.SlotBytes}
+	}
+	return p
 }

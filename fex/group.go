@@ -24,6 +24,7 @@ type Config struct {
 	Publisher  string // who tells of constants in this run; what others told of before is in recorded files
 	Expt       string
 	Run        int
+	Hits       []Area // of each worker, where what was found in events lies for scripts to see; nil is nowhere
 
 	GreetDeadline      time.Duration // for a child to start
 	TransitionDeadline time.Duration // for the script to take a transition
@@ -217,7 +218,7 @@ func (g *Group) newWorker(id int, pool *pebble.Pool) *Worker {
 		world:       g.world,
 		group:       g,
 		log:         g.cfg.Log.With(slog.Int("worker", id)),
-		place:       placeOf(id, ring, results),
+		place:       g.cfg.placeOf(id, ring, results),
 		transitions: pool.Transitions,
 		results:     results,
 		queue:       newQueue(ring.Slots() + pool.Transitions.Slots()),

@@ -39,6 +39,13 @@
 // each side added to its own, in each iteration, where bins are distances. Carried ones are the sampled ones of an earlier
 // frame.
 //
+// # Other finders
+//
+// droplets is psalgos' V4r3 and photons psana's photons(), threshold counts pixels; docs/hits.md tells their rules and
+// where they differ. They work on segments, and know no panels. Regions and radial profiles are summed up besides.
+//
+// # Exactness
+//
 // All sums are whole numbers. What follows from them is computed in float64, each operation rounded by itself, in the
 // order in which Thresholds.Set and group.peak write it: this is what other implementations must do to agree.
 package hit

@@ -39,8 +39,7 @@ func (p *Plan) newFast() *fast {
 	}
 	n := p.Pixels()
 	for s := range p.Segments {
-		v := view{Pixels: t.views[s], segment: s, bins: p.Bin[s*n : (s+1)*n], codes: t.codes[s], tables: p.Camera.Tables,
-			none: new(zeros)}
+		v := view{Pixels: t.views[s], segment: s, bins: p.Bin[s*n : (s+1)*n], codes: t.codes[s], tables: p.Camera.Tables}
 		if p.Config.Pixels == Calibrated {
 			v.values = make([]int32, n)
 		} else if p.Camera.Tables.CommonMode() {
@@ -59,12 +58,7 @@ func (p *Plan) newFast() *fast {
 func (f *fast) Find(frame *Frame, r *Result) {
 	t, ladder := f.thresholds, f.ladder
 	if frame.Carried != nil {
-		t = frame.Carried.thresholds(func(first *Frame, t *Thresholds) {
-			f.load(first)
-			f.sampled(t)
-			t.ladder = f.t.ladder.room()
-			f.t.ladder.fill(t.ladder, t.Limit)
-		})
+		t = frame.Carried.thresholds(f.carry)
 	}
 	f.load(frame)
 	if frame.Carried == nil {
@@ -84,6 +78,14 @@ func (f *fast) Find(frame *Frame, r *Result) {
 	f.light(t, ladder, r)
 	f.group(t, r)
 	r.decide(&f.p.Config, r.Summary.Peaks)
+}
+
+// carry makes the thresholds of a row.
+func (f *fast) carry(first *Frame, t *Thresholds) {
+	f.load(first)
+	f.sampled(t)
+	t.ladder = f.t.ladder.room()
+	f.t.ladder.fill(t.ladder, t.Limit)
 }
 
 func (f *fast) load(frame *Frame) {

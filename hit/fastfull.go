@@ -21,7 +21,7 @@ type all struct {
 	highs   []int16 // ladder of the windows' upper ends
 	lows    []int16 // and of their lower ends, with the other sign
 	inside  []inner
-	packed  []int64 // parts × bins, where vectors add
+	packed  []int64 // lanes × bins, where vectors add
 	room    []byte  // of vectors
 	failed  []uint16
 	values  []int32 // collected, by bins
@@ -33,14 +33,14 @@ type inner struct{ n, sum, squares int64 }
 
 // Vectors add value² << packedBits + value. A bin's sum must be taken out before it has mostPacked values.
 const (
-	parts      = 4
+	lanes      = 4
 	packedBits = 25
 	mostPacked = 1 << 10
 )
 
 func newAll(p *Plan, t *fastPlan) *all {
 	a := &all{p: p, t: t, list: newList(p.Bins), windows: make([]Bounds, p.Bins), high: make([]int32, p.Bins), low: make([]int32, p.Bins),
-		highs: t.ladder.room(), lows: t.ladder.room(), inside: make([]inner, p.Bins), packed: make([]int64, parts*p.Bins),
+		highs: t.ladder.room(), lows: t.ladder.room(), inside: make([]inner, p.Bins), packed: make([]int64, lanes*p.Bins),
 		room: aligned(1024), ends: make([]int, p.Bins)}
 	return a
 }
@@ -138,7 +138,7 @@ func (a *all) outside(v *view, blocks []survivor) {
 
 // unpack takes what vectors have added.
 func (a *all) unpack() {
-	for part := range parts {
+	for part := range lanes {
 		packed := a.packed[part*a.p.Bins:][:a.p.Bins]
 		for b, x := range packed {
 			sum := x << (64 - packedBits) >> (64 - packedBits)

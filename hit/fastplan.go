@@ -180,7 +180,7 @@ func (t *fastPlan) count(p *Plan) {
 	}
 	t.list(p)
 	n := p.Pixels()
-	held := make([]int, parts*p.Bins)
+	held := make([]int, lanes*p.Bins)
 	for s := range p.Segments {
 		clear(held)
 		var ends []int
@@ -188,11 +188,11 @@ func (t *fastPlan) count(p *Plan) {
 		for k := range whole {
 			for i, b := range bins[k*blockPixels : (k+1)*blockPixels] {
 				if b < Unused {
-					held[i%parts*p.Bins+int(b)]++
+					held[i%lanes*p.Bins+int(b)]++
 				}
 			}
 			for i, b := range bins[k*blockPixels : (k+1)*blockPixels] {
-				if b < Unused && held[i%parts*p.Bins+int(b)] > mostPacked-blockPixels/parts {
+				if b < Unused && held[i%lanes*p.Bins+int(b)] > mostPacked-blockPixels/lanes {
 					ends = append(ends, k+1)
 					clear(held)
 					break

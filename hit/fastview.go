@@ -13,7 +13,7 @@ type view struct {
 	values   []int32  // calibrated; nil where pixels are in ADU
 	tables   *correct.Tables
 	switched uint32 // pixels, where they are known before
-	none     *zeros
+	none     zeros
 }
 
 // zeros are the pedestals and codes of the pixels of a block that have none any more.

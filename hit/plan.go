@@ -1,6 +1,7 @@
 package hit
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"sync"
@@ -36,6 +37,8 @@ type Plan struct {
 	SampleAt []uint32
 	// Pool is how many bins on each side lend a bin their samples' sums.
 	Pool int
+
+	regionOf []int // the segment of each region in frames, -1 if it is not there
 
 	step float64          // of a value, in ADU or the constants' unit
 	fast func() *fastPlan // of the fast finder, which are made when there is one
@@ -77,6 +80,9 @@ func NewPlan(c Config, camera Camera) (*Plan, error) {
 	if err := p.bin(radius, mask); err != nil {
 		return nil, err
 	}
+	if err := errors.Join(p.fitRegions(), p.fitRadial(radius)); err != nil {
+		return nil, err
+	}
 	if p.used() == 0 {
 		return nil, fmt.Errorf("hits: no pixel is left: all are masked, on no panel, or outside of min_res and max_res")
 	}
@@ -96,6 +102,9 @@ func (p *Plan) Step() float64 { return p.step }
 
 // place finds the panels, and how far pixels are from the beam; radius is nil where that is not known.
 func (p *Plan) place() (radius []float32, mask []uint8, err error) {
+	if n := len(p.Camera.Numbers); n != p.Segments && (n > 0 || p.Camera.Geometry != nil) {
+		return nil, nil, fmt.Errorf("hits: the numbers %v are not those of %d segments", p.Camera.Numbers, p.Segments)
+	}
 	if g := p.Camera.Geometry; g != nil {
 		layout, err := g.Layout(correct.Segments{Numbers: p.Camera.Numbers, Rows: p.Rows, Cols: p.Cols})
 		if err != nil {
@@ -124,13 +133,15 @@ func (p *Plan) place() (radius []float32, mask []uint8, err error) {
 func (p *Plan) panelsOf(g *correct.Geometry) {
 	for held, number := range p.Camera.Numbers {
 		for i := range g.Panels {
-			from := &g.Panels[i]
-			at, row := from.Index, from.MinSS
-			if at < 0 {
-				at, row = from.MinSS/p.Rows, from.MinSS%p.Rows
+			from, base := &g.Panels[i], 0
+			if from.Index < 0 { // segments below each other, of which a panel may cover several
+				base = number * p.Rows
+			} else if from.Index != number {
+				continue
 			}
-			if at == number {
-				p.Panels = append(p.Panels, Panel{held, row, from.MinFS, from.MaxSS - from.MinSS + 1, from.MaxFS - from.MinFS + 1})
+			first, last := max(from.MinSS-base, 0), min(from.MaxSS-base, p.Rows-1)
+			if first <= last {
+				p.Panels = append(p.Panels, Panel{held, first, from.MinFS, last - first + 1, from.MaxFS - from.MinFS + 1})
 			}
 		}
 	}

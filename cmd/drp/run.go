@@ -32,6 +32,8 @@ type runFlags struct {
 
 	partition string
 	calib     calibFlags
+	hits      hitFlags
+	gpu       string
 	onUnrest  string
 }
 
@@ -93,6 +95,9 @@ func newRunCommand() *cobra.Command {
 	fl.BoolVar(&cfg.Strict, "strict", false, "end the run with exit code 5 when the script fails on an event")
 	supervisionFlags(fl, &cfg, &f)
 	f.calib.add(fl, &cfg.Calibration)
+	f.hits.add(fl)
+	fl.StringVar(&f.gpu, "gpu", gpuOff, "find hits on a GPU: on, and by the CPU where there is none; or required (docs/gpu.md)")
+	fl.Lookup("gpu").NoOptDefVal = gpuOn
 	fl.StringVar(&f.partition, "partition", "", "name of the part of the experiment that this process serves: a second one of the same name is refused")
 	fl.StringVar(&f.config, "config", "", "YAML `file` with any of these flags by their long names")
 	fl.StringVar(&f.summary, "summary", "", "write the books as JSON to this `file`")
@@ -148,6 +153,9 @@ func (f *runFlags) complete(cfg *drp.Config) (err error) {
 			f.maxLoss = 100
 		}
 	}
+	if cfg.Hits, err = f.hits.complete(); err != nil {
+		return err
+	}
 	cfg.PythonPath = drp.PythonPath()
 	return f.completeSupervision(cfg)
 }
@@ -155,6 +163,11 @@ func (f *runFlags) complete(cfg *drp.Config) (err error) {
 // run does the main job.
 func run(cfg drp.Config, f runFlags) error {
 	if err := f.complete(&cfg); err != nil {
+		return err
+	}
+	screen := newScreen(os.Stderr, f.progress)
+	cfg.Log = screen.logger()
+	if err := becomeGPUProgram(f.gpu, cfg.Hits, cfg.Log); err != nil {
 		return err
 	}
 	if err := refuseFewThreads(cfg.Workers); err != nil {
@@ -168,8 +181,6 @@ func run(cfg drp.Config, f runFlags) error {
 	if err := tryWriting(f.summary); err != nil {
 		return err
 	}
-	screen := newScreen(os.Stderr, f.progress)
-	cfg.Log = screen.logger()
 	if _, err := examineScript(cfg.Script, cfg.Log); err != nil {
 		return err
 	}
@@ -189,6 +200,13 @@ func run(cfg drp.Config, f runFlags) error {
 		defer func() { _ = constants.Close() }()
 	}
 	cfg.Calibration.Partition = f.partition
+	gpu, err := useGPU(f.gpu, &cfg)
+	if err != nil {
+		return err
+	}
+	if gpu != nil {
+		defer func() { _ = gpu.Close() }()
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	signals := make(chan os.Signal, 2)

@@ -112,6 +112,9 @@ func progressLine(before, now *drp.Summary, total int) string {
 	line := fmt.Sprintf("%d events  %.0f/s  %.1f MB/s in  %.1f MB/s out  damaged %d  lost %d", now.Received, rate,
 		float64(now.BytesReceived-before.BytesReceived)/dt/1e6, float64(now.BytesRecorded-before.BytesRecorded)/dt/1e6,
 		now.Damaged, now.Lost())
+	if now.Searched > 0 {
+		line += fmt.Sprintf("  hits %.2f%%", now.HitRate())
+	}
 	if left := int64(total) - now.Received; total > 0 && left >= 0 && rate > 0 {
 		eta := time.Duration(float64(left) / rate * float64(time.Second)).Round(time.Second)
 		line += fmt.Sprintf("  %d%%  ETA %v", 100*now.Received/int64(total), eta)

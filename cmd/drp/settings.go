@@ -26,6 +26,10 @@ func applySettings(flags *pflag.FlagSet, path string) error {
 	warnOfStrangers(flags)
 	var trouble error
 	flags.VisitAll(func(flag *pflag.Flag) {
+		if layered, ok := flag.Value.(*hitsFlag); ok {
+			layered.below(path, settings[flag.Name])
+			return
+		}
 		if flag.Changed || trouble != nil {
 			return
 		}
@@ -112,6 +116,11 @@ func addSetting(settings map[string][]setting, flags *pflag.FlagSet, path string
 	}
 	if _, twice := settings[key]; twice {
 		return fmt.Errorf("%s:%d: %q is set a second time", path, line, key)
+	}
+	if key == "hits" {
+		found, err := hitSettings(path, pair.Value)
+		settings[key] = found
+		return err
 	}
 	values := []ast.Node{pair.Value}
 	if list, ok := pair.Value.(*ast.SequenceNode); ok {

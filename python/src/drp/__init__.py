@@ -34,7 +34,7 @@ except ImportError as error:
     raise ImportError(_sentence, name="numpy") from error
 del numpy, sys
 
-from ._errors import ConstantsError, FieldError, MissingDataError, ResultTooLarge, ScriptEnded, XtcError
+from ._errors import ConstantsError, FieldError, HitsError, MissingDataError, ResultTooLarge, ScriptEnded, XtcError
 from ._event import Batch, Event
 from ._fex import fex, run
 from ._info import drp_info
@@ -52,6 +52,7 @@ __all__ = [
     "EnumValue",
     "Event",
     "FieldError",
+    "HitsError",
     "MissingDataError",
     "ResultTooLarge",
     "Run",

@@ -28,6 +28,7 @@ from ._calib import Part
 from ._errors import ConstantsError
 from ._event import Batch, Event
 from ._feed import EVENT, FAILED, LIVE, REPLAY, Feed
+from ._hits import Area
 from ._info import Deferred, SpareInfo, drp_info
 from ._version import __version__
 
@@ -137,6 +138,7 @@ class ChildFeed(Feed):
         self.raw_offset, self.raw_step = raw["offset"], raw["slot_bytes"]
         self.out_offset, self.out_step, self.out_bytes = out["offset"], out["slot_bytes"], out["slot_bytes"]
         self.transition_offset, self.transition_bytes = out["transition_offset"], out["transition_bytes"]
+        self.area_of_hits = Area(place["hits"]) if place.get("hits") else None
         drp_info._attach(place["worker"], raw["slot_bytes"])
         self.attached = True
 

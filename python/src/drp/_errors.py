@@ -22,6 +22,10 @@ class ConstantsError(RuntimeError):
     """There are no constants to correct the pixels of a detector with."""
 
 
+class HitsError(RuntimeError):
+    """Nobody looks for hits in this run, and the data have none recorded."""
+
+
 class ResultTooLarge(BufferError, ValueError):  # noqa: N818 - the name users know
     """What the script adds does not fit in the result area of the event or transition."""
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import _xtc
+from . import _hits, _xtc
 from ._views import reader
 
 if TYPE_CHECKING:
@@ -51,6 +51,32 @@ class Event:
     def trigger(self, **values: float) -> None:
         """Set trigger inputs: numbers the trigger event builder decides by. What is not given is NaN."""
         self._current().set_trigger(values)
+
+    @property
+    def is_hit(self) -> bool:
+        """Whether drp found a hit; False too for an event that could not be searched. Raises `HitsError` without."""
+        feed = self._current()
+        if feed.area_of_hits is not None:
+            return feed.area_of_hits.is_hit(self._slot)
+        return bool(_hits.heads(feed, self, 1)["hit"][0])
+
+    @property
+    def hits(self) -> np.ndarray[Any, Any] | None:
+        """The peaks that drp found, (peaks,), a read-only view valid as long as the event; None if it was not searched.
+
+        A structured array of 32 bytes a peak: `segment` and `npix` (uint16), `row`, `col` (pixels in the segment, 0 is
+        the centre of the first), `total`, `max`, `background`, `sigma` (ADU, or the unit of the constants) and `snr`,
+        all float32. Raises `HitsError` when drp was started without --hits and the data have no recorded hits.
+        """
+        return _hits.peaks(self._current(), self)
+
+    @property
+    def hit(self) -> Any:
+        """The numbers of the event: a record with `count`, `peaks`, `pixels`, `switched`, `photons` (uint32), `total`,
+        `max`, `background` (float32), `hit`, `truncated`, `searched` (bool), `by` (0 CPU, 1 GPU, 2 CPU since the GPU
+        failed), `kept` peaks, and `thresholds`, the timestamp of the event whose thresholds were used, 0 for its own.
+        """
+        return _hits.heads(self._current(), self, 1)[0]
 
     @property
     def pulse_id(self) -> int:
@@ -133,6 +159,23 @@ class Batch:
 
     def __len__(self) -> int:
         return len(self.timestamps)
+
+    @property
+    def is_hit(self) -> np.ndarray[Any, Any]:
+        """(events,) bool: whether drp found a hit. Raises `HitsError` as the next two do, see `Event.hits`."""
+        found: np.ndarray[Any, Any] = self.hit["hit"]
+        return found
+
+    @property
+    def hits(self) -> list[np.ndarray[Any, Any] | None]:
+        """The peaks of every event, as `Event.hits`."""
+        feed = self._current()
+        return [_hits.peaks(feed, self, k) for k in range(len(self))]
+
+    @property
+    def hit(self) -> np.ndarray[Any, Any]:
+        """(events,) records with the numbers of every event, as `Event.hit`."""
+        return _hits.heads(self._current(), self, len(self))
 
     @property
     def pulse_ids(self) -> np.ndarray[Any, Any]:

@@ -29,6 +29,7 @@ from . import _xtc
 from ._calib import Constants, announced, attach
 from ._config import Config, unknown
 from ._errors import ConstantsError, FieldError, ResultTooLarge
+from ._hits import Area, Recorded
 from ._results import Declared, Field, Result, make_entry, ready, write, write_batch
 from ._xtc import HEADER_BYTES, Names, TransitionId
 
@@ -157,6 +158,8 @@ class Feed:
         self._ids: dict[tuple[str, str], tuple[int, ...]] = {}
         self._parsed: tuple[Any, Any] = (None, None)
         self.constants: dict[str, Constants] = {}  # of the present run, by detector
+        self.area_of_hits: Area | None = None  # where drp puts what it finds; nowhere, without --hits
+        self._recorded: Recorded | None = None
         self.publisher = ""  # who tells of them; nobody, over files
 
     # -- to be provided -----------------------------------------------------------------------------------------
@@ -175,7 +178,7 @@ class Feed:
 
     def corrected(self, kind: int, names_id: int, where: str) -> np.ndarray[Any, Any]:
         """Give corrected pixels of the event or batch at hand, (events,) segments, rows, cols."""
-        raise ConstantsError(f"{where}: corrected data is made by drp; this script runs over files without it")
+        raise NotImplementedError
 
     def constants_of(self, det: str) -> Constants:
         """Give the constants of a detector in the present run; raises `ConstantsError` if there are none."""
@@ -185,6 +188,13 @@ class Feed:
                 f"there are no constants of {det} for this run: give drp a store that has them (--calib)"
             )
         return found
+
+    def recorded_hits(self) -> Recorded:
+        """Give the reader of the hits that the data have."""
+        assert self.config is not None
+        if self._recorded is None or self._recorded.config is not self.config:
+            self._recorded = Recorded(self.config)
+        return self._recorded
 
     @property
     def early(self) -> bool:

@@ -1,0 +1,196 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/goccy/go-yaml/ast"
+	"github.com/spf13/pflag"
+
+	"drp/drp"
+	"drp/hit"
+)
+
+// hitFlags are those of a run that have to do with hits.
+type hitFlags struct {
+	search  hitsFlag
+	fexOn   string
+	keepRaw string
+}
+
+func (f *hitFlags) add(fl *pflag.FlagSet) {
+	fl.Var(&f.search, "hits", "look for hits before the script's turn: `FINDER:name=value,…`, as peakfinder8:min_snr=7,adc_threshold=50; "+
+		"docs/hits.md has the parameters (default: none)")
+	fl.StringVar(&f.fexOn, "fex-on", "all", "show the script all events, or hits only")
+	fl.StringVar(&f.keepRaw, "keep-raw", "all", "record the raw pixels of all events, or of hits only")
+}
+
+// complete gives what a run is to know of hits, nil where nobody looks for any.
+func (f *hitFlags) complete() (*drp.Hits, error) {
+	for _, choice := range []struct{ flag, value string }{{"fex-on", f.fexOn}, {"keep-raw", f.keepRaw}} {
+		if choice.value != "all" && choice.value != "hits" {
+			return nil, fmt.Errorf("--%s %q: give all or hits", choice.flag, choice.value)
+		}
+	}
+	c, err := f.search.config()
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case c != nil:
+		return &drp.Hits{Config: *c, Only: f.fexOn == "hits", DropRaw: f.keepRaw == "hits"}, nil
+	case f.fexOn == "hits":
+		return nil, fmt.Errorf("--fex-on hits: nobody looks for hits: give --hits %s, too", hit.Finders[0])
+	case f.keepRaw == "hits":
+		return nil, fmt.Errorf("--keep-raw hits: nobody looks for hits: give --hits %s, too", hit.Finders[0])
+	}
+	return nil, nil
+}
+
+// hitsFlag is the value of --hits. What the flag does not name the environment may, and what neither does the file.
+type hitsFlag struct {
+	file, environment, flag []wording
+}
+
+// wording is what somebody wrote, and where.
+type wording struct{ text, where string }
+
+// noHits is how a flag takes back what a file says.
+const noHits = "none"
+
+// Set implements pflag.Value.
+func (h *hitsFlag) Set(text string) error {
+	h.flag = append(h.flag, wording{text, "--hits"})
+	return nil
+}
+
+// Type implements pflag.Value.
+func (h *hitsFlag) Type() string { return "hits" }
+
+// String implements pflag.Value.
+func (h *hitsFlag) String() string {
+	var all []string
+	for _, w := range h.flag {
+		all = append(all, w.text)
+	}
+	return strings.Join(all, " ")
+}
+
+// below takes what the file and the environment say.
+func (h *hitsFlag) below(path string, settings []setting) {
+	for _, s := range settings {
+		h.file = append(h.file, wording{s.value, fmt.Sprintf("%s:%d", path, s.line)})
+	}
+	if text, ok := os.LookupEnv(envName("hits")); ok {
+		h.environment = []wording{{text, "environment variable " + envName("hits")}}
+	}
+}
+
+// config reads all that was written, the file first; nil is none.
+func (h *hitsFlag) config() (*hit.Config, error) {
+	c, chosen := hit.Default(), false
+	for level, all := range [][]wording{h.file, h.environment, h.flag} {
+		for _, w := range all {
+			if chosen = w.text != noHits; !chosen {
+				continue
+			}
+			if err := c.Apply(w.text); err != nil {
+				return nil, h.wrong(level, fmt.Errorf("%s: %w", w.where, err))
+			}
+		}
+	}
+	if !chosen {
+		return nil, nil
+	}
+	return &c, c.Check()
+}
+
+// wrong is an error in what was written: that of a file or of the environment is one of the configuration.
+func (h *hitsFlag) wrong(level int, err error) error {
+	if level == 2 {
+		return err
+	}
+	return &drp.Failure{Kind: drp.Configuration, Err: err}
+}
+
+// hitSettings reads the section "hits" of a file: one value as that of the flag, or a mapping whose parameters of a finder
+// may stand in a mapping of its name.
+func hitSettings(path string, node ast.Node) ([]setting, error) {
+	if text, ok := scalarText(node); ok {
+		return []setting{{text, node.GetToken().Position.Line}}, nil
+	}
+	var found []setting
+	if err := flatten(path, "", node, &found); err != nil {
+		return nil, err
+	}
+	// The finder comes first, since names of parameters are those of its own.
+	slices.SortStableFunc(found, func(a, b setting) int {
+		return cmp.Compare(strings.Count(a.value, "="), strings.Count(b.value, "="))
+	})
+	return found, nil
+}
+
+func flatten(path, prefix string, node ast.Node, found *[]setting) error {
+	var pairs []*ast.MappingValueNode
+	switch n := node.(type) {
+	case *ast.MappingNode:
+		pairs = n.Values
+	case *ast.MappingValueNode:
+		pairs = []*ast.MappingValueNode{n}
+	default:
+		return fmt.Errorf("%s:%d: hits: names of parameters with their values are wanted, like \"finder: peakfinder8\"", path,
+			node.GetToken().Position.Line)
+	}
+	for _, pair := range pairs {
+		name, line := prefix+pair.Key.GetToken().Value, pair.Key.GetToken().Position.Line
+		text, single := scalarText(pair.Value)
+		if list, ok := pair.Value.(*ast.SequenceNode); ok {
+			var parts []string
+			join := ":"
+			for _, v := range list.Values {
+				part, one := scalarText(v)
+				if !one {
+					part, join = regionText(v), "+"
+				}
+				parts = append(parts, part)
+			}
+			text, single = strings.Join(parts, join), true
+		}
+		switch {
+		case single && name == "finder":
+			*found = append(*found, setting{text, line})
+		case single:
+			*found = append(*found, setting{":" + name + "=" + text, line})
+		case prefix != "" || name != "radial" && !slices.Contains(hit.Finders, name):
+			return fmt.Errorf("%s:%d: hits: %s: a single value is wanted", path, line, name)
+		default:
+			if err := flatten(path, name+".", pair.Value, found); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// regionText gives a region of a file, as {name: ring, segment: 0, rows: [100, 140], cols: [0, 384]}, as --hits has it.
+func regionText(node ast.Node) string {
+	parts := map[string]string{"segment": "0"}
+	mapping, ok := node.(*ast.MappingNode)
+	if !ok {
+		return ""
+	}
+	for _, pair := range mapping.Values {
+		key := pair.Key.GetToken().Value
+		if list, ok := pair.Value.(*ast.SequenceNode); ok && len(list.Values) == 2 {
+			first, _ := scalarText(list.Values[0])
+			end, _ := scalarText(list.Values[1])
+			parts[key] = first + "-" + end
+			continue
+		}
+		parts[key], _ = scalarText(pair.Value)
+	}
+	return strings.Join([]string{parts["name"], parts["segment"], parts["rows"], parts["cols"]}, "/")
+}
