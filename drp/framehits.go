@@ -79,9 +79,9 @@ func (h *hitsReader) read(b *xtc.Block, r *RecordedHits) error {
 		f[i] = b.Field(at)
 	}
 	number := func(i int) uint32 { return uint32(f[i].Uint64()) }
-	real := func(i int) float32 { return float32(f[i].Float64()) }
+	float := func(i int) float32 { return float32(f[i].Float64()) }
 	r.Summary = hit.Summary{Count: number(0), Hit: number(1) != 0, Truncated: number(2) != 0, Peaks: number(4), Pixels: number(5),
-		Switched: number(6), Photons: number(7), Total: real(8), Max: real(9), Background: real(10)}
+		Switched: number(6), Photons: number(7), Total: float(8), Max: float(9), Background: float(10)}
 	r.By, r.Thresholds, r.Peaks = uint8(number(3)), f[11].Uint64(), r.Peaks[:0]
 	peaks := f[12:]
 	if slices.ContainsFunc(peaks, func(v xtc.Value) bool { return v.Len() != peaks[0].Len() }) {
