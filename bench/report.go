@@ -33,6 +33,7 @@ type Report struct {
 	Loops   string   `json:"loops,omitempty"` // what the loops over pixels are written in
 	Figures []Figure `json:"figures"`
 	Bars    []Bar    `json:"bars"`
+	Notes   []string `json:"notes,omitempty"` // what was not measured
 }
 
 // add notes one round of a figure.
@@ -123,5 +124,8 @@ func (r *Report) Print(w io.Writer) {
 			verdict = "MISSED"
 		}
 		fmt.Fprintf(w, "  %s %v\n", verdict, b)
+	}
+	for _, n := range r.Notes {
+		fmt.Fprintf(w, "  %s\n", n)
 	}
 }

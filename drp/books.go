@@ -23,6 +23,8 @@ type Books struct {
 	hits       atomic.Int64 // found in these
 	passed     atomic.Int64 // that no script was shown, since they are none
 	unsearched atomic.Int64 // could not be searched
+	byGPU      atomic.Int64 // of those searched
+	instead    atomic.Int64 // and by the CPU since the GPU failed
 
 	damaged  atomic.Int64 // recorded with a damage bit
 	altered  atomic.Int64 // changed in memory since they came, of those that --verify looked at
@@ -50,6 +52,8 @@ type Summary struct {
 	Hits            int64    `json:"hits,omitempty"`
 	Passed          int64    `json:"passed_over,omitempty"`
 	Unsearched      int64    `json:"unsearched,omitempty"`
+	ByGPU           int64    `json:"searched_by_gpu,omitempty"`
+	Instead         int64    `json:"searched_by_cpu_instead,omitempty"`
 	Altered         int64    `json:"altered"`
 	Late            int64    `json:"late"`
 	Restarts        int64    `json:"restarts"`
@@ -73,6 +77,7 @@ func (b *Books) Snapshot() Summary {
 		QuarantineFiles: b.kept.Load(), Recycled: b.recycled.Load(), Retired: b.retired.Load(),
 		DeadtimeSeconds: time.Duration(b.deadtime.Load()).Seconds(), BytesReceived: b.bytesIn.Load(),
 		Searched: b.searched.Load(), Hits: b.hits.Load(), Passed: b.passed.Load(), Unsearched: b.unsearched.Load(),
+		ByGPU: b.byGPU.Load(), Instead: b.instead.Load(),
 		Files: []string{},
 	}
 	s.Received = b.received.Load() // last: it never lags behind the outcomes
@@ -138,6 +143,12 @@ func (s *Summary) hitNote() string {
 	}
 	if s.Unsearched > 0 {
 		note += fmt.Sprintf("; %d could not be searched", s.Unsearched)
+	}
+	if s.ByGPU+s.Instead > 0 {
+		note += fmt.Sprintf("; %d were searched by the GPU", s.ByGPU)
+	}
+	if s.Instead > 0 {
+		note += fmt.Sprintf("; %d by the CPU, since the GPU failed", s.Instead)
 	}
 	return note + "\n"
 }

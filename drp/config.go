@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"drp/fex"
+	"drp/hit"
 	"drp/internal/world"
 	"drp/pebble"
 	"drp/record"
@@ -76,6 +77,8 @@ type Config struct {
 	Source source.Source
 	Start  fex.Starter
 	Memory func(*pebble.Pool) // told where the memory is
+	// Finder makes the finders of hits; nil makes those of the CPU.
+	Finder func(*hit.Plan) hit.Finder
 	// Constants takes the place of the store and of the publisher.
 	Constants Constants
 	// Quarantine keeps a quarantined event; nil stores it in QuarantineDir.
@@ -141,6 +144,9 @@ func (c *Config) check() error {
 	}
 	if c.Calibration.Deadline == 0 {
 		c.Calibration.Deadline = defaultCalibTime
+	}
+	if c.Finder == nil {
+		c.Finder = (*hit.Plan).NewFinder
 	}
 	if c.World == nil {
 		c.World = world.Real()

@@ -36,11 +36,10 @@ type constants struct {
 	// held is what children may be told of, of each detector: that of the BeginRun and the latest. A child that takes the
 	// place of another sees both.
 	held map[string][]*publish.Segment
-	ids  map[uint64]string // which sets were published as which generation
 }
 
 func newConstants(c *Calibration, log *slog.Logger) (*constants, error) {
-	k := &constants{store: c.Store, log: log, held: map[string][]*publish.Segment{}, ids: map[uint64]string{},
+	k := &constants{store: c.Store, log: log, held: map[string][]*publish.Segment{},
 		cfg: publish.Config{Partition: c.Partition, Folder: c.Folder, Listen: c.Listen, Allow: c.Allow, Log: log}}
 	if k.cfg.Partition == "" {
 		k.cfg.Partition, k.alone = "pid-"+strconv.Itoa(os.Getpid()), true
@@ -95,7 +94,6 @@ func (k *constants) Publish(run int, step bool, set *calib.Set) (Held, error) {
 	}
 	k.release(set.Detector, keep)
 	k.held[set.Detector] = append(k.held[set.Detector], seg)
-	k.ids[seg.Generation] = set.ID
 	k.log.Info(fmt.Sprintf("run %d: the constants of %s are the set %.12s, generation %d", run, set.Detector, set.ID,
 		seg.Generation))
 	return Held{Set: seg.Set(), ID: set.ID, Generation: seg.Generation, Segment: seg.Segment, Layout: seg.Layout}, nil
@@ -121,9 +119,6 @@ func (k *constants) Chosen(detector string) string {
 	if err != nil {
 		k.log.Warn("what was chosen by drp calib use cannot be read", "error", err)
 		return ""
-	}
-	if generation, err := strconv.ParseUint(id, 10, 64); err == nil && k.ids[generation] != "" {
-		return k.ids[generation]
 	}
 	return id
 }

@@ -13,6 +13,7 @@ const (
 	SourceTrouble Kind = 4
 	Script        Kind = 5
 	Loss          Kind = 6
+	GPU           Kind = 7 // demanded, and there is none
 	Interrupted   Kind = 130
 )
 

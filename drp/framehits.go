@@ -1,48 +1,30 @@
 package drp
 
 import (
-	"fmt"
 	"slices"
 
 	"drp/hit"
 	"drp/xtc"
 )
 
-// RecordedHits is what was found in an event when it was recorded.
-type RecordedHits struct {
-	hit.Summary
-	By         uint8  // 0 CPU, 1 GPU, 2 CPU because the GPU failed
-	Thresholds uint64 // time of the event whose thresholds were used, 0 where the event has its own
-	Peaks      []hit.Peak
-}
-
 // hitsReader reads the hits of a camera from a file.
 type hitsReader struct {
-	names   *xtc.Names
-	entries []int // of names, in the order of hitEntries
-	config  string
-	at      []int // the place in frames of each segment that was searched
+	names  *xtc.Names
+	config string
+	at     []int // the place in frames of each segment that was searched
 }
 
 // findHits finds what a Configure says of hits; nil where it says nothing. Where a file went through drp several times, the
 // last one counts.
 func findHits(t *xtc.Table, c *camera, configure xtc.Dgram) *hitsReader {
-	names := latest(t.Find(c.name, "hits"))
-	if names == nil {
+	h := &hitsReader{names: latest(t.Find(c.name, hit.Alg)), config: "{}"}
+	if h.names == nil {
 		return nil
-	}
-	h := &hitsReader{names: names, config: "{}"}
-	for _, e := range hitEntries() {
-		at := names.Index(e.Name)
-		if at < 0 || names.Entries[at].Type != e.Type || names.Entries[at].Rank != e.Rank {
-			return nil // of another version
-		}
-		h.entries = append(h.entries, at)
 	}
 	for i := range c.numbers {
 		h.at = append(h.at, i)
 	}
-	settings := latest(t.Find(c.name, "hitsconfig"))
+	settings := latest(t.Find(c.name, hit.SettingsAlg))
 	for it := t.Blocks(configure); it.Next(); {
 		b := it.Block()
 		if settings == nil || b.Names != settings {
@@ -72,32 +54,18 @@ func latest(all []*xtc.Names) (last *xtc.Names) {
 
 func (h *hitsReader) is(n *xtc.Names) bool { return h != nil && h.names == n }
 
-// read takes the hits of an event.
-func (h *hitsReader) read(b *xtc.Block, r *RecordedHits) error {
-	var f [21]xtc.Value
-	for i, at := range h.entries {
-		f[i] = b.Field(at)
+// read takes the hits of an event, with the segments of its peaks as they are in frames. Peaks of segments whose pixels are
+// not in the file are left out.
+func (h *hitsReader) read(b *xtc.Block) (hit.Record, error) {
+	r, err := hit.ReadRecord(b)
+	if err != nil {
+		return r, &xtc.FormatError{Offset: int64(b.Offset), Reason: err.Error()}
 	}
-	number := func(i int) uint32 { return uint32(f[i].Uint64()) }
-	float := func(i int) float32 { return float32(f[i].Float64()) }
-	r.Summary = hit.Summary{Count: number(0), Hit: number(1) != 0, Truncated: number(2) != 0, Peaks: number(4), Pixels: number(5),
-		Switched: number(6), Photons: number(7), Total: float(8), Max: float(9), Background: float(10)}
-	r.By, r.Thresholds, r.Peaks = uint8(number(3)), f[11].Uint64(), r.Peaks[:0]
-	peaks := f[12:]
-	if slices.ContainsFunc(peaks, func(v xtc.Value) bool { return v.Len() != peaks[0].Len() }) {
-		return &xtc.FormatError{Offset: int64(b.Offset), Reason: fmt.Sprintf("the block %s of %s has arrays of different lengths",
-			b.Names.Alg, b.Names.DetName)}
+	r.Peaks = slices.DeleteFunc(r.Peaks, func(p hit.Peak) bool { return int(p.Segment) >= len(h.at) || h.at[p.Segment] < 0 })
+	for i := range r.Peaks {
+		r.Peaks[i].Segment = uint16(h.at[r.Peaks[i].Segment])
 	}
-	for i := range peaks[0].Len() {
-		segment := int(peaks[0].UintAt(i))
-		if segment >= len(h.at) || h.at[segment] < 0 {
-			continue // of a segment whose pixels are not in the file
-		}
-		at := func(k int) float32 { return float32(peaks[k].FloatAt(i)) }
-		r.Peaks = append(r.Peaks, hit.Peak{Segment: uint16(h.at[segment]), NPix: uint16(peaks[1].UintAt(i)), Row: at(2), Col: at(3),
-			Total: at(4), Max: at(5), Background: at(6), Sigma: at(7), SNR: at(8)})
-	}
-	return nil
+	return r, nil
 }
 
 // fieldPlace is where a number of an event is that some detectors have.

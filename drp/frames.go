@@ -59,7 +59,7 @@ type Frame struct {
 	Damage   xtc.Damage
 	End      int64      // of its datagram, over all chunks
 	Raw      [][]uint16 // of each segment of the camera; nil where the event lacks it
-	Hits     RecordedHits
+	Hits     hit.Record
 	Recorded bool // Hits were
 
 	Constants *FrameConstants // nil where there are none
@@ -283,7 +283,8 @@ func (f *Frames) event(e *Frame) error {
 		b := it.Block()
 		switch {
 		case f.hits.is(b.Names):
-			if err := f.hits.read(b, &e.Hits); err != nil {
+			var err error
+			if e.Hits, err = f.hits.read(b); err != nil {
 				return err
 			}
 			e.Recorded = true

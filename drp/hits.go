@@ -91,11 +91,11 @@ func (h *hits) configure(loan *pebble.Loan, n int) (int, error) {
 	if err != nil {
 		return n, fail(Configuration, err)
 	}
-	h.camera, h.names, h.raw = c, h.describe(c, "hits", hitEntries()), nil
+	h.camera, h.names, h.raw = c, c.describe(hit.Alg, hit.Entries(&h.cfg.Config)), nil
 	for _, names := range c.names {
 		h.raw = append(h.raw, uint32(names.ID))
 	}
-	settings := h.describe(c, "hitsconfig", settingsEntries())
+	settings := c.describe(hit.SettingsAlg, hit.SettingsEntries())
 	node := xtc.Dgram(loan.Bytes()[:n]).Src() & 0xfff
 	var added []byte
 	if err := k.declare(h.names, node, &added); err != nil {
@@ -191,6 +191,12 @@ func (h *hits) count(e *entry) {
 	b.searched.Add(1)
 	if f.Hit {
 		b.hits.Add(1)
+	}
+	switch f.By {
+	case hit.GPU:
+		b.byGPU.Add(1)
+	case hit.Instead:
+		b.instead.Add(1)
 	}
 	if f.passed {
 		b.passed.Add(1)

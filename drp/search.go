@@ -21,34 +21,20 @@ type searcher struct {
 	plan   *hit.Plan // that the finder was made from
 	finder hit.Finder
 	pixels pixels
+	frame  hit.Frame // here and not in search, since what a finder is given lives on the heap
 	result hit.Result
 }
 
-// Contribution is what hit finding has to say about an event to whoever decides about it.
-type Contribution struct {
-	hit.Summary
-	// Thresholds is the time of the event whose thresholds were used, 0 where the event has its own.
-	Thresholds uint64
-}
-
-// found is what was found in an event, until its slot is free again.
+// found is what was found in an event, until its slot is free again: what hit finding contributes to any decision about it.
 type found struct {
-	Contribution
+	hit.Record
 	passed bool     // no script is shown the event
 	block  []byte   // as it is recorded
 	raw    []uint32 // the NamesIDs of the pixels that were searched
 }
 
-// head stands before the peaks of an event in the memory that scripts read; python/src/drp/_hits.py knows it, too.
-type head struct {
-	count                            uint32
-	hit, truncated, by, searched     uint8
-	peaks, pixels, switched, photons uint32
-	total, max, background           float32
-	kept                             uint32
-	thresholds                       uint64
-	_                                [16]byte
-}
+// usualBlock has room for what most events have: a slot gets it once.
+const usualBlock = 4096
 
 const (
 	headBytes = int(unsafe.Sizeof(head{}))
@@ -71,42 +57,33 @@ func (s *searcher) search(e *entry, d xtc.Dgram, in *row) (shown bool) {
 	*to = head{}
 	if s.plan != s.h.plan { // it changes only while this goroutine has nothing to do
 		s.plan = s.h.plan
-		s.finder, s.pixels = s.plan.NewFinder(), newPixels(s.h.camera, s.h.r.calibration.table)
+		s.finder, s.pixels = s.h.r.cfg.Finder(s.plan), newPixels(s.h.camera, s.h.r.calibration.table)
 	}
 	if !s.pixels.of(d) {
 		return true
 	}
-	frame := hit.Frame{Raw: s.pixels.raw}
+	s.frame = hit.Frame{Raw: s.pixels.raw, Number: uint64(e.number)}
 	f := &s.found[e.ix.Slot]
 	f.Thresholds = 0
 	if in != nil {
-		frame.Carried, f.Thresholds = in.carry, in.time
+		s.frame.Carried, f.Thresholds = in.carry, in.time
 	}
 	// The finder appends the peaks to where scripts see them.
 	room := unsafe.Slice((*hit.Peak)(unsafe.Pointer(&at[headBytes])), s.h.cfg.MaxPeaks)
 	s.result.Peaks = room[:0]
-	s.finder.Find(&frame, &s.result)
+	s.finder.Find(&s.frame, &s.result)
 	copy(room, s.result.Peaks) // should it have done otherwise
-	f.Summary = s.result.Summary
-	f.block = s.h.encode(f.block[:0], f, s.result.Peaks)
-	f.raw = s.h.raw
-	to.fill(f, len(s.result.Peaks))
+	f.Summary, f.By, f.Peaks, f.raw = s.result.Summary, s.result.By, room[:len(s.result.Peaks)], s.h.raw
+	f.Regions, f.Radial, f.RadialCounts = s.result.Regions, s.result.Radial, s.result.RadialCounts // as long as they are encoded
+	var err error
+	if f.block, err = f.AppendTo(slices.Grow(f.block[:0], usualBlock), s.h.names); err != nil {
+		panic(err) // the names are our own
+	}
+	*to = headOf(&f.Record)
+	f.Regions, f.Radial, f.RadialCounts = nil, nil, nil
 	e.searched, e.calibration = true, s.h.r.calibration.generation
 	f.passed = s.h.cfg.Only && !f.Hit
 	return !f.passed
-}
-
-func (to *head) fill(f *found, kept int) {
-	*to = head{count: f.Count, hit: bit(f.Hit), truncated: bit(f.Truncated), searched: 1, peaks: f.Peaks, pixels: f.Pixels,
-		switched: f.Switched, photons: f.Photons, total: f.Total, max: f.Max, background: f.Background, kept: uint32(kept),
-		thresholds: f.Thresholds}
-}
-
-func bit(b bool) uint8 {
-	if b {
-		return 1
-	}
-	return 0
 }
 
 // pass ends an event that no script is shown, as if one had seen it and added nothing.

@@ -15,10 +15,14 @@ type Config struct {
 	AtLeast int `yaml:"at_least"` // a hit has at least so many peaks, photons or pixels; the limit belongs to it
 	AtMost  int `yaml:"at_most"`  // and at most so many; 0 is no limit
 
+	CrossCheck int `yaml:"cross_check"` // of so many events that a GPU searched, one is searched by the CPU as well; 0 is none
+
 	Peakfinder8 Peakfinder8 `yaml:"peakfinder8"`
 	Droplets    Droplets    `yaml:"droplets"`
 	Photons     Photons     `yaml:"photons"`
 	Threshold   Threshold   `yaml:"threshold"`
+	Regions     []Region    `yaml:"regions"` // summed up whatever is found, as is
+	Radial      Radial      `yaml:"radial"`
 
 	MaxPeaks int     `yaml:"max_peaks"` // that are kept of a frame; more are counted
 	MinRes   float64 `yaml:"min_res"`   // pixels at this distance from the beam or nearer are not used, in pixels
@@ -90,11 +94,12 @@ const (
 // Default is a configuration with the parameters that users of CrystFEL and OM start from.
 func Default() Config {
 	return Config{
-		Pixels: ADU, AtLeast: 15, MaxPeaks: 2048,
+		Pixels: ADU, AtLeast: 15, CrossCheck: 1000, MaxPeaks: 2048,
 		Peakfinder8: Peakfinder8{Statistics: Sampled, ADCThreshold: 100, MinSNR: 5, MinPixCount: 2, MaxPixCount: 200,
 			LocalBGRadius: 4, Refresh: 100},
 		Droplets: Droplets{Low: 50, High: 100, Rank: 3, R0: 4, DR: 2, MinPix: 2, MaxPix: 30, MinAmax: 200, MinAtot: 600, MinSON: 7},
 		Photons:  Photons{Fraction: 0.9},
+		Radial:   Radial{Bins: 1024, Width: 1},
 	}
 }
 
@@ -120,6 +125,7 @@ func (c *Config) Check() error {
 	p, d := &c.Peakfinder8, &c.Droplets
 	for _, l := range []limit{
 		{"at_least", float64(c.AtLeast), 0, math.MaxInt32}, {"at_most", float64(c.AtMost), 0, math.MaxInt32},
+		{"cross_check", float64(c.CrossCheck), 0, math.MaxInt32},
 		{"max_peaks", float64(c.MaxPeaks), 1, maxPeakList},
 		{"min_res", c.MinRes, 0, maxBins}, {"max_res", c.MaxRes, 0, math.MaxInt32},
 		{"peakfinder8.adc_threshold", p.ADCThreshold, -1e6, 1e9}, {"peakfinder8.min_snr", p.MinSNR, 0, 1e6},
@@ -133,6 +139,8 @@ func (c *Config) Check() error {
 		{"droplets.amax_thr", d.MinAmax, -1e9, 1e9}, {"droplets.atot_thr", d.MinAtot, -1e9, 1e9},
 		{"droplets.son_min", d.MinSON, -1e9, 1e9},
 		{"photons.thr_fraction", c.Photons.Fraction, 0.5, 2}, {"threshold.above", c.Threshold.Above, -1e9, 1e9},
+		{"radial.every", float64(c.Radial.Every), 0, math.MaxInt32}, {"radial.bins", float64(c.Radial.Bins), 1, maxRadial},
+		{"radial.width", float64(c.Radial.Width), 1, maxBins},
 	} {
 		if !(l.value >= l.low && l.value <= l.high) {
 			return fmt.Errorf("hits: %s is %g: give a number from %g to %g", l.name, l.value, l.low, l.high)
@@ -148,7 +156,7 @@ func (c *Config) Check() error {
 	case c.Finder == "photons" && !(c.Photons.PerPhoton > 0 && c.Photons.PerPhoton <= 1e9):
 		return fmt.Errorf("hits: photons need adu_per_photon, the value of a pixel that one photon hit")
 	}
-	return nil
+	return checkRegions(c.Regions)
 }
 
 type limit struct {

@@ -35,6 +35,13 @@
 // sum(v*position)/sum(v), snr = total/sigma; groups with too few or too many pixels, too low an snr, a max below the
 // disc's highest pixel, or a centre off the panel are no peaks.
 //
+// # Other finders
+//
+// droplets is psalgos' V4r3 and photons psana's photons(), threshold counts pixels; docs/hits.md tells their rules and
+// where they differ. They work on segments, and know no panels. Regions and radial profiles are summed up besides.
+//
+// # Exactness
+//
 // All sums are whole numbers. What follows from them is computed in float64, each operation rounded by itself, in the
 // order in which Thresholds.Set and group.peak write it: this is what other implementations must do to agree.
 package hit

@@ -131,16 +131,16 @@ func (e *exact) peak(panel *Panel, peak *Peak) bool {
 	}
 	d := e.disc(panel, row, col)
 	if d.N == 0 {
-		d.Mean = e.thresholds.Mean[e.binAt(panel, row, col)]
+		d.Mean = e.thresholds.Mean[e.p.binAt(panel, row, col)]
 	}
 	return e.p.Measure(peak, panel, &g, &d)
 }
 
 // binAt is the bin of a place, which may be off the panel where values are negative.
-func (e *exact) binAt(panel *Panel, row, col int) uint16 {
+func (p *Plan) binAt(panel *Panel, row, col int) uint16 {
 	row = min(max(row, panel.Row), panel.Row+panel.Rows-1)
 	col = min(max(col, panel.Col), panel.Col+panel.Cols-1)
-	return e.p.Bin[e.at(panel, row, col)] &^ Unused
+	return p.Bin[panel.Segment*p.Pixels()+row*p.Cols+col] &^ Unused
 }
 
 // disc adds the background around a place.

@@ -6,17 +6,23 @@ import "sync"
 type Frame struct {
 	Raw     [][]uint16
 	Carried *Carry // nil where the frame has thresholds of its own
+	Number  uint64 // of the event: profiles are made of those that radial.every divides
 }
 
 // Finder looks for hits in frames, one after the other. It belongs to one goroutine.
 type Finder interface {
-	// Find fills r anew. It allocates nothing once it has seen a frame or two.
+	// Find fills r anew. It allocates nothing once it has seen a frame or two. It panics if the frame does not fit the plan.
 	Find(f *Frame, r *Result)
 }
 
 // NewFinder makes the finder that the configuration asks for.
 func (p *Plan) NewFinder() Finder {
-	return p.newExact()
+	return p.guard(map[string]func() Finder{
+		"peakfinder8": func() Finder { return p.newFast() },
+		"droplets":    func() Finder { return p.newDroplets() },
+		"photons":     func() Finder { return p.newPhotons() },
+		"threshold":   func() Finder { return p.newThreshold() },
+	}[p.Config.Finder]())
 }
 
 // Carry is what the events of a row share: the thresholds that the first of them leads to. Whoever needs them first
@@ -31,6 +37,7 @@ type Carry struct {
 
 // NewCarry starts a row with its first event.
 func (p *Plan) NewCarry(first *Frame) *Carry {
+	p.must(first)
 	return &Carry{first: Frame{Raw: first.Raw}, bins: p.Bins}
 }
 

@@ -40,12 +40,12 @@ type Disc struct {
 	Mean    float64 // where there is no pixel: the mean of the bin
 }
 
-// noSigma stands for a deviation that is not known, in ADU or the unit of the constants.
-const noSigma = 0.01
+// NoSigma stands for a deviation that is not known, in ADU or the unit of the constants.
+const NoSigma = 0.01
 
 // Measure makes a peak of a group and its background, and tells whether it is one.
 func (p *Plan) Measure(peak *Peak, panel *Panel, g *Group, d *Disc) bool {
-	mean, sigma := d.Mean, noSigma/p.step
+	mean, sigma := d.Mean, NoSigma/p.step
 	if d.N > 0 {
 		n := float64(d.N)
 		mean = float64(d.Sum) / n

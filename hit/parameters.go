@@ -15,7 +15,7 @@ type Parameter struct {
 	Unit string // of the value; "values" are ADU, or the unit of the constants where pixels are calibrated
 	Help string
 
-	value any // *int, *float64, *string, *Center or *[2]int
+	value any // *int, *float64, *string, *Center, *[2]int or *[]Region
 }
 
 // Parameters are those of a configuration, in the order in which they are told.
@@ -27,11 +27,16 @@ func (c *Config) Parameters() []Parameter {
 		{"pixels", "", "adu: ADU less pedestal and common mode; calibrated: in the unit of the constants", &c.Pixels},
 		{"at_least", "peaks, photons or pixels", "a hit has so many or more", &c.AtLeast},
 		{"at_most", "peaks, photons or pixels", "and so many or fewer; 0 is no limit", &c.AtMost},
+		{"cross_check", "events", "of so many that a GPU searched, one is searched by the CPU as well; 0 is none", &c.CrossCheck},
 		{"max_peaks", "peaks", "that are kept of an event; all are counted", &c.MaxPeaks},
 		{"min_res", "pixels", "nearer to the beam, and at this distance, pixels are not used", &c.MinRes},
 		{"max_res", "pixels", "nor farther from it, or at this distance; 0 is no limit", &c.MaxRes},
 		{"center", "pixels", "ROW:COLUMN of the beam, for a detector of one segment without a geometry", &c.Center},
 		{"panel", "pixels", "ROWSxCOLUMNS of a panel, where no geometry says it; 0x0 is a whole segment", &c.Panel},
+		{"regions", "pixels", "rectangles that are summed up, NAME/SEGMENT/ROW-ROW/COLUMN-COLUMN and + between them; the second ones are not in it", &c.Regions},
+		{"radial.every", "events", "a radial profile is made of those whose number this divides; 0 is none", &c.Radial.Every},
+		{"radial.bins", "", "of the profile", &c.Radial.Bins},
+		{"radial.width", "pixels", "of a bin", &c.Radial.Width},
 		{"peakfinder8.statistics", "", "full: of all pixels; sampled: of 100 of each ring; carried: the latter, of one event in `refresh`", &p.Statistics},
 		{"peakfinder8.adc_threshold", "values", "a pixel of a peak is above this", &p.ADCThreshold},
 		{"peakfinder8.min_snr", "", "pixels of a peak are above the mean of their ring by so many deviations, and the peak is so many or more", &p.MinSNR},
@@ -101,11 +106,17 @@ func (c *Config) known() string {
 	var names []string
 	for _, p := range c.Parameters() {
 		name := strings.TrimPrefix(p.Name, c.Finder+".")
-		if p.Name != "finder" && (c.Finder == "" || !strings.Contains(name, ".")) {
+		if p.Name != "finder" && (c.Finder == "" || !p.ofAnother(c)) {
 			names = append(names, name)
 		}
 	}
 	return strings.Join(names, ", ")
+}
+
+// ofAnother tells a parameter of a finder that is not chosen.
+func (p *Parameter) ofAnother(c *Config) bool {
+	finder, _, own := strings.Cut(p.Name, ".")
+	return own && finder != c.Finder && slices.Contains(Finders, finder)
 }
 
 // set reads a value; it tells whether it is one.
@@ -125,6 +136,8 @@ func (p *Parameter) set(text string) bool {
 		v.Col, err2 = strconv.ParseFloat(col, 64)
 		v.Given = true
 		return two && err1 == nil && err2 == nil
+	case *[]Region:
+		*v, err = parseRegions(text)
 	case *[2]int:
 		rows, cols, two := strings.Cut(strings.ReplaceAll(text, ":", "x"), "x")
 		var err1, err2 error
@@ -144,6 +157,8 @@ func (p *Parameter) wanted() string {
 		return "a number"
 	case *Center:
 		return "two numbers, as 255.5:511.5"
+	case *[]Region:
+		return "rectangles, as ring/0/100-140/0-384+rim/0/0-10/0-384"
 	}
 	return "two whole numbers, as 256x256"
 }
@@ -163,6 +178,12 @@ func (p *Parameter) Value() string {
 		}
 	case *[2]int:
 		return fmt.Sprintf("%dx%d", v[0], v[1])
+	case *[]Region:
+		var all []string
+		for _, r := range *v {
+			all = append(all, r.String())
+		}
+		return strings.Join(all, "+")
 	}
 	return ""
 }
@@ -172,7 +193,7 @@ func (c *Config) JSON() string {
 	values := map[string]any{}
 	for _, p := range c.Parameters() {
 		name := strings.TrimPrefix(p.Name, c.Finder+".")
-		if strings.Contains(name, ".") {
+		if p.ofAnother(c) {
 			continue
 		}
 		if center, ok := p.value.(*Center); ok {
@@ -189,4 +210,34 @@ func (c *Config) JSON() string {
 		return "{}"
 	}
 	return string(text)
+}
+
+// String is how users write a region.
+func (r *Region) String() string {
+	return fmt.Sprintf("%s/%d/%d-%d/%d-%d", r.Name, r.Segment, r.Rows[0], r.Rows[1], r.Cols[0], r.Cols[1])
+}
+
+// parseRegions reads NAME/SEGMENT/ROW-ROW/COLUMN-COLUMN with + between them.
+func parseRegions(text string) (all []Region, err error) {
+	for one := range strings.SplitSeq(text, "+") {
+		parts := strings.Split(one, "/")
+		if len(parts) != 4 {
+			return nil, fmt.Errorf("%q is no region", one)
+		}
+		r := Region{Name: parts[0]}
+		if r.Segment, err = strconv.Atoi(parts[1]); err != nil {
+			return nil, err
+		}
+		for i, to := range []*[2]int{&r.Rows, &r.Cols} {
+			first, end, _ := strings.Cut(parts[2+i], "-")
+			var err1, err2 error
+			to[0], err1 = strconv.Atoi(first)
+			to[1], err2 = strconv.Atoi(end)
+			if err1 != nil || err2 != nil {
+				return nil, fmt.Errorf("%q is no range", parts[2+i])
+			}
+		}
+		all = append(all, r)
+	}
+	return all, nil
 }

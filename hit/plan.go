@@ -1,8 +1,10 @@
 package hit
 
 import (
+	"errors"
 	"fmt"
 	"math"
+	"sync"
 
 	"drp/calib"
 	"drp/calib/correct"
@@ -34,7 +36,10 @@ type Plan struct {
 	Sample   []uint32
 	SampleAt []uint32
 
-	step float64 // of a value, in ADU or the constants' unit
+	regionOf []int // the segment of each region in frames, -1 if it is not there
+
+	step float64          // of a value, in ADU or the constants' unit
+	fast func() *fastPlan // of the fast finder, which are made when there is one
 }
 
 // Unused marks pixels that are not used.
@@ -69,10 +74,14 @@ func NewPlan(c Config, camera Camera) (*Plan, error) {
 	if err := p.bin(radius, mask); err != nil {
 		return nil, err
 	}
+	if err := errors.Join(p.fitRegions(), p.fitRadial(radius)); err != nil {
+		return nil, err
+	}
 	if p.used() == 0 {
 		return nil, fmt.Errorf("hits: no pixel is left: all are masked, on no panel, or outside of min_res and max_res")
 	}
 	p.draw()
+	p.fast = sync.OnceValue(p.newFastPlan)
 	return p, nil
 }
 
@@ -84,6 +93,9 @@ func (p *Plan) Step() float64 { return p.step }
 
 // place finds the panels, and how far pixels are from the beam; radius is nil where that is not known.
 func (p *Plan) place() (radius []float32, mask []uint8, err error) {
+	if n := len(p.Camera.Numbers); n != p.Segments && (n > 0 || p.Camera.Geometry != nil) {
+		return nil, nil, fmt.Errorf("hits: the numbers %v are not those of %d segments", p.Camera.Numbers, p.Segments)
+	}
 	if g := p.Camera.Geometry; g != nil {
 		layout, err := g.Layout(correct.Segments{Numbers: p.Camera.Numbers, Rows: p.Rows, Cols: p.Cols})
 		if err != nil {
@@ -112,13 +124,15 @@ func (p *Plan) place() (radius []float32, mask []uint8, err error) {
 func (p *Plan) panelsOf(g *correct.Geometry) {
 	for held, number := range p.Camera.Numbers {
 		for i := range g.Panels {
-			from := &g.Panels[i]
-			at, row := from.Index, from.MinSS
-			if at < 0 {
-				at, row = from.MinSS/p.Rows, from.MinSS%p.Rows
+			from, base := &g.Panels[i], 0
+			if from.Index < 0 { // segments below each other, of which a panel may cover several
+				base = number * p.Rows
+			} else if from.Index != number {
+				continue
 			}
-			if at == number {
-				p.Panels = append(p.Panels, Panel{held, row, from.MinFS, from.MaxSS - from.MinSS + 1, from.MaxFS - from.MinFS + 1})
+			first, last := max(from.MinSS-base, 0), min(from.MaxSS-base, p.Rows-1)
+			if first <= last {
+				p.Panels = append(p.Panels, Panel{held, first, from.MinFS, last - first + 1, from.MaxFS - from.MinFS + 1})
 			}
 		}
 	}
@@ -187,39 +201,4 @@ func (p *Plan) used() (n int) {
 		}
 	}
 	return n
-}
-
-// draw takes the samples, in the order of pixels, always the same ones: pixel i of those of a bin has its chance by a
-// number that is mixed from i alone, as splitmix64 does.
-func (p *Plan) draw() {
-	count := make([]int, p.Bins)
-	for _, b := range p.Bin {
-		if b < Unused {
-			count[b]++
-		}
-	}
-	p.SampleAt = make([]uint32, p.Bins+1)
-	for b, n := range count {
-		p.SampleAt[b+1] = p.SampleAt[b] + uint32(min(n, perBin))
-	}
-	p.Sample = make([]uint32, p.SampleAt[p.Bins])
-	taken := make([]int, p.Bins)
-	for i, b := range p.Bin {
-		if b >= Unused {
-			continue
-		}
-		// Of count[b] pixels that are left, perBin-taken[b] are wanted (Knuth's selection sampling).
-		if wanted := min(perBin, taken[b]+count[b]) - taken[b]; mix(uint64(i))%uint64(count[b]) < uint64(wanted) {
-			p.Sample[int(p.SampleAt[b])+taken[b]] = uint32(i)
-			taken[b]++
-		}
-		count[b]--
-	}
-}
-
-func mix(x uint64) uint64 {
-	x += 0x9e3779b97f4a7c15
-	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
-	x = (x ^ x>>27) * 0x94d049bb133111eb
-	return x ^ x>>31
 }

@@ -17,9 +17,14 @@ import (
 func jungfrau(t testing.TB, c hit.Config) (*testkit.Jungfrau, *hit.Plan) {
 	t.Helper()
 	j := testkit.OpenJungfrau(t)
-	set := &calib.Set{Detector: "jf", Model: "jungfrau", Serials: []string{"M049"}, Unit: calib.Photon,
-		Rows: testkit.JungfrauRows, Cols: testkit.JungfrauCols, Pedestals: j.Pedestals, Gains: j.Gains, Mask: j.Mask}
+	set := jungfrauSet(j)
+	set.Mask = j.Mask
 	return j, planOf(t, c, set)
+}
+
+func jungfrauSet(j *testkit.Jungfrau) *calib.Set {
+	return &calib.Set{Detector: "jf", Model: "jungfrau", Serials: []string{"M049"}, Unit: calib.Photon,
+		Rows: testkit.JungfrauRows, Cols: testkit.JungfrauCols, Pedestals: j.Pedestals, Gains: j.Gains}
 }
 
 func planOf(t testing.TB, c hit.Config, set *calib.Set) *hit.Plan {

@@ -1,5 +1,7 @@
 package hit
 
+import "drp/calib/correct"
+
 // Peak is a spot in a frame. It has 32 bytes, which scripts see as they are.
 type Peak struct {
 	Segment    uint16  // among those of the frame
@@ -17,6 +19,11 @@ type Result struct {
 	Peaks   []Peak
 	Summary Summary
 	Map     []uint16 // photons: how many each pixel has, (segments, rows, cols); else empty
+	By      Maker
+
+	Regions      []RegionSums // in the order of the configuration
+	Radial       []float32    // mean of the pixels of each bin, NaN without any; empty where it was not the event's turn
+	RadialCounts []uint32     // pixels of each bin
 }
 
 // Summary is the part of a result that every frame has.
@@ -35,7 +42,16 @@ type Summary struct {
 
 // reset empties a result, and keeps its room.
 func (r *Result) reset() {
-	r.Peaks, r.Map, r.Summary = r.Peaks[:0], r.Map[:0], Summary{}
+	r.Peaks, r.Map, r.Summary, r.By = r.Peaks[:0], r.Map[:0], Summary{}, CPU
+	r.Regions, r.Radial, r.RadialCounts = r.Regions[:0], r.Radial[:0], r.RadialCounts[:0]
+}
+
+// makeMap gives the map n pixels, with whatever is in them.
+func (r *Result) makeMap(n int) {
+	if cap(r.Map) < n {
+		r.Map = correct.OnHugePages(make([]uint16, n))
+	}
+	r.Map = r.Map[:n]
 }
 
 // add keeps a peak while there is room.

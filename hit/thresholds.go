@@ -8,6 +8,7 @@ type Thresholds struct {
 	Below  []int32   // and one with a value below this is background
 	Mean   []float64 // of the bin
 	Offset []int64   // the mean in sixteenths
+	ladder []int16   // of the limits, where the fast finder made it beforehand
 }
 
 // background is the mean of the bins' means, in ADU or the constants' unit.
@@ -23,7 +24,7 @@ func (t *Thresholds) background(step float64) float32 {
 const perStep = 16
 
 func newThresholds(bins int) *Thresholds {
-	return &Thresholds{make([]int32, bins), make([]int32, bins), make([]float64, bins), make([]int64, bins)}
+	return &Thresholds{make([]int32, bins), make([]int32, bins), make([]float64, bins), make([]int64, bins), nil}
 }
 
 // Sums are those of the values of a bin between two bounds. Squares are kept in two words, of values² >> 32 and of the

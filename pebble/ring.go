@@ -65,6 +65,9 @@ func newRing(slots, slotBytes int) (*Ring, error) {
 	return &Ring{seg: seg, mem: seg.Bytes(), slotBytes: slotBytes, slots: make([]slot, slots)}, nil
 }
 
+// Bytes is the memory of all slots, for those who make it known to a device. It is not for reading or writing.
+func (r *Ring) Bytes() []byte { return r.mem }
+
 // SegmentID is the id by which another process attaches the ring.
 func (r *Ring) SegmentID() int { return r.seg.ID() }
 

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"drp/drp"
+	"drp/hit"
 	"drp/xtc"
 )
 
@@ -20,11 +21,12 @@ type recorded struct {
 	number   int64
 	time     uint64
 	damage   xtc.Damage
-	payload  []byte // whole, behind the header
-	raw      bool   // the blocks of the camera are there
-	value    int64  // what the script added, -1 if nothing
-	used     uint64 // generation of the constants that corrected its pixels, 0 if none did
-	complete bool   // the file has its final name
+	payload  []byte      // whole, behind the header
+	raw      bool        // the blocks of the camera are there
+	value    int64       // what the script added, -1 if nothing
+	hits     *hit.Record // what was found, nil if there is no block
+	used     uint64      // generation of the constants that corrected its pixels, 0 if none did
+	complete bool        // the file has its final name
 }
 
 // look reads all files of the disk, in the order of their first datagrams.
@@ -87,9 +89,12 @@ func (l *lab) look() (found []recorded, unfinished bool) {
 // checkChunk looks at the size of a file. One that begins with Configure, or has a single event, may have any, and the
 // transitions between two steps are with what went before, in a few hundred bytes.
 func (l *lab) checkChunk(path string, size, events int) {
-	const between = 400
+	between := 400
+	if l.plan.choices > 0 {
+		between += 400 // a BeginStep tells of constants that were chosen
+	}
 	first := strings.Contains(path, "-c000")
-	if limit := l.plan.chunkBytes; limit > 0 && !first && events > 1 && int64(size) > limit+between {
+	if limit := l.plan.chunkBytes; limit > 0 && !first && events > 1 && int64(size) > limit+int64(between) {
 		l.problem("%s has %d bytes, and chunks of %d were asked for", path, size, limit)
 	}
 }
@@ -113,7 +118,16 @@ func (l *lab) read(t *xtc.Table, d xtc.Dgram, complete bool) recorded {
 			e.value = int64(binary.LittleEndian.Uint64(b.Field(0).Data))
 		case "used": // the last block, which is ours
 			e.used = binary.LittleEndian.Uint64(b.Field(0).Data)
+			if e.hits == nil {
+				e.payload = append([]byte(nil), d[xtc.DgramHeaderBytes:b.Offset]...)
+			}
+		case hit.Alg: // that before it, if there is one
 			e.payload = append([]byte(nil), d[xtc.DgramHeaderBytes:b.Offset]...)
+			if found, err := hit.ReadRecord(b); err != nil {
+				l.problem("event %d: %v", e.number, err)
+			} else {
+				e.hits = &found
+			}
 		}
 	}
 	if err := it.Err(); err != nil {
@@ -129,6 +143,7 @@ func (l *lab) check(s *drp.Summary, ended error) {
 	}
 	found, unfinished := l.look()
 	found = l.plant(found)
+	l.search()
 	l.checkOrder(found)
 	byNumber := map[int64]*recorded{}
 	for i := range found {
@@ -221,7 +236,8 @@ func (v *verdict) judge(index, n int64, r *recorded, quarantined bool) {
 			v.damaged++
 		}
 		untouched := (v.gaveUp || e.flipped) && r.used == 0
-		if r.used != e.used && (e.used != 0 || r.used != e.told) && !untouched {
+		l.judgeHits(n, e, r)
+		if r.hits == nil && r.used != e.used && (e.used != 0 || r.used != e.told) && !untouched {
 			l.problem("event %d was corrected with generation %d while %d held, and is said to be with %d", n, e.used, e.told,
 				r.used)
 		}
@@ -243,6 +259,9 @@ func (v *verdict) good(e *event, r *recorded, f fate, keepRaw bool) bool {
 	}
 	if whole && v.gaveUp && r.damage == xtc.DamageUserDefined {
 		return true
+	}
+	if v.lab.passed(e) {
+		return v.goodUnseen(e, r, keepRaw)
 	}
 	switch f {
 	case fine:
@@ -338,6 +357,10 @@ func (l *lab) plant(found []recorded) []recorded {
 	case l.o.Plant == Exchange:
 		found[i], found[i-1] = found[i-1], found[i]
 	case l.o.Plant == Change:
+		if len(found[i].payload) == 0 { // its raw pixels are left out, and nothing was added
+			found[i].hits.Count++
+			break
+		}
 		if found[i].payload[len(found[i].payload)-1] ^= 1; found[i].value >= 0 {
 			found[i].value ^= 1
 		}

@@ -39,6 +39,7 @@ type child struct {
 	generation uint64       // of the constants it was told of, 0 if there are none
 	aside      []byte       // requests that came before the answer it waits for
 	part       *made        // where corrected pixels lie, nil if it does not know
+	area       area         // where it sees what was found
 	liar       bool         // it answers nonsense, and is taken for dead from there on
 }
 
@@ -176,6 +177,7 @@ func (c *child) hello(r []byte) error {
 	}
 	if h.Worker != nil {
 		c.sit(*h.Worker)
+		c.findArea(text)
 	}
 	if c.lab.run != nil {
 		if err := c.mishap(50 * time.Millisecond); err != nil {
@@ -199,6 +201,7 @@ func (c *child) attach(r []byte) error {
 		c.lab.problem("child %d of worker %d is attached to %s", c.pid, c.worker, text)
 	}
 	c.sit(place.Worker)
+	c.findArea(text)
 	if err := c.mishap(time.Millisecond); err != nil {
 		return err
 	}
@@ -307,6 +310,7 @@ func (c *child) event(r []byte) error {
 	}
 	e.shown++
 	e.told, e.used = c.generation, 0
+	c.seeHits(e, n, c.slot(r).Slot)
 	if !e.flipped && l.happens(l.plan.flips) {
 		l.flipLater(e, n, l.pool.Events[c.worker], c.slot(r))
 	}

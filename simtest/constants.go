@@ -202,13 +202,9 @@ func (c *child) answered(a []byte) (place int, err error) {
 		return -1, nil
 	}
 	id := int(binary.LittleEndian.Uint32(a[8:]))
-	mem := l.attached[id]
+	mem := l.attach(id)
 	if mem == nil {
-		if mem, err = unix.SysvShmAttach(id, 0, unix.SHM_RDONLY); err != nil {
-			l.problem("segment %d: %v", id, err)
-			return -1, nil
-		}
-		l.attached[id] = mem
+		return -1, nil
 	}
 	c.part = &made{number: int(binary.LittleEndian.Uint16(a[2:])), mem: mem[shm.HeaderBytes:],
 		stride: int(binary.LittleEndian.Uint32(a[16:]))}

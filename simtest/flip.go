@@ -1,6 +1,8 @@
 package simtest
 
 import (
+	"bytes"
+
 	"drp/pebble"
 	"drp/xtc"
 )
@@ -16,6 +18,7 @@ func (l *lab) flipLater(e *event, n int64, ring *pebble.Ring, ix pebble.Index) {
 		d := ref.Bytes()
 		bit := int(l.world.Chance(int64(8 * len(d))))
 		l.trace("bit %d of event %d changes in memory", bit, n)
+		e.searched = bytes.Clone(e.payload)
 		d[bit/8] ^= 1 << (bit % 8)
 		e.flipped = true
 		if at := bit/8 - xtc.DgramHeaderBytes; at >= 0 {

@@ -5,6 +5,7 @@ import (
 	"syscall"
 	"time"
 
+	"drp/drp"
 	"drp/internal/memdisk"
 	"drp/source"
 )
@@ -52,6 +53,9 @@ type plan struct {
 	noConstants int64         // chance that it has none for a run
 	choices     int64         // chance that somebody chooses others at a step
 	forgets     int64         // chance that a child holds other constants than it was told of
+	searches    bool          // for hits
+	hits        drp.Hits
+	gpu         gpuPlan
 
 	diskFull   int64 // chance that the disk is full for a while from a write on
 	diskBreaks int64 // chance of an error of input and output
@@ -115,6 +119,8 @@ func draw(rng *rand.Rand) plan {
 	if rng.IntN(15) == 0 {
 		p.poison, p.maxQuarantine = 1000+rng.Int64N(9000), float64(5+rng.IntN(20))
 	}
+	p.drawHits(rng)
+	p.drawGPU(rng)
 	return p
 }
 

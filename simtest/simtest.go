@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"drp/drp"
+	"drp/hit"
 	"drp/internal/memdisk"
 	"drp/internal/world"
 	"drp/pebble"
@@ -105,6 +106,7 @@ type lab struct {
 	retired   bool
 	fullUntil time.Duration // of the disk
 	pedestals []float32     // of each generation of constants
+	enables   int           // so far
 	inChild   int           // events that children work on at this moment
 	attached  map[int][]byte
 	problems  []string
@@ -120,6 +122,13 @@ type event struct {
 	shown   int    // how often a child took it
 	told    uint64 // the generation that the child that took it last was told of
 	used    uint64 // the one its pixels were corrected with when a script looked at them, 0 if none did
+
+	searched   []byte // the payload that it was searched with, where that has changed since
+	time       uint64
+	step       int         // counted by Enable
+	generation uint64      // that held when it came
+	hits       *hit.Record // what there is to find, nil where nobody looks
+	seen       *hit.Record // what the latest script saw
 }
 
 func newLab(o Options) *lab {
@@ -163,6 +172,10 @@ func (l *lab) pipeline() (drp.Summary, error) {
 	if p.calibrated {
 		cfg.Constants, cfg.Calibration.Deadline = &constants{lab: l}, p.storeTime
 	}
+	if p.searches {
+		cfg.Hits = &p.hits
+	}
+	defer l.openGPU(&cfg)()
 	run, err := drp.New(context.Background(), cfg)
 	if err != nil {
 		return drp.Summary{}, err
@@ -207,6 +220,9 @@ func (l *lab) tolerated(err error) bool {
 		p := &l.plan
 		return p.deadly+p.hangs+p.badStarts+p.nonsense+p.poison+p.sticky > 0
 	case drp.General, drp.Configuration:
+		if l.plan.searches && strings.Contains(err.Error(), "hits cannot be found without constants") {
+			return true
+		}
 		if l.plan.forgets > 0 && strings.Contains(err.Error(), "do not hold the constants") {
 			return true
 		}

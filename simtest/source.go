@@ -48,10 +48,13 @@ func (s *timedSource) Fill(loan *pebble.Loan) (int, error) {
 	if err == nil && s.next.Service == xtc.Configure && l.plan.calibrated {
 		copy(loan.Bytes(), bytes.ReplaceAll(loan.Bytes()[:n], []byte("epix10ka"), []byte(simType)))
 	}
+	if s.next.Service == xtc.Enable {
+		l.enables++
+	}
 	if err != nil || !s.next.Service.IsEvent() {
 		return n, err
 	}
-	e := &event{}
+	e := &event{time: s.next.Time, step: l.enables, generation: uint64(len(l.pedestals))}
 	d := loan.Bytes()[:n]
 	if l.happens(l.plan.corrupt) {
 		e.corrupt = true

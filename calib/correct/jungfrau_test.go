@@ -235,8 +235,9 @@ func TestJungfrauSpecialCodes(t *testing.T) {
 		{"masked and switched", 0x4000 | 900, true, 0, correct.Bad16},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			n := jfRows * jfCols
-			set := constantSet("jungfrau", jfRows, jfCols, []float32{1000, 1000, 1000}, []float32{10, -20, -4})
+			const rows, cols = 16, 128
+			n := rows * cols
+			set := constantSet("jungfrau-part", rows, cols, []float32{1000, 1000, 1000}, []float32{10, -20, -4})
 			if c.masked {
 				set.Mask = make([]uint8, n)
 			}

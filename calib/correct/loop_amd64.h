@@ -21,6 +21,20 @@
 #define CAREFUL 144
 #define MARKS 176
 
+// What all loops compare with; each file has its own.
+DATA word4000<>+0(SB)/4, $0x4000
+GLOBL word4000<>(SB), RODATA|NOPTR, $4
+DATA word8000<>+0(SB)/4, $0x8000
+GLOBL word8000<>(SB), RODATA|NOPTR, $4
+DATA wordC000<>+0(SB)/4, $0xC000
+GLOBL wordC000<>(SB), RODATA|NOPTR, $4
+DATA wordFFFF<>+0(SB)/4, $0xFFFF
+GLOBL wordFFFF<>(SB), RODATA|NOPTR, $4
+DATA saturated<>+0(SB)/4, $0x46FF4C00 // 32678
+GLOBL saturated<>(SB), RODATA|NOPTR, $4
+DATA apart<>+0(SB)/4, $0xC9800000 // -(1 << 20), the pedestal of a pixel that takes no part
+GLOBL apart<>(SB), RODATA|NOPTR, $4
+
 #define CONSTANTS \
 	VPBROADCASTD DATAMASK(AX), Y9 \
 	VPBROADCASTD word4000<>(SB), Y10 \

@@ -1,19 +1,6 @@
 #include "textflag.h"
 #include "loop_amd64.h"
 
-DATA word4000<>+0(SB)/4, $0x4000
-GLOBL word4000<>(SB), RODATA|NOPTR, $4
-DATA word8000<>+0(SB)/4, $0x8000
-GLOBL word8000<>(SB), RODATA|NOPTR, $4
-DATA wordC000<>+0(SB)/4, $0xC000
-GLOBL wordC000<>(SB), RODATA|NOPTR, $4
-DATA wordFFFF<>+0(SB)/4, $0xFFFF
-GLOBL wordFFFF<>(SB), RODATA|NOPTR, $4
-DATA saturated<>+0(SB)/4, $0x46FF4C00 // 32678
-GLOBL saturated<>(SB), RODATA|NOPTR, $4
-DATA apart<>+0(SB)/4, $0xC9800000 // -(1 << 20), the pedestal of a pixel that takes no part
-GLOBL apart<>(SB), RODATA|NOPTR, $4
-
 // func subtractAVX2(l *loop)
 // Sixteen pixels at a time: the data less the pedestal with saturation. Where one has its range bits set, all sixteen
 // get their marks.

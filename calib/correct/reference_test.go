@@ -71,6 +71,7 @@ func TestNumPyComputesTheSame(t *testing.T) {
 		{"unknown, odd size, all means", "thing", 37, 53, mean(true, true, true)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			seed := rand.New(rand.NewPCG(7, uint64(len(c.name))))
 			set, config := randomSet(seed, c.model, c.rows, c.cols)
 			set.CommonMode = c.common

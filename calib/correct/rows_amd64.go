@@ -29,6 +29,19 @@ type banks struct {
 	mode            [maxBanks]float32
 	mode16          [maxBanks]uint32 // twice as 16 bits
 	nextFactor      uintptr
+	ring            *ring   // for clippedAVX512, and so is
+	takesLow        *uint64 // the low of its segment
+}
+
+// ring is where four fours of banks in a row are on their way, and the masks of eight; the offsets of its fields are
+// written in the assembly.
+type ring struct {
+	floats               [maxBanks][64]float32 // pixels less their pedestals
+	whole                [maxBanks][64]int16   // in units
+	sums, squares, again [maxBanks][16]int32
+	flag                 [maxBanks][64]uint8 // as low of a segment, of pixels of other ranges too
+	low, span            [4]uint32
+	mode                 [4]float32
 }
 
 // rowBuffers are a row on its way, in the nearest cache.
@@ -36,7 +49,26 @@ type rowBuffers struct {
 	floats [maxCols]float32
 	ints   [maxCols]int16
 	whole  [maxBanks * 64]int16
-	_      [32]int16 // for aligning
+	ring   [unsafe.Sizeof(ring{}) + 64]byte
+}
+
+// aligned gives the ring, whole lines of the cache.
+func (r *rowBuffers) aligned() *ring {
+	return (*ring)(unsafe.Pointer(&r.ring[-uintptr(unsafe.Pointer(&r.ring[0]))%64]))
+}
+
+// clipped makes the frame from its beginning on, where fours of banks fit, and says how many pixels those are.
+func (b *banks) clipped(s *segment, dst []float32, raw []uint16) int {
+	n := len(raw) / (4 * b.wide) * (4 * b.wide)
+	if !s.wide || n == 0 || !aligned(&dst[0], 64) {
+		return 0
+	}
+	b.row(s, raw, 0)
+	b.dst, b.n, b.takesLow = bytesOf(&dst[0]), n, &s.low[0]
+	low, span := int32(b.lowest), int32(b.highest-b.lowest)
+	b.low[0], b.span[0] = uint32(uint16(low))*0x10001, uint32(span)*0x10001
+	clippedAVX512(b)
+	return n
 }
 
 //go:noescape
@@ -44,6 +76,9 @@ func apartAVX2(b *banks)
 
 //go:noescape
 func apartAVX512(b *banks)
+
+//go:noescape
+func clippedAVX512(b *banks)
 
 //go:noescape
 func sumsAVX512(b *banks)
@@ -88,8 +123,12 @@ func (t *Tables) rowsFloat32(s *segment, dst []float32, raw []uint16) {
 	var r rowBuffers
 	b := banks{loop: s.loop(raw, 0)}
 	b.begin(t, &r, perADU)
-	b.src, b.stream = &r.floats[0], streamed(&dst[0])
-	for at := 0; at < len(raw); at += b.n {
+	b.src, b.whole, b.ring, b.stream = &r.floats[0], &r.whole[0], r.aligned(), streamed(&dst[0])
+	done := 0
+	if t.common.Method == calib.ClippedMean {
+		done = b.clipped(s, dst, raw)
+	}
+	for at := done; at < len(raw); at += b.n {
 		b.row(s, raw, at)
 		b.dst = bytesOf(&dst[at])
 		for i, n := range s.takes[at/b.wide:][:b.banks] {
@@ -100,8 +139,10 @@ func (t *Tables) rowsFloat32(s *segment, dst []float32, raw []uint16) {
 		} else {
 			apartAVX2(&b)
 		}
-		if s.low != nil {
-			b.flags |= s.low[at/(maxBanks*b.wide)]
+		for i, l := range s.low[at/b.wide:][:b.banks] {
+			for ; l != 0; l &= l - 1 {
+				b.flags |= 1 << ((i*b.wide + bits.TrailingZeros64(l)) / 16)
+			}
 		}
 		next := min(at+b.n, len(raw)-1)
 		b.next2, b.next4, b.nextFactor = place(&raw[next]), place(&s.part[next]), place(&s.ranges[0].factor[next])
@@ -133,6 +174,7 @@ func (t *Tables) rowsADU16(s *segment, dst []int16, raw []uint16) {
 	var r rowBuffers
 	b := banks{loop: s.loop(raw, 0)}
 	b.begin(t, &r, 1)
+	b.whole = &r.whole[0]
 	stream := streamed(&dst[0])
 	for at := 0; at < len(raw); at += b.n {
 		b.row(s, raw, at)
@@ -159,7 +201,7 @@ func (t *Tables) rowsADU16(s *segment, dst []int16, raw []uint16) {
 	}
 }
 
-// begin says what is the same for all rows.
+// begin says what is the same for all rows. Its caller says where the buffers are: said here, they would be allocated.
 func (b *banks) begin(t *Tables, r *rowBuffers, scale float32) {
 	c := t.common
 	b.wide = t.model.BankCols
@@ -168,7 +210,6 @@ func (b *banks) begin(t *Tables, r *rowBuffers, scale float32) {
 	b.lowest = -b.highest
 	b.start = -int(b.highest) - 3
 	b.step = 1 << (bits.Len(uint(-2*b.start)) - 1)
-	b.whole = &r.whole[0]
 	for i := range r.whole {
 		r.whole[i] = badPedestal // of banks of 48 the rest stays that
 	}

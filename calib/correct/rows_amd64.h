@@ -21,6 +21,13 @@
 #define MODE 888
 #define MODE16 952
 #define NEXTFACTOR 1016
+#define RING 1024
+#define TAKESLOW 1032
+
+DATA three<>+0(SB)/8, $3.0
+GLOBL three<>(SB), RODATA|NOPTR, $8
+DATA magnitude<>+0(SB)/8, $0x7FFFFFFFFFFFFFFF
+GLOBL magnitude<>(SB), RODATA|NOPTR, $8
 
 // OTHERS makes of eight pixels, some of which may take no part, what they are, in SRC.
 #define OTHERS(P) \

@@ -2,23 +2,6 @@
 #include "loop_amd64.h"
 #include "rows_amd64.h"
 
-DATA word4000<>+0(SB)/4, $0x4000
-GLOBL word4000<>(SB), RODATA|NOPTR, $4
-DATA word8000<>+0(SB)/4, $0x8000
-GLOBL word8000<>(SB), RODATA|NOPTR, $4
-DATA wordC000<>+0(SB)/4, $0xC000
-GLOBL wordC000<>(SB), RODATA|NOPTR, $4
-DATA wordFFFF<>+0(SB)/4, $0xFFFF
-GLOBL wordFFFF<>(SB), RODATA|NOPTR, $4
-DATA saturated<>+0(SB)/4, $0x46FF4C00 // 32678
-GLOBL saturated<>(SB), RODATA|NOPTR, $4
-DATA apart<>+0(SB)/4, $0xC9800000 // -(1 << 20), the pedestal of a pixel that takes no part
-GLOBL apart<>(SB), RODATA|NOPTR, $4
-DATA three<>+0(SB)/8, $3.0
-GLOBL three<>(SB), RODATA|NOPTR, $8
-DATA magnitude<>+0(SB)/8, $0x7FFFFFFFFFFFFFFF
-GLOBL magnitude<>(SB), RODATA|NOPTR, $8
-
 // func apartAVX2(b *banks)
 // A row of pixels less their pedestals, to SRC, and in units with saturation, to WHOLE, where 7FFF stands for those that
 // take no part; the order within sixteen does not matter. Where range bits are set, that is noted in FLAGS, a bit for

@@ -21,7 +21,7 @@ type segment struct {
 	ranges []rangeTable
 	pick   [4]int8 // the range by the two highest bits of a raw pixel; -1 is bad
 
-	codes    []uint16 // the bits of each raw pixel that tell of another range; sixteen values stand for all pixels
+	codes    []uint16 // the bits of each raw pixel that tell of another range; sameCodes values stand for all pixels
 	wrap     int      // index & wrap is the place in codes
 	special  bool     // JUNGFRAU's special codes mean something
 	vectors  bool     // the assembly can be used
@@ -34,8 +34,11 @@ type segment struct {
 	part   []float32 // first pedestal of the pixels that take part in the common mode, apart in others; nil without
 	part16 []int16   // the same rounded, badPedestal in others; pedestal16 itself where all good pixels take part
 	takes  []uint8   // how many they are in each bank of each row, in turn, where the assembly wants it
-	low    []uint64  // of maxBanks each a bit for sixteen pixels, where good ones take no part; nil where all do
+	low    []uint64  // of each of these banks a bit for each good pixel that takes no part
 }
+
+// sameCodes are as many as the assembly looks at together.
+const sameCodes = 64
 
 type rangeTable struct{ pedestal, factor []float32 }
 
@@ -51,7 +54,8 @@ const apart = -1 << 20
 func NewTables(set *calib.Set, config []Config) (*Tables, error) {
 	t := &Tables{rows: set.Rows, cols: set.Cols, model: calib.ModelOf(set.Model)}
 	n, all := set.SegmentPixels(), set.Ranges()*len(set.Serials)*set.SegmentPixels()
-	if len(set.Pedestals) != all || len(set.Gains) != all {
+	if len(set.Pedestals) != all || len(set.Gains) != all || set.Status != nil && len(set.Status) != all ||
+		set.Mask != nil && len(set.Mask) != len(set.Serials)*n {
 		return nil, fmt.Errorf("calib: the constants of %s have not the size of %d segments", set.Detector, len(set.Serials))
 	}
 	configured := t.model.Coding == calib.Configured
@@ -123,7 +127,8 @@ func take[T any](from *[]T, n int) []T {
 }
 
 func (b *builder) build(common bool) segment {
-	s := segment{vectors: inVectors(), wide: inWide(), dataMask: uint16(1<<b.model.DataBits - 1), wrap: 15, codes: make([]uint16, 16)}
+	s := segment{vectors: inVectors(), wide: inWide(), dataMask: uint16(1<<b.model.DataBits - 1), wrap: sameCodes - 1,
+		codes: make([]uint16, sameCodes)}
 	switch b.model.Coding {
 	case calib.TwoBits:
 		s.special, s.pick = true, [4]int8{0, 1, -1, 2}
@@ -165,7 +170,7 @@ func (b *builder) switching(s *segment) {
 		s.codes, s.wrap = make([]uint16, b.n), -1
 	}
 	for i := range s.codes {
-		if s.wrap == 15 || rangeOf(b.words[i], false) != rangeOf(b.words[i], true) {
+		if s.wrap >= 0 || rangeOf(b.words[i], false) != rangeOf(b.words[i], true) {
 			s.codes[i] = bit
 		}
 	}
@@ -261,10 +266,8 @@ func (b *builder) count(s *segment, low []int) {
 			s.takes[i/wide]++
 		}
 	}
-	if low != nil {
-		s.low = make([]uint64, b.n/(maxBanks*wide)+1)
-	}
+	s.low = make([]uint64, b.n/wide)
 	for _, i := range low {
-		s.low[i/(maxBanks*wide)] |= 1 << (i % (maxBanks * wide) / 16)
+		s.low[i/wide] |= 1 << (i % wide)
 	}
 }

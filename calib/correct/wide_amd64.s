@@ -4,18 +4,6 @@
 
 // Loops with twice as many pixels at a time, where that is faster: stores past the caches are then of whole lines.
 
-DATA word4000<>+0(SB)/4, $0x4000
-GLOBL word4000<>(SB), RODATA|NOPTR, $4
-DATA word8000<>+0(SB)/4, $0x8000
-GLOBL word8000<>(SB), RODATA|NOPTR, $4
-DATA wordC000<>+0(SB)/4, $0xC000
-GLOBL wordC000<>(SB), RODATA|NOPTR, $4
-DATA wordFFFF<>+0(SB)/4, $0xFFFF
-GLOBL wordFFFF<>(SB), RODATA|NOPTR, $4
-DATA saturated<>+0(SB)/4, $0x46FF4C00 // 32678
-GLOBL saturated<>(SB), RODATA|NOPTR, $4
-DATA apart<>+0(SB)/4, $0xC9800000 // -(1 << 20), the pedestal of a pixel that takes no part
-GLOBL apart<>(SB), RODATA|NOPTR, $4
 // func subtractAVX512(l *loop)
 // As the part of subtractAVX2 for JUNGFRAU without a branch, past the caches; N is a multiple of 32, DST of 64.
 TEXT ·subtractAVX512(SB), NOSPLIT, $0-8

@@ -3,16 +3,11 @@ package intake
 import (
 	"errors"
 	"fmt"
-	"os"
 	"strconv"
 	"strings"
 
 	"drp/calib"
-	"drp/calib/correct"
 )
-
-// maxGeometryBytes is more than the geometry of any detector has.
-const maxGeometryBytes = 3 << 20
 
 // Request is what people say of a set.
 type Request struct {
@@ -95,35 +90,6 @@ func (r *Request) join(s *calib.Set, ranges int) (err error) {
 		if s.Mask, err = Join[uint8](r.Mask, flat); err != nil {
 			return fmt.Errorf("mask: %w", err)
 		}
-	}
-	return nil
-}
-
-func readGeometry(path string) (string, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return "", fmt.Errorf("geometry: %w", err)
-	}
-	if info.Size() > maxGeometryBytes {
-		return "", fmt.Errorf("geometry: %s has %d bytes, and %d are allowed", path, info.Size(), maxGeometryBytes)
-	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return "", fmt.Errorf("geometry: %w", err)
-	}
-	if len(text) == 0 {
-		return "", fmt.Errorf("geometry: %s is empty", path)
-	}
-	return string(text), nil
-}
-
-// CheckGeometry refuses a geometry that no picture can be made with.
-func CheckGeometry(s *calib.Set) error {
-	if s.Geometry == "" {
-		return nil
-	}
-	if _, err := correct.ParseGeometry(s.Geometry); err != nil {
-		return &calib.RefusedError{Detector: s.Detector, Reason: err.Error()}
 	}
 	return nil
 }

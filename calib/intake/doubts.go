@@ -7,7 +7,7 @@ import (
 	"drp/calib"
 )
 
-// maxMasked is the part of the pixels that may be masked without a word.
+// maxMasked is the part of the pixels that may be masked, or without a place, and not a word is said.
 const maxMasked = 0.2
 
 // Doubts says what can be meant as it is, and more often is a mistake.
@@ -26,6 +26,7 @@ func Doubts(s *calib.Set) (said []string) {
 	if all := len(s.Mask); float64(masked) > maxMasked*float64(all) {
 		said = append(said, fmt.Sprintf("%d of %d pixels are masked: in a mask 1 is good and 0 is bad", masked, all))
 	}
+	said = append(said, doubtGeometry(s)...)
 	if model.Coding != calib.TwoBits {
 		return said
 	}

@@ -3,16 +3,19 @@ package intake_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 
 	"drp/calib"
 	"drp/calib/intake"
 	"drp/internal/npy"
+	"drp/internal/testkit"
 )
 
 func write(t testing.TB, name string, text []byte) string {
@@ -148,6 +151,87 @@ func TestBuild(t *testing.T) {
 	r.Geometry = "missing.geom"
 	if _, _, err := intake.Build(r); err == nil || !strings.Contains(err.Error(), "geometry: ") {
 		t.Errorf("%v", err)
+	}
+}
+
+// panel is one of a geometry, with the beam at its first pixel.
+func panel(name, dim string, fs, ss0, ss1 int) string {
+	return fmt.Sprintf("%[1]s/dim0 = %[2]s\n%[1]s/dim1 = ss\n%[1]s/dim2 = fs\n%[1]s/res = 1e4\n%[1]s/min_fs = 0\n%[1]s/max_fs = %[3]d\n"+
+		"%[1]s/min_ss = %[4]d\n%[1]s/max_ss = %[5]d\n%[1]s/fs = x\n%[1]s/ss = y\n%[1]s/corner_x = 0\n%[1]s/corner_y = %[4]d\n",
+		name, dim, fs, ss0, ss1)
+}
+
+// TestGeometryOfTheSegments: each segment of a set of two, of 2 x 4 pixels, must have a place.
+func TestGeometryOfTheSegments(t *testing.T) {
+	for _, test := range []struct {
+		name, text, refused, doubted string
+	}{
+		{"one panel below the other", panel("a", "%", 3, 0, 1) + panel("b", "%", 3, 2, 3), "", ""},
+		{"one panel of both", panel("a", "%", 3, 0, 3), "", ""},
+		{"a stack, as of two segments of a larger detector", panel("a", "5", 3, 0, 1) + panel("b", "7", 3, 0, 1), "", ""},
+		{"more segments", panel("a", "%", 3, 0, 15), "", ""},
+		{"half of the columns", panel("a", "%", 1, 0, 3), "", "no place for 8 of 16 pixels of its 2 segments"},
+		{"a panel of pieces", panel("a", "%", 3, 0, 2) + panel("b", "%", 3, 3, 3), "", "panel a goes from ss 0 to 2, over an end"},
+		{"one segment", panel("a", "%", 3, 0, 1), "places for 1 of the 2 segments 1.2 of 2 x 4 pixels", ""},
+		{"one of a stack", panel("a", "5", 3, 0, 1), "places for 1 of the 2 segments", ""},
+		{"too many columns", panel("a", "%", 4, 0, 3), "panel a: fs goes to 4, and a segment has 4 columns (epix100_small has segments of 2 x 4 pixels)", ""},
+		{"too many rows", panel("a", "0", 3, 0, 2) + panel("b", "1", 3, 0, 1), "panel a: ss goes to 2, and a segment has 2 rows", ""},
+		{"a pixel twice", panel("a", "%", 3, 0, 3) + panel("b", "%", 3, 1, 1), "panel b: the pixel at fs 0 and ss 1 is on another one too", ""},
+		{"panels that are far apart", panel("a", "0", 3, 0, 1) + panel("b", "1", 3, 0, 1) + "b/corner_x = 100000\n", "the picture of 16 pixels", ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			r := request()
+			r.Type, r.Serials = "epix100_small", []string{"1", "2"}
+			r.Pedestals, r.Gains = []intake.Part{part(1, 2, 2, 4)}, []intake.Part{part(1, 2, 2, 4)}
+			r.Geometry = write(t, "g.geom", []byte(test.text))
+			s, _, err := intake.Build(r)
+			var refused *calib.RefusedError
+			if test.refused != "" {
+				if !errors.As(err, &refused) || !strings.Contains(err.Error(), test.refused) {
+					t.Errorf("%v, want %q", err, test.refused)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if said := strings.Join(intake.Doubts(s), "\n"); said != "" && test.doubted == "" || !strings.Contains(said, test.doubted) {
+				t.Errorf("%q is said, want %q", said, test.doubted)
+			}
+		})
+	}
+}
+
+func TestGeometriesOfRealDetectors(t *testing.T) {
+	for _, test := range []struct {
+		file, model          string
+		segments, rows, cols int
+		refused, doubted     string
+	}{
+		{"om_epix10k2M.geom", "epix10ka", 16, 352, 384, "", ""},
+		{"om_epix10k2M.geom", "epix10ka", 2, 352, 384, "", ""},
+		{"om_epix10k2M.geom", "epix10ka", 17, 352, 384, "places for 16 of the 17 segments", ""},
+		{"om_epix10k2M.geom", "epixhr", 1, 288, 384, "", "panel p0a2 goes from ss 176 to 351, over an end of a segment, which has 288"},
+		{"crystfel_simple.geom", "jungfrau", 2, 512, 1024, "", ""},
+		{"crystfel_jf-swissfel-16M.geom", "jungfrau", 32, 512, 1024, "fs goes to 1029, and a segment has 1024 columns", ""},
+	} {
+		t.Run(fmt.Sprintf("%s, %d of %s", test.file, test.segments, test.model), func(t *testing.T) {
+			text, err := os.ReadFile(testkit.Data(t, "geom/"+test.file))
+			if err != nil {
+				t.Fatal(err)
+			}
+			s := &calib.Set{Detector: "cam", Model: test.model, Rows: test.rows, Cols: test.cols, Geometry: string(text)}
+			for i := range test.segments {
+				s.Serials = append(s.Serials, strconv.Itoa(i))
+			}
+			if err := intake.CheckGeometry(s); (err == nil) != (test.refused == "") || err != nil && !strings.Contains(err.Error(), test.refused) {
+				t.Errorf("%v, want %q", err, test.refused)
+			}
+			s.Gains = make([]float32, s.Ranges()) // Doubts looks at them
+			if said := strings.Join(intake.Doubts(s), "\n"); test.refused == "" && (said != "" && test.doubted == "" || !strings.Contains(said, test.doubted)) {
+				t.Errorf("%q is said, want %q", said, test.doubted)
+			}
+		})
 	}
 }
 

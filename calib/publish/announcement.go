@@ -34,6 +34,7 @@ type Announcement struct {
 	When       string            `json:"when"` // RFC 3339
 	From       string            `json:"from"`
 	Comment    string            `json:"comment"`
+	SetID      string            `json:"set"` // its id in the store, also where this is a part of it; may be empty
 
 	Digest  string  `json:"digest"`  // of calib.Set
 	Segment int     `json:"segment"` // the id to attach by, on the machine of the publisher
@@ -52,7 +53,7 @@ func announce(s *calib.Set, layout []Array, end int) Announcement {
 		Format: FormatVersion, Detector: s.Detector, Model: s.Model, Serials: s.Serials, FirstRun: s.FirstRun,
 		LastRun: s.LastRun, Unit: string(s.Unit), Rows: s.Rows, Cols: s.Cols, CommonMode: s.CommonMode,
 		Who: s.Provenance.Who, When: s.Provenance.When.Format(time.RFC3339Nano), From: s.Provenance.From,
-		Comment: s.Provenance.Comment, Digest: s.Digest, Bytes: end - arraysAt, Layout: layout,
+		Comment: s.Provenance.Comment, SetID: s.ID, Digest: s.Digest, Bytes: end - arraysAt, Layout: layout,
 	}
 }
 
@@ -82,7 +83,7 @@ func (a *Announcement) set(memory []byte, start int) (*calib.Set, error) {
 	when, _ := time.Parse(time.RFC3339Nano, a.When) // without one it is the year 1
 	s := &calib.Set{
 		Detector: a.Detector, Model: a.Model, Serials: a.Serials, FirstRun: a.FirstRun, LastRun: a.LastRun,
-		Unit: calib.Unit(a.Unit), Rows: a.Rows, Cols: a.Cols, CommonMode: a.CommonMode, Digest: a.Digest,
+		Unit: calib.Unit(a.Unit), Rows: a.Rows, Cols: a.Cols, CommonMode: a.CommonMode, Digest: a.Digest, ID: a.SetID,
 		Provenance: calib.Provenance{Who: a.Who, When: when, From: a.From, Comment: a.Comment},
 	}
 	return s, view(s, a.Layout, memory, start)

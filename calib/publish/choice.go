@@ -15,11 +15,11 @@ const choiceSuffix = ".use"
 
 var choicePattern = regexp.MustCompile(`^[0-9A-Za-z-]{1,128}$`)
 
-// Choose asks the publisher at a socket for a set, by its id in the publisher's store or by a generation that it has
-// published before. A later choice takes the place of one that was not taken yet.
+// Choose asks the publisher at a socket for a set, by its id in the publisher's store. A later choice takes the place of
+// one that was not taken yet.
 func Choose(socket, id string) error {
 	if !choicePattern.MatchString(id) {
-		return fmt.Errorf("calib: %q is neither the id of a set nor a generation", id)
+		return fmt.Errorf("calib: %q is not the id of a set", id)
 	}
 	path := socket + choiceSuffix
 	err := os.WriteFile(path+".new", []byte(id+"\n"), 0o600)
@@ -45,7 +45,7 @@ func TakeChoice(socket string) (string, error) {
 	}
 	id := string(bytes.TrimSpace(text))
 	if err == nil && !choicePattern.MatchString(id) {
-		err = fmt.Errorf("%.80q is neither the id of a set nor a generation", text)
+		err = fmt.Errorf("%.80q is not the id of a set", text)
 	}
 	if err != nil {
 		return "", fmt.Errorf("calib: read what was chosen: %w", err)
@@ -56,7 +56,7 @@ func TakeChoice(socket string) (string, error) {
 // Forget removes what a socket leaves for the next publisher of the same name: there will be none.
 func Forget(socket string) error {
 	var errs []error
-	for _, suffix := range []string{".generation", choiceSuffix} {
+	for _, suffix := range []string{historySuffix, choiceSuffix} {
 		if err := os.Remove(socket + suffix); !errors.Is(err, fs.ErrNotExist) {
 			errs = append(errs, err)
 		}

@@ -49,24 +49,61 @@ func Sockets(folder string) ([]string, error) {
 	return found, nil
 }
 
+// Beside a socket is a file with the generations that were published there, each on a line with the id of its set, the
+// latest last. It outlasts publishers, so that generations grow over restarts and can be chosen after them.
+const (
+	historySuffix = ".generation"
+	historyLines  = 256
+)
+
+func history(socket string) []string {
+	text, err := os.ReadFile(socket + historySuffix)
+	if err != nil {
+		return nil
+	}
+	return strings.Split(strings.TrimSpace(string(text)), "\n")
+}
+
+// generationOf reads a line of the history; 0 is none that makes sense.
+func generationOf(line string) (generation uint64, set string) {
+	word, set, _ := strings.Cut(line, " ")
+	generation, err := strconv.ParseUint(word, 10, 63)
+	if err != nil || set != "" && !choicePattern.MatchString(set) {
+		return 0, ""
+	}
+	return generation, set
+}
+
 // lastGeneration reads what a publisher at this socket has used before; 0 when there was none, or nothing that makes
 // sense, since the clock is the other half of what makes generations grow.
 func lastGeneration(socket string) uint64 {
-	text, err := os.ReadFile(socket + ".generation")
-	if err != nil {
+	lines := history(socket)
+	if len(lines) == 0 {
 		return 0
 	}
-	n, err := strconv.ParseUint(strings.TrimSpace(string(text)), 10, 63)
-	if err != nil {
-		return 0
-	}
+	n, _ := generationOf(lines[len(lines)-1])
 	return n
 }
 
+// SetOf gives the id of the set that was published at a socket as a generation, by whatever process; "" if none was.
+func SetOf(socket string, generation uint64) string {
+	for _, line := range history(socket) {
+		if n, set := generationOf(line); n == generation {
+			return set
+		}
+	}
+	return ""
+}
+
 // keepGeneration writes it down before it is used, while the lock of the socket is held.
-func keepGeneration(socket string, generation uint64) error {
-	path := socket + ".generation"
-	err := os.WriteFile(path+".new", []byte(strconv.FormatUint(generation, 10)+"\n"), 0o600)
+func keepGeneration(socket string, generation uint64, set string) error {
+	if !choicePattern.MatchString(set) {
+		set = "" // of no store
+	}
+	lines := append(history(socket), strings.TrimSpace(fmt.Sprintf("%d %s", generation, set)))
+	lines = lines[max(0, len(lines)-historyLines):]
+	path := socket + historySuffix
+	err := os.WriteFile(path+".new", []byte(strings.Join(lines, "\n")+"\n"), 0o600)
 	if err == nil {
 		err = os.Rename(path+".new", path)
 	}

@@ -288,7 +288,7 @@ func TestLateSubscribersAndRestarts(t *testing.T) {
 	must(t, p.Close())
 	// A clock that was set back makes no generation smaller than the one before.
 	future := uint64(time.Now().Unix()) + 1_000_000
-	must(t, keepGeneration(endpoint(c, set).Path, future))
+	must(t, keepGeneration(endpoint(c, set).Path, future, ""))
 	p = publisher(t, c)
 	p.self += "-another" // as if by another process
 	third := p.must(t, set, 3)

@@ -91,7 +91,7 @@ func (p *Publisher) Publish(set *calib.Set, run int) (*Segment, error) {
 		return nil, err
 	}
 	generation := max(ch.generation+1, uint64(time.Now().Unix()))
-	if err := keepGeneration(ch.socket, generation); err != nil {
+	if err := keepGeneration(ch.socket, generation, set.ID); err != nil {
 		return nil, err
 	}
 	ch.generation = generation
@@ -138,6 +138,9 @@ func (p *Publisher) channel(set *calib.Set) (*channel, error) {
 		return nil, fmt.Errorf("calib: publish the constants of %s: %w", set.Detector, err)
 	}
 	ch.generation = lastGeneration(ch.socket)
+	if _, err := TakeChoice(ch.socket); err != nil { // it was meant for a process that has ended
+		p.c.Log.Warn("what was chosen before this run by drp calib use is passed over", "error", err)
+	}
 	p.channels[name] = ch
 	return ch, nil
 }

@@ -50,7 +50,9 @@ func (e *Embedded) Get(ctx context.Context, q calib.Query) (*calib.Set, error) {
 		}
 		serials := strings.Split(has, ".")
 		if !containsAll(serials, q.Serials) {
-			others = append(others, has)
+			if !slices.Contains(others, has) {
+				others = append(others, has)
+			}
 			continue
 		}
 		_ = rows.Close() // the set is read without it

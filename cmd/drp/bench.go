@@ -17,7 +17,7 @@ func newBenchCommand() *cobra.Command {
 	return withVerbs(&cobra.Command{
 		Use:   "bench",
 		Short: "Measure this machine and what drp makes of it",
-	}, newHandoffCommand(), newBenchCalibCommand())
+	}, newHandoffCommand(), newBenchCalibCommand(), newBenchHitsCommand())
 }
 
 func newHandoffCommand() *cobra.Command {
@@ -96,6 +96,36 @@ all workers hold constants that were fetched. Bars are ratios of figures of the 
 	cmd.Flags().Float64Var(&o.Seconds, "seconds", 0.1, "length of each measurement")
 	cmd.Flags().IntVar(&o.Bytes, "bytes", 57_000_000, "size of the constants that go to the workers")
 	cmd.Flags().IntVar(&o.Workers, "workers", 64, "workers that they go to")
+	return cmd
+}
+
+func newBenchHitsCommand() *cobra.Command {
+	o := bench.HitsOptions{}
+	var asJSON, check bool
+	cmd := &cobra.Command{
+		Use:   "hits",
+		Short: "Measure how fast hits are found",
+		Long: `hits measures, in one run and in turns, on one core and with frames of 2.16 megapixels that come from memory:
+copying a frame; reading it; reading it and a pedestal; a plain textbook peakfinder8; and the finders of drp. Bars are
+ratios of figures of the same run.`,
+		Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+			defer stop()
+			if o.Rounds < 1 || o.Seconds <= 0 {
+				return fmt.Errorf("--rounds and --seconds must be above 0")
+			}
+			r, err := bench.Hits(ctx, o)
+			if err != nil {
+				return general(err)
+			}
+			return show(r, asJSON, check)
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.Flags().BoolVar(&check, "check", false, "exit with 1 when a bar was missed")
+	cmd.Flags().IntVar(&o.Rounds, "rounds", 9, "rounds; figures are medians over them")
+	cmd.Flags().Float64Var(&o.Seconds, "seconds", 0.1, "length of each measurement")
 	return cmd
 }
 

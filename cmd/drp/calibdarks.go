@@ -150,14 +150,30 @@ func refuseTwice(files []string) error {
 	return nil
 }
 
-// look finds before the files are read that there can be no gains.
+// look finds before the files are read, which takes long, that there can be no gains.
 func (f *calibDarksFlags) look(ctx context.Context) error {
-	if f.out != "" || f.gains != "" || f.from != "" {
+	if f.out != "" {
+		return nil
+	}
+	if f.gains != "" {
+		if _, err := (&arrayReader{}).read(ctx, f.gains); err != nil {
+			return fmt.Errorf("--gains: %w", err)
+		}
+	}
+	switch {
+	case f.from != "" && store.IsArchive(f.from):
+		_, err := store.ReadArchive(f.from)
+		return err
+	case f.from == "" && f.gains != "":
 		return nil
 	}
 	st, err := f.place.open(false)
 	if err == nil {
 		defer func() { _ = st.Close() }()
+		if f.from != "" {
+			_, err := st.Load(ctx, f.from)
+			return err
+		}
 		var all []calib.Entry
 		if all, err = st.List(ctx, f.options.Detector); err == nil && len(all) == 0 {
 			err = fmt.Errorf("the store %s has no earlier constants", st)
@@ -204,7 +220,7 @@ func (f *calibDarksFlags) put(ctx context.Context, r *darks.Result) error {
 	}
 	id, err := st.Put(ctx, s)
 	if err != nil {
-		return configuration(err)
+		return configuration(whatToDo(err, "", f.maskUnknown))
 	}
 	picture := f.picture
 	if picture == "" {

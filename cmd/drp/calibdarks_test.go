@@ -40,6 +40,10 @@ func TestCalibPedestals(t *testing.T) {
 		{"one id for two segments", []string{file, "-o", "x"}, 4, "with --serials"},
 		{"no gains", []string{file, "--serials", "A.B"}, 3, "give --gains, or --from"},
 		{"no gains in the store", []string{file, "--serials", "A.B", "--store", "other"}, 3, "has no earlier constants; the gains are"},
+		{"gains that are not there, before files are read", []string{"missing.xtc2", "--gains", "none.npy"}, 3, "--gains: open none.npy"},
+		{"constants that are not there", []string{"missing.xtc2", "--store", "other", "--from", "ffff"}, 3, `no constants with the id "ffff"`},
+		{"gains that are not known", []string{file, "--serials", "A.B", "--gains", numbers(t, "zero.npy", -3, 2, 4, 6)}, 3,
+			"is zero, and the pixel is not masked (--mask-unknown leaves out"},
 		{"gains of a wrong shape", []string{file, "--serials", "A.B", "--gains", numbers(t, "g.npy", 1, 3)}, 3, "is wanted"},
 		{"a folder with something", []string{file, "-o", "."}, 3, "is not empty"},
 	} {

@@ -20,47 +20,35 @@ import (
 )
 
 func newCalibGetCommand(place *storeFlag) *cobra.Command {
-	var q queryFlags
-	var out string
-	cmd := &cobra.Command{
+	return writingVerb(place, "--run and -o are needed: the run, and", "run", &cobra.Command{
 		Use:     "get DETECTOR --run N -o FOLDER",
 		Short:   "Write the constants that are valid for a run as NPY files",
 		Example: "  drp calib get jungfrau --run 12 --serials M049 -o constants",
-		Args:    cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if !cmd.Flags().Changed("run") || out == "" {
-				return errors.New("--run and -o are needed: the run, and the folder to write to")
-			}
-			s, err := q.chosen(cmd, place, args[0])
-			if err != nil {
-				return err
-			}
-			return writeExport(out, s)
-		},
-	}
-	q.add(cmd)
-	cmd.Flags().StringVarP(&out, "output", "o", "", "`folder` to write to, or a file that ends in .npz or .zip")
-	return cmd
+	})
 }
 
 func newCalibExportCommand(place *storeFlag) *cobra.Command {
-	var q queryFlags
-	var out string
-	cmd := &cobra.Command{
+	return writingVerb(place, "-o is needed:", "output", &cobra.Command{
 		Use:     "export ID -o FOLDER|FILE.npz",
 		Short:   "Write a set for another store, which put reads",
 		Example: "  drp calib export 3f9a -o jungfrau.npz",
-		Args:    cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if out == "" {
-				return errors.New("-o is needed: the folder to write to, or a file that ends in .npz or .zip")
-			}
-			s, err := q.chosen(cmd, place, args[0])
-			if err != nil {
-				return err
-			}
-			return writeExport(out, s)
-		},
+	})
+}
+
+// writingVerb is one that writes a set to -o, which is needed, and so is the flag needed.
+func writingVerb(place *storeFlag, missing, needed string, cmd *cobra.Command) *cobra.Command {
+	var q queryFlags
+	var out string
+	cmd.Args = cobra.ExactArgs(1)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if !cmd.Flags().Changed(needed) || out == "" {
+			return errors.New(missing + " the folder to write to, or a file that ends in .npz or .zip")
+		}
+		s, err := q.chosen(cmd, place, args[0])
+		if err != nil {
+			return err
+		}
+		return writeExport(out, s)
 	}
 	q.add(cmd)
 	cmd.Flags().StringVarP(&out, "output", "o", "", "`folder` to write to, or a file that ends in .npz or .zip")

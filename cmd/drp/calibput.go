@@ -179,15 +179,20 @@ func (f *calibPutFlags) build(ctx context.Context) (*calib.Set, []string, error)
 		}
 	}
 	s, said, err := intake.Build(&f.request)
-	if refused := (*calib.RefusedError)(nil); errors.As(err, &refused) && refused.Pixel && !f.request.MaskUnknown {
-		err = fmt.Errorf("%w (--mask leaves pixels out, --mask-unknown those whose constants are not known, and --fill-gains "+
-			"median replaces unknown gains)", err)
-	}
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, whatToDo(err, "--mask leaves pixels out, ", f.request.MaskUnknown)
 	}
 	s.Provenance = calib.Provenance{Who: whoami(), From: strings.Join(from, " "), Comment: f.comment}
 	return s, said, nil
+}
+
+// whatToDo says behind a refusal of a pixel which flags help.
+func whatToDo(err error, more string, maskUnknown bool) error {
+	if refused := (*calib.RefusedError)(nil); !errors.As(err, &refused) || !refused.Pixel || maskUnknown {
+		return err
+	}
+	return fmt.Errorf("%w (%s--mask-unknown leaves out those whose constants are not known, and --fill-gains median replaces "+
+		"unknown gains)", err, more)
 }
 
 // whoami is user and machine.

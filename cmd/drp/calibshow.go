@@ -78,14 +78,16 @@ func newCalibShowCommand(place *storeFlag) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			used := usesOf(s)
 			if asJSON {
 				return printJSON(struct {
-					*store.Document
+					calibLine
+					InUse      []use            `json:"in_use,omitempty"`
 					Statistics []report.Row     `json:"statistics"`
 					Statuses   []map[string]int `json:"statuses,omitempty"`
-				}{store.DocumentOf(s), report.Statistics(s), report.Statuses(s)})
+				}{calibLine{s.ID, store.DocumentOf(s)}, used, report.Statistics(s), report.Statuses(s)})
 			}
-			return printSet(s)
+			return printSet(s, used)
 		},
 	}
 	q.add(cmd)
@@ -93,10 +95,40 @@ func newCalibShowCommand(place *storeFlag) *cobra.Command {
 	return cmd
 }
 
-func printSet(s *calib.Set) error {
+// use is a run that has a set, or some segments of it.
+type use struct {
+	Partition  string   `json:"partition"`
+	Run        int      `json:"run"`
+	Serials    []string `json:"serials"`
+	Generation uint64   `json:"generation"`
+	Digest     string   `json:"digest"` // of what is broadcast, which has a mask for every pixel
+}
+
+// usesOf asks the runs of this user on this machine whether they have a set. Where nobody can be asked, nobody has it.
+func usesOf(s *calib.Set) (all []use) {
+	if s.ID == "" {
+		return nil
+	}
+	found, _ := runningNow("", s.Detector)
+	for _, a := range found {
+		if a.SetID == s.ID {
+			all = append(all, use{a.Partition, a.Run, a.Serials, a.Generation, a.Digest})
+		}
+	}
+	return all
+}
+
+func printSet(s *calib.Set, used []use) error {
 	model := calib.ModelOf(s.Model)
 	fmt.Printf("%s (%s), %s, %s\n", s.Detector, s.Model, store.Runs(s), s.Unit)
+	if s.ID != "" {
+		fmt.Printf("  set      %s\n", s.ID)
+	}
 	fmt.Printf("  digest   %s\n", s.Digest)
+	for _, u := range used {
+		fmt.Printf("  in use   partition %s, run %d, segments %s: generation %d, digest there %s\n", plain(u.Partition), u.Run,
+			plain(abbreviated(u.Serials)), u.Generation, short(u.Digest))
+	}
 	fmt.Printf("  shape    %d ranges %v x %d segments x %d x %d pixels\n", len(model.Ranges), model.Ranges, len(s.Serials), s.Rows,
 		s.Cols)
 	for i, id := range s.Serials {

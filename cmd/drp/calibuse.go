@@ -2,13 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strconv"
-	"time"
 
 	"github.com/spf13/cobra"
 
+	"drp/calib"
 	"drp/calib/publish"
 )
 
@@ -18,40 +19,29 @@ func newCalibUseCommand(place *storeFlag) *cobra.Command {
 		Use:   "use SET|GENERATION",
 		Short: "Let a run that goes on use other constants from its next step on",
 		Long: `use lets the runs of this user on this machine use other constants from their next BeginStep on: a set of their store,
-by the beginning of its id, or a generation that they have published before (drp calib watch shows them). A run that
-cannot use them keeps those that it has, and says so in its log. Name the store of the runs with --store.`,
+by the beginning of its id, or a generation that was published before in their partition (drp calib watch shows them).
+They stay until the end of the run, or until others are chosen; a run that cannot use them keeps those that it has, and
+says so in its log. Name the store of the runs with --store.`,
 		Example: "  drp calib use 3f2a77 --detector jungfrau\n  drp calib use 1795252212 --partition mfx",
 		Args:    cobra.ExactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
-			if err := knownSet(place, args[0]); err != nil {
-				return err
-			}
-			folder, err := publish.Folder()
-			if err != nil {
-				return configuration(err)
-			}
-			found, err := publish.Announced(folder)
+		RunE: func(cmd *cobra.Command, args []string) error {
+			meant, err := runningNow(partition, detector)
 			if err != nil {
 				return general(err)
 			}
-			told := 0
-			for _, a := range found {
-				if partition != "" && a.Partition != partition || detector != "" && a.Detector != detector {
-					continue
-				}
-				name := publish.SocketName(a.Partition, a.Detector, a.Serials)
-				if err := publish.Choose(filepath.Join(folder, name), args[0]); err != nil {
-					return general(err)
-				}
-				fmt.Printf("partition %s, %s: %s from the next step on, instead of generation %d\n", a.Partition, a.Detector,
-					args[0], a.Generation)
-				told++
-			}
-			if told == 0 {
-				return general(fmt.Errorf("no run of this user has constants%s: drp calib watch shows those that have",
+			choices, err := choose(cmd.Context(), place, args[0], meant)
+			if err == nil && len(choices) == 0 {
+				err = general(fmt.Errorf("no run of this user has constants%s: drp calib watch shows those that have",
 					ofWhich(partition, detector)))
 			}
-			return nil
+			for _, c := range choices {
+				if err := publish.Choose(c.socket, c.set); err != nil {
+					return general(err)
+				}
+				fmt.Printf("partition %s, %s: the set %s from the next step on, instead of %s, generation %d\n",
+					plain(c.Partition), plain(c.Detector), short(c.set), plain(short(c.SetID)), c.Generation)
+			}
+			return err
 		},
 	}
 	cmd.Flags().StringVar(&partition, "partition", "", "only runs of this partition")
@@ -59,21 +49,79 @@ cannot use them keeps those that it has, and says so in its log. Name the store 
 	return cmd
 }
 
-// knownSet refuses the id of a set that the store does not have, before it takes the place of what was chosen before.
-// Generations are seconds since 1970, and known to the runs alone.
-func knownSet(place *storeFlag, id string) error {
-	if n, err := strconv.ParseInt(id, 10, 64); err == nil && n > 1e9 && n <= time.Now().Unix()+1e6 {
-		return nil
+// running is constants that a run of this user on this machine has.
+type running struct {
+	*publish.Announcement
+	socket string
+}
+
+// runningNow asks the runs what they have; an empty partition or detector is any.
+func runningNow(partition, detector string) (all []running, err error) {
+	folder, err := publish.Folder()
+	if err != nil {
+		return nil, err
 	}
+	found, err := publish.Announced(folder)
+	for _, a := range found {
+		if (partition == "" || a.Partition == partition) && (detector == "" || a.Detector == detector) {
+			all = append(all, running{a, filepath.Join(folder, publish.SocketName(a.Partition, a.Detector, a.Serials))})
+		}
+	}
+	return all, err
+}
+
+// choice is what they are to become.
+type choice struct {
+	running
+	set string
+}
+
+// choose finds out which set a word means, for whom: a generation for those who published it, a set of the store for those
+// who have its detector and only segments of it. What nobody could use is refused here, where somebody sees it.
+func choose(ctx context.Context, place *storeFlag, word string, meant []running) (choices []choice, err error) {
+	generation, noNumber := strconv.ParseUint(word, 10, 63)
+	if noNumber == nil {
+		for _, r := range meant {
+			if id := publish.SetOf(r.socket, generation); id != "" {
+				choices = append(choices, choice{r, id})
+			}
+		}
+		if choices != nil {
+			return choices, nil
+		}
+	}
+	set, err := stored(ctx, place, word)
+	if err != nil {
+		if noNumber == nil && errors.Is(err, calib.ErrNone) {
+			err = general(fmt.Errorf("%w, and no run has published it as a generation", err))
+		}
+		return nil, err
+	}
+	for _, r := range meant {
+		if r.Detector == set.Detector && set.Subset(r.Serials) != nil {
+			choices = append(choices, choice{r, set.ID})
+		}
+	}
+	if choices == nil && len(meant) > 0 {
+		return nil, configuration(fmt.Errorf("the set %s is of %s, segments %s, and no run has them: drp calib watch shows what "+
+			"they have", short(set.ID), set.Detector, abbreviated(set.Serials)))
+	}
+	return choices, nil
+}
+
+// stored gives the set of an id.
+func stored(ctx context.Context, place *storeFlag, id string) (*calib.Set, error) {
 	s, err := place.open(false)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	_, err = s.Load(context.Background(), id)
+	set, err := s.Load(ctx, id)
 	if closed := s.Close(); err == nil {
-		return configuration(closed)
+		err = configuration(closed)
+	} else {
+		err = calibError(err)
 	}
-	return calibError(err)
+	return set, err
 }
 
 // ofWhich says what was looked for.

@@ -185,17 +185,17 @@ func (w *watcher) line(h heard) error {
 			Anew   bool   `json:"anew"`
 		}{h.Announcement, h.place, h.Missed, h.Anew})
 	}
-	const columns = "%-12s %-16s %-12s %5v %10v  %-12s %8s  %8s  %s\n"
+	const columns = "%-12s %-16s %-12s %5v %10v  %-12s %-12s %8s  %8s  %s\n"
 	if !w.headed {
 		w.headed = true
-		fmt.Fprintf(w.out, columns, "partition", "detector", "segments", "run", "generation", "digest", "MB", "shm", "from")
+		fmt.Fprintf(w.out, columns, "partition", "detector", "segments", "run", "generation", "set", "digest", "MB", "shm", "from")
 	}
 	where := strconv.Itoa(h.Segment)
 	if h.Set != nil {
 		where = "checked"
 	}
 	_, err := fmt.Fprintf(w.out, columns, plain(h.Partition), plain(h.Detector), plain(calib.Serial(h.Serials)), h.Run,
-		h.Generation, short(h.Digest), fmt.Sprintf("%.1f", float64(h.Bytes)/1e6), where, plain(h.From))
+		h.Generation, plain(short(h.SetID)), short(h.Digest), fmt.Sprintf("%.1f", float64(h.Bytes)/1e6), where, plain(h.From))
 	return err
 }
 

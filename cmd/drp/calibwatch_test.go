@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -82,6 +83,51 @@ func TestCalibWatch(t *testing.T) {
 	if err := watch(ended, watchOptions{}, &bytes.Buffer{}); err != nil {
 		t.Errorf("interrupted: %v", err)
 	}
+}
+
+// TestCalibShowAndWatchNameTheSame: the set by its id, and what is broadcast of it by generation and digest.
+func TestCalibShowAndWatchNameTheSame(t *testing.T) {
+	noEnvironment(t)
+	dir := t.TempDir()
+	t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
+	t.Setenv("DRP_CALIB", dir+"/store")
+	ped, gains := numbers(t, dir+"/ped.npy", 1, 2, 2, 3), numbers(t, dir+"/gains.npy", 1, 2, 2, 3)
+	put := []string{"calib", "put", "cam", "--type", "epix100_small", "--serials", "A.B", "--pedestals", ped, "--gains", gains}
+	ok(t, put...)
+	ok(t, append(put, "--comment", "the newer one")...)
+	var list []struct{ ID string }
+	if err := json.Unmarshal([]byte(ok(t, "calib", "ls", "--json")), &list); err != nil || len(list) != 2 {
+		t.Fatalf("%v, %v", err, list)
+	}
+	st, err := (&storeFlag{name: dir + "/store"}).open(false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = st.Close() }()
+	set, err := st.Get(t.Context(), calib.Query{Detector: "cam", Serials: []string{"B"}, Run: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	seg, err := publisherOf(t, publish.Config{Partition: "one"}).Publish(set, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = seg.Release() }()
+	newer, older := list[0].ID, list[1].ID
+	says(t, ok(t, "calib", "show", "cam", "--run", "3"), "  set      "+newer+"\n", fmt.Sprintf(
+		"  in use   partition one, run 3, segments B: generation %d, digest there %s\n", seg.Generation, seg.Digest[:12]))
+	if text := ok(t, "calib", "show", older); !strings.Contains(text, "  set      "+older) || strings.Contains(text, "in use") {
+		t.Errorf("of a set that nobody uses: %s", text)
+	}
+	var shown struct {
+		ID    string
+		InUse []use `json:"in_use"`
+	}
+	if err := json.Unmarshal([]byte(ok(t, "calib", "show", newer, "--json")), &shown); err != nil || shown.ID != newer ||
+		len(shown.InUse) != 1 || shown.InUse[0].Digest != seg.Digest || shown.InUse[0].Generation != seg.Generation {
+		t.Errorf("%v, %+v", err, shown)
+	}
+	says(t, watched(t, watchOptions{count: 1}), newer[:12], seg.Digest[:12], fmt.Sprint(seg.Generation))
 }
 
 // TestCalibWatchSaysThatNobodyAnswers, once, and goes on trying until somebody does.

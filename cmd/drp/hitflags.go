@@ -149,18 +149,22 @@ func flatten(path, prefix string, node ast.Node, found *[]setting) error {
 		text, single := scalarText(pair.Value)
 		if list, ok := pair.Value.(*ast.SequenceNode); ok {
 			var parts []string
+			join := ":"
 			for _, v := range list.Values {
-				part, _ := scalarText(v)
+				part, one := scalarText(v)
+				if !one {
+					part, join = regionText(v), "+"
+				}
 				parts = append(parts, part)
 			}
-			text, single = strings.Join(parts, ":"), true
+			text, single = strings.Join(parts, join), true
 		}
 		switch {
 		case single && name == "finder":
 			*found = append(*found, setting{text, line})
 		case single:
 			*found = append(*found, setting{":" + name + "=" + text, line})
-		case prefix != "" || !slices.Contains(hit.Finders, name):
+		case prefix != "" || name != "radial" && !slices.Contains(hit.Finders, name):
 			return fmt.Errorf("%s:%d: hits: %s: a single value is wanted", path, line, name)
 		default:
 			if err := flatten(path, name+".", pair.Value, found); err != nil {
@@ -169,4 +173,24 @@ func flatten(path, prefix string, node ast.Node, found *[]setting) error {
 		}
 	}
 	return nil
+}
+
+// regionText gives a region of a file, as {name: ring, segment: 0, rows: [100, 140], cols: [0, 384]}, as --hits has it.
+func regionText(node ast.Node) string {
+	parts := map[string]string{"segment": "0"}
+	mapping, ok := node.(*ast.MappingNode)
+	if !ok {
+		return ""
+	}
+	for _, pair := range mapping.Values {
+		key := pair.Key.GetToken().Value
+		if list, ok := pair.Value.(*ast.SequenceNode); ok && len(list.Values) == 2 {
+			first, _ := scalarText(list.Values[0])
+			end, _ := scalarText(list.Values[1])
+			parts[key] = first + "-" + end
+			continue
+		}
+		parts[key], _ = scalarText(pair.Value)
+	}
+	return strings.Join([]string{parts["name"], parts["segment"], parts["rows"], parts["cols"]}, "/")
 }

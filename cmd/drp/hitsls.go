@@ -141,7 +141,7 @@ func (f *hitsLsFlags) event(e *drp.Frame) error {
 // by says where an event was searched, as the record has it.
 var by = []string{"CPU", "GPU", "CPU, since the GPU failed"}
 
-func whoFound(n uint8) string { return by[min(int(n), len(by)-1)] }
+func whoFound(n hit.Maker) string { return by[min(int(n), len(by)-1)] }
 
 func (f *hitsLsFlags) print(e *drp.Frame) error {
 	h := &e.Hits

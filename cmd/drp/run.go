@@ -33,6 +33,7 @@ type runFlags struct {
 	partition string
 	calib     calibFlags
 	hits      hitFlags
+	gpu       string
 	onUnrest  string
 }
 
@@ -95,6 +96,8 @@ func newRunCommand() *cobra.Command {
 	supervisionFlags(fl, &cfg, &f)
 	f.calib.add(fl, &cfg.Calibration)
 	f.hits.add(fl)
+	fl.StringVar(&f.gpu, "gpu", gpuOff, "find hits on a GPU: on, and by the CPU where there is none; or required (docs/gpu.md)")
+	fl.Lookup("gpu").NoOptDefVal = gpuOn
 	fl.StringVar(&f.partition, "partition", "", "name of the part of the experiment that this process serves: a second one of the same name is refused")
 	fl.StringVar(&f.config, "config", "", "YAML `file` with any of these flags by their long names")
 	fl.StringVar(&f.summary, "summary", "", "write the books as JSON to this `file`")
@@ -162,6 +165,11 @@ func run(cfg drp.Config, f runFlags) error {
 	if err := f.complete(&cfg); err != nil {
 		return err
 	}
+	screen := newScreen(os.Stderr, f.progress)
+	cfg.Log = screen.logger()
+	if err := becomeGPUProgram(f.gpu, cfg.Hits, cfg.Log); err != nil {
+		return err
+	}
 	if err := refuseFewThreads(cfg.Workers); err != nil {
 		return err
 	}
@@ -173,8 +181,6 @@ func run(cfg drp.Config, f runFlags) error {
 	if err := tryWriting(f.summary); err != nil {
 		return err
 	}
-	screen := newScreen(os.Stderr, f.progress)
-	cfg.Log = screen.logger()
 	if _, err := examineScript(cfg.Script, cfg.Log); err != nil {
 		return err
 	}
@@ -194,6 +200,13 @@ func run(cfg drp.Config, f runFlags) error {
 		defer func() { _ = constants.Close() }()
 	}
 	cfg.Calibration.Partition = f.partition
+	gpu, err := useGPU(f.gpu, &cfg)
+	if err != nil {
+		return err
+	}
+	if gpu != nil {
+		defer func() { _ = gpu.Close() }()
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	signals := make(chan os.Signal, 2)

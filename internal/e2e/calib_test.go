@@ -20,47 +20,6 @@ const (
 	saturated              = 32678 // what the known-good conversion gives for raw 0xC000
 )
 
-// jungfrauFrames writes the raw frames of the sample module as a run of a JUNGFRAU.
-func jungfrauFrames(t *testing.T, frames int) string {
-	t.Helper()
-	info := &xtc.Names{ID: 0x1ff, DetType: "runinfo", DetName: "runinfo", Alg: "runinfo", Version: xtc.Version{Micro: 1},
-		Entries: []xtc.Name{{Name: "expt", Type: xtc.CharStr, Rank: 1}, {Name: "runnum", Type: xtc.UInt32}}}
-	names := &xtc.Names{ID: 0x100, DetType: "jungfrau", DetName: "jungfrau", DetID: "M049", Alg: "raw",
-		Version: xtc.Version{Minor: 2}, Entries: []xtc.Name{{Name: "raw", Type: xtc.UInt16, Rank: 3}}}
-	payload, err := names.AppendTo(nil)
-	if err == nil {
-		payload, err = info.AppendTo(payload)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	var b xtc.Builder
-	b.Begin(nil, info)
-	b.Text("test")
-	b.Uint(7)
-	run, err := b.End()
-	if err != nil {
-		t.Fatal(err)
-	}
-	all := []xtc.Dgram{testkit.Plain(xtc.Configure, 1, payload...), testkit.Plain(xtc.BeginRun, 2, run...),
-		testkit.Plain(xtc.BeginStep, 3), testkit.Plain(xtc.Enable, 4)}
-	for i := range frames {
-		raw, err := os.ReadFile(testkit.Data(t, fmt.Sprintf("jungfrau/mod5_raw%d.bin", i)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		b.Begin(nil, names)
-		copy(b.Array(1, moduleRows, moduleCols), raw)
-		event, err := b.End()
-		if err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, testkit.Plain(xtc.L1Accept, uint64(100+i), event...))
-	}
-	all = append(all, testkit.Plain(xtc.Disable, 1000), testkit.Plain(xtc.EndStep, 1001), testkit.Plain(xtc.EndRun, 1002))
-	return testkit.File(t, all...)
-}
-
 // floats reads a file of float32.
 func floats(t *testing.T, name string) []float32 {
 	t.Helper()
@@ -104,11 +63,9 @@ for run in ds.runs():
         evt.remove("jungfrau", "raw")
 `
 
-// TestCorrectedRealFrames: from files of constants by way of the store to what a script gets, equal to the conversion that
-// is known to be good.
-func TestCorrectedRealFrames(t *testing.T) {
-	t.Parallel()
-	file := jungfrauFrames(t, 2)
+// jungfrauStore puts the constants of the sample module into a store.
+func jungfrauStore(t *testing.T) (store string) {
+	t.Helper()
 	gains := floats(t, "derived_gainG0_adu_per_unit.bin")
 	mask, err := os.ReadFile(testkit.Data(t, "jungfrau/mask.u8.bin"))
 	if err != nil {
@@ -118,13 +75,27 @@ func TestCorrectedRealFrames(t *testing.T) {
 	for i := range gain1 {
 		gain1[i], gain2[i] = -17.98, -1.429
 	}
-	store := filepath.Join(t.TempDir(), "store")
+	store = filepath.Join(t.TempDir(), "store")
 	put := prepare(t, nil, "calib", "put", "jungfrau", "--store", store, "--serials", "M049", "--unit", "photon",
 		"--fill-gains", "median", "--mask", npyFile(t, "mask", mask),
 		"--pedestals", strings.Join([]string{npyFile(t, "p0", floats(t, "mod5_pedeG0.bin")),
 			npyFile(t, "p1", floats(t, "mod5_pedeG1.bin")), npyFile(t, "p2", floats(t, "mod5_pedeG2.bin"))}, ","),
 		"--gains", strings.Join([]string{npyFile(t, "g0", gains), npyFile(t, "g1", gain1), npyFile(t, "g2", gain2)}, ","))
 	put.run().wants(t, 0)
+	return store
+}
+
+// TestCorrectedRealFrames: from files of constants by way of the store to what a script gets, equal to the conversion that
+// is known to be good.
+func TestCorrectedRealFrames(t *testing.T) {
+	t.Parallel()
+	file := testkit.JungfrauFile(t, 2)
+	store := jungfrauStore(t)
+	gains := floats(t, "derived_gainG0_adu_per_unit.bin")
+	mask, err := os.ReadFile(testkit.Data(t, "jungfrau/mask.u8.bin"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	o := pipeline(t, "-s", file, "-w", "1", "-p", testkit.Script(t, recordsCorrected), "-o", t.TempDir(), "--calib", store,
 		"--fex-bytes", "4000000").run().wants(t, 0)
 	trialRun(t, testkit.Script(t, recordsCorrected), "--event", file, "--event-number", "1", "--calib", store).wants(t, 0).

@@ -31,6 +31,7 @@ var importers = map[string][]string{
 	"github.com/go-zeromq/zmq4":      {"internal/wire"},
 	"github.com/vmihailenco/msgpack": {"internal/wire"},
 	"gorgonia.org/cu":                {"hit/cuda"},
+	"github.com/expr-lang/expr":      {"teb"},
 	"github.com/spf13/cobra":         {"cmd/drp"},
 	"github.com/spf13/pflag":         {"cmd/drp"},
 	"github.com/goccy/go-yaml":       {"cmd/drp"},

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"drp/xtc"
 )
 
 // Jungfrau is the module of the sample data, whose frames others have converted and searched.
@@ -61,6 +63,14 @@ func (j *Jungfrau) Raw(t testing.TB, frame int) []uint16 {
 	return numbers[uint16](t, filepath.Join(j.dir, fmt.Sprintf("mod5_raw%d.bin", frame)))
 }
 
+// JungfrauConverted is the number of frames, the first ones, that others have converted.
+const JungfrauConverted = 2
+
+// Converted is a frame as others converted it, (512, 1024), photons.
+func (j *Jungfrau) Converted(t testing.TB, frame int) []float32 {
+	return numbers[float32](t, filepath.Join(j.dir, fmt.Sprintf("mod5_conv%d.bin", frame)))
+}
+
 // Switched calls f with each pixel of a frame that is not in the first gain range, and its photons.
 func (j *Jungfrau) Switched(t testing.TB, frame int, f func(at int, photons float64)) {
 	for _, l := range j.switched[1:] {
@@ -75,6 +85,32 @@ func (j *Jungfrau) Switched(t testing.TB, frame int, f func(at int, photons floa
 		}
 		f(row*JungfrauCols+col, photons)
 	}
+}
+
+// JungfrauFile writes the raw frames of the sample module as run 7 of a JUNGFRAU, at the times 100, 101, …
+func JungfrauFile(t testing.TB, frames int) string {
+	t.Helper()
+	info := runInfo()
+	names := &xtc.Names{ID: 0x100, DetType: "jungfrau", DetName: "jungfrau", DetID: "M049", Alg: "raw",
+		Version: xtc.Version{Minor: 2}, Entries: []xtc.Name{{Name: "raw", Type: xtc.UInt16, Rank: 3}}}
+	payload := must(info.AppendTo(must(names.AppendTo(nil))))
+	var b xtc.Builder
+	b.Begin(nil, info)
+	b.Text("test")
+	b.Uint(7)
+	run := must(b.End())
+	all := []xtc.Dgram{Plain(xtc.Configure, 1, payload...), Plain(xtc.BeginRun, 2, run...), Plain(xtc.BeginStep, 3), Plain(xtc.Enable, 4)}
+	for i := range frames {
+		raw, err := os.ReadFile(Data(t, fmt.Sprintf("jungfrau/mod5_raw%d.bin", i)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.Begin(nil, names)
+		copy(b.Array(1, JungfrauRows, JungfrauCols), raw)
+		all = append(all, Plain(xtc.L1Accept, uint64(100+i), must(b.End())...))
+	}
+	all = append(all, Plain(xtc.Disable, 1000), Plain(xtc.EndStep, 1001), Plain(xtc.EndRun, 1002))
+	return File(t, all...)
 }
 
 // ReferencePeaks reads the peaks that a program found in a frame of the sample data, as they are listed: the numbers after

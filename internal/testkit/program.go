@@ -36,6 +36,9 @@ type Books struct {
 	Failed       int      `json:"failed"`
 	InFlight     int      `json:"in_flight"`
 	Damaged      int      `json:"damaged"`
+	Searched     int      `json:"searched"`
+	ByGPU        int      `json:"searched_by_gpu"`
+	Instead      int      `json:"searched_by_cpu_instead"`
 	Altered      int      `json:"altered"`
 	Late         int      `json:"late"`
 	Restarts     int      `json:"restarts"`

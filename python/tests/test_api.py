@@ -313,6 +313,19 @@ def test_scripts_offline(file, scripts, tmp_path):
     assert "is not inside the image (32, 48)" in done.stderr
 
 
+@pytest.mark.parametrize("what", ["det.raw.calib(evt)", "det.raw.image(evt)", "det.raw.mask()", "det.calibconst"])
+def test_corrected_offline(file, tmp_path, what):
+    script = tmp_path / "asks.py"
+    script.write_text(
+        f"import drp\nds = drp.DataSource()\nrun = next(ds.runs())\ndet = run.Detector('cam')\n"
+        f"for evt in run.events():\n    {what}\n"
+    )
+    for module in (False, True):
+        done = run_offline(script, file, 7, "a b", module=module)
+        assert f"drp -s {file} -p '{script} 7 '\"'\"'a b'\"'\"'' --calib STORE" in done.stderr
+        assert f"drp test {script} --event {file} --event-number 0 --calib STORE" in done.stderr
+
+
 def test_failing_event_offline(file, tmp_path):
     script = tmp_path / "bad.py"
     script.write_text(

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import json
 import math
+import shlex
+import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from . import _shm
+from ._errors import ConstantsError
 
 if TYPE_CHECKING:
     from ._config import Config
@@ -64,6 +67,17 @@ class Part:
             return np.ndarray(self._shape, np.float32, self._memory, offset, strides)
         shape = (events, *self._shape)
         return np.ndarray(shape, np.float32, self._memory, offset, (self._stride, *strides))
+
+
+def without_drp(what: str, files: list[str]) -> ConstantsError:
+    """Say how the script gets what only drp has: over the files, or on one of their events."""
+    script = sys.argv if sys.argv[0] not in ("", "-c", "-m") else ["SCRIPT"]
+    sources = " ".join(f"-s {shlex.quote(path)}" for path in files)
+    return ConstantsError(
+        f"{what}: pixels are corrected by drp, and this script runs over files without it. Use drp {sources} "
+        f"-p {shlex.quote(shlex.join(script))} --calib STORE, or, for one event, drp test {shlex.join(script[:1])} "
+        f"--event {shlex.quote(files[0])} --event-number 0 --calib STORE"
+    )
 
 
 class Constants:

@@ -178,7 +178,7 @@ class Feed:
 
     def corrected(self, kind: int, names_id: int, where: str) -> np.ndarray[Any, Any]:
         """Give corrected pixels of the event or batch at hand, (events,) segments, rows, cols."""
-        raise ConstantsError(f"{where}: corrected data is made by drp; this script runs over files without it")
+        raise NotImplementedError
 
     def constants_of(self, det: str) -> Constants:
         """Give the constants of a detector in the present run; raises `ConstantsError` if there are none."""

@@ -8,7 +8,10 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO
 
+import numpy as np
+
 from . import _xtc
+from ._calib import Constants, without_drp
 from ._errors import XtcError
 from ._feed import BEGIN_RUN, BEGIN_STEP, CONFIGURE, END_RUN, EVENT, OVERSIZE, REJECTED, UNCONFIGURE, Feed
 from .xtc import Datagram, XtcFile
@@ -170,6 +173,7 @@ class FileFeed(Feed):
             if not os.path.isfile(path):
                 raise FileNotFoundError(f"no file {path}")
         self.restarts = restarts
+        self._files = files
         self.failures = 0
         self._dgrams = complete(Merger(files))
         self._said = ""
@@ -208,6 +212,14 @@ class FileFeed(Feed):
         if self._results is None:
             self._results = memoryview(bytearray(self.out_bytes))
         return self._results, 0, self.out_bytes
+
+    def corrected(self, kind: int, names_id: int, where: str) -> np.ndarray[Any, Any]:
+        """Raise `ConstantsError`: drp corrects pixels, and it is not there."""
+        raise without_drp(where, self._files)
+
+    def constants_of(self, det: str) -> Constants:
+        """Raise `ConstantsError`: what a file says of constants lay in memory that is gone."""
+        raise without_drp(f"constants of {det}", self._files)
 
     def reply(self, status: Any, length: int, count: int) -> None:
         """Write the datagram at hand as the pipeline would record it."""

@@ -51,7 +51,7 @@ class TrialFeed(FileFeed):
         if not os.path.isfile(path):
             if name == "image" and os.path.isfile(path.replace("-image.npy", "-calib.npy")):
                 raise ConstantsError(f"{where}: the constants of {det} have no geometry, or one that does not fit")
-            raise ConstantsError(f"{where}: there are no constants for it: name a store with drp test --calib")
+            raise missing(where)
         made: np.ndarray[Any, Any] = np.load(path, allow_pickle=False)
         made.flags.writeable = False
         return made
@@ -62,7 +62,7 @@ class TrialFeed(FileFeed):
         folder = os.environ.get("DRP_TRIAL_CALIB", "")
         there = [name for name in names if os.path.isfile(os.path.join(folder, f"{det}-{name}.npy"))]
         if not there:
-            return super().constants_of(det)
+            raise missing(det)
         return Constants({name: self._array(det, name, det) for name in there}, {"detector": det, "generation": 0})
 
     def reply(self, status: Any, length: int, count: int) -> None:
@@ -126,6 +126,11 @@ class TrialFeed(FileFeed):
         damage = _xtc.DGRAM.unpack_from(self.base, self.raw_offset)[4] | more
         names = [DAMAGE.get(bit, f"bit{bit}") for bit in range(16) if damage >> bit & 1]
         print("damage: " + ("|".join(names) or "none"))
+
+
+def missing(where: str) -> ConstantsError:
+    """Say that drp found no constants for the event."""
+    return ConstantsError(f"{where}: there are no constants for it: name a store with drp test --calib")
 
 
 def describe(value: Any, kind: int) -> tuple[str, str, str]:

@@ -1,0 +1,220 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"sync"
+
+	"drp/calib/correct"
+	"drp/hit"
+)
+
+// HitsOptions say how long to measure.
+type HitsOptions struct {
+	Rounds  int
+	Seconds float64 // of each measurement
+}
+
+// Hits measures how fast hits are found, beside what one pass over a frame and its pedestals takes. All rates are of the
+// processor time of a thread.
+func Hits(ctx context.Context, o HitsOptions) (*Report, error) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	r := &Report{Machine: machine(), Loops: correct.Loops(),
+		Notes: []string{"GPU: not run, since this program was built without hit/cuda"}}
+	h, err := newHitBench()
+	if err != nil {
+		return nil, err
+	}
+	if err := h.agree(); err != nil {
+		return nil, err
+	}
+	for round := range o.Rounds + 1 {
+		for _, s := range h.steps {
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
+			rate, err := h.rate(&s, o.Seconds)
+			if err != nil {
+				return nil, fmt.Errorf("bench: processor time: %w", err)
+			}
+			if round > 0 { // in the first one everything is touched for the first time
+				r.add(s.name, "frames/s", s.what, rate)
+			}
+		}
+	}
+	r.settle()
+	r.bar("sampled, of what one pass allows", "sampled", "read_frame", 0.25, false)
+	r.bar("sampled, of the textbook", "sampled", "textbook", 20, false)
+	r.bar("carried, of what one pass allows", "carried", "read_frame", 0.65, false)
+	r.bar("full, of what one pass allows", "full", "read_frame", 0.08, false)
+	r.bar("photons, of what one pass allows", "photons", "read_frame", 0.2, false)
+	r.bar("two workers, of one", "sampled_two", "sampled", 1.8, false)
+	return r, nil
+}
+
+// hitStep is one way to look at frames. Each worker has its own.
+type hitStep struct {
+	name, what string
+	workers    int
+	worker     func() func(frame int)
+}
+
+// hitBench is what is measured, and with what.
+type hitBench struct {
+	scene *hitScene
+	copy  []uint16
+	sum   uint64
+	steps []hitStep
+	runs  map[string][]func(frame int) // of each step, one for each worker
+	found map[string]*uint32           // photons that a finder found, without which it is none
+}
+
+func newHitBench() (*hitBench, error) {
+	scene, err := newHitScene()
+	if err != nil {
+		return nil, err
+	}
+	b := &hitBench{scene: scene, copy: make([]uint16, calibPixels), runs: map[string][]func(int){}, found: map[string]*uint32{}}
+	b.steps = []hitStep{
+		{"copy_frame", "copy of a raw frame, which comes from memory", 1, b.copyFrame},
+		{"read_raw", "sum over a raw frame, which comes from memory", 1, b.readRaw},
+		{"read_frame", "sum over a raw frame, which comes from memory, and a pedestal", 1, b.readFrame},
+		{"textbook", "peakfinder8 in five plain passes over a corrected frame", 1, b.textbook},
+	}
+	for _, s := range []struct{ name, what string }{
+		{hit.Full, "peakfinder8, statistics of all pixels"},
+		{hit.Sampled, "peakfinder8, statistics of 100 pixels of each bin"},
+		{hit.Carried, "peakfinder8, statistics of an earlier frame"},
+	} {
+		make, err := b.finder(s.name)
+		if err != nil {
+			return nil, err
+		}
+		b.steps = append(b.steps, hitStep{s.name, s.what, 1, make})
+		if s.name == hit.Sampled {
+			b.steps = append(b.steps, hitStep{"sampled_two", "the same by two workers at the same time", 2, make})
+		}
+	}
+	photons, err := b.photons()
+	if err != nil {
+		return nil, err
+	}
+	b.steps = append(b.steps, hitStep{"photons", "photons, of which one pixel in a hundred has one", 1, photons})
+	for _, s := range b.steps {
+		for range s.workers {
+			b.runs[s.name] = append(b.runs[s.name], s.worker())
+		}
+	}
+	return b, nil
+}
+
+func (b *hitBench) copyFrame() func(int) {
+	return func(i int) { copy(b.copy, b.scene.frames[i]) }
+}
+
+func (b *hitBench) readRaw() func(int) {
+	return func(i int) {
+		b.sum += sum16(b.scene.frames[i][:calibPixels/2], signed(b.scene.frames[i][calibPixels/2:]))
+	}
+}
+
+func (b *hitBench) readFrame() func(int) {
+	return func(i int) { b.sum += sum16(b.scene.frames[i], b.scene.pedestal) }
+}
+
+func (b *hitBench) textbook() func(int) {
+	t := newTextbook(b.scene)
+	return func(i int) { t.find(b.scene.frames[i]) }
+}
+
+// finder makes one of peakfinder8 for each worker.
+func (b *hitBench) finder(statistics string) (func() func(int), error) {
+	c := b.scene.config
+	c.Peakfinder8.Statistics = statistics
+	plan, err := b.scene.plan(c)
+	if err != nil {
+		return nil, err
+	}
+	return func() func(int) {
+		var carry *hit.Carry
+		if statistics == hit.Carried {
+			carry = plan.NewCarry(&hit.Frame{Raw: b.scene.segments[0]})
+		}
+		finder, result := plan.NewFinder(), new(hit.Result)
+		frame := new(hit.Frame)
+		return func(i int) {
+			*frame = hit.Frame{Raw: b.scene.segments[i], Carried: carry}
+			finder.Find(frame, result)
+		}
+	}, nil
+}
+
+func (b *hitBench) photons() (func() func(int), error) {
+	c := hit.Default()
+	c.Finder, c.Photons.PerPhoton = "photons", photonADU
+	plan, err := b.scene.plan(c)
+	if err != nil {
+		return nil, err
+	}
+	found := new(uint32)
+	b.found["photons"] = found
+	return func() func(int) {
+		finder, result := plan.NewFinder(), new(hit.Result)
+		frame := new(hit.Frame)
+		return func(i int) {
+			frame.Raw = b.scene.photons[i]
+			finder.Find(frame, result)
+			*found = result.Summary.Photons
+		}
+	}, nil
+}
+
+// agree fails where the ways to find peaks do not find about the same: then their times say nothing.
+func (b *hitBench) agree() error {
+	t := newTextbook(b.scene)
+	for _, statistics := range []string{hit.Full, hit.Sampled} {
+		c := b.scene.config
+		c.Peakfinder8.Statistics = statistics
+		plan, err := b.scene.plan(c)
+		if err != nil {
+			return err
+		}
+		var result hit.Result
+		plan.NewFinder().Find(&hit.Frame{Raw: b.scene.segments[0]}, &result)
+		if want, got := t.find(b.scene.frames[0]), len(result.Peaks); got < want-2 || got > want+2 || got < hitPeaks*3/4 {
+			return fmt.Errorf("bench: %s statistics find %d peaks, and the textbook %d, of %d", statistics, got, want, hitPeaks)
+		}
+	}
+	return nil
+}
+
+// rate gives the frames that the workers of a step do in a second of their processor time, together.
+func (b *hitBench) rate(s *hitStep, seconds float64) (float64, error) {
+	rates, errs := make([]float64, s.workers), make([]error, s.workers)
+	var working sync.WaitGroup
+	work := func(w int) {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		away := w * calibFrames / s.workers // the workers are not at the same frame
+		ms, err := step{s.name, s.what, func(i int) { b.runs[s.name][w]((i + away) % calibFrames) }}.milliseconds(seconds)
+		rates[w], errs[w] = 1e3/ms, err
+	}
+	for w := 1; w < s.workers; w++ {
+		working.Go(func() { work(w) })
+	}
+	work(0)
+	working.Wait()
+	sum := 0.
+	for w := range rates {
+		if errs[w] != nil {
+			return 0, errs[w]
+		}
+		sum += rates[w]
+	}
+	if n := b.found[s.name]; n != nil && *n == 0 {
+		return 0, nil // what finds nothing has no rate
+	}
+	return sum, nil
+}

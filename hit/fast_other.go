@@ -1,0 +1,17 @@
+//go:build !amd64
+
+package hit
+
+func machine() vectors { return noVectors }
+
+func (v *view) passVectors(_ vectors, _ []span, from int, _ []int16, _ []survivor) (done, found int) {
+	return from, 0
+}
+
+func (s *sample) addVectors([]uint16) bool { return false }
+func aligned(n int) []byte                 { return make([]byte, n) }
+
+func (v *view) sweepVectors(*all, []span, int, int, []survivor) []survivor { return nil }
+func (s *sample) gatherVectors(*view, *orderly, []survivor) int            { return 0 }
+func (f *fast) discVectors(*view, *Thresholds, *Disc) bool                 { return false }
+func (f *fast) ask(*view)                                                  {}
