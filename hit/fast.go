@@ -1,7 +1,5 @@
 package hit
 
-import "drp/calib/correct"
-
 // fast is peakfinder8 for those in a hurry: the same peaks as exact finds, to the last bit. What makes it fast:
 //
 //   - Frames are not corrected. One pass over raw pixels and pedestals compares blocks of pixels with the least limit of
@@ -29,26 +27,6 @@ type fast struct {
 	members   []uint32  // the first pixels of a group
 	pieces    []sixteen // of a disc
 	litOf     []int     // where each segment's begin in lit, and the end
-}
-
-// zeros are the pedestals and codes of pixels that have none any more. Nobody writes to them.
-type zeros struct {
-	pedestals [blockPixels]int16
-	codes     [blockPixels]uint16
-}
-
-// view is a segment of a frame.
-type view struct {
-	correct.Pixels
-	segment  int
-	bins     []uint16
-	raw      []uint16
-	codes    []uint16 // of blocks
-	adu      []int16  // less common mode; nil where there is none
-	values   []int32  // calibrated; nil where pixels are in ADU
-	tables   *correct.Tables
-	switched uint32 // pixels, where they are known before
-	none     zeros
 }
 
 func (p *Plan) newFast() *fast {

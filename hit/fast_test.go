@@ -86,14 +86,21 @@ func (c *scene) draw(t testing.TB, r *rand.Rand) {
 			h.MinRes, h.MaxRes = 4, 2000
 		}
 	}
+	c.hits, c.plan = h, planWith(t, c, h)
+}
+
+// planWith makes a plan for the camera of a scene.
+func planWith(t testing.TB, c *scene, h hit.Config) *hit.Plan {
+	t.Helper()
 	tables, err := correct.NewTables(c.set, c.config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.plan, err = hit.NewPlan(h, hit.Camera{Tables: tables, Unit: c.set.Unit}); err != nil {
+	plan, err := hit.NewPlan(h, hit.Camera{Tables: tables, Unit: c.set.Unit})
+	if err != nil {
 		t.Skip(err)
 	}
-	c.hits = h
+	return plan
 }
 
 // frame has noise on a background that falls to one side, peaks, and what no detector should give.
@@ -162,12 +169,22 @@ func TestFastFindsWhatTheDefinitionFinds(t *testing.T) {
 			c := newScene(t, r)
 			exact := c.plan.NewExact()
 			finders := map[string]hit.Finder{"widest": c.plan.NewFinder(), "narrow": c.plan.Narrow(), "plain": c.plan.Plain()}
-			for frame := range 3 {
+			var first *hit.Frame
+			for frame := range 5 {
 				f := c.frame(r)
+				if frame == 2 {
+					first = f
+				}
 				var want, got hit.Result
+				if first != nil {
+					f.Carried = c.plan.NewCarry(first)
+				}
 				exact.Find(f, &want)
 				peaks += len(want.Peaks)
 				for name, finder := range finders {
+					if first != nil && r.IntN(2) == 0 { // else the thresholds that another finder made
+						f.Carried = c.plan.NewCarry(first)
+					}
 					finder.Find(f, &got)
 					same(t, fmt.Sprintf("%s, frame %d of %s, %+v", name, frame, c.set.Model, c.hits), &got, &want)
 				}
@@ -177,4 +194,100 @@ func TestFastFindsWhatTheDefinitionFinds(t *testing.T) {
 	if peaks < 1000 {
 		t.Errorf("%d peaks in all: these frames show little", peaks)
 	}
+}
+
+// bright is a plan and a frame in which every pixel is above the limit that a dark frame carries over.
+func bright(t testing.TB) (*hit.Plan, *hit.Frame) {
+	t.Helper()
+	const rows, cols = 512, 1024
+	set := &calib.Set{Detector: "d", Model: "jungfrau-x", Serials: []string{"a", "b"}, Rows: rows, Cols: cols, Unit: calib.KeV}
+	for range 3 * 2 * rows * cols {
+		set.Pedestals, set.Gains = append(set.Pedestals, 1000), append(set.Gains, 40)
+	}
+	c := hit.Default()
+	c.Finder = "peakfinder8"
+	plan := planOf(t, c, set)
+	dark, light := make([]uint16, rows*cols), make([]uint16, rows*cols)
+	for i := range dark {
+		dark[i], light[i] = uint16(1000+i%3), 3000
+	}
+	return plan, &hit.Frame{Raw: [][]uint16{light, light}, Carried: plan.NewCarry(&hit.Frame{Raw: [][]uint16{dark, dark}})}
+}
+
+// A group of all pixels is one group, however it is filled.
+func TestFastFillsAWholeFrame(t *testing.T) {
+	plan, f := bright(t)
+	var want, got hit.Result
+	plan.NewExact().Find(f, &want)
+	if want.Summary.Pixels != 2*512*1024 {
+		t.Fatalf("%d pixels are above the limit", want.Summary.Pixels)
+	}
+	for _, finder := range []hit.Finder{plan.NewFinder(), plan.Narrow(), plan.Plain()} {
+		finder.Find(f, &got)
+		same(t, "bright", &got, &want)
+	}
+}
+
+func BenchmarkBright(b *testing.B) {
+	plan, f := bright(b)
+	finder := plan.NewFinder()
+	var r hit.Result
+	b.ReportAllocs()
+	for b.Loop() {
+		finder.Find(f, &r)
+	}
+}
+
+// A finder that has seen the frames once allocates nothing more.
+func TestFastAllocatesNothing(t *testing.T) {
+	for _, statistics := range []string{hit.Full, hit.Sampled, hit.Carried} {
+		for seed := range uint64(6) {
+			r := rand.New(rand.NewPCG(seed, 9))
+			c := newScene(t, r)
+			h := c.hits
+			h.Peakfinder8.Statistics = statistics
+			plan := planWith(t, c, h)
+			finder := plan.NewFinder()
+			frames := []*hit.Frame{c.frame(r), c.frame(r)}
+			if statistics == hit.Carried {
+				for _, f := range frames {
+					f.Carried = plan.NewCarry(frames[0])
+				}
+			}
+			var result hit.Result
+			at := 0
+			find := func() {
+				finder.Find(frames[at%2], &result)
+				at++
+			}
+			find()
+			find()
+			if n := testing.AllocsPerRun(4, find); n != 0 {
+				t.Errorf("%s, %s: %g allocations for a frame", statistics, c.set.Model, n)
+			}
+		}
+	}
+}
+
+func FuzzFastFindsWhatTheDefinitionFinds(f *testing.F) {
+	f.Add(uint64(1), []byte{0, 1, 2, 255})
+	f.Add(uint64(7), []byte{0xC0, 0xFF, 0x40, 0x80, 0x13, 0x37})
+	f.Fuzz(func(t *testing.T, seed uint64, pixels []byte) {
+		r := rand.New(rand.NewPCG(seed, 2))
+		c := newScene(t, r)
+		frame := c.frame(r)
+		for i, b := range pixels { // runs of pixels with the high byte of the fuzzer
+			raw := frame.Raw[i%len(frame.Raw)]
+			for k := range 7 {
+				at := (i*7 + k + int(seed%1024)) % len(raw)
+				raw[at] = uint16(b)<<8 | raw[at]&255
+			}
+		}
+		var want, got hit.Result
+		c.plan.NewExact().Find(frame, &want)
+		for name, finder := range map[string]hit.Finder{"widest": c.plan.NewFinder(), "narrow": c.plan.Narrow(), "plain": c.plan.Plain()} {
+			finder.Find(frame, &got)
+			same(t, name, &got, &want)
+		}
+	})
 }

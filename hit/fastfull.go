@@ -2,6 +2,7 @@ package hit
 
 import (
 	"math/bits"
+	"slices"
 
 	"drp/calib/correct"
 )
@@ -14,9 +15,8 @@ type all struct {
 	p       *Plan
 	t       *fastPlan
 	list    list
-	windows []Bounds  // of the values inside, which belong to them
-	away    []float64 // of their ends from the mean, as the sample has them
-	high    []int32   // the same, one by one, for the ladders
+	windows []Bounds // of the values inside, which belong to them
+	high    []int32  // the same, one by one, for the ladders
 	low     []int32
 	highs   []int16 // ladder of the windows' upper ends
 	lows    []int16 // and of their lower ends, with the other sign
@@ -39,7 +39,7 @@ const (
 )
 
 func newAll(p *Plan, t *fastPlan) *all {
-	a := &all{p: p, t: t, list: newList(p.Bins), windows: make([]Bounds, p.Bins), away: make([]float64, p.Bins), high: make([]int32, p.Bins), low: make([]int32, p.Bins),
+	a := &all{p: p, t: t, list: newList(p.Bins), windows: make([]Bounds, p.Bins), high: make([]int32, p.Bins), low: make([]int32, p.Bins),
 		highs: t.ladder.room(), lows: t.ladder.room(), inside: make([]inner, p.Bins), packed: make([]int64, lanes*p.Bins),
 		room: aligned(1024), ends: make([]int, p.Bins)}
 	return a
@@ -64,25 +64,15 @@ func (f *fast) full(t *Thresholds) {
 	}
 	if len(a.failed) > 0 {
 		a.collect(f.views)
-		a.plainly(t)
+		a.plainly(t, f.views)
 	}
 }
 
-// open chooses the windows: three quarters of what the sample lets in. Where that is much more than for a bin nearby, the
-// sample has pixels of a peak, and the other one's window is the better guess. Any window leads to the same thresholds.
+// open chooses the windows: three quarters of what the sample lets in. Any window leads to the same thresholds.
 func (a *all) open(t *Thresholds, s *sample) {
-	const near, much = 2, 1.5
 	for b := range a.windows {
-		a.away[b] = max(0, 0.75*(t.Mean[b]-float64(s.bounds[b].Lo)))
-	}
-	for b, away := range a.away {
-		from := b
-		for k := max(0, b-near); k <= min(b+near, len(a.away)-1); k++ {
-			if a.t.counts[k] > perBin && a.away[k]*much < away && a.away[k] < a.away[from] {
-				from = k
-			}
-		}
-		mean, away := t.Mean[from], a.away[from]
+		mean := t.Mean[b]
+		away := max(0, 0.75*(mean-float64(s.bounds[b].Lo)))
 		w := Bounds{int32(max(-largest16, min(mean-away, largest16))), int32(max(-largest16, min(mean+away, largest16)))}
 		a.windows[b], a.low[b], a.high[b] = w, -w.Lo, w.Hi
 		a.inside[b] = inner{n: int64(a.t.counts[b])}
@@ -162,7 +152,7 @@ func (a *all) unpack() {
 // thresholds makes those of all bins but the failed ones.
 func (a *all) thresholds(t *Thresholds) {
 	for b := range a.inside {
-		if a.t.counts[b] > perBin && !a.bin(b, t) { // else the sample has all
+		if !a.bin(b, t) {
 			a.failed = append(a.failed, uint16(b))
 		}
 	}
@@ -187,20 +177,21 @@ func (a *all) bin(b int, t *Thresholds) bool {
 	return true
 }
 
-// collect gathers the values of the failed bins.
+// collect gathers the values of the failed bins that have no list of pixels, in one pass over all.
 func (a *all) collect(views []view) {
 	total := 0
 	for b := range a.ends {
 		a.ends[b] = -1
 	}
 	for _, b := range a.failed {
-		a.ends[b] = total
-		total += int(a.t.counts[b])
+		if a.t.listAt[b] == a.t.listAt[b+1] {
+			a.ends[b] = total
+			total += int(a.t.counts[b])
+		}
 	}
-	if cap(a.values) < total {
-		a.values = make([]int32, total)
+	if a.values = slices.Grow(a.values[:0], total+mostListed)[:total]; total == 0 {
+		return
 	}
-	a.values = a.values[:total]
 	for s := range views {
 		v := &views[s]
 		for i, b := range v.bins {
@@ -215,26 +206,47 @@ func (a *all) collect(views []view) {
 	}
 }
 
-// plainly makes the thresholds of what was collected.
-func (a *all) plainly(t *Thresholds) {
+// plainly makes the thresholds of the failed bins from their values.
+func (a *all) plainly(t *Thresholds, views []view) {
 	first := 0
 	for _, b := range a.failed {
-		values, bounds, before := a.values[first:a.ends[b]], everything, Sums{N: -1}
-		first += int(a.t.counts[b])
-		for range iterations {
-			var sums Sums
-			for _, x := range values {
-				if x > bounds.Lo && x < bounds.Hi {
-					sums.add(x)
-				}
-			}
-			if sums == before {
-				break
-			}
-			before = sums
-			var mean, hi float64
-			bounds, mean, hi = a.p.bounds(&sums)
-			t.set(int(b), mean, hi)
+		var values []int32
+		if a.ends[b] >= 0 {
+			values = a.values[first:a.ends[b]]
+			first += int(a.t.counts[b])
+		} else {
+			values = a.listed(b, views)
 		}
+		a.iterate(int(b), values, t)
+	}
+}
+
+// listed gives the values of a bin that has a list of its pixels, after those that were collected.
+func (a *all) listed(b uint16, views []view) []int32 {
+	values, n := a.values[len(a.values):], uint32(a.p.Pixels())
+	for _, i := range a.t.lists[a.t.listAt[b]:a.t.listAt[b+1]] {
+		if x := views[i/n].value(int(i % n)); x != Bad {
+			values = append(values, x)
+		}
+	}
+	return values
+}
+
+func (a *all) iterate(b int, values []int32, t *Thresholds) {
+	bounds, before := everything, Sums{N: -1}
+	for range iterations {
+		var sums Sums
+		for _, x := range values {
+			if x > bounds.Lo && x < bounds.Hi {
+				sums.add(x)
+			}
+		}
+		if sums == before {
+			return
+		}
+		before = sums
+		var mean, hi float64
+		bounds, mean, hi = a.p.bounds(&sums)
+		t.set(b, mean, hi)
 	}
 }

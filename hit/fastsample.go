@@ -21,7 +21,7 @@ type sample struct {
 	active []uint16 // bins whose bounds still move
 	bounds []Bounds // of all bins
 	sums   []Sums
-	before []Sums // the iteration before
+	before []Sums // with those of bins nearby, in the iteration before
 	room   []byte // of vectors
 }
 
@@ -71,7 +71,7 @@ func (s *sample) gather(v *view, block uint32, picks []uint32) {
 	}
 }
 
-// thresholds makes those of all bins. A bin whose sums have not changed is done: nor would they any more.
+// thresholds makes those of all bins. What has not changed since the iteration before is not made again.
 func (s *sample) thresholds(t *Thresholds) {
 	active := s.active[:s.p.Bins]
 	for b := range active {
@@ -79,18 +79,31 @@ func (s *sample) thresholds(t *Thresholds) {
 	}
 	for range iterations {
 		s.add(active)
-		left := active[:0]
-		for _, b := range active {
-			if s.sums[b] == s.before[b] {
-				continue
-			}
-			s.before[b] = s.sums[b]
-			var mean, hi float64
-			s.bounds[b], mean, hi = s.p.bounds(&s.sums[b])
-			t.set(int(b), mean, hi)
-			left = append(left, b)
+		active = s.active[:0]
+		var all Sums
+		for b := range min(s.p.Pool, s.p.Bins) {
+			all.plus(&s.sums[b])
 		}
-		active = left
+		for b := range s.p.Bins {
+			if enters := b + s.p.Pool; enters < s.p.Bins {
+				all.plus(&s.sums[enters])
+			}
+			if all != s.before[b] {
+				s.before[b] = all
+				bounds, mean, hi := s.p.bounds(&all)
+				t.set(b, mean, hi)
+				if bounds != s.bounds[b] {
+					s.bounds[b] = bounds
+					active = append(active, uint16(b))
+				}
+			}
+			if leaves := b - s.p.Pool; leaves >= 0 {
+				all.minus(&s.sums[leaves])
+			}
+		}
+		if len(active) == 0 {
+			return
+		}
 	}
 }
 

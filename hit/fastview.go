@@ -2,6 +2,26 @@ package hit
 
 import "drp/calib/correct"
 
+// view is a segment of a frame.
+type view struct {
+	correct.Pixels
+	segment  int
+	bins     []uint16
+	raw      []uint16
+	codes    []uint16 // of blocks
+	adu      []int16  // less common mode; nil where there is none
+	values   []int32  // calibrated; nil where pixels are in ADU
+	tables   *correct.Tables
+	switched uint32 // pixels, where they are known before
+	none     zeros
+}
+
+// zeros are the pedestals and codes of the pixels of a block that have none any more. Nobody writes to them.
+type zeros struct {
+	pedestals [blockPixels]int16
+	codes     [blockPixels]uint16
+}
+
 // adu16 is what ADU16 gives for a pixel.
 func (v *view) adu16(i int) int16 {
 	if v.adu != nil {

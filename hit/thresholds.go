@@ -94,6 +94,10 @@ func (p *Plan) statistics(t *Thresholds, values []int32, sampled bool) {
 			sums[b].add(v)
 		}
 	}
+	pool := 0
+	if sampled {
+		pool = p.Pool
+	}
 	for range iterations {
 		clear(sums)
 		if sampled {
@@ -106,9 +110,21 @@ func (p *Plan) statistics(t *Thresholds, values []int32, sampled bool) {
 			}
 		}
 		for b := range sums {
+			var all Sums
+			for near := max(0, b-pool); near <= min(b+pool, p.Bins-1); near++ {
+				all.plus(&sums[near])
+			}
 			var mean, hi float64
-			bounds[b], mean, hi = p.bounds(&sums[b])
+			bounds[b], mean, hi = p.bounds(&all)
 			t.set(b, mean, hi)
 		}
 	}
+}
+
+func (s *Sums) plus(o *Sums) {
+	s.N, s.Sum, s.High, s.Low = s.N+o.N, s.Sum+o.Sum, s.High+o.High, s.Low+o.Low
+}
+
+func (s *Sums) minus(o *Sums) {
+	s.N, s.Sum, s.High, s.Low = s.N-o.N, s.Sum-o.Sum, s.High-o.High, s.Low-o.Low
 }

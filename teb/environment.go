@@ -101,7 +101,7 @@ func newEnvironment(schemas []*Schema) (*environment, error) {
 
 // options are those of the library. Its own min and max have no answer where there is nothing.
 func (x *environment) options() []expr.Option {
-	return []expr.Option{expr.Env(x.known), expr.AsBool(), expr.Optimize(false),
+	return []expr.Option{expr.Env(x.known), expr.AsBool(),
 		expr.DisableBuiltin("min"), expr.DisableBuiltin("max"), expr.DisableBuiltin("now"),
 		expr.Function("min", func(v ...any) (any, error) { return extreme(false, v) }, extremeTypes...),
 		expr.Function("max", func(v ...any) (any, error) { return extreme(true, v) }, extremeTypes...)}

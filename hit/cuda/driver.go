@@ -34,6 +34,7 @@ type Kernel int
 const (
 	start Kernel = iota
 	sampled
+	sampledBounds
 	fullSums
 	fullBounds
 	offsets
@@ -45,6 +46,6 @@ const (
 )
 
 // Kernels are their names.
-var Kernels = [...]string{"start", "sampled", "fullSums", "fullBounds", "offsets", "candidates", "join", "roots", "gather", "peaks"}
+var Kernels = [...]string{"start", "sampled", "sampledBounds", "fullSums", "fullBounds", "offsets", "candidates", "join", "roots", "gather", "peaks"}
 
 func (k Kernel) String() string { return Kernels[k] }

@@ -214,7 +214,9 @@ func steps(p *hit.Plan, carried bool) []step {
 			all = append(all, step{fullSums, Grid{over(total, chunk), 1, block}}, step{fullBounds, Grid{bins, 1, block}})
 		}
 	default:
-		all = append(all, step{sampled, Grid{p.Bins, 1, sampleBlock}})
+		for range 5 {
+			all = append(all, step{sampled, Grid{p.Bins, 1, sampleBlock}}, step{sampledBounds, Grid{bins, 1, block}})
+		}
 	}
 	return append(all, step{offsets, Grid{bins, 1, block}}, step{candidates, Grid{over(total, block*eight), 1, block}},
 		step{join, Grid{strides, 1, block}}, step{roots, Grid{strides, 1, block}}, step{gather, Grid{strides, 1, block}},

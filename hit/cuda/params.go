@@ -14,6 +14,7 @@ type Params struct {
 	Pick                                                                             [4]int32
 	MinPix, MaxPix, Radius                                                           int32
 	MaxCandidates, MaxGroups, MaxPeaks, OutBytes                                     int32
+	Pool                                                                             int32
 }
 
 // Panel is a rectangle of a segment.

@@ -78,7 +78,8 @@ func newTables(p *hit.Plan, most Limits) *tables {
 		Total: int32(p.Segments * n), Stride: int32(all), Pixels: int32(n), Cols: int32(p.Cols), Bins: int32(p.Bins),
 		Code: int32(first.Codes[0]), Bias: int32(first.Bias), DataMask: int32(first.DataMask),
 		MinPix: int32(c.MinPixCount), MaxPix: int32(c.MaxPixCount), Radius: int32(c.LocalBGRadius),
-		MaxCandidates: int32(most.Candidates), MaxGroups: int32(most.Groups), MaxPeaks: int32(most.Peaks), OutBytes: int32(most.outBytes())}
+		MaxCandidates: int32(most.Candidates), MaxGroups: int32(most.Groups), MaxPeaks: int32(most.Peaks), OutBytes: int32(most.outBytes()),
+		Pool: int32(p.Pool)}
 	if first.Special {
 		t.params.Special = 1
 	}

@@ -5,7 +5,7 @@
 __thread struct Index gridDim, blockDim, blockIdx, threadIdx;
 __thread unsigned int threadStep = 1, threadShift;
 
-static void (*const kernels[])(const struct Params *) = {start, sampled, fullSums, fullBounds, offsets, candidates, join, roots,
+static void (*const kernels[])(const struct Params *) = {start, sampled, sampledBounds, fullSums, fullBounds, offsets, candidates, join, roots,
                                                          gather, peaks};
 
 // coprime gives a number that steps through all of n.

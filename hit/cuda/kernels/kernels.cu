@@ -153,45 +153,52 @@ KERNEL start(const struct Params *p) {
 	}
 }
 
-// sampled makes the thresholds from the sample, a bin per block.
+// sampled adds the values of the sample between the bounds of their bins, a bin per block. What was there is overwritten.
 KERNEL sampled(const struct Params *p) {
-	SHARED i32 values[SAMPLE_BLOCK];
 	SHARED struct Sums s;
-	SHARED i32 lo, hi;
 	u32 bin = blockIdx.x, from = p->sampleAt[bin], count = p->sampleAt[bin + 1] - from;
+	u64 at = place(p, blockIdx.z) + bin;
 	EACH_THREAD {
-		u32 t = threadIdx.x;
-		if (t < count)
-			values[t] = valueAt(p, blockIdx.z, (i32)p->sample[from + t]);
-		if (t == 0) {
-			lo = BAD;
-			hi = 2147483647;
+		if (threadIdx.x == 0) {
+			struct Sums none = {0, 0, 0, 0};
+			s = none;
 		}
 	}
-	for (int turn = 0; turn < 5; turn++) {
-		EACH_THREAD {
-			if (threadIdx.x == 0) {
-				struct Sums none = {0, 0, 0, 0};
-				s = none;
-			}
-		}
-		EACH_THREAD {
-			u32 t = threadIdx.x;
-			if (t < count && values[t] != BAD && values[t] > lo && values[t] < hi) {
-				u64 q = square(values[t]);
+	EACH_THREAD {
+		u32 t = threadIdx.x;
+		if (t < count) {
+			i32 v = valueAt(p, blockIdx.z, (i32)p->sample[from + t]);
+			if (v != BAD && v > p->lo[at] && v < p->hi[at]) {
+				u64 q = square(v);
 				atomicAdd(&s.n, 1ull);
-				atomicAdd(&s.sum, (u64)(i64)values[t]);
+				atomicAdd(&s.sum, (u64)(i64)v);
 				atomicAdd(&s.high, q >> 32);
 				atomicAdd(&s.low, q & 0xffffffffull);
 			}
 		}
-		EACH_THREAD {
-			if (threadIdx.x == 0) {
-				i32 nextLo, nextHi;
-				bounds(p, place(p, blockIdx.z) + bin, &s, &nextLo, &nextHi);
-				lo = nextLo;
-				hi = nextHi;
+	}
+	EACH_THREAD {
+		if (threadIdx.x == 0)
+			p->sums[at] = s;
+	}
+}
+
+// sampledBounds turns the sums of bins and of those nearby into the next bounds. Its blocks cover the bins.
+KERNEL sampledBounds(const struct Params *p) {
+	EACH_THREAD {
+		i32 b = (i32)(blockIdx.x * blockDim.x + threadIdx.x);
+		u64 first = place(p, blockIdx.z);
+		if (b < p->bins) {
+			struct Sums all = {0, 0, 0, 0};
+			i32 from = b > p->pool ? b - p->pool : 0, to = b + p->pool < p->bins ? b + p->pool : p->bins - 1;
+			for (i32 k = from; k <= to; k++) {
+				const struct Sums *s = &p->sums[first + (u64)k];
+				all.n += s->n;
+				all.sum += s->sum;
+				all.high += s->high;
+				all.low += s->low;
 			}
+			bounds(p, first + (u64)b, &all, &p->lo[first + (u64)b], &p->hi[first + (u64)b]);
 		}
 	}
 }

@@ -64,7 +64,7 @@ func Layout() (params []int, sizes map[string]int) {
 		unsafe.Offsetof(p.cols), unsafe.Offsetof(p.bins), unsafe.Offsetof(p.code), unsafe.Offsetof(p.bias),
 		unsafe.Offsetof(p.dataMask), unsafe.Offsetof(p.special), unsafe.Offsetof(p.pick), unsafe.Offsetof(p.minPix),
 		unsafe.Offsetof(p.maxPix), unsafe.Offsetof(p.radius), unsafe.Offsetof(p.maxCandidates), unsafe.Offsetof(p.maxGroups),
-		unsafe.Offsetof(p.maxPeaks), unsafe.Offsetof(p.outBytes)} {
+		unsafe.Offsetof(p.maxPeaks), unsafe.Offsetof(p.outBytes), unsafe.Offsetof(p.pool)} {
 		params = append(params, int(at))
 	}
 	return params, map[string]int{"Params": C.sizeof_struct_Params, "Panel": C.sizeof_struct_Panel, "Sums": C.sizeof_struct_Sums,

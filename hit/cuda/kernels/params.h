@@ -71,6 +71,7 @@ struct Params {
 	i32 code, bias, dataMask, special, pick[4];
 	i32 minPix, maxPix, radius;
 	i32 maxCandidates, maxGroups, maxPeaks, outBytes;
+	i32 pool; // bins on each side that lend a bin their samples
 };
 
 #endif
