@@ -88,20 +88,28 @@ func newHitBench() (*hitBench, error) {
 		{hit.Sampled, "peakfinder8, statistics of 100 pixels of each bin"},
 		{hit.Carried, "peakfinder8, statistics of an earlier frame"},
 	} {
-		make, err := b.finder(s.name)
+		worker, err := b.finder(s.name)
 		if err != nil {
 			return nil, err
 		}
-		b.steps = append(b.steps, hitStep{s.name, s.what, 1, make})
+		b.steps = append(b.steps, hitStep{s.name, s.what, 1, worker})
 		if s.name == hit.Sampled {
-			b.steps = append(b.steps, hitStep{"sampled_two", "the same by two workers at the same time", 2, make})
+			b.steps = append(b.steps, hitStep{"sampled_two", "the same by two workers at the same time", 2, worker})
 		}
 	}
-	photons, err := b.photons()
-	if err != nil {
-		return nil, err
+	for _, s := range []struct {
+		name, what string
+		frames     [][][]uint16
+	}{
+		{"photons", "photons of 150 ADU in the same frames", scene.segments},
+		{"photons_dense", "photons of 150 ADU where one pixel in a hundred has one", scene.photons},
+	} {
+		worker, err := b.photons(s.name, s.frames)
+		if err != nil {
+			return nil, err
+		}
+		b.steps = append(b.steps, hitStep{s.name, s.what, 1, worker})
 	}
-	b.steps = append(b.steps, hitStep{"photons", "photons, of which one pixel in a hundred has one", 1, photons})
 	for _, s := range b.steps {
 		for range s.workers {
 			b.runs[s.name] = append(b.runs[s.name], s.worker())
@@ -151,7 +159,7 @@ func (b *hitBench) finder(statistics string) (func() func(int), error) {
 	}, nil
 }
 
-func (b *hitBench) photons() (func() func(int), error) {
+func (b *hitBench) photons(name string, frames [][][]uint16) (func() func(int), error) {
 	c := hit.Default()
 	c.Finder, c.Photons.PerPhoton = "photons", photonADU
 	plan, err := b.scene.plan(c)
@@ -159,12 +167,12 @@ func (b *hitBench) photons() (func() func(int), error) {
 		return nil, err
 	}
 	found := new(uint32)
-	b.found["photons"] = found
+	b.found[name] = found
 	return func() func(int) {
 		finder, result := plan.NewFinder(), new(hit.Result)
 		frame := new(hit.Frame)
 		return func(i int) {
-			frame.Raw = b.scene.photons[i]
+			frame.Raw = frames[i]
 			finder.Find(frame, result)
 			*found = result.Summary.Photons
 		}

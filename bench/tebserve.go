@@ -37,10 +37,17 @@ func tebSockets(ctx context.Context, r *Report, o TEBOptions) error {
 		if err != nil {
 			return err
 		}
+		ping, err := pingTimes(ctx, o.Seconds)
+		if err != nil {
+			return err
+		}
 		if round == 0 {
 			continue
 		}
 		slices.Sort(late)
+		slices.Sort(ping)
+		r.add("ping_p50", "ms", "one message there and back over such a socket, alone", ping[len(ping)/2])
+		r.add("ping_p99", "ms", "the same, for 99 in 100", ping[len(ping)*99/100])
 		r.add("served_3", "1/s", "events of three contributors over sockets, built and decided, all in this process", rate)
 		r.add("promised_served", "1/s", "what is promised for that", promisedServed)
 		r.add("latency_p50", "ms", "from the last row of an event to its decision at a client, at 25,000 events a second", late[len(late)/2])
@@ -155,4 +162,47 @@ func bring(ctx context.Context, c *serve.Client, offered float64, begin time.Tim
 		}
 	}
 	return nil
+}
+
+// pingTimes measures messages of a row's size there and back, a thousand in a second: what the machine and the sockets take
+// without any trigger.
+func pingTimes(ctx context.Context, seconds float64) (took []float64, err error) {
+	folder, err := os.MkdirTemp("", "drp-bench-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = os.RemoveAll(folder) }()
+	e := wire.Endpoint{Path: filepath.Join(folder, "ping")}
+	pairs, _, err := wire.ListenPairs(e, wire.Options{}, func(p *wire.Pair) {
+		for {
+			m, err := p.Recv(time.Minute)
+			if err != nil || p.Send(m...) != nil {
+				return
+			}
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer pairs.Close()
+	p, err := wire.DialPair(ctx, e, wire.Options{})
+	if err != nil {
+		return nil, err
+	}
+	defer p.Close()
+	message := make([]byte, 32)
+	for begin := time.Now(); len(took) == 0 || time.Since(begin).Seconds() < seconds; {
+		time.Sleep(time.Millisecond)
+		sent := time.Now()
+		if err := p.Send(message); err != nil {
+			return nil, err
+		}
+		if _, err := p.Recv(time.Minute); err != nil {
+			return nil, err
+		}
+		if took = append(took, time.Since(sent).Seconds()*1e3); ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+	}
+	return took, nil
 }

@@ -17,11 +17,10 @@ type hitsReader struct {
 // findHits finds what a Configure says of hits; nil where it says nothing. Where a file went through drp several times, the
 // last one counts.
 func findHits(t *xtc.Table, c *camera, configure xtc.Dgram) *hitsReader {
-	names := latest(t.Find(c.name, hit.Alg))
-	if names == nil {
+	h := &hitsReader{names: latest(t.Find(c.name, hit.Alg)), config: "{}"}
+	if h.names == nil {
 		return nil
 	}
-	h := &hitsReader{names: names, config: "{}"}
 	for i := range c.numbers {
 		h.at = append(h.at, i)
 	}
@@ -55,21 +54,18 @@ func latest(all []*xtc.Names) (last *xtc.Names) {
 
 func (h *hitsReader) is(n *xtc.Names) bool { return h != nil && h.names == n }
 
-// read takes the hits of an event. Segments have their places among the frames; those whose pixels are not in the file are
-// left out.
-func (h *hitsReader) read(b *xtc.Block, r *hit.Record) (err error) {
-	if *r, err = hit.ReadRecord(b); err != nil {
-		return err
+// read takes the hits of an event, with the segments of its peaks as they are in frames. Peaks of segments whose pixels are
+// not in the file are left out.
+func (h *hitsReader) read(b *xtc.Block) (hit.Record, error) {
+	r, err := hit.ReadRecord(b)
+	if err != nil {
+		return r, &xtc.FormatError{Offset: int64(b.Offset), Reason: err.Error()}
 	}
-	peaks := r.Peaks
-	r.Peaks = r.Peaks[:0]
-	for _, p := range peaks {
-		if s := int(p.Segment); s < len(h.at) && h.at[s] >= 0 {
-			p.Segment = uint16(h.at[s])
-			r.Peaks = append(r.Peaks, p)
-		}
+	r.Peaks = slices.DeleteFunc(r.Peaks, func(p hit.Peak) bool { return int(p.Segment) >= len(h.at) || h.at[p.Segment] < 0 })
+	for i := range r.Peaks {
+		r.Peaks[i].Segment = uint16(h.at[r.Peaks[i].Segment])
 	}
-	return nil
+	return r, nil
 }
 
 // fieldPlace is where a number of an event is that some detectors have.

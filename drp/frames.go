@@ -283,7 +283,8 @@ func (f *Frames) event(e *Frame) error {
 		b := it.Block()
 		switch {
 		case f.hits.is(b.Names):
-			if err := f.hits.read(b, &e.Hits); err != nil {
+			var err error
+			if e.Hits, err = f.hits.read(b); err != nil {
 				return err
 			}
 			e.Recorded = true

@@ -18,14 +18,14 @@ import (
 	"drp/xtc"
 )
 
-var spotCamera = testkit.Spots{Segments: 2, Rows: 40, Cols: 60}
+var spotted = testkit.Spots{Segments: 2, Rows: 40, Cols: 60}
 
-// spotStore has constants of the camera with the spots.
+// spotStore has constants of the camera with the spotted.
 func spotStore(t *testing.T, geometry string) calib.Store {
 	t.Helper()
-	n := spotCamera.Segments * spotCamera.Rows * spotCamera.Cols
-	set := &calib.Set{Detector: "cam", Model: "spotcam", Serials: []string{"M0", "M1"}, FirstRun: 1, Unit: calib.ADU, Rows: spotCamera.Rows,
-		Cols: spotCamera.Cols, Pedestals: slices.Repeat([]float32{100}, n), Gains: slices.Repeat([]float32{2}, n), Geometry: geometry}
+	n := spotted.Segments * spotted.Rows * spotted.Cols
+	set := &calib.Set{Detector: "cam", Model: "spotcam", Serials: []string{"M0", "M1"}, FirstRun: 1, Unit: calib.ADU, Rows: spotted.Rows,
+		Cols: spotted.Cols, Pedestals: slices.Repeat([]float32{100}, n), Gains: slices.Repeat([]float32{2}, n), Geometry: geometry}
 	st, err := store.Create(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
@@ -59,13 +59,13 @@ func TestFrames(t *testing.T) {
 	for _, workers := range []int{1, 4} {
 		for _, statistics := range []string{hit.Full, hit.Carried} {
 			t.Run(fmt.Sprint(workers, statistics), func(t *testing.T) {
-				f := openSpots(t, spotStore(t, ""), spotCamera.Run(events)...)
+				f := openSpots(t, spotStore(t, ""), spotted.Run(events)...)
 				c := spotConfig()
 				c.Peakfinder8.Statistics, c.Peakfinder8.Refresh = statistics, 4
 				n := 0
 				err := f.Each(&drp.EachFrame{Workers: workers, Search: drp.NewFrameSearch(c), Done: func(e *drp.Frame) error {
-					for s := range spotCamera.Segments {
-						if !slices.Equal(e.Raw[s], spotCamera.Pixels(n, s)) {
+					for s := range spotted.Segments {
+						if !slices.Equal(e.Raw[s], spotted.Pixels(n, s)) {
 							t.Errorf("event %d: other pixels", n)
 						}
 					}
@@ -73,12 +73,12 @@ func TestFrames(t *testing.T) {
 					if statistics == hit.Carried {
 						want = uint64(101 + n/4*4)
 					}
-					if e.Number != int64(n) || e.Time != uint64(101+n) || !e.Recorded || int(e.Hits.Count) != spotCamera.Spots(n) ||
-						e.Hits.Hit != (spotCamera.Spots(n) >= 3) || e.Hits.Thresholds != want || !math.IsNaN(e.Energy) || e.Pulse != e.Time {
-						t.Errorf("event %d is %d at %d with %d spots, not %d: %+v", n, e.Number, e.Time, e.Hits.Count, spotCamera.Spots(n), e.Hits.Summary)
+					if e.Number != int64(n) || e.Time != uint64(101+n) || !e.Recorded || int(e.Hits.Count) != spotted.Spots(n) ||
+						e.Hits.Hit != (spotted.Spots(n) >= 3) || e.Hits.Thresholds != want || !math.IsNaN(e.Energy) || e.Pulse != e.Time {
+						t.Errorf("event %d is %d at %d with %d spots, not %d: %+v", n, e.Number, e.Time, e.Hits.Count, spotted.Spots(n), e.Hits.Summary)
 					}
-					for k := range spotCamera.Spots(n) {
-						s, row, col := spotCamera.Spot(n, k)
+					for k := range spotted.Spots(n) {
+						s, row, col := spotted.Spot(n, k)
 						if !slices.ContainsFunc(e.Hits.Peaks, func(p hit.Peak) bool {
 							return int(p.Segment) == s && math.Abs(float64(p.Row)-float64(row)) < 0.5 && math.Abs(float64(p.Col)-float64(col)) < 0.5
 						}) {
@@ -99,7 +99,7 @@ func TestFrames(t *testing.T) {
 func TestFramesStop(t *testing.T) {
 	enough := errors.New("enough")
 	n := 0
-	f := openSpots(t, nil, spotCamera.Run(30)...)
+	f := openSpots(t, nil, spotted.Run(30)...)
 	if err := f.Each(&drp.EachFrame{Workers: 3, Done: func(*drp.Frame) error {
 		if n++; n == 5 {
 			return enough
@@ -108,7 +108,7 @@ func TestFramesStop(t *testing.T) {
 	}}); !errors.Is(err, enough) || n != 5 {
 		t.Errorf("%v after %d", err, n)
 	}
-	f = openSpots(t, nil, spotCamera.Run(30)...)
+	f = openSpots(t, nil, spotted.Run(30)...)
 	if err := f.Each(&drp.EachFrame{Workers: 3, Work: func(_ context.Context, _ int, e *drp.Frame) error {
 		if e.Number == 7 {
 			return enough
@@ -121,7 +121,7 @@ func TestFramesStop(t *testing.T) {
 
 // TestFramesOfOddFiles has files that lack something.
 func TestFramesOfOddFiles(t *testing.T) {
-	run := spotCamera.Run(3)
+	run := spotted.Run(3)
 	lacking := testkit.Plain(xtc.L1Accept, 150, run[4][len(run[4])-len(run[4].Payload())/2:]...) // its second segment only
 	f := openSpots(t, spotStore(t, ""), append(slices.Clone(run[:5]), lacking)...)
 	var e drp.Frame

@@ -60,7 +60,7 @@ func (f *FrameFinder) Find(e *Frame) {
 	if f.plan != e.plan {
 		f.plan, f.finder = e.plan, e.plan.NewFinder()
 	}
-	f.finder.Find(&hit.Frame{Raw: e.Raw, Carried: e.carry}, &f.result)
-	e.Hits.Summary, e.Hits.By, e.Hits.Thresholds = f.result.Summary, 0, e.carried
+	f.finder.Find(&hit.Frame{Raw: e.Raw, Carried: e.carry, Number: uint64(e.Number)}, &f.result)
+	e.Hits.Summary, e.Hits.By, e.Hits.Thresholds = f.result.Summary, f.result.By, e.carried
 	e.Hits.Peaks = append(e.Hits.Peaks[:0], f.result.Peaks...)
 }

@@ -41,11 +41,11 @@ func (p *Plan) NewCarry(first *Frame) *Carry {
 	return &Carry{first: Frame{Raw: first.Raw}, bins: p.Bins}
 }
 
-// thresholds gives those of the row, made by make if nobody has.
-func (c *Carry) thresholds(make func(first *Frame, t *Thresholds)) *Thresholds {
+// thresholds gives those of the row, made by compute if nobody has.
+func (c *Carry) thresholds(compute func(first *Frame, t *Thresholds)) *Thresholds {
 	c.once.Do(func() {
 		c.made = newThresholds(c.bins)
-		make(&c.first, c.made)
+		compute(&c.first, c.made)
 		c.first = Frame{}
 	})
 	return c.made

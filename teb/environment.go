@@ -17,7 +17,7 @@ type quantity uint8
 const (
 	truth quantity = iota
 	whole
-	real
+	fraction
 )
 
 func (t Type) quantity() quantity {
@@ -25,12 +25,12 @@ func (t Type) quantity() quantity {
 	case Bool:
 		return truth
 	case F32, F64:
-		return real
+		return fraction
 	}
 	return whole
 }
 
-var quantityTypes = [...]types.Type{truth: types.Bool, whole: types.Int, real: types.Float64}
+var quantityTypes = [...]types.Type{truth: types.Bool, whole: types.Int, fraction: types.Float64}
 
 // source is where a number stands: a field of a contributor.
 type source struct {

@@ -194,7 +194,7 @@ func (t *TEB) still(k int, generation uint64) error {
 }
 
 func (t *TEB) refuse(err error) {
-	if _, stale := err.(*StaleError); stale {
+	if stale := (*StaleError)(nil); errors.As(err, &stale) {
 		t.books.StaleBatches++
 	} else {
 		t.books.RefusedBatches++

@@ -50,6 +50,9 @@ pixels (the median), the sum over all peaks, the highest peak, the mean backgrou
 			if err != nil {
 				return err
 			}
+			if search == nil {
+				f.source.calib.store = noStore // what was recorded needs no constants
+			}
 			f.source.skip = func(number int64) bool { return number < f.from }
 			frames, err := f.source.open(ctx, args[0])
 			if err != nil {

@@ -98,7 +98,7 @@ func (f *hitsPlotFlags) run(ctx context.Context, path string) error {
 	if err := f.fill(p, frames, e); err != nil {
 		return err
 	}
-	if err := f.aim(p, frames, e, config); err != nil {
+	if err := f.aim(p, e, config); err != nil {
 		return err
 	}
 	if f.force {
@@ -232,7 +232,7 @@ func assembled(l *correct.Layout, pixels []float32) []float32 {
 }
 
 // aim finds the beam, and what is needed for the resolution.
-func (f *hitsPlotFlags) aim(p *plot.Frame, frames *drp.Frames, e *drp.Frame, config *hit.Config) error {
+func (f *hitsPlotFlags) aim(p *plot.Frame, e *drp.Frame, config *hit.Config) error {
 	b := &plot.Beam{Rings: f.rings}
 	energy := f.energy
 	if energy == 0 && e.Energy > 0 {

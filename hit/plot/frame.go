@@ -103,15 +103,15 @@ func (f *Frame) limits() (low, high float64) {
 
 // shade is the colour of a point, which stands for a square of pixels.
 func (f *Frame) shade(row, col, side int, limits [2]float64) color.RGBA {
-	highest, any := math.Inf(-1), false
+	highest, some := math.Inf(-1), false
 	for y := row; y < min(row+side, f.Rows); y++ {
 		for x := col; x < min(col+side, f.Cols); x++ {
 			if v := float64(f.Pixels[y*f.Cols+x]); v == v {
-				highest, any = max(highest, v), true
+				highest, some = max(highest, v), true
 			}
 		}
 	}
-	if !any {
+	if !some {
 		return nothing
 	}
 	return draw.Grey((highest - limits[0]) / max(limits[1]-limits[0], 1e-12))

@@ -38,7 +38,7 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-func (o *Options) wire() wire.Options {
+func (o Options) wire() wire.Options {
 	return wire.Options{Log: o.Log, MessageBytes: messageBytes, Patience: 3 * o.Heartbeat, Peers: 2 * teb.MaxContributors}
 }
 

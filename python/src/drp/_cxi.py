@@ -9,6 +9,7 @@ The layout is that of CrystFEL's `--peaks=cxi` and of Cheetah; docs/hits-tools.m
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -166,16 +167,15 @@ class Writer:
             os.fsync(f.fileno())
 
 
-def serve(h5py: Any, commands: BinaryIO, answers: BinaryIO) -> bool:
+def serve(h5py: Any, settings: Settings, commands: BinaryIO, answers: BinaryIO) -> bool:
     """Write what the input says; gives whether it came to an end."""
-    writer = Writer(h5py, Settings(**json.loads(commands.readline())))
+    writer = Writer(h5py, settings)
     answers.write(b"ready\n")
     answers.flush()
     while True:
         head = commands.read(HEAD.size)
         if len(head) < HEAD.size:
-            os.unlink(writer.s.path)  # drp was killed
-            return False
+            return False  # drp was killed
         slot, *rest = HEAD.unpack(head)
         if slot < 0:
             writer.finish()
@@ -196,11 +196,15 @@ def main() -> int:
         print(f"{SAID}writing CXI needs h5py: {sys.executable} -m pip install h5py", file=sys.stderr)
         return 3
     ended = False
+    settings = Settings(**json.loads(sys.stdin.buffer.readline()))
     try:
-        ended = serve(h5py, sys.stdin.buffer, sys.stdout.buffer)
+        ended = serve(h5py, settings, sys.stdin.buffer, sys.stdout.buffer)
     except (OSError, ValueError, RuntimeError, MemoryError) as error:
         print(SAID + why(error), file=sys.stderr, flush=True)
     finally:
+        if not ended:
+            with contextlib.suppress(OSError):
+                os.unlink(settings.path)
         # HDF5 would try to complete the file on its way out, and fail again where a disk is full.
         os._exit(0 if ended else 3)
 
