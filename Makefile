@@ -140,8 +140,8 @@ check-go: $(GOLANGCI)
 	$(GOLANGCI) run ./...
 
 check-python: .venv/.tested
-	cd python && ../$(VENV) -m ruff check . ../scripts ../.ci/gotest ../internal/soak
-	cd python && ../$(VENV) -m ruff format --check . ../scripts ../.ci/gotest ../internal/soak
+	cd python && ../$(VENV) -m ruff check . ../scripts ../.ci/gotest ../internal/soak ../hit/cuda
+	cd python && ../$(VENV) -m ruff format --check . ../scripts ../.ci/gotest ../internal/soak ../hit/cuda
 	cd python && ../$(VENV) -m mypy --strict
 
 $(GOLANGCI):

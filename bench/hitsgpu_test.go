@@ -3,6 +3,7 @@ package bench_test
 import (
 	"context"
 	"testing"
+	"time"
 
 	"drp/bench"
 	"drp/hit/cuda"
@@ -11,7 +12,7 @@ import (
 
 // The measurement of a GPU runs to its end, without one; its figures mean nothing then.
 func TestHitsGPURuns(t *testing.T) {
-	g, err := cuda.Open(cuda.Options{Driver: &stub.Driver{}, Lanes: 2, Batch: 2})
+	g, err := cuda.Open(cuda.Options{Driver: &stub.Driver{}, Lanes: 2, Batch: 2, Watchdog: 10 * time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"sync"
 	"testing"
+	"time"
 	"unsafe"
 
 	"drp/calib"
@@ -19,6 +20,9 @@ import (
 
 func open(t testing.TB, o cuda.Options) *cuda.GPU {
 	t.Helper()
+	if o.Watchdog == 0 {
+		o.Watchdog = 5 * time.Minute // this machine may be slow, and its kernels are
+	}
 	g, err := cuda.Open(o)
 	if err != nil {
 		t.Fatal(err)
