@@ -22,7 +22,7 @@ func Hits(ctx context.Context, o HitsOptions) (*Report, error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	r := &Report{Machine: machine(), Loops: correct.Loops(),
-		Notes: []string{"GPU: not run, since this program was built without hit/cuda"}}
+		Notes: []string{"GPU: not measured here; drp bench hits --gpu does that"}}
 	h, err := newHitBench()
 	if err != nil {
 		return nil, err

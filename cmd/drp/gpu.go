@@ -139,6 +139,16 @@ func useGPU(wanted string, cfg *drp.Config) (*cuda.GPU, error) {
 	return g, nil
 }
 
+// endGPU closes it, and tells what it did.
+func endGPU(g *cuda.GPU, log *slog.Logger) {
+	if err := g.Close(); err != nil {
+		log.Warn("the GPU is not given back", "reason", err)
+	}
+	b := g.Books()
+	log.Info("the GPU has ended", "events", b.GPU, "batches", b.Batches, "copied_before", b.Staged, "checked", b.Checked,
+		"too_much_for_it", b.Overflow, "nothing_for_it", b.Other, "by_cpu_instead", b.Instead)
+}
+
 func openGPU(log *slog.Logger) (*cuda.GPU, error) {
 	driver, err := newDriver()
 	if err != nil {

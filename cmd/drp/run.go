@@ -206,7 +206,7 @@ func run(cfg drp.Config, f runFlags) error {
 		return err
 	}
 	if gpu != nil {
-		defer func() { _ = gpu.Close() }()
+		defer endGPU(gpu, cfg.Log)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()

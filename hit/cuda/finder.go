@@ -196,17 +196,8 @@ func follows(a, b []byte) bool {
 func (f *finder) stage(frame *hit.Frame, staging []byte) ([]byte, error) {
 	size := 2 * f.plan.Segments * f.plan.Pixels()
 	if len(staging) != size {
-		old := staging
-		err := f.g.do(func(Driver) (err error) {
-			if old != nil {
-				err = f.g.freeHost(old)
-			}
-			if err == nil {
-				staging, err = f.g.hostMemory(size)
-			}
-			return err
-		})
-		if err != nil {
+		var err error
+		if staging, err = f.g.restage(staging, size); err != nil {
 			return nil, err
 		}
 	}
@@ -216,6 +207,20 @@ func (f *finder) stage(frame *hit.Frame, staging []byte) ([]byte, error) {
 	}
 	f.r.pieces = append(f.r.pieces, staging)
 	return staging, nil
+}
+
+// restage gives a staging buffer of another size.
+func (g *GPU) restage(old []byte, size int) (made []byte, err error) {
+	err = g.do(func(Driver) (err error) {
+		if old != nil {
+			err = g.freeHost(old)
+		}
+		if err == nil {
+			made, err = g.hostMemory(size)
+		}
+		return err
+	})
+	return made, err
 }
 
 // compose makes the result of what came back.

@@ -27,7 +27,7 @@ func (g *GPU) CopyRate(p *hit.Plan, frames [][]byte, atLeast time.Duration) (flo
 func (g *GPU) SearchRate(p *hit.Plan, atLeast time.Duration) (float64, error) {
 	return g.measure(p, atLeast, func(d Driver, l *lane, of *resident) error {
 		m := of.rooms[l.stream]
-		for _, s := range steps(p, false) {
+		for _, s := range of.steps(false) {
 			s.Frames = g.o.Batch
 			if err := d.Launch(l.stream, s.kernel, s.Grid, m.params); err != nil {
 				return err

@@ -184,7 +184,7 @@ func (g *GPU) launch(l *lane) error {
 			}
 		}
 	}
-	for _, s := range steps(l.of.plan, l.carried) {
+	for _, s := range l.of.steps(l.carried) {
 		s.Frames = frames
 		if err := d.Launch(l.stream, s.kernel, s.Grid, m.params); err != nil {
 			return fmt.Errorf("launch %s: %w", s.kernel, err)

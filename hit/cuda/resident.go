@@ -30,6 +30,15 @@ type resident struct {
 	owned  []Memory
 	rooms  []*room // of the lanes
 	users  int     // batches that are filled or under way
+
+	own, carried []step // of frames with thresholds of their own, and of others
+}
+
+func (r *resident) steps(carried bool) []step {
+	if carried {
+		return r.carried
+	}
+	return r.own
 }
 
 // room is the buffers of a lane.
@@ -44,7 +53,7 @@ type room struct {
 // load puts a plan on the device.
 func (g *GPU) load(p *hit.Plan) (*resident, error) {
 	t := newTables(p, g.o.Limits)
-	r := &resident{g: g, plan: p, stride: 2 * stride(p)}
+	r := &resident{g: g, plan: p, stride: 2 * stride(p), own: steps(p, false), carried: steps(p, true)}
 	params := t.params
 	for _, c := range []struct {
 		to   *Memory

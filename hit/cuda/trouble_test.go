@@ -268,3 +268,18 @@ func TestSleepIsNoHang(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// Find allocates nothing once it has seen a few frames, nor does the goroutine of the device.
+func TestFindAllocatesNothing(t *testing.T) {
+	r := rand.New(rand.NewPCG(4, 4))
+	c := newScene(t, r, hit.Sampled)
+	c.plan.Config.CrossCheck = 0
+	finder := open(t, cuda.Options{Driver: &stub.Driver{}}).Finder(c.plan)
+	f, to := c.frame(r), hit.Result{}
+	for range 5 {
+		finder.Find(f, &to)
+	}
+	if n := testing.AllocsPerRun(100, func() { finder.Find(f, &to) }); n > 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
