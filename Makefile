@@ -23,7 +23,18 @@ VENV = .venv/bin/python
 # Tests find the interpreter as users' programs do.
 IN_VENV = VIRTUAL_ENV="$$PWD/.venv" PATH="$$PWD/.venv/bin:$$PATH"
 
-.PHONY: help run build test test-go test-python check check-go check-python bench chaos fuzz soak sim wheel clean
+# The headers of CUDA, and its compiler in a library: their wheels need no GPU, no driver and no toolkit. CUDA_INCLUDE names
+# the folder of another cuda.h of CUDA 12.
+CUDA_WHEELS = nvidia-cuda-runtime-cu12==12.6.77 nvidia-cuda-nvrtc-cu12==12.6.85
+CUDA = $(CURDIR)/bin/cuda
+CUDA_INCLUDE ?= $(CUDA)/nvidia/cuda_runtime/include
+IN_CUDA = CGO_ENABLED=1 CGO_CFLAGS="-I$(CUDA_INCLUDE)" CGO_LDFLAGS="-L$(CUDA)/link"
+# What the linker notes, as a line of the shell that sets the variable stamp.
+STAMP = version=$$(sed -n 's/^__version__ = "\(.*\)"/\1/p' python/src/drp/_version.py) && \
+	commit=$$(git describe --always --dirty --exclude '*' 2>/dev/null | sed 's/^/+g/') ; \
+	stamp="-X main.version=$$version$$commit"
+
+.PHONY: help run build cuda cuda-check ptx test test-go test-python check check-go check-python bench chaos fuzz soak sim wheel clean
 
 help:
 	@echo 'make run     set up what is missing, build bin/drp, and run a script on the simulated camera'
@@ -34,6 +45,8 @@ help:
 	@echo 'make fuzz    fuzz every parser (FUZZTIME=10s each)'
 	@echo 'make soak    run for HOURS=24 with faults, and look whether anything grows; report in out/soak.md'
 	@echo 'make build   build bin/drp only'
+	@echo 'make cuda    build bin/drp-cuda, which finds hits on a GPU (make cuda-check: and look at it without one)'
+	@echo 'make ptx     compile the kernels for GPUs anew, after a change of hit/cuda/kernels'
 	@echo 'make sim     run the pipeline in a simulated world (SEEDS=100000)'
 	@echo 'make wheel   build the Python package into python/dist'
 	@echo 'make clean   remove what was built; .venv and the files recorded in out/ stay'
@@ -57,9 +70,33 @@ build:
 	@command -v go >/dev/null || { echo 'go is missing: install Go 1.26 or newer, https://go.dev/dl'; exit 1; }
 	@command -v "$$(go env CC)" >/dev/null || \
 		{ echo "the C compiler $$(go env CC) is missing: install gcc (shared memory is used through cgo)"; exit 1; }
-	@version=$$(sed -n 's/^__version__ = "\(.*\)"/\1/p' python/src/drp/_version.py) && \
-	commit=$$(git describe --always --dirty --exclude '*' 2>/dev/null | sed 's/^/+g/') ; \
-	go build -trimpath -ldflags "-X main.version=$$version$$commit" -o bin/drp ./cmd/drp
+	@$(STAMP); go build -trimpath -ldflags "$$stamp" -o bin/drp ./cmd/drp
+
+# drp with the driver of a GPU; docs/gpu.md.
+cuda: $(CUDA)/link/libcuda.so
+	@$(STAMP); $(IN_CUDA) go build -trimpath -tags cuda -ldflags "$$stamp" -o bin/drp-cuda ./cmd/drp
+
+$(CUDA)/link/libcuda.so: hit/cuda/device.go hit/cuda/link.sh go.mod | $(CUDA_INCLUDE)/cuda.h
+	$(IN_CUDA) hit/cuda/link.sh $(CUDA)/link
+
+$(CUDA)/nvidia/cuda_runtime/include/cuda.h: | .venv/bin/python
+	$(VENV) -m pip install --quiet --disable-pip-version-check --no-deps --target $(CUDA) $(CUDA_WHEELS)
+
+# Without a GPU: it builds, it is vetted, and where there is no GPU it says so.
+cuda-check:
+	@$(MAKE) --no-print-directory $(CUDA_INCLUDE)/cuda.h >/dev/null 2>&1 || \
+		{ echo 'NOT CHECKED: drp-cuda, since the headers of CUDA are not there and cannot be fetched'; exit 0; } && \
+	[ ! -f $(CUDA_INCLUDE)/cuda.h ] || $(MAKE) --no-print-directory cuda-checked
+
+.PHONY: cuda-checked
+cuda-checked: build cuda
+	$(IN_CUDA) go vet -tags cuda ./hit/cuda/... ./cmd/drp
+	@if says=$$(LD_LIBRARY_PATH=$(CUDA)/link bin/drp-cuda gpu-probe 2>&1) || ! echo "$$says" | grep -q NoDevice; then \
+		echo "drp-cuda does not find out that there is no GPU: $$says"; exit 1; fi
+	@echo 'drp-cuda is built and vetted; it was not run on a GPU'
+
+ptx: | $(CUDA)/nvidia/cuda_runtime/include/cuda.h
+	$(VENV) hit/cuda/kernels/ptx.py $(CUDA)
 
 # The environment is made when it is missing, and filled again when the package says that it needs something else.
 .venv/bin/python:

@@ -27,16 +27,23 @@ const (
 	promisedEight = 250e3
 )
 
-// tebRule is what is decided by: most events lose.
-const tebRule = "sum(c.npeaks) >= 15 || prescale(100)"
+// What is decided by: most events lose. The other one is left to the library.
+const (
+	tebRule     = "sum(c.npeaks) >= 15 || prescale(100)"
+	tebSlowRule = "sum(filter(c.npeaks, # > 3)) >= 15 || prescale(100)"
+)
 
-// TEB measures the trigger event builder in one process, with its contributors and whoever takes the decisions.
+// TEB measures the trigger event builder, in one process and over sockets, with its contributors and whoever takes the
+// decisions.
 func TEB(ctx context.Context, o TEBOptions) (*Report, error) {
 	r := &Report{Machine: machine()}
 	for round := range o.Rounds + 1 {
-		var rates [2]float64
-		for i, contributors := range []int{1, 8} {
-			b, err := newTEBLoad(contributors, tebRule)
+		var rates [3]float64
+		for i, load := range []struct {
+			contributors int
+			rule         string
+		}{{1, tebRule}, {8, tebRule}, {1, tebSlowRule}} {
+			b, err := newTEBLoad(load.contributors, load.rule)
 			if err != nil {
 				return nil, err
 			}
@@ -54,9 +61,13 @@ func TEB(ctx context.Context, o TEBOptions) (*Report, error) {
 		r.add("events_1", "1/s/core", "events of one contributor that are built and decided, by "+tebRule, rates[0])
 		r.add("events_8", "1/s/core", "events of eight contributors, the same", rates[1])
 		r.add("contributions_8", "1/s/core", "their contributions", 8*rates[1])
+		r.add("events_library", "1/s/core", "events of one contributor by a rule that is no column, "+tebSlowRule, rates[2])
 		r.add("messages", "1/s/core", "rows that go through a channel of Go, one by one", messages)
 		r.add("promised_1", "1/s/core", "what is promised for one contributor", promisedAlone)
 		r.add("promised_8", "1/s/core", "what is promised for eight", promisedEight)
+	}
+	if err := tebSockets(ctx, r, o); err != nil {
+		return nil, err
 	}
 	if err := tebMemory(ctx, r, o.Events); err != nil {
 		return nil, err
@@ -65,6 +76,9 @@ func TEB(ctx context.Context, o TEBOptions) (*Report, error) {
 	r.bar("expression, 1 contributor, in process", "events_1", "promised_1", 1, false)
 	r.bar("expression, 8 contributors, in process", "events_8", "promised_8", 1, false)
 	r.bar("an event of one contributor against a message", "events_1", "messages", 0.25, false)
+	r.bar("3 contributors over sockets", "served_3", "promised_served", 1, false)
+	r.bar("latency over sockets, p50", "latency_p50", "promised_p50", 1, true)
+	r.bar("latency over sockets, p99", "latency_p99", "promised_p99", 1, true)
 	r.bar("memory over 10^8 events", "growth", "memory", 0.5, true)
 	r.bar("allocations of 1000 events", "allocations", "one", 1, true)
 	return r, nil

@@ -18,7 +18,7 @@ func TestTEBMeasuresEverything(t *testing.T) {
 			t.Errorf("figure %+v", f)
 		}
 	}
-	if len(r.Bars) != 5 {
+	if len(r.Bars) != 8 {
 		t.Errorf("%d bars", len(r.Bars))
 	}
 }

@@ -356,7 +356,7 @@ for run in DataSource().runs():
 		all = append(all, spotEvent(uint64(100+i), i%8))
 	}
 	file := testkit.File(t, all...)
-	for _, statistics := range []string{"sampled", "carried,refresh=2000"} {
+	for _, statistics := range []string{"full", "sampled", "carried,refresh=2000"} {
 		t.Run(statistics, func(t *testing.T) {
 			mallocs := func(events int64) uint64 {
 				cfg := hitSettings(t, script, "statistics="+statistics, nil)

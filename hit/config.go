@@ -138,7 +138,7 @@ func (c *Config) Check() error {
 		{"droplets.npix_min", float64(d.MinPix), 1, maxGroup}, {"droplets.npix_max", float64(d.MaxPix), 1, maxGroup},
 		{"droplets.amax_thr", d.MinAmax, -1e9, 1e9}, {"droplets.atot_thr", d.MinAtot, -1e9, 1e9},
 		{"droplets.son_min", d.MinSON, -1e9, 1e9},
-		{"photons.thr_fraction", c.Photons.Fraction, 0.5, 2}, {"threshold.above", c.Threshold.Above, -1e9, 1e9},
+		{"photons.thr_fraction", c.Photons.Fraction, 0.5, 2}, {"threshold.above", c.Threshold.Above, -32000, 1e9},
 		{"radial.every", float64(c.Radial.Every), 0, math.MaxInt32}, {"radial.bins", float64(c.Radial.Bins), 1, maxRadial},
 		{"radial.width", float64(c.Radial.Width), 1, maxBins},
 	} {

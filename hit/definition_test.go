@@ -146,7 +146,7 @@ func dropletAt(p *hit.Plan, values []int32, class []int, at int) (peak hit.Peak,
 func TestThresholdCountsPixels(t *testing.T) {
 	eachCamera(t, func(t *testing.T, seed *rand.Rand, set *calib.Set) {
 		for _, pixels := range []string{hit.ADU, hit.Calibrated} {
-			for _, above := range []float64{60, 59.5, 0, -40, 1e9, -1e9, 40000} {
+			for _, above := range []float64{60, 59.5, 0, -40, 1e9, -32000, 40000} {
 				c := hit.Default()
 				c.Finder, c.Pixels, c.Threshold.Above, c.AtLeast, c.AtMost = "threshold", pixels, above, 3, 20
 				plan := planOf(t, c, set)

@@ -29,7 +29,7 @@
 // hi = max(adc_threshold, m + min_snr*s) and lo = m - min_snr*s; at the start nothing is left out, and a bin without
 // pixels has m = s = 0, the highest hi, and lo next above zero. Pixels with v > hi, together with all such neighbours (of
 // eight, in the same panel), are a group, if one of them is not on the panel's rim. Groups come in the order of panels
-// and of the first such pixel, row by row. With w = v - m, of which 256 are one, the first centre is sum(w*position)/sum(w), rounded.
+// and of the first such pixel, row by row. With w = v - m, in whole sixteenths, the first centre is sum(w*position)/sum(w), rounded.
 // Around it, in the disc of twice the background's radius (dx and dy from -2R to 2R-1, on the panel), the pixels with
 // v < hi give background and sigma. Then total = sum(v - background), max = max(v - background), centre =
 // sum(v*position)/sum(v), snr = total/sigma; groups with too few or too many pixels, too low an snr, a max below the
@@ -47,5 +47,5 @@
 // # Exactness
 //
 // All sums are whole numbers. What follows from them is computed in float64, each operation rounded by itself, in the
-// order in which Thresholds.Set and group.peak write it: this is what other implementations must do to agree.
+// order in which Plan.bounds and Plan.Measure write it: this is what other implementations must do to agree.
 package hit

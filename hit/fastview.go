@@ -16,7 +16,7 @@ type view struct {
 	none     zeros
 }
 
-// zeros are the pedestals and codes of the pixels of a block that have none any more.
+// zeros are the pedestals and codes of the pixels of a block that have none any more. Nobody writes to them.
 type zeros struct {
 	pedestals [blockPixels]int16
 	codes     [blockPixels]uint16

@@ -14,12 +14,14 @@ type field struct {
 	views  []view
 	blocks int
 	used   [][]uint32 // of each segment and block, a bit for each pixel
-	spans  [][]span   // which limit a block has
-	limits [2]int16   // of blocks without any pixel that is used, and of others
-	room   *Room      // of calibrated pixels
+	spans  []span     // of a stretch: all blocks have the one limit
+	limits [1]int16
+	room   *Room // of calibrated pixels
 	with   vectors
 
-	*view     // the segment at hand
+	*view            // the segment at hand
+	direct    bool   // raw pixels can be taken as they are where their bits of odd are not set
+	odd       uint16 // all but the data
 	survivors []survivor
 	found     []candidate
 }
@@ -32,22 +34,21 @@ type candidate struct {
 
 func (p *Plan) newField() *field {
 	n := p.Pixels()
-	f := &field{p: p, blocks: (n + blockPixels - 1) / blockPixels, limits: [2]int16{highest16}, with: machine()}
+	f := &field{p: p, blocks: (n + blockPixels - 1) / blockPixels, with: machine()}
 	if p.Config.Pixels == Calibrated {
 		f.room = p.NewRoom()
 	}
 	for s := range p.Segments {
 		f.views = append(f.views, p.newView(s))
-		used, spans := make([]uint32, f.blocks), make([]span, f.blocks)
+		used := make([]uint32, f.blocks)
 		for i, b := range p.Bin[s*n : (s+1)*n] {
 			if b < Unused {
 				used[i/blockPixels] |= 1 << (i % blockPixels)
-				spans[i/blockPixels] = span{1, 1}
 			}
 		}
-		f.used, f.spans = append(f.used, used), append(f.spans, spans)
+		f.used = append(f.used, used)
 	}
-	f.survivors = make([]survivor, min(stretch, f.blocks))
+	f.survivors, f.spans = make([]survivor, min(stretch, f.blocks)+1), make([]span, min(stretch, f.blocks))
 	return f
 }
 
@@ -75,6 +76,7 @@ func (p *Plan) newView(segment int) view {
 func (f *field) load(frame *Frame, segment int) {
 	f.view = &f.views[segment]
 	f.raw = frame.Raw[segment][:f.p.Pixels()]
+	f.direct, f.odd = f.values == nil && f.adu == nil, ^f.DataMask
 	switch {
 	case f.values != nil:
 		f.p.Values(f.values, frame, segment, f.room)
@@ -86,20 +88,14 @@ func (f *field) load(frame *Frame, segment int) {
 
 // ifUsed is the value of a pixel, Bad if it is not used.
 func (f *field) ifUsed(i int) int32 {
-	v := f.view
-	if f.used[v.segment][uint(i)/blockPixels]>>(uint(i)%blockPixels)&1 == 0 {
+	if f.used[f.segment][i/blockPixels]>>(i%blockPixels)&1 == 0 {
 		return Bad
 	}
-	if raw := v.raw[i]; v.values == nil && v.adu == nil && raw&v.Codes[i&v.Wrap] == 0 {
-		if d := int32(raw&v.DataMask) - int32(v.Bias) - int32(v.Pedestal[i]); d < correct.Switched16 {
-			return max(d, correct.Bad16+1)
-		}
-	}
-	return v.value(i)
+	return f.value(i)
 }
 
 // stretch is how many blocks a pass goes over.
-const stretch = 2048
+const stretch = 512
 
 // stretches is how many a segment has.
 func (f *field) stretches() int { return (f.blocks + stretch - 1) / stretch }
@@ -117,25 +113,27 @@ func (f *field) above(k int, most int64, r *Result) []candidate {
 		f.aboveValues(from, to, limit)
 		return f.found
 	}
-	f.limits[1] = int16(max(lowest16, min(limit, highest16)))
+	f.limits[0] = int16(max(lowest16, min(limit, highest16)))
 	used := f.used[f.segment]
 	for _, s := range f.survive(from, to) {
 		for left := s.mask & used[s.block]; left != 0; left &= left - 1 {
-			f.sift(int(s.block)*blockPixels+bits.TrailingZeros32(left), limit, r)
+			i := int(s.block)*blockPixels + bits.TrailingZeros32(left)
+			// A used pixel has a pedestal, so that without odd bits it is here for its value.
+			if d := int32(f.raw[i]) - int32(f.Bias) - int32(f.Pedestal[i]); f.direct && f.raw[i]&f.odd == 0 && d < correct.Switched16 {
+				f.found = append(f.found, candidate{i, d})
+			} else {
+				f.sift(i, limit, r)
+			}
 		}
 	}
 	return f.found
 }
 
-// survive lists the blocks with pixels above their limit or with range bits.
+// survive lists the blocks with pixels above the limit or with range bits.
 func (f *field) survive(from, to int) []survivor {
-	spans, v := f.spans[f.segment], f.view
-	done, n := from, 0
-	if f.with != noVectors {
-		done, n = v.passVectors(f.with, spans[:to], from, f.limits[:], f.survivors)
-	}
+	done, n := f.surviveVectors(from, to)
 	for k := done; k < to; k++ {
-		if mask := v.mask(k, f.limits[spans[k].low]); mask != 0 {
+		if mask := f.mask(k, f.limits[0]); mask != 0 {
 			f.survivors[n] = survivor{uint32(k), mask}
 			n++
 		}

@@ -97,7 +97,7 @@ func TestParametersRoundTrip(t *testing.T) {
 		t.Fatal(err)
 	}
 	if values["min_snr"] != 7.25 || values["finder"] != "peakfinder8" || !reflect.DeepEqual(values["center"], []any{1.5, 2.}) ||
-		values["thr_low"] != nil || len(values) != 21 {
+		values["thr_low"] != nil || len(values) != 22 {
 		t.Errorf("%v", values)
 	}
 }

@@ -1,9 +1,13 @@
 package hit
 
-import "math"
+import (
+	"math"
+
+	"drp/calib/correct"
+)
 
 // photons is psana's map of photons (lcls-psana/ImgAlgos, include/AlgImgProc.h, mapOfPhotonNumbersV1). Pixels with less
-// than half a photon count nothing and begin no pair: one pass marks the others, and their neighbours are looked at one
+// than half a photon count nothing and begin no pair: a pass lists the others, and their neighbours are looked at one
 // by one.
 type photons struct {
 	p       *Plan
@@ -12,19 +16,20 @@ type photons struct {
 	enough  int64    // parts of a photon that a pair has at least
 	limit   int64    // values above have half a photon
 	table   []uint32 // low values in parts of a photon: a division less
+	all     []bool   // of each segment, whether no pixel that is not used has a pedestal
 	beside  [4]int
-	taken   []uint64       // pixels that are in a pair already, a bit for each
-	stopped []bool         // of each column, at its last pixel with half a photon left: what scan says
-	later   [turns][]begin // those that are not in the middle
-	counts  []uint16       // of the segment's pixels, in the map
+	taken   []uint64      // pixels that are in a pair already, a bit for each
+	stopped []bool        // of each column, at its last pixel with half a photon left: what scan says
+	later   [turns][]half // those that are not in the middle
+	counts  []uint16      // of the segment's pixels, in the map
 	counted uint64
 }
 
 // parts is how many a photon has. The size of a photon is told in as many parts of a step.
 const parts = 1 << 16
 
-// begin is a pixel with which a pair can begin: half a photon is left of it, and its neighbours have no more.
-type begin struct {
+// half is a pixel with which a pair can begin: half a photon is left of it, and its neighbours have no more.
+type half struct {
 	at     int
 	rest   int64
 	beside [4]int64 // what is left of the neighbours above, below, to the left and to the right; -1 where there is none
@@ -36,10 +41,16 @@ func (p *Plan) newPhotons() *photons {
 	least := (one + 2*parts - 1) / (2 * parts)
 	h := &photons{p: p, field: p.newField(), one: one, enough: int64(math.Ceil(float64(c.Fraction * parts))),
 		limit: least - 1, beside: [4]int{-p.Cols, p.Cols, -1, 1},
-		taken: make([]uint64, (p.Pixels()+63)/64), stopped: make([]bool, p.Cols)}
-	h.table = make([]uint32, min(1<<12, one)) // no entry is 1<<16 photons
-	for v := range h.table {
-		h.table[v] = uint32(int64(v) << 32 / one)
+		taken: make([]uint64, (p.Pixels()+63)/64), stopped: make([]bool, p.Cols), table: make([]uint32, min(one, 1<<12))}
+	for v := range h.table { // none has 1<<16 photons
+		h.table[v] = uint32(h.inParts(int32(v)))
+	}
+	for s := range h.field.views {
+		v, all := &h.field.views[s], true
+		for i, pedestal := range v.Pedestal[:p.Pixels()] {
+			all = all && (pedestal == correct.BadPedestal || v.bins[i] < Unused)
+		}
+		h.all = append(h.all, all)
 	}
 	return h
 }
@@ -68,9 +79,7 @@ func (h *photons) segment(r *Result) {
 		clear(h.counts[first:min(first+stretch*blockPixels, len(h.counts))])
 		found := h.field.above(k, h.limit, r)
 		r.Summary.Pixels += uint32(len(found))
-		for _, c := range found {
-			stopped = h.pixel(c, stopped)
-		}
+		stopped = h.begin(h.whole(found), stopped)
 	}
 	for turn := range h.later {
 		for k := range h.later[turn] {
@@ -80,54 +89,88 @@ func (h *photons) segment(r *Result) {
 	}
 }
 
-// pixel counts the whole photons of a pixel, and begins a pair if it can. stopped is what scan says of the row.
-func (h *photons) pixel(c candidate, stopped bool) bool {
-	x := h.inParts(c.value)
-	h.add(c.at, x/parts)
-	b := begin{at: c.at, rest: x % parts}
-	if b.rest < parts/2 {
-		return stopped
+// whole counts the whole photons of pixels, and leaves those with half a photon left: the value is then what is left. It
+// does so without a branch that nobody can foresee.
+func (h *photons) whole(found []candidate) []candidate {
+	n := 0
+	for _, c := range found {
+		x := int64(0)
+		if int(c.value) < len(h.table) {
+			x = int64(h.table[max(c.value, 0)])
+		} else {
+			x = h.inParts(c.value)
+		}
+		h.add(c.at, x/parts)
+		found[n] = candidate{c.at, int32(x % parts)}
+		n += int(x % parts / (parts / 2))
 	}
-	row, col := b.at/h.p.Cols, b.at%h.p.Cols
-	h.look(&b, row, col)
+	return found[:n]
+}
+
+// begin makes the pairs that begin with some pixels. stopped is what scan says of the row. Nearly always all four neighbours
+// are there, have less, and the one that has most is free: for that there is a short way.
+func (h *photons) begin(halves []candidate, stopped bool) bool {
+	f, last := h.field, offset{h.p.Rows - 1, h.p.Cols - 1}
+	raw, pedestal, used, table, taken := f.raw, f.Pedestal, f.used[f.segment], h.table, h.taken
+	bias, odd, cols, known, all := int(f.Bias), f.odd, h.p.Cols, len(table), h.all[f.segment]
+	if !f.direct {
+		known = math.MinInt
+	}
+	rest := func(i int) int64 {
+		if d := int(raw[i]) - bias - int(pedestal[i]); d < known && raw[i]&odd == 0 &&
+			(all || used[uint(i)/blockPixels]>>(uint(i)%blockPixels)&1 != 0) {
+			return int64(table[max(d, 0)] % parts)
+		}
+		return h.inParts(f.ifUsed(i)) % parts
+	}
+	for _, c := range halves {
+		x := int64(c.value)
+		row, col := int(uint32(c.at)/uint32(cols)), int(uint32(c.at)%uint32(cols))
+		if row > 0 && row < last.row && col > 0 && col < last.col {
+			// The highest one's number is with it; of equal ones it is the last.
+			best := max(rest(c.at-cols)*4, rest(c.at+cols)*4+1, rest(c.at-1)*4+2, rest(c.at+1)*4+3)
+			with := uint(c.at + h.beside[best&3])
+			if best /= 4; best < x && taken[with/64]>>(with%64)&1 == 0 {
+				stopped, h.stopped[col] = true, true
+				if x+best >= h.enough {
+					taken[with/64] |= 1 << (with % 64)
+					h.add(c.at, 1)
+				}
+				continue
+			}
+		}
+		stopped = h.pixel(half{at: c.at, rest: x}, row, col, stopped)
+	}
+	return stopped
+}
+
+// pixel is the long way.
+func (h *photons) pixel(b half, row, col int, stopped bool) bool {
+	for k, there := range [4]bool{row > 0, row < h.p.Rows-1, col > 0, col < h.p.Cols-1} {
+		b.beside[k] = -1
+		if there {
+			b.beside[k] = h.inParts(h.field.ifUsed(b.at+h.beside[k])) % parts
+		}
+	}
 	inRow, stopped := scan(b.beside[2], b.rest, b.beside[3], stopped)
 	inCol, above := scan(b.beside[0], b.rest, b.beside[1], h.stopped[col])
 	h.stopped[col] = above
-	if !inRow || !inCol {
-		return stopped
-	}
-	if turn := h.turn(row, col); turn != middle {
+	switch turn := h.turn(row, col); {
+	case !inRow || !inCol:
+	case turn == middle:
+		h.join(&b)
+	default:
 		h.later[turn] = append(h.later[turn], b)
-		return stopped
 	}
-	h.join(&b)
 	return stopped
 }
 
 // inParts turns a value into parts of a photon, rounded down. What is below zero has none.
 func (h *photons) inParts(v int32) int64 {
-	if uint32(v) < uint32(len(h.table)) {
-		return int64(h.table[v])
-	}
 	if v <= 0 {
 		return 0
 	}
 	return int64(v) << 32 / h.one
-}
-
-// look finds what is left of the neighbours.
-func (h *photons) look(b *begin, row, col int) {
-	for k, there := range [4]bool{row > 0, row < h.p.Rows-1, col > 0, col < h.p.Cols-1} {
-		b.beside[k] = -1
-		if there {
-			v := h.field.ifUsed(b.at + h.beside[k])
-			if uint32(v) < uint32(len(h.table)) {
-				b.beside[k] = int64(h.table[v]) % parts
-			} else {
-				b.beside[k] = h.inParts(v) % parts
-			}
-		}
-	}
 }
 
 // scan tells whether a pixel is a maximum of its row or column, as psana's scan does. That passes over the pixel after one
@@ -183,8 +226,8 @@ func (h *photons) turn(row, col int) int {
 	return upperRight
 }
 
-// join looks for the neighbour that has most, the last of equal ones, and counts a photon if both have enough for one.
-func (h *photons) join(b *begin) {
+// join looks for the free neighbour that has most, the last of equal ones, and counts a photon if both have enough for one.
+func (h *photons) join(b *half) {
 	most, with := int64(0), -1
 	for k, rest := range b.beside {
 		if at := b.at + h.beside[k]; rest >= most && h.taken[at/64]>>(at%64)&1 == 0 {

@@ -1,6 +1,7 @@
 package hit_test
 
 import (
+	"bytes"
 	"math"
 	"math/rand/v2"
 	"reflect"
@@ -83,4 +84,71 @@ func TestReadRecordRefuses(t *testing.T) {
 			t.Errorf("%s: no error", name)
 		}
 	}
+}
+
+// FuzzReadRecord: whatever a file holds, a block is an error, or what is read of it is written as it was.
+func FuzzReadRecord(f *testing.F) {
+	asked := hit.Config{Regions: make([]hit.Region, 1), Radial: hit.Radial{Every: 1}}
+	names := &xtc.Names{ID: 0x103, DetName: "cam", DetType: "testcam", Alg: hit.Alg, Version: xtc.Version{Major: 1}, Entries: hit.Entries(&asked)}
+	table := xtc.NewTable()
+	if err := table.Add(names); err != nil {
+		f.Fatal(err)
+	}
+	for peaks := range 3 {
+		r := hit.Record{Peaks: make([]hit.Peak, peaks), Regions: make([]hit.RegionSums, peaks), Radial: make([]float32, peaks)}
+		block, err := r.AppendTo(nil, names)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(block)
+	}
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		for it := table.Blocks(testkit.Plain(xtc.L1Accept, 1, payload...)); it.Next(); {
+			r, err := hit.ReadRecord(it.Block())
+			if err != nil {
+				continue
+			}
+			block, err := r.AppendTo(nil, names)
+			if err != nil {
+				t.Fatal(err)
+			}
+			again := table.Blocks(testkit.Plain(xtc.L1Accept, 1, block...))
+			if !again.Next() {
+				t.Fatal(again.Err())
+			}
+			written, err := hit.ReadRecord(again.Block())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if twice, err := written.AppendTo(nil, names); err != nil || !bytes.Equal(twice, block) {
+				t.Fatalf("%x\n%x: %v", block, twice, err)
+			}
+		}
+	})
+}
+
+// FuzzApply: whatever users write, it is an error, or means the same when it is written out.
+func FuzzApply(f *testing.F) {
+	for _, text := range []string{"peakfinder8:min_snr=7,adc_threshold=50", ":center=1:2,panel=3x4", "droplets", "photons:adu_per_photon=1e3",
+		"threshold:regions=a/0/1-2/3-4+b/1/0-9/0-9,radial.every=5"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		c := hit.Default()
+		if c.Apply(text) != nil || c.Check() != nil {
+			return
+		}
+		again := hit.Default()
+		for _, p := range c.Parameters() {
+			if p.Value() == "" {
+				continue
+			}
+			if err := again.Set(p.Name, p.Value()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if again.JSON() != c.JSON() {
+			t.Errorf("%s: %s, and then %s", text, c.JSON(), again.JSON())
+		}
+	})
 }

@@ -364,6 +364,13 @@ func (l *lab) plant(found []recorded) []recorded {
 		if found[i].payload[len(found[i].payload)-1] ^= 1; found[i].value >= 0 {
 			found[i].value ^= 1
 		}
+	case l.o.Plant == Mishit:
+		for k := range found {
+			if h := found[k].hits; h != nil {
+				h.Background++
+				break
+			}
+		}
 	case l.o.Plant == Undamaged:
 		for k := range found {
 			found[k].damage = 0

@@ -46,6 +46,7 @@ const (
 	Change          // of a byte
 	Undamaged       // an event whose script failed, without its damage
 	Miscount        // in the books
+	Mishit          // what was found in a recorded event
 )
 
 // Result is what came of one seed.

@@ -315,11 +315,6 @@ func (b *builder) join(k int, generation uint64) {
 // empty tells whether nothing is in the window.
 func (b *builder) empty() bool { return b.front == none }
 
-// overdue tells whether the front was waited for long enough.
-func (b *builder) overdue(now time.Duration) bool {
-	return b.front != none && now >= b.events[b.front].due
-}
-
 // ready tells whether take would give something.
 func (b *builder) ready(now time.Duration) bool {
 	if b.front == none {

@@ -24,7 +24,7 @@ func newColumn(q quantity, needs ...*column) *column {
 		c.truths = make([]bool, chunk)
 	case whole:
 		c.ints = make([]int64, chunk)
-	case real:
+	case fraction:
 		c.floats = make([]float64, chunk)
 	}
 	return c
@@ -54,7 +54,7 @@ func (c *compiler) compile(node ast.Node) *column {
 	case *ast.IntegerNode:
 		return constant(whole, float64(n.Value), int64(n.Value))
 	case *ast.FloatNode:
-		return constant(real, n.Value, 0)
+		return constant(fraction, n.Value, 0)
 	case *ast.BoolNode:
 		if n.Value {
 			return constant(truth, 1, 1)
@@ -249,7 +249,7 @@ func asFloats(c *column) *column {
 	if c.quantity != whole {
 		return c
 	}
-	x := newColumn(real, c)
+	x := newColumn(fraction, c)
 	x.fill = func(b *Batch) {
 		for i, v := range c.ints[:b.Len()] {
 			x.floats[i] = float64(v)

@@ -17,7 +17,7 @@ type quantity uint8
 const (
 	truth quantity = iota
 	whole
-	real
+	fraction
 )
 
 func (t Type) quantity() quantity {
@@ -25,12 +25,12 @@ func (t Type) quantity() quantity {
 	case Bool:
 		return truth
 	case F32, F64:
-		return real
+		return fraction
 	}
 	return whole
 }
 
-var quantityTypes = [...]types.Type{truth: types.Bool, whole: types.Int, real: types.Float64}
+var quantityTypes = [...]types.Type{truth: types.Bool, whole: types.Int, fraction: types.Float64}
 
 // source is where a number stands: a field of a contributor.
 type source struct {
@@ -101,7 +101,7 @@ func newEnvironment(schemas []*Schema) (*environment, error) {
 
 // options are those of the library. Its own min and max have no answer where there is nothing.
 func (x *environment) options() []expr.Option {
-	return []expr.Option{expr.Env(x.known), expr.AsBool(), expr.Optimize(false),
+	return []expr.Option{expr.Env(x.known), expr.AsBool(),
 		expr.DisableBuiltin("min"), expr.DisableBuiltin("max"), expr.DisableBuiltin("now"),
 		expr.Function("min", func(v ...any) (any, error) { return extreme(false, v) }, extremeTypes...),
 		expr.Function("max", func(v ...any) (any, error) { return extreme(true, v) }, extremeTypes...)}

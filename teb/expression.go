@@ -59,19 +59,28 @@ func (x *Expression) Configure(schemas []*Schema) (reasons []Reason, err error) 
 		if len(r.When) > maxRuleBytes {
 			return nil, fmt.Errorf("teb: rule %s has %d bytes: at most %d are possible", r.Name, len(r.When), maxRuleBytes)
 		}
-		program, err := expr.Compile(r.When, x.values.options()...)
+		w, err := x.compile(r.When)
 		if err != nil {
-			return nil, fmt.Errorf("teb: rule %s: %w\nthere are: %s", r.Name, err, x.values.names())
-		}
-		c := compiler{schemas: schemas}
-		w := condition{column: c.compile(program.Node()), program: program}
-		if c.err != nil {
-			return nil, fmt.Errorf("teb: rule %s: %w", r.Name, c.err)
+			return nil, fmt.Errorf("teb: rule %s: %w", r.Name, err)
 		}
 		x.when = append(x.when, w)
 		reasons = append(reasons, Reason{Name: r.Name, Prescale: r.Prescale})
 	}
 	return reasons, nil
+}
+
+// compile checks an expression. Columns are made of its tree as it was written, which the library changes for itself.
+func (x *Expression) compile(when string) (w condition, err error) {
+	checked, err := expr.Compile(when, append(x.values.options(), expr.Optimize(false))...)
+	if err != nil {
+		return w, fmt.Errorf("%w\nthere are: %s", err, x.values.names())
+	}
+	c := compiler{schemas: x.values.schemas}
+	if w.column = c.compile(checked.Node()); w.column != nil || c.err != nil {
+		return w, c.err
+	}
+	w.program, err = expr.Compile(when, x.values.options()...)
+	return w, err
 }
 
 // Slow names the rules that the library computes, one event at a time.

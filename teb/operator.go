@@ -6,8 +6,7 @@ type number interface{ int64 | float64 }
 
 // values are the list of a column that holds numbers of one kind.
 func values[T number](c *column) []T {
-	switch v := any(&c.ints).(type) {
-	case *[]T:
+	if v, ok := any(&c.ints).(*[]T); ok {
 		return *v
 	}
 	return *any(&c.floats).(*[]T)
@@ -23,7 +22,7 @@ func (c *compiler) unary(n *ast.UnaryNode) *column {
 		return a
 	case n.Operator == "-" && a.quantity == whole:
 		return mapNumbers(a, a, func(a, _ int64) int64 { return -a })
-	case n.Operator == "-" && a.quantity == real:
+	case n.Operator == "-" && a.quantity == fraction:
 		return mapNumbers(a, a, func(a, _ float64) float64 { return -a })
 	}
 	return nil
@@ -154,7 +153,7 @@ func (c *column) copy(i int, from *column) {
 		c.truths[i] = from.truths[i]
 	case whole:
 		c.ints[i] = from.ints[i]
-	case real:
+	case fraction:
 		c.floats[i] = from.floats[i]
 	}
 }

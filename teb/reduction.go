@@ -78,7 +78,7 @@ func (c *compiler) reduce(name string, of ast.Node, predicate []ast.Node) *colum
 		return nil
 	case value.quantity == whole:
 		return reduceNumbers[int64](name, l, element, value)
-	case value.quantity == real:
+	case value.quantity == fraction:
 		return reduceNumbers[float64](name, l, element, value)
 	}
 	return reduceTruths(name, l, element, value)

@@ -123,6 +123,22 @@ func (t *TEB) Gone(k int, generation uint64) {
 // rowsAtOnce is how many rows are taken before others get their turn.
 const rowsAtOnce = 512
 
+// ContributeAs is Contribute for one who speaks for contributor k only.
+func (t *TEB) ContributeAs(k int, generation uint64, batch []byte) error {
+	h, _, err := batchOf(batch, contributions)
+	if err == nil && (int64(h.Contributor) != int64(k) || h.Generation != generation) {
+		err = formatErrorf("it is of contributor %d, generation %d, and its sender is %d, generation %d", h.Contributor,
+			h.Generation, k, generation)
+	}
+	if err != nil {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.refuse(err)
+		return err
+	}
+	return t.Contribute(batch)
+}
+
 // Contribute takes a batch of rows. It waits while the window is full. Of an error, the caller may try again after a Join.
 func (t *TEB) Contribute(batch []byte) error {
 	h, rows, err := batchOf(batch, contributions)
@@ -178,7 +194,7 @@ func (t *TEB) still(k int, generation uint64) error {
 }
 
 func (t *TEB) refuse(err error) {
-	if _, stale := err.(*StaleError); stale {
+	if stale := (*StaleError)(nil); errors.As(err, &stale) {
 		t.books.StaleBatches++
 	} else {
 		t.books.RefusedBatches++

@@ -12,6 +12,9 @@ type Layout struct {
 	index      []int32 // the pixel at each place of the picture, -1 where there is none
 	radius     []float32
 	mask       []uint8
+
+	left, top float64 // of the middle of the first pixel of the picture, from the beam
+	placed    []placedPanel
 }
 
 // Segments are those that a process has, and their size.
@@ -59,6 +62,7 @@ func (p *placer) place(g *Geometry, panel *Panel, l *Layout) error {
 		return fmt.Errorf("fs goes to %d, and a segment has %d columns", panel.MaxFS, p.s.Cols)
 	}
 	scale := p.unit / panel.Resolution
+	l.placed = append(l.placed, placedPanel{panel: panel, rows: p.s.Rows, numbers: p.s.Numbers, scale: scale})
 	for ss := panel.MinSS; ss <= panel.MaxSS; ss++ {
 		number, row := panel.Index, ss
 		if number < 0 {
@@ -120,7 +124,7 @@ func (l *Layout) draw(p *placer, n int) error {
 	if !(wide*high <= maxPicture*float64(n)) || wide*high > math.MaxInt32 {
 		return fmt.Errorf("geometry: the picture of %d pixels would have %.0f x %.0f", n, high, wide)
 	}
-	l.rows, l.cols = int(high), int(wide)
+	l.rows, l.cols, l.left, l.top = int(high), int(wide), left, top
 	l.index = make([]int32, l.rows*l.cols)
 	for i := range l.index {
 		l.index[i] = -1

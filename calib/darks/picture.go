@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"drp/calib"
+	"drp/internal/draw"
 )
 
 const (
@@ -20,28 +21,11 @@ const (
 	titleRoom = 20
 )
 
-// viridis are colours of Matplotlib's map, which looks even and prints well.
-var viridis = []color.RGBA{
-	{68, 1, 84, 255}, {72, 40, 120, 255}, {62, 74, 137, 255}, {49, 104, 142, 255}, {38, 130, 142, 255}, {31, 158, 137, 255},
-	{53, 183, 121, 255}, {109, 205, 89, 255}, {180, 222, 44, 255}, {253, 231, 37, 255},
-}
-
 var (
-	paper   = color.RGBA{255, 255, 255, 255}
-	ink     = color.RGBA{0, 0, 0, 255}
 	nothing = color.RGBA{190, 190, 190, 255} // no value
 	good    = color.RGBA{225, 232, 240, 255}
 	bad     = color.RGBA{200, 30, 30, 255}
 )
-
-func shade(x float64) color.RGBA {
-	at := min(1, max(0, x)) * float64(len(viridis)-1)
-	i := min(int(at), len(viridis)-2)
-	f := at - float64(i)
-	mix := func(a, b uint8) uint8 { return uint8(float64(a)*(1-f) + float64(b)*f + 0.5) }
-	a, b := viridis[i], viridis[i+1]
-	return color.RGBA{mix(a.R, b.R), mix(a.G, b.G), mix(a.B, b.B), 255}
-}
 
 // picture draws segments in a grid, each shrunk by the same factor.
 type picture struct {
@@ -66,7 +50,7 @@ func WritePicture(w io.Writer, s *calib.Set) error {
 	}
 	panelW, panelH := p.width+barWidth+textRoom+2*margin, p.height+titleRoom+margin
 	p.img = image.NewRGBA(image.Rect(0, 0, 3*panelW+margin, max(1, len(shown))*panelH+margin))
-	fill(p.img, p.img.Bounds(), paper)
+	draw.Fill(p.img, p.img.Bounds(), draw.Paper)
 	for row, g := range shown {
 		at := image.Pt(margin, row*panelH+titleRoom)
 		name := model.Ranges[g]
@@ -90,8 +74,8 @@ func newPicture(s *calib.Set) *picture {
 	return p
 }
 
-// each calls draw for every point of a panel with the pixels that it stands for.
-func (p *picture) each(at image.Point, draw func(x, y int, pixels []int)) {
+// each calls paint for every point of a panel with the pixels that it stands for.
+func (p *picture) each(at image.Point, paint func(x, y int, pixels []int)) {
 	n := p.set.SegmentPixels()
 	var pixels []int
 	for k := range p.set.Serials {
@@ -104,7 +88,7 @@ func (p *picture) each(at image.Point, draw func(x, y int, pixels []int)) {
 						pixels = append(pixels, k*n+row*p.set.Cols+col)
 					}
 				}
-				draw(x0+x, y0+y, pixels)
+				paint(x0+x, y0+y, pixels)
 			}
 		}
 	}
@@ -112,7 +96,7 @@ func (p *picture) each(at image.Point, draw func(x, y int, pixels []int)) {
 
 func (p *picture) panel(at image.Point, title string, values []float32, status []uint16) {
 	low, high := percentiles(values, status)
-	text(p.img, at.Add(image.Pt(0, -textHeight-4)), title)
+	draw.Text(p.img, at.Add(image.Pt(0, -draw.TextHeight-4)), draw.Ink, title)
 	p.each(at, func(x, y int, pixels []int) {
 		sum, n := 0.0, 0
 		for _, i := range pixels {
@@ -122,17 +106,17 @@ func (p *picture) panel(at image.Point, title string, values []float32, status [
 		}
 		c := nothing
 		if n > 0 {
-			c = shade((sum/float64(n) - low) / max(high-low, 1e-12))
+			c = draw.Shade((sum/float64(n) - low) / max(high-low, 1e-12))
 		}
 		p.img.SetRGBA(x, y, c)
 	})
 	bar := image.Rect(at.X+p.width+4, at.Y, at.X+p.width+4+barWidth, at.Y+p.height)
 	for y := bar.Min.Y; y < bar.Max.Y; y++ {
-		c := shade(float64(bar.Max.Y-1-y) / float64(max(1, bar.Dy()-1)))
-		fill(p.img, image.Rect(bar.Min.X, y, bar.Max.X, y+1), c)
+		c := draw.Shade(float64(bar.Max.Y-1-y) / float64(max(1, bar.Dy()-1)))
+		draw.Fill(p.img, image.Rect(bar.Min.X, y, bar.Max.X, y+1), c)
 	}
-	text(p.img, image.Pt(bar.Max.X+3, bar.Min.Y), fmt.Sprintf("%.5g", high))
-	text(p.img, image.Pt(bar.Max.X+3, max(bar.Min.Y+textHeight+2, bar.Max.Y-textHeight)), fmt.Sprintf("%.5g", low))
+	draw.Text(p.img, image.Pt(bar.Max.X+3, bar.Min.Y), draw.Ink, fmt.Sprintf("%.5g", high))
+	draw.Text(p.img, image.Pt(bar.Max.X+3, max(bar.Min.Y+draw.TextHeight+2, bar.Max.Y-draw.TextHeight)), draw.Ink, fmt.Sprintf("%.5g", low))
 }
 
 func (p *picture) mask(at image.Point, name string, status []uint16) {
@@ -142,7 +126,7 @@ func (p *picture) mask(at image.Point, name string, status []uint16) {
 			count++
 		}
 	}
-	text(p.img, at.Add(image.Pt(0, -textHeight-4)), fmt.Sprintf("%s BAD: %d OF %d", name, count, len(status)))
+	draw.Text(p.img, at.Add(image.Pt(0, -draw.TextHeight-4)), draw.Ink, fmt.Sprintf("%s BAD: %d OF %d", name, count, len(status)))
 	p.each(at, func(x, y int, pixels []int) {
 		c := good
 		for _, i := range pixels {
@@ -172,12 +156,4 @@ func percentiles(values []float32, status []uint16) (low, high float64) {
 	}
 	slices.Sort(of)
 	return float64(of[len(of)/100]), float64(of[len(of)-1-len(of)/100])
-}
-
-func fill(img *image.RGBA, r image.Rectangle, c color.RGBA) {
-	for y := r.Min.Y; y < r.Max.Y; y++ {
-		for x := r.Min.X; x < r.Max.X; x++ {
-			img.SetRGBA(x, y, c)
-		}
-	}
 }

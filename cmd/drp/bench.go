@@ -101,7 +101,7 @@ all workers hold constants that were fetched. Bars are ratios of figures of the 
 
 func newBenchHitsCommand() *cobra.Command {
 	o := bench.HitsOptions{}
-	var asJSON, check bool
+	var asJSON, check, gpu bool
 	cmd := &cobra.Command{
 		Use:   "hits",
 		Short: "Measure how fast hits are found",
@@ -115,15 +115,16 @@ ratios of figures of the same run.`,
 			if o.Rounds < 1 || o.Seconds <= 0 {
 				return fmt.Errorf("--rounds and --seconds must be above 0")
 			}
-			r, err := bench.Hits(ctx, o)
+			r, err := measure(ctx, o, gpu)
 			if err != nil {
-				return general(err)
+				return err
 			}
 			return show(r, asJSON, check)
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	cmd.Flags().BoolVar(&check, "check", false, "exit with 1 when a bar was missed")
+	cmd.Flags().BoolVar(&gpu, "gpu", false, "measure a GPU instead (docs/gpu.md)")
 	cmd.Flags().IntVar(&o.Rounds, "rounds", 9, "rounds; figures are medians over them")
 	cmd.Flags().Float64Var(&o.Seconds, "seconds", 0.1, "length of each measurement")
 	return cmd

@@ -9,11 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
-	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"drp/calib"
 	"drp/calib/darks"
@@ -102,7 +99,7 @@ func (f *calibDarksFlags) run(ctx context.Context, files []string) error {
 	if err := f.look(ctx); err != nil {
 		return configuration(err)
 	}
-	bar := newBar()
+	bar := newByteBar("reading darks")
 	f.options.Progress = bar.show
 	r, err := darks.Make(ctx, files, f.options)
 	bar.end()
@@ -340,31 +337,6 @@ func writeNew(path string, write func(*bufio.Writer) error) error {
 	}
 	w := bufio.NewWriterSize(file, 1<<20)
 	return errors.Join(write(w), w.Flush(), file.Close())
-}
-
-// bar shows on a terminal how far the reading is.
-type bar struct{ bar *progressbar.ProgressBar }
-
-func newBar() *bar {
-	if !term.IsTerminal(int(os.Stderr.Fd())) {
-		return &bar{}
-	}
-	return &bar{progressbar.NewOptions64(1, progressbar.OptionSetWriter(os.Stderr), progressbar.OptionShowBytes(true),
-		progressbar.OptionSetDescription("reading darks"), progressbar.OptionSetWidth(30), progressbar.OptionClearOnFinish(),
-		progressbar.OptionThrottle(100*time.Millisecond))}
-}
-
-func (b *bar) show(done, total int64) {
-	if b.bar != nil {
-		b.bar.ChangeMax64(max(total, 1))
-		_ = b.bar.Set64(min(done, total-1)) // the end is for end
-	}
-}
-
-func (b *bar) end() {
-	if b.bar != nil {
-		_ = b.bar.Finish()
-	}
 }
 
 // loadSet loads a set by its id, or an export.

@@ -22,8 +22,8 @@ func main() { os.Exit(execute(os.Args[1:])) }
 // execute runs a command line and gives its exit code.
 func execute(args []string) int {
 	root := newRunCommand()
-	root.AddCommand(newXTCCommand(), newCalibCommand(), newTestCommand(), newCleanCommand(), newDoctorCommand(), newBenchCommand(),
-		newSimTestCommand(), newProbeCommand(), newVersionCommand())
+	root.AddCommand(newXTCCommand(), newCalibCommand(), newHitsCommand(), newConvertCommand(), newTestCommand(), newCleanCommand(),
+		newDoctorCommand(), newBenchCommand(), newSimTestCommand(), newProbeCommand(), newVersionCommand())
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return plainly(err) })
 	root.SetArgs(args)
 	err := refuseFewFiles()

@@ -134,10 +134,7 @@ func (f *finder) ask(frame *hit.Frame) error {
 	g.mu.Unlock()
 	if lost == nil {
 		g.wake.Set()
-		if !r.done.Wait(g.o.Watchdog) {
-			g.lose(ErrHung) // which answers, unless somebody has just done so
-			r.done.Wait(world.ForEver)
-		}
+		g.watch(r)
 		lost = r.err
 	}
 	if staging != nil && lost == nil { // else the device may still read it
@@ -147,6 +144,19 @@ func (f *finder) ask(frame *hit.Frame) error {
 		g.mu.Unlock()
 	}
 	return lost
+}
+
+// watch waits for an answer. Where none comes the device is given up; but a machine that slept in the meantime has slept in
+// one of the looks only.
+func (g *GPU) watch(r *request) {
+	const looks = 8
+	for range looks {
+		if r.done.Wait(g.o.Watchdog / looks) {
+			return
+		}
+	}
+	g.lose(ErrHung) // which answers, unless somebody has just done so
+	r.done.Wait(world.ForEver)
 }
 
 // lay finds where the device reads a frame: where it lies, or in a copy.

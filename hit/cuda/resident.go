@@ -13,7 +13,7 @@ import (
 type Limits struct{ Candidates, Groups, Peaks int }
 
 // defaultLimits are for frames of megapixels: pixels above their limits, groups of them, and peaks.
-var defaultLimits = Limits{Candidates: 1 << 16, Groups: 1 << 13, Peaks: 1 << 12}
+var defaultLimits = Limits{Candidates: 1 << 16, Groups: 1 << 13, Peaks: 1 << 11}
 
 const (
 	headBytes   = int(unsafe.Sizeof(Head{}))

@@ -237,3 +237,28 @@ func TestSelfTest(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A machine that sleeps while a batch is under way is no device that hangs.
+func TestSleepIsNoHang(t *testing.T) {
+	r := rand.New(rand.NewPCG(2, 9))
+	c := newScene(t, r, hit.Sampled)
+	f := c.frame(r)
+	w := world.NewSimulated(1, 1_000_000)
+	if err := w.Run(func() {
+		g, err := cuda.Open(cuda.Options{World: w, Driver: &stub.Driver{World: w, Faults: stub.Faults{Latency: 4 * time.Millisecond}}})
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		w.After(2*time.Millisecond, func() { w.Jump(time.Hour) })
+		var got hit.Result
+		if g.Finder(c.plan).Find(f, &got); got.By != hit.GPU || g.Lost() != nil {
+			t.Errorf("searched by %d, lost: %v", got.By, g.Lost())
+		}
+		if err := g.Close(); err != nil {
+			t.Error(err)
+		}
+	}); err != nil {
+		t.Fatal(err)
+	}
+}

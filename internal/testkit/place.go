@@ -89,3 +89,14 @@ func FilesIn(dir string) []string {
 	})
 	return found
 }
+
+// PythonWith is Python where it has a module, too; a test is skipped where it has not. The extra "dev" of the package installs
+// all that tests want.
+func PythonWith(t testing.TB, module string) string {
+	t.Helper()
+	path := Python(t)
+	if out, err := exec.Command(path, "-c", "import "+module).CombinedOutput(); err != nil {
+		t.Skipf("%s has no %s (make test installs it): %s", path, module, strings.TrimSpace(string(out)))
+	}
+	return path
+}

@@ -158,8 +158,9 @@ func (n null) Handshake(c *zmq4.Conn, _ bool) error {
 
 // counterparts are who may talk to whom.
 var counterparts = map[zmq4.SocketType][]zmq4.SocketType{
-	zmq4.Pub: {zmq4.Sub, zmq4.XSub},
-	zmq4.Sub: {zmq4.Pub, zmq4.XPub},
+	zmq4.Pair: {zmq4.Pair},
+	zmq4.Pub:  {zmq4.Sub, zmq4.XSub},
+	zmq4.Sub:  {zmq4.Pub, zmq4.XPub},
 }
 
 // properties goes through what a peer says about itself: names with a length of one byte, values with one of four.

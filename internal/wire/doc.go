@@ -1,10 +1,13 @@
-// Package wire carries small messages between processes: publishers and subscribers that speak ZeroMQ's protocol, and
-// msgpack. It is the only importer of zmq4 and of msgpack, and stands between them and what a peer may send.
+// Package wire carries small messages between processes: publishers, subscribers and pairs that speak ZeroMQ's
+// protocol, and msgpack. It is the only importer of zmq4 and of msgpack, and stands between them and what a peer may send.
 //
 // A Pub sends messages to all who have subscribed, on a socket of this user and, where that is asked for, on TCP. What was
 // sent with Keep is sent again to each who subscribes later, so that nobody has to be there in time. Each subscriber has
 // a queue of its own with a bound, and a deadline for each message: one that does not read loses its connection and
 // harms nobody else. A Sub receives, and connects again by itself.
+//
+// Pairs lets peers in over which both sides send when they like; each has its connection (Pair) for itself, and blocks
+// nobody but itself.
 //
 // Of zmq4 the connection is used (zmq4.Open, Conn.RecvMsg), and not its sockets: see
 // docs/decisions/0013-zmq4-connections.md. Every byte that a peer sends passes a check of the framing first, since zmq4

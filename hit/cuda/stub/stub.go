@@ -52,6 +52,7 @@ type Launch struct {
 	Kernel cuda.Kernel
 	Grid   cuda.Grid
 	Params cuda.Memory
+	Seed   uint64 // of the order
 }
 
 // Open implements cuda.Driver.
@@ -157,11 +158,12 @@ func (d *Driver) Launch(stream int, k cuda.Kernel, g cuda.Grid, params cuda.Memo
 	if d.lost() {
 		return ErrLost
 	}
+	seed := d.Faults.ScatterBy * uint64(d.launches)
 	if d.Trace != nil {
-		d.Trace(Launch{k, g, params})
+		d.Trace(Launch{k, g, params, seed})
 	}
 	d.due[stream] = d.World.Now() + d.Faults.Latency
-	return kernels.Launch(int(k), kernels.Grid(g), d.Faults.ScatterBy*uint64(d.launches), pointer(params))
+	return kernels.Launch(int(k), kernels.Grid(g), seed, pointer(params))
 }
 
 // Done implements cuda.Driver.

@@ -1,0 +1,157 @@
+package main
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"drp/internal/testkit"
+)
+
+var spots = testkit.Spots{Segments: 2, Rows: 40, Cols: 60}
+
+// spotGeometry has the second segment above the first one.
+const spotGeometry = `res = 10000
+clen = 0.1
+dim0 = %
+dim1 = ss
+dim2 = fs
+data = /somewhere/else
+a/min_fs = 0
+a/max_fs = 59
+a/min_ss = 0
+a/max_ss = 39
+a/fs = x
+a/ss = -y
+a/corner_x = -30
+a/corner_y = -2
+b/min_fs = 0
+b/max_fs = 59
+b/min_ss = 40
+b/max_ss = 79
+b/fs = x
+b/ss = -y
+b/corner_x = -30
+b/corner_y = 42
+`
+
+// spotRun makes a file of events with spots, and a store with the constants of their camera.
+func spotRun(t *testing.T, events int) (file, store string) {
+	t.Helper()
+	noEnvironment(t)
+	t.Chdir(t.TempDir())
+	ones := strings.Repeat(strings.Repeat("100 ", spots.Cols)+"\n", spots.Segments*spots.Rows)
+	gains := strings.ReplaceAll(ones, "100", "2")
+	mask := strings.Repeat(strings.Repeat("1 ", spots.Cols)+"\n", spots.Segments*spots.Rows)
+	ok(t, "calib", "put", "cam", "--mask", write(t, "mask.txt", "0"+mask[1:]), "--store", "store", "--type", "spotcam", "--serials", "M0.M1", "--unit", "ADU", "--pedestals",
+		write(t, "pedestals.txt", ones), "--gains", write(t, "gains.txt", gains), "--geometry", write(t, "cam.geom", spotGeometry))
+	return testkit.File(t, spots.Run(events)...), "store"
+}
+
+const findSpots = "peakfinder8:adc_threshold=100,at_least=3,min_res=0"
+
+func TestHitsLs(t *testing.T) {
+	file, store := spotRun(t, 12)
+	find := []string{"hits", "ls", file, "--calib", store, "--find", findSpots}
+	out := ok(t, find...)
+	if lines := strings.Count(out, "\n"); lines != 1+12+1 {
+		t.Errorf("%d lines:\n%s", lines, out)
+	}
+	says(t, out, "   event  time", "6 hits in 12 events (50 %)", "       4  0.000000105")
+	out = ok(t, append(find, "--hits", "--from", "4", "-n", "2")...)
+	says(t, out, "       4 ", "       6 ", "2 hits in 3 events so far")
+	if strings.Contains(out, "\n       8 ") || strings.Contains(out, "\n       2 ") {
+		t.Error(out)
+	}
+	out = ok(t, append(find, "--min-count", "8", "--peaks")...)
+	says(t, out, "       4 ", "segment 0 row ")
+	if strings.Contains(out, "\n       0 ") {
+		t.Error(out)
+	}
+	n := 0
+	for line := range strings.Lines(ok(t, append(find, "--json")...)) {
+		var e listedEvent
+		if err := json.Unmarshal([]byte(line), &e); err != nil {
+			t.Fatal(err)
+		}
+		if e.Event != int64(n) || int(e.Count) != spots.Spots(n) || len(e.List) != spots.Spots(n) || e.By != "CPU" || e.Time.Raw != uint64(101+n) {
+			t.Errorf("%s", line)
+		}
+		n++
+	}
+	if n != 12 {
+		t.Errorf("%d lines of JSON", n)
+	}
+}
+
+func TestHitsMistakes(t *testing.T) {
+	file, store := spotRun(t, 3)
+	taken := write(t, "taken.png", "x")
+	for _, test := range []struct {
+		name string
+		args []string
+		code int
+		want string
+	}{
+		{"no verb", []string{"lss"}, 2, `hits has no verb "lss"`},
+		{"no file", []string{"ls"}, 2, "name one file, and not 0, as in: drp hits ls"},
+		{"a file that is missing", []string{"ls", "missing.xtc2"}, 4, "missing.xtc2: no such file"},
+		{"nothing recorded", []string{"ls", file}, 2, "no hits of cam are recorded in it: record a run with --hits, or search now: --find"},
+		{"another camera", []string{"ls", file, "--detector", "dog"}, 4, "it has no camera dog, but cam"},
+		{"an unknown finder", []string{"ls", file, "--find", "peakfinder9"}, 2, `"peakfinder9" is not known`},
+		{"no constants", []string{"ls", file, "--calib", "none", "--find", "peakfinder8"}, 3, "the constants of cam are needed"},
+		{"no store", []string{"ls", file, "--calib", "nowhere", "--find", "peakfinder8"}, 3, "nowhere"},
+		{"no such event", []string{"plot", file, "--calib", store, "--find", findSpots, "-e", "3"}, 4, "has 3 events, the first one is 0, and 3 is not there"},
+		{"no hit", []string{"plot", file, "--calib", store, "--find", "peakfinder8:at_least=99"}, 4, "none of its 3 events is a hit: choose one with -e"},
+		{"a picture that is there", []string{"plot", file, "--calib", store, "--find", findSpots, "-o", taken}, 2, "is there already"},
+		{"no contrast", []string{"plot", file, "--contrast", "9:5"}, 2, "give two percentiles"},
+		{"no distance", []string{"plot", file, "--calib", store, "--find", findSpots, "--distance", "far"}, 2, "--distance far: give a length"},
+		{"no energy", []string{"plot", file, "--calib", store, "--find", findSpots, "--energy", "-5"}, 2, "--energy -5"},
+		{"no center", []string{"plot", file, "--calib", "none", "--center", "5"}, 2, "no hits of cam"},
+		{"no folder for a picture", []string{"plot", file, "--calib", store, "--find", findSpots, "-o", "no/x.png"}, 1, "no/x.png"},
+		{"no grid", []string{"tune", file}, 2, "nothing to try: give --grid"},
+		{"half a grid", []string{"tune", file, "--grid", "min_snr"}, 2, `--grid "min_snr": give a parameter and its values`},
+		{"no sample", []string{"tune", file, "--grid", "min_snr=5", "--sample", "0"}, 2, "--sample, --timed and --workers"},
+		{"a grid of nonsense", []string{"tune", file, "--calib", store, "--grid", "min_snr=-1"}, 3, "no point of the grid makes sense"},
+		{"tune without constants", []string{"tune", file, "--calib", "none", "--grid", "min_snr=5"}, 3, "the constants of cam are needed"},
+	} {
+		code, _, errs := command(t, append([]string{"hits"}, test.args...)...)
+		if code != test.code {
+			t.Errorf("%s: exit code %d: %s", test.name, code, errs)
+		}
+		says(t, errs, test.want)
+	}
+}
+
+func TestHitsPlot(t *testing.T) {
+	file, store := spotRun(t, 6)
+	find := []string{"hits", "plot", file, "--calib", store, "--find", findSpots}
+	out := ok(t, append(find, "-e", "4", "-o", "four.png", "--energy", "9500", "--distance", "95mm")...)
+	says(t, out, "wrote four.png: cam event 4 0.000000105: 8 peaks, count 8")
+	picture(t, "four.png")
+	says(t, ok(t, find...), "test-r0005-s000-c000-e0.png: cam event 0")
+	picture(t, "test-r0005-s000-c000-e0.png")
+	says(t, ok(t, append(find, "-e", "1", "-o", "four.png", "--force", "--rings", "5,10")...), "event 1", "0 peaks")
+}
+
+func TestHitsTune(t *testing.T) {
+	file, store := spotRun(t, 20)
+	tune := []string{"hits", "tune", file, "--calib", store, "--find", "peakfinder8:at_least=3", "--grid", "adc_threshold=100,5000",
+		"--grid", "min_snr=4,5,6"}
+	out := ok(t, append(tune, "-o", "tune.png")...)
+	says(t, out, "20 of 20 events of cam", "chart: tune.png")
+	if n := strings.Count(out, " 50.00 %"); n != 3 {
+		t.Errorf("%d points with half of the events:\n%s", n, out)
+	}
+	picture(t, "tune.png")
+	var found struct {
+		Events int
+		Points []tunedPoint
+	}
+	if err := json.Unmarshal([]byte(ok(t, append(tune, "--json", "--sample", "5")...)), &found); err != nil {
+		t.Fatal(err)
+	}
+	if found.Events != 5 || len(found.Points) != 6 || found.Points[1].Parameters["min_snr"] != "5" || found.Points[0].Seconds <= 0 {
+		t.Errorf("%+v", found)
+	}
+}

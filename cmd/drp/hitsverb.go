@@ -1,0 +1,152 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"drp/calib"
+	"drp/drp"
+	"drp/hit"
+)
+
+const hitsLong = `hits looks at hits: those that a run with --hits recorded, or, with --find, those that a search finds now.
+
+Exit codes: 0 ok, 1 a file cannot be written, 2 usage, 3 constants that are missing or cannot be used, 4 a data file,
+130 interrupt.`
+
+func newHitsCommand() *cobra.Command {
+	return withVerbs(&cobra.Command{Use: "hits", Short: "Look at hits, and choose how to find them", Long: hitsLong},
+		newHitsLsCommand(), newHitsPlotCommand(), newHitsTuneCommand())
+}
+
+// hitSource says which frames of which file are meant, and where their hits come from.
+type hitSource struct {
+	calib    calibFlags
+	detector string
+	find     hitsFlag
+	follow   bool
+	skip     func(number int64) bool // events that are not wanted; nil is none
+
+	store closingStore
+	total int64 // bytes of the file and the chunks after it
+}
+
+func (s *hitSource) add(cmd *cobra.Command) {
+	fl := cmd.Flags()
+	fl.StringVar(&s.calib.store, "calib", "", "`folder or address` of the store of constants (default: $DRP_CALIB, or drp/calib in "+
+		"the folder for your data; none: do without)")
+	fl.StringVar(&s.detector, "detector", "", "camera by `name` (default: the only one in the file)")
+}
+
+func (s *hitSource) addFind(cmd *cobra.Command) {
+	s.add(cmd)
+	cmd.Flags().Var(&s.find, "find", "search now, in place of what was recorded: `FINDER:name=value,…`, as --hits of a run takes it")
+}
+
+// search is that of --find; nil without.
+func (s *hitSource) search() (*drp.FrameSearch, *hit.Config, error) {
+	c, err := s.find.config()
+	if c == nil || err != nil {
+		return nil, nil, err
+	}
+	if s.detector == "" {
+		s.detector = c.Detector
+	}
+	return drp.NewFrameSearch(*c), c, nil
+}
+
+// open opens a file, which close closes. What is told to the user begins with the name of the program, as errors do.
+func (s *hitSource) open(ctx context.Context, path string) (*drp.Frames, error) {
+	var c drp.Calibration
+	if s.calib.store == "" {
+		s.calib.store = os.Getenv("DRP_CALIB")
+	}
+	var st calib.Store
+	if opened, err := s.calib.open(&c); err != nil {
+		return nil, err
+	} else if opened != nil {
+		s.store, st = opened, opened
+	}
+	f, err := drp.OpenFrames(ctx, path, drp.FramesOptions{Detector: s.detector, Store: st, Follow: s.follow, Skip: s.skip,
+		Warn: warn})
+	if err != nil {
+		s.close(nil)
+		return nil, frameError(err)
+	}
+	s.total = drp.FrameBytes(path)
+	return f, nil
+}
+
+func warn(text string) { fmt.Fprintf(os.Stderr, "drp: warning: %s\n", text) }
+
+func (s *hitSource) close(f *drp.Frames) {
+	if f != nil {
+		_ = f.Close() // it was only read
+	}
+	if s.store != nil {
+		_ = s.store.Close()
+		s.store = nil
+	}
+}
+
+// frameError gives the exit code of what reading frames may meet.
+func frameError(err error) error {
+	f := (*drp.Failure)(nil)
+	switch {
+	case err == nil || errors.As(err, &f) || errors.Is(err, errSilent):
+		return err
+	case errors.Is(err, context.Canceled):
+		return &drp.Failure{Kind: drp.Interrupted, Err: errors.New("interrupted")}
+	}
+	return fileError(err)
+}
+
+// interruptible ends with the first signal.
+func interruptible(ctx context.Context) (context.Context, func()) {
+	return signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+}
+
+// mustHaveHits says what to do where there is nothing to look at.
+func mustHaveHits(f *drp.Frames, searched bool) error {
+	if there, _ := f.Recorded(); there || searched {
+		return nil
+	}
+	return fmt.Errorf("%s: no hits of %s are recorded in it: record a run with --hits, or search now: --find %s --calib STORE",
+		f.Path(), f.Name(), hit.Finders[0])
+}
+
+// mustHaveConstants says why there are none for a search.
+func mustHaveConstants(f *drp.Frames, e *drp.Frame) error {
+	if e.Constants != nil {
+		return nil
+	}
+	return configuration(fmt.Errorf("%s: the constants of %s are needed to search for hits: %s; name a store with --calib", f.Path(),
+		f.Name(), f.NoConstants()))
+}
+
+// aloneFile takes one file.
+func aloneFile(example string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) != 1 {
+			return fmt.Errorf("%s: name one file, and not %d, as in: %s", cmd.CommandPath(), len(args), example)
+		}
+		return nil
+	}
+}
+
+// notThere refuses to write over a file.
+func notThere(path string, force bool) error {
+	if _, err := os.Lstat(path); force || errors.Is(err, fs.ErrNotExist) {
+		return nil
+	} else if err != nil {
+		return general(err)
+	}
+	return fmt.Errorf("%s is there already: name another file, or write over it with --force", path)
+}

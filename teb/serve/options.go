@@ -1,0 +1,46 @@
+package serve
+
+import (
+	"log/slog"
+	"time"
+
+	"drp/internal/wire"
+	"drp/teb"
+)
+
+// Options of a Server or a Client; zero values become the defaults.
+type Options struct {
+	Log       *slog.Logger
+	Partition string
+	Heartbeat time.Duration // 500 ms
+	History   int           // decisions that a Server remembers; 65536
+	Window    int           // rows of a Client without a decision; 4096
+	Decide    time.Duration // how long a Client waits for a decision; 5 s
+	Default   teb.Verdict   // what it gives then
+}
+
+func (o Options) withDefaults() Options {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Heartbeat == 0 {
+		o.Heartbeat = 500 * time.Millisecond
+	}
+	if o.History == 0 {
+		o.History = 1 << 16
+	}
+	if o.Window == 0 {
+		o.Window = 4096
+	}
+	if o.Decide == 0 {
+		o.Decide = 5 * time.Second
+	}
+	return o
+}
+
+func (o Options) wire() wire.Options {
+	return wire.Options{Log: o.Log, MessageBytes: messageBytes, Patience: 3 * o.Heartbeat, Peers: 2 * teb.MaxContributors}
+}
+
+// batchDecisions is the most that goes into a message.
+const batchDecisions = 4096
