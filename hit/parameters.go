@@ -37,7 +37,7 @@ func (c *Config) Parameters() []Parameter {
 		{"radial.every", "events", "a radial profile is made of those whose number this divides; 0 is none", &c.Radial.Every},
 		{"radial.bins", "", "of the profile", &c.Radial.Bins},
 		{"radial.width", "pixels", "of a bin", &c.Radial.Width},
-		{"peakfinder8.statistics", "", "full: of all pixels; sampled: of 100 of each ring; carried: the latter, of one event in `refresh`", &p.Statistics},
+		{"peakfinder8.statistics", "", "full: of all pixels; sampled: of 100 of each ring, with those of the rings nearby; carried: the latter, of one event in `refresh`", &p.Statistics},
 		{"peakfinder8.adc_threshold", "values", "a pixel of a peak is above this", &p.ADCThreshold},
 		{"peakfinder8.min_snr", "", "pixels of a peak are above the mean of their ring by so many deviations, and the peak is so many or more", &p.MinSNR},
 		{"peakfinder8.min_pix_count", "pixels", "a peak has so many or more", &p.MinPixCount},
