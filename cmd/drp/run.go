@@ -46,7 +46,8 @@ const runLong = `drp runs a Python script on every datagram of a detector and re
 Every flag can also be given in the environment (--buf-bytes as DRP_BUF_BYTES) or in a YAML file (--config); a flag
 goes before the environment, and that before the file.
 
-Exit codes: 0 ok, 1 failure, 2 usage, 3 configuration, 4 source, 5 user script, 6 loss above the limit, 130 interrupt.`
+Exit codes: 0 ok, 1 failure, 2 usage, 3 configuration, 4 source, 5 user script, 6 loss above the limit,
+7 no GPU, 130 interrupt.`
 
 func newRunCommand() *cobra.Command {
 	var cfg drp.Config

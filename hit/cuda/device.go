@@ -94,9 +94,12 @@ func result(call string, code C.CUresult) error {
 	return fmt.Errorf("%s: %s", call, C.GoString(name))
 }
 
-// Write implements Driver.
+// Write implements Driver. The copy may come back before all is on the device, and streams do not wait for it.
 func (d *Device) Write(to Memory, from []byte) error {
-	return cu.MemcpyHtoD(cu.DevicePtr(to), unsafe.Pointer(&from[0]), int64(len(from)))
+	if err := cu.MemcpyHtoD(cu.DevicePtr(to), unsafe.Pointer(&from[0]), int64(len(from))); err != nil {
+		return err
+	}
+	return cu.Synchronize()
 }
 
 // CopyIn implements Driver.
