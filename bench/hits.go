@@ -101,8 +101,8 @@ func newHitBench() (*hitBench, error) {
 		name, what string
 		frames     [][][]uint16
 	}{
-		{"photons", "photons of 150 ADU in the same frames", scene.segments},
-		{"photons_dense", "photons of 150 ADU where one pixel in a hundred has one", scene.photons},
+		{"photons", "photons of 8 keV, 330 ADU, in the same frames", scene.segments},
+		{"photons_dense", "photons of 8 keV where one pixel in a hundred has one", scene.photons},
 	} {
 		worker, err := b.photons(s.name, s.frames)
 		if err != nil {

@@ -52,7 +52,12 @@ func endpoint(t *testing.T) wire.Endpoint {
 // start serves a TEB that keeps events with 20 peaks in all.
 func start(t *testing.T, e wire.Endpoint) (*serve.Server, *teb.TEB) {
 	t.Helper()
-	b, err := teb.New(teb.Config{Partition: "test", Contributors: members(t), Deadline: 2 * time.Second, Logic: []teb.Logic{
+	return startWith(t, e, members(t))
+}
+
+func startWith(t *testing.T, e wire.Endpoint, all []teb.Member) (*serve.Server, *teb.TEB) {
+	t.Helper()
+	b, err := teb.New(teb.Config{Partition: "test", Contributors: all, Deadline: 2 * time.Second, Logic: []teb.Logic{
 		teb.NewExpression([]teb.Rule{{Name: "hit", When: "sum(c.npeaks) >= 20", Persist: true}})}})
 	if err != nil {
 		t.Fatal(err)
