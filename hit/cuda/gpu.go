@@ -229,8 +229,12 @@ func (g *GPU) do(work func(d Driver) error) error {
 func (g *GPU) Close() error {
 	g.mu.Lock()
 	g.closing = true
+	hung := errors.Is(g.lost, ErrHung)
 	g.mu.Unlock()
 	g.wake.Set()
+	if hung { // the log said so, and nobody waits again
+		return nil
+	}
 	if !g.over.Wait(g.o.Watchdog) {
 		g.lose(ErrHung)
 		return ErrHung
