@@ -171,7 +171,7 @@ func (m *calibMaker) shape() [3]int {
 	return [3]int{segments, rows, cols}
 }
 
-func (m *calibMaker) make(dst []float32, d xtc.Dgram) {
+func (m *calibMaker) make(dst []float32, d xtc.Dgram) (there bool) {
 	segments, rows, cols := m.c.tables.Shape()
 	n := rows * cols
 	done := 0
@@ -203,6 +203,7 @@ func (m *calibMaker) make(dst []float32, d xtc.Dgram) {
 	if done < segments {
 		m.clearMissing(dst, d)
 	}
+	return done > 0
 }
 
 // clearMissing clears the segments that an event lacks: what lies there is of another event.
@@ -246,16 +247,17 @@ func (m *imageMaker) shape() [3]int {
 	return [3]int{1, rows, cols}
 }
 
-func (m *imageMaker) make(dst []float32, d xtc.Dgram) {
+func (m *imageMaker) make(dst []float32, d xtc.Dgram) (there bool) {
 	segments, rows, cols := m.c.tables.Shape()
 	pixels, _ := m.pixels.Get().(*[]float32)
 	if pixels == nil {
 		made := make([]float32, segments*rows*cols)
 		pixels = &made
 	}
-	m.calibMaker.make(*pixels, d)
+	there = m.calibMaker.make(*pixels, d)
 	m.c.layout.Image(dst, *pixels)
 	m.pixels.Put(pixels)
+	return there
 }
 
 // maker gives what makes a kind of corrected data of a camera.

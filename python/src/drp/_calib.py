@@ -33,16 +33,30 @@ class Corrected:
     geometry, (rows, cols). Both are read-only views, valid as long as the event; what drp makes on the spot, because
     it did not know yet that it is wanted, only until something else is asked for. Raises `ConstantsError` when drp has
     no constants for this detector and run.
+
+    None if the event lacks the detector. If it lacks some segments, these are 0 and the shape stays that of all, as
+    `mask()` and the constants have it. `raw(evt)` has the segments of the event alone, so the two do not go together
+    then: `det.raw.segments(evt)` tells which are there.
     """
 
-    def __init__(self, where: str, kind: int, names_id: int) -> None:
+    def __init__(self, where: str, kind: int, names_ids: list[int]) -> None:
         self._where = where
         self._kind = kind
-        self._names_id = names_id
+        self._names_ids = names_ids  # of the segments
+        self._there: dict[int, bool] = {}  # whether events of a layout have any of them
 
     def __call__(self, evt: Event | Batch) -> Any:
-        """Give the corrected pixels."""
-        made = evt._current().corrected(self._kind, self._names_id, self._where)
+        """Give the corrected pixels, None if the event has none."""
+        feed = evt._current()
+        there = self._there.get(evt._layout)
+        if there is None:
+            layout = feed.parse(evt, evt._layout, feed.base, feed.raw_offset + evt._slot * feed.raw_step, evt.size)
+            there = any(names_id in layout for names_id in self._names_ids)
+            if evt._layout:  # drp numbers a bounded number of them
+                self._there[evt._layout] = there
+        if not there:
+            return None
+        made = feed.corrected(self._kind, self._names_ids[0], self._where)
         return made[..., 0, :, :] if self._kind == IMAGE else made
 
     def __repr__(self) -> str:

@@ -30,7 +30,7 @@ class Field(Group):
     Arrays of rank 2 come as (segments, rows, cols), those of rank 3 joined along their first axis; numbers and arrays
     of rank 1 of a single segment come as they are, of several segments stacked, or as a list where shapes differ.
     Arrays are read-only views of the datagram wherever the segments lie at equal distances. None if the event lacks
-    the detector.
+    the detector. An event that lacks some segments gives those that it has, while `calib(evt)` has all of them.
     """
 
     def __init__(self, config: Config, names: list[Names], name: str, where: str) -> None:
@@ -69,8 +69,9 @@ class Alg:
             return
         if "raw" not in self.__dict__ and "." not in image:
             self.raw = self.__dict__[image]
+        ids = [n.id for n in names if image in n.index]
         for name, kind in (("calib", CALIB), ("image", IMAGE)):
-            self.__dict__.setdefault(name, Corrected(f"{det}.{alg}.{name}", kind, names[0].id))
+            self.__dict__.setdefault(name, Corrected(f"{det}.{alg}.{name}", kind, ids))
 
     def _attach(self, path: str, name: str) -> None:
         *parts, last = path.split(".")
