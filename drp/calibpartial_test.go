@@ -8,6 +8,38 @@ import (
 	"drp/xtc"
 )
 
+// TestConstantsInScripts: calibconst is a mapping, and what is not there, or no event, is told in a sentence.
+func TestConstantsInScripts(t *testing.T) {
+	testkit.NoLeaks(t)
+	cfg := settings(t, testkit.Script(t, `from collections.abc import Mapping
+from drp import DataSource
+for run in DataSource().runs():
+    det = run.Detector("cam")
+    made = det.calibconst
+    assert isinstance(made, Mapping) and sorted(made) == sorted(made.keys()) == ["gains", "mask", "pedestals"], list(made)
+    assert len(made) == 3 and "gains" in made and "rms" not in made and made.get("rms") is None
+    assert made.get("mask")[0] is made["mask"][0] and made == made
+    try:
+        made["pedestal"]
+        raise AssertionError
+    except KeyError as error:
+        assert str(error) == "no constant 'pedestal'; there are: gains, mask, pedestals (did you mean 'pedestals'?)", error
+    for field in (det.raw.calib, det.raw.image, det.raw.raw):
+        try:
+            field(None)
+            raise AssertionError
+        except TypeError as error:
+            assert "cam.raw" in str(error) and "is called with an event of run.events()" in str(error), error
+    for evt in run.events():
+        pass
+`))
+	cfg.Sources, cfg.Workers = []string{testkit.File(t, testkit.Camera{}.Run(5)...)}, 1
+	cfg.Constants = &fakeConstants{set: func(q calib.Query) (*calib.Set, error) { return camSet(q, 5), nil }}
+	if s, err := run(t, cfg); err != nil || s.Received != 5 || s.Damaged != 0 {
+		t.Fatalf("%v, %+v", err, s)
+	}
+}
+
 // partial is a run whose events have both segments, none, the second and the first in turn.
 func partial(events int) []xtc.Dgram {
 	both, one := testkit.Camera{}, testkit.Camera{Segments: 1, Rows: 4, Cols: 6}
