@@ -25,6 +25,9 @@ func (e *RefusedError) Error() string {
 
 var namePattern = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}$`)
 
+// maxPlace is more than any detector has segments.
+const maxPlace = 1 << 16
+
 // serialPattern leaves out the dot, which stands between the serials of segments.
 var serialPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
 
@@ -51,6 +54,14 @@ func (s *Set) Check() error {
 		return refuse("valid from run %d to run %d", s.FirstRun, s.LastRun)
 	case !slices.Contains([]Unit{ADU, KeV, Photon}, s.Unit):
 		return refuse("the unit %q: give ADU, keV or photon", s.Unit)
+	}
+	if len(s.Places) > 0 && len(s.Places) != len(s.Serials) {
+		return refuse("there are %d places for %d segments", len(s.Places), len(s.Serials))
+	}
+	for i, at := range s.Places {
+		if at < 0 || at > maxPlace || slices.Contains(s.Places[:i], at) {
+			return refuse("segment %d has the place %d: give each its own, from 0 to %d", i, at, maxPlace)
+		}
 	}
 	for i, id := range s.Serials {
 		if !serialPattern.MatchString(id) {
@@ -155,6 +166,9 @@ func (s *Set) Seal() {
 	h := sha256.New()
 	fmt.Fprintf(h, "%q %q %q %d %d %q %d %d %q", s.Detector, s.Model, strings.Join(s.Serials, "."), s.FirstRun, s.LastRun,
 		s.Unit, s.Rows, s.Cols, s.Geometry)
+	if len(s.Places) > 0 {
+		fmt.Fprintf(h, "places %v", s.Places)
+	}
 	if s.CommonMode != nil {
 		fmt.Fprintf(h, "%+v", *s.CommonMode)
 	}

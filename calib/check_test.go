@@ -121,8 +121,18 @@ func TestSubset(t *testing.T) {
 	part := s.Subset([]string{"7", "5"})
 	want := []float32{70, 71, 50, 51, 170, 171, 150, 151, 270, 271, 250, 251}
 	if !slices.Equal(part.Pedestals, want) || part.Gains[2] != -50 || !slices.Equal(part.Mask, []uint8{1, 1, 0, 1}) ||
-		part.RMS != nil || !slices.Equal(part.Serials, []string{"7", "5"}) {
+		part.RMS != nil || !slices.Equal(part.Serials, []string{"7", "5"}) ||
+		!slices.Equal(part.Places, []int{3, 2}) {
 		t.Errorf("%+v", part)
+	}
+	if one := part.Subset([]string{"5"}); one.Place(0) != 2 || s.Place(3) != 3 {
+		t.Errorf("a part of a part has the places %v", one.Places)
+	}
+	for _, places := range [][]int{{1}, {1, 1}, {-1, 0}, {0, 1 << 20}} {
+		wrong := *part
+		if wrong.Places = places; wrong.Check() == nil {
+			t.Errorf("the places %v are taken", places)
+		}
 	}
 	if err := part.Check(); err != nil || part.Digest == s.Digest {
 		t.Errorf("%v, digest %s", err, part.Digest)

@@ -25,6 +25,9 @@ type Set struct {
 
 	CommonMode *CommonMode // may be missing
 	Geometry   string      // a CrystFEL geometry file; may be empty
+	// Places are those of the segments in the whole set that the geometry is for, whose first segment is that with the
+	// lowest number in the geometry, and so on. nil is 0, 1, 2, ...: this is the whole set. Subset fills them in.
+	Places []int
 
 	ID         string // in the store it comes from; empty elsewhere
 	Provenance Provenance
@@ -89,3 +92,11 @@ func (s *Set) Ranges() int {
 
 // SegmentPixels is the number of pixels of a segment.
 func (s *Set) SegmentPixels() int { return s.Rows * s.Cols }
+
+// Place is that of a segment in the whole set.
+func (s *Set) Place(segment int) int {
+	if len(s.Places) == 0 {
+		return segment
+	}
+	return s.Places[segment]
+}

@@ -41,7 +41,8 @@ var ErrNone = errors.New("no constants")
 func Serial(ids []string) string { return strings.Join(ids, ".") }
 
 // Subset gives the part of a set that belongs to some of its segments, in the order of ids. With all segments in their
-// order it gives the set itself. A segment that the set does not have makes it nil.
+// order it gives the set itself. A segment that the set does not have makes it nil. The part remembers the places of its
+// segments in the whole, which the geometry goes by.
 func (s *Set) Subset(ids []string) *Set {
 	if ids == nil || slices.Equal(ids, s.Serials) {
 		return s
@@ -53,7 +54,10 @@ func (s *Set) Subset(ids []string) *Set {
 		}
 	}
 	part := *s
-	part.Serials = slices.Clone(ids)
+	part.Serials, part.Places = slices.Clone(ids), make([]int, len(ids))
+	for i, segment := range at {
+		part.Places[i] = s.Place(segment)
+	}
 	ranges, n := s.Ranges(), s.SegmentPixels()
 	part.Pedestals = cut(s.Pedestals, ranges, n, at)
 	part.Gains = cut(s.Gains, ranges, n, at)

@@ -94,6 +94,18 @@ func TestCorrectedAgain(t *testing.T) {
 			t.Fatalf("an event has the generations %v", pair)
 		}
 	}
+	cfg := settings(t, testkit.Script(t, `from drp import DataSource
+for run in DataSource().runs():
+    used = run.Detector("calibration").used
+    assert "calibration" not in run.detnames
+    for evt in run.events():
+        passes = used.segments(evt)
+        assert used.generation(evt) == 3 and {k: v.generation for k, v in passes.items()} == {0: 1, 1: 3}, passes
+`))
+	cfg.Sources, cfg.Workers = []string{file}, 1
+	if s, err := run(t, cfg); err != nil || s.Received != 50 || s.Damaged != 0 {
+		t.Errorf("the generations cannot be read: %v, %+v", err, s)
+	}
 }
 
 // generations gives what the script and what drp says about the constants of each event.

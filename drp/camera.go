@@ -115,6 +115,7 @@ type ready struct {
 	tables   *correct.Tables
 	geometry *correct.Geometry // nil without one
 	layout   *correct.Layout   // the same
+	places   []int             // of the segments in the geometry, by number; those in the detector without one
 
 	noImage string // why there is no layout in spite of a geometry
 }
@@ -136,14 +137,9 @@ func (c *camera) suits(s *calib.Set) (ready, error) {
 	if err != nil {
 		return refuse("%v", err)
 	}
-	got := ready{set: s, tables: tables}
+	got := ready{set: s, tables: tables, places: c.numbers}
 	if s.Geometry != "" {
-		geometry, err := correct.ParseGeometry(s.Geometry)
-		if err == nil {
-			got.geometry = geometry
-			got.layout, err = geometry.Layout(correct.Segments{Numbers: c.numbers, Rows: s.Rows, Cols: s.Cols})
-		}
-		if err != nil { // pixels can be corrected without it
+		if err := got.place(); err != nil { // pixels can be corrected without it
 			got.noImage = err.Error()
 		}
 	}
@@ -155,6 +151,22 @@ func (c *camera) suits(s *calib.Set) (ready, error) {
 	whole.Seal()
 	got.set = &whole
 	return got, nil
+}
+
+// place finds the places of the pixels by the geometry.
+func (r *ready) place() error {
+	g, err := correct.ParseGeometry(r.set.Geometry)
+	if err != nil {
+		return err
+	}
+	r.geometry = g
+	numbers, err := g.NumbersOf(r.set)
+	if err != nil {
+		return err
+	}
+	r.places = numbers
+	r.layout, err = g.Layout(correct.Segments{Numbers: numbers, Rows: r.set.Rows, Cols: r.set.Cols})
+	return err
 }
 
 // drop forgets the constants.
@@ -171,7 +183,7 @@ func (m *calibMaker) shape() [3]int {
 	return [3]int{segments, rows, cols}
 }
 
-func (m *calibMaker) make(dst []float32, d xtc.Dgram) {
+func (m *calibMaker) make(dst []float32, d xtc.Dgram) (there bool) {
 	segments, rows, cols := m.c.tables.Shape()
 	n := rows * cols
 	done := 0
@@ -203,6 +215,7 @@ func (m *calibMaker) make(dst []float32, d xtc.Dgram) {
 	if done < segments {
 		m.clearMissing(dst, d)
 	}
+	return done > 0
 }
 
 // clearMissing clears the segments that an event lacks: what lies there is of another event.
@@ -246,16 +259,17 @@ func (m *imageMaker) shape() [3]int {
 	return [3]int{1, rows, cols}
 }
 
-func (m *imageMaker) make(dst []float32, d xtc.Dgram) {
+func (m *imageMaker) make(dst []float32, d xtc.Dgram) (there bool) {
 	segments, rows, cols := m.c.tables.Shape()
 	pixels, _ := m.pixels.Get().(*[]float32)
 	if pixels == nil {
 		made := make([]float32, segments*rows*cols)
 		pixels = &made
 	}
-	m.calibMaker.make(*pixels, d)
+	there = m.calibMaker.make(*pixels, d)
 	m.c.layout.Image(dst, *pixels)
 	m.pixels.Put(pixels)
+	return there
 }
 
 // maker gives what makes a kind of corrected data of a camera.

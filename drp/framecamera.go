@@ -69,7 +69,7 @@ func (f *Frames) ask() error {
 		f.o.Warn(fmt.Sprintf("the geometry of %s does not fit its pixels: %s", c.name, got.noImage))
 	}
 	f.constants = &FrameConstants{Set: got.set, Layout: got.layout,
-		Camera: hit.Camera{Tables: got.tables, Unit: set.Unit, Geometry: got.geometry, Numbers: c.numbers}}
+		Camera: hit.Camera{Tables: got.tables, Unit: set.Unit, Geometry: got.geometry, Numbers: got.places}}
 	f.Rows, f.Cols = set.Rows, set.Cols
 	return nil
 }

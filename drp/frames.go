@@ -154,7 +154,7 @@ func (f *Frames) Close() error {
 // Name is that of the camera.
 func (f *Frames) Name() string { return f.camera.name }
 
-// Numbers are those of its segments in the detector, in the order of the frames.
+// Numbers are those that its segments have in the data, in the order of the frames.
 func (f *Frames) Numbers() []int { return f.camera.numbers }
 
 // Run is the number of the run that the last frame is of.

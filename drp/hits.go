@@ -153,7 +153,7 @@ func (h *hits) transition(id xtc.TransitionID) error {
 	case c.noImage != "":
 		return failf(Configuration, "hits: the geometry in the constants of %s cannot be used: %s", c.name, c.noImage)
 	}
-	plan, err := hit.NewPlan(h.cfg.Config, hit.Camera{Tables: c.tables, Unit: c.set.Unit, Geometry: c.geometry, Numbers: c.numbers})
+	plan, err := hit.NewPlan(h.cfg.Config, hit.Camera{Tables: c.tables, Unit: c.set.Unit, Geometry: c.geometry, Numbers: c.places})
 	if err != nil {
 		return fail(Configuration, fmt.Errorf("%s: %w", c.name, err))
 	}

@@ -35,8 +35,8 @@ type part struct {
 type maker interface {
 	// shape is of what is made: segments, rows and columns.
 	shape() [3]int
-	// make fills dst from the event; what the event lacks is zero.
-	make(dst []float32, d xtc.Dgram)
+	// make fills dst from the event; what the event lacks is zero. It tells whether the event has anything of it.
+	make(dst []float32, d xtc.Dgram) (there bool)
 }
 
 // The kinds of thing that a script can ask for, as python/src/drp/_calib.py knows them.
@@ -210,6 +210,7 @@ func (w *preparer) prepare(work *fex.Work) bool {
 	if err != nil {
 		panic(err) // nobody has answered it, so nobody has released it
 	}
+	e := w.p.r.window.at(work.Tag)
 	place := int(w.made % uint64(w.places-1))
 	for i, part := range parts {
 		dst, _, err := w.place(i, part, place)
@@ -218,10 +219,11 @@ func (w *preparer) prepare(work *fex.Work) bool {
 			parts = parts[:i]
 			break
 		}
-		part.make(dst, xtc.Dgram(ref.Bytes()))
+		if part.make(dst, xtc.Dgram(ref.Bytes())) {
+			e.calibration = w.p.r.calibration.generation
+		}
 	}
-	e := w.p.r.window.at(work.Tag)
-	e.prepared, e.calibration = true, w.p.r.calibration.generation
+	e.prepared = true
 	w.made++
 	work.Prepared, work.Parts = uint16(place+1), uint8(len(parts))
 	return true
@@ -313,8 +315,9 @@ func (p *preparation) want(worker int, want fex.Want) fex.Wanted {
 	if err != nil {
 		return fex.Wanted{Refused: err.Error()}
 	}
-	part.make(dst, xtc.Dgram(ref.Bytes()))
-	e.calibration = p.r.calibration.generation
+	if part.make(dst, xtc.Dgram(ref.Bytes())) {
+		e.calibration = p.r.calibration.generation
+	}
 	p.on.Store(true)
 	s := part.shape()
 	return fex.Wanted{Segment: seg.ID(), Places: part.places(), Stride: part.stride(), Bytes: part.bytes(),

@@ -26,7 +26,8 @@ func (r *Result) Complete(old *calib.Set, ownGains bool) (s *calib.Set, said []s
 	}
 	set := *r.Set
 	s = &set
-	s.Gains, s.Unit, s.Mask, s.CommonMode, s.Geometry = part.Gains, part.Unit, part.Mask, part.CommonMode, part.Geometry
+	s.Gains, s.Unit, s.Mask, s.CommonMode = part.Gains, part.Unit, part.Mask, part.CommonMode
+	s.Geometry, s.Places = part.Geometry, part.Places
 	s.Pedestals, s.RMS, s.Status = slices.Clone(s.Pedestals), slices.Clone(s.RMS), slices.Clone(s.Status)
 	taken := "gains, mask, common mode and geometry"
 	if ownGains {

@@ -2,9 +2,7 @@ package intake
 
 import (
 	"fmt"
-	"maps"
 	"os"
-	"slices"
 
 	"drp/calib"
 	"drp/calib/correct"
@@ -31,8 +29,7 @@ func readGeometry(path string) (string, error) {
 	return string(text), nil
 }
 
-// CheckGeometry refuses a geometry that no picture of the set's segments can be made with. Which of its segments these are
-// is only known with the data; so it must have places for as many as the set has, and may have more.
+// CheckGeometry refuses a geometry that no picture of the set's segments can be made with.
 func CheckGeometry(s *calib.Set) error {
 	if s.Geometry == "" || s.Rows < 1 { // without a shape it is refused anyway
 		return nil
@@ -42,12 +39,11 @@ func CheckGeometry(s *calib.Set) error {
 	if err != nil {
 		return refuse(err.Error())
 	}
-	numbers := slices.Sorted(maps.Keys(placed(g, s.Rows)))
-	if len(numbers) < len(s.Serials) {
-		return refuse(fmt.Sprintf("geometry: it has places for %d of the %d segments %s of %d x %d pixels", len(numbers),
-			len(s.Serials), calib.Serial(s.Serials), s.Rows, s.Cols))
+	numbers, err := g.NumbersOf(s)
+	if err != nil {
+		return refuse(err.Error())
 	}
-	if _, err = g.Layout(correct.Segments{Numbers: numbers[:len(s.Serials)], Rows: s.Rows, Cols: s.Cols}); err != nil {
+	if _, err = g.Layout(correct.Segments{Numbers: numbers, Rows: s.Rows, Cols: s.Cols}); err != nil {
 		return refuse(fmt.Sprintf("%v (%s has segments of %d x %d pixels)", err, s.Model, s.Rows, s.Cols))
 	}
 	return nil
@@ -61,13 +57,17 @@ func doubtGeometry(s *calib.Set) (said []string) {
 		return nil // none, or refused
 	}
 	have := 0
-	pixels := placed(g, s.Rows)
+	pixels := g.Placed(s.Rows)
 	for _, n := range pixels {
 		have += n
 	}
 	if all := len(pixels) * s.SegmentPixels(); float64(all-have) > maxMasked*float64(all) {
 		said = append(said, fmt.Sprintf("the geometry has no place for %d of %d pixels of its %d segments: is it that of this "+
 			"detector?", all-have, all, len(pixels)))
+	}
+	if len(s.Places) == 0 && len(pixels) > len(s.Serials) {
+		said = append(said, fmt.Sprintf("the geometry has places for %d segments, of which the first %d are taken for %s, in this "+
+			"order: put the constants of all segments, or a geometry of these alone", len(pixels), len(s.Serials), calib.Serial(s.Serials)))
 	}
 	for i := range g.Panels {
 		p := &g.Panels[i]
@@ -79,21 +79,4 @@ func doubtGeometry(s *calib.Set) (said []string) {
 		}
 	}
 	return said
-}
-
-// placed counts the pixels that a geometry has places for, by the number of the segment in the detector.
-func placed(g *correct.Geometry, rows int) map[int]int {
-	pixels := map[int]int{}
-	for i := range g.Panels {
-		p := &g.Panels[i]
-		wide := p.MaxFS - p.MinFS + 1
-		if p.Index >= 0 {
-			pixels[p.Index] += wide * (p.MaxSS - p.MinSS + 1)
-			continue
-		}
-		for n := p.MinSS / rows; n <= p.MaxSS/rows; n++ {
-			pixels[n] += wide * (min(p.MaxSS, n*rows+rows-1) - max(p.MinSS, n*rows) + 1)
-		}
-	}
-	return pixels
 }

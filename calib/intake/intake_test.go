@@ -169,7 +169,7 @@ func TestGeometryOfTheSegments(t *testing.T) {
 		{"one panel below the other", panel("a", "%", 3, 0, 1) + panel("b", "%", 3, 2, 3), "", ""},
 		{"one panel of both", panel("a", "%", 3, 0, 3), "", ""},
 		{"a stack, as of two segments of a larger detector", panel("a", "5", 3, 0, 1) + panel("b", "7", 3, 0, 1), "", ""},
-		{"more segments", panel("a", "%", 3, 0, 15), "", ""},
+		{"more segments", panel("a", "%", 3, 0, 15), "", "places for 8 segments, of which the first 2 are taken for 1.2"},
 		{"half of the columns", panel("a", "%", 1, 0, 3), "", "no place for 8 of 16 pixels of its 2 segments"},
 		{"a panel of pieces", panel("a", "%", 3, 0, 2) + panel("b", "%", 3, 3, 3), "", "panel a goes from ss 0 to 2, over an end"},
 		{"one segment", panel("a", "%", 3, 0, 1), "places for 1 of the 2 segments 1.2 of 2 x 4 pixels", ""},
@@ -209,7 +209,7 @@ func TestGeometriesOfRealDetectors(t *testing.T) {
 		refused, doubted     string
 	}{
 		{"om_epix10k2M.geom", "epix10ka", 16, 352, 384, "", ""},
-		{"om_epix10k2M.geom", "epix10ka", 2, 352, 384, "", ""},
+		{"om_epix10k2M.geom", "epix10ka", 2, 352, 384, "", "places for 16 segments"},
 		{"om_epix10k2M.geom", "epix10ka", 17, 352, 384, "places for 16 of the 17 segments", ""},
 		{"om_epix10k2M.geom", "epixhr", 1, 288, 384, "", "panel p0a2 goes from ss 176 to 351, over an end of a segment, which has 288"},
 		{"crystfel_simple.geom", "jungfrau", 2, 512, 1024, "", ""},

@@ -24,6 +24,7 @@ type Announcement struct {
 	Detector   string            `json:"detector"`
 	Model      string            `json:"model"`
 	Serials    []string          `json:"serials"`
+	Places     []int             `json:"places"` // in the whole set that the geometry is for; nil is 0, 1, 2, ...
 	FirstRun   int               `json:"first_run"`
 	LastRun    int               `json:"last_run"`
 	Unit       string            `json:"unit"`
@@ -50,7 +51,7 @@ const (
 
 func announce(s *calib.Set, layout []Array, end int) Announcement {
 	return Announcement{
-		Format: FormatVersion, Detector: s.Detector, Model: s.Model, Serials: s.Serials, FirstRun: s.FirstRun,
+		Format: FormatVersion, Detector: s.Detector, Model: s.Model, Serials: s.Serials, Places: s.Places, FirstRun: s.FirstRun,
 		LastRun: s.LastRun, Unit: string(s.Unit), Rows: s.Rows, Cols: s.Cols, CommonMode: s.CommonMode,
 		Who: s.Provenance.Who, When: s.Provenance.When.Format(time.RFC3339Nano), From: s.Provenance.From,
 		Comment: s.Provenance.Comment, SetID: s.ID, Digest: s.Digest, Bytes: end - arraysAt, Layout: layout,
@@ -71,6 +72,8 @@ func parse(b []byte) (*Announcement, error) {
 		return nil, fmt.Errorf("calib: an announcement with the digest %.80q", a.Digest)
 	case a.Rows < 1 || a.Cols < 1 || a.Rows > maxSide || a.Cols > maxSide || len(a.Serials) < 1 || len(a.Serials) > maxSerials:
 		return nil, fmt.Errorf("calib: an announcement of %d segments of %d x %d pixels", len(a.Serials), a.Rows, a.Cols)
+	case len(a.Places) > 0 && len(a.Places) != len(a.Serials):
+		return nil, fmt.Errorf("calib: an announcement of %d places for %d segments", len(a.Places), len(a.Serials))
 	case a.Bytes < 0:
 		return nil, fmt.Errorf("calib: an announcement of %d bytes", a.Bytes)
 	}
@@ -82,7 +85,7 @@ func parse(b []byte) (*Announcement, error) {
 func (a *Announcement) set(memory []byte, start int) (*calib.Set, error) {
 	when, _ := time.Parse(time.RFC3339Nano, a.When) // without one it is the year 1
 	s := &calib.Set{
-		Detector: a.Detector, Model: a.Model, Serials: a.Serials, FirstRun: a.FirstRun, LastRun: a.LastRun,
+		Detector: a.Detector, Model: a.Model, Serials: a.Serials, Places: a.Places, FirstRun: a.FirstRun, LastRun: a.LastRun,
 		Unit: calib.Unit(a.Unit), Rows: a.Rows, Cols: a.Cols, CommonMode: a.CommonMode, Digest: a.Digest, ID: a.SetID,
 		Provenance: calib.Provenance{Who: a.Who, When: when, From: a.From, Comment: a.Comment},
 	}

@@ -51,6 +51,9 @@ func Compare(a, b *calib.Set) *Comparison {
 	if a.Geometry != b.Geometry {
 		c.Fields = append(c.Fields, fmt.Sprintf("geometry: %d and %d characters", len(a.Geometry), len(b.Geometry)))
 	}
+	if a.Geometry != "" && b.Geometry != "" && a.Places != nil && b.Places != nil {
+		field("places in the geometry", a.Places, b.Places)
+	}
 	for _, id := range a.Serials {
 		if slices.Contains(b.Serials, id) {
 			c.Segments = append(c.Segments, id)

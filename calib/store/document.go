@@ -33,6 +33,7 @@ type Document struct {
 	Ranges     []string          `json:"ranges"`
 	CommonMode *calib.CommonMode `json:"common_mode,omitempty"`
 	Geometry   string            `json:"geometry,omitempty"`
+	Places     []int             `json:"places,omitempty"`
 	Provenance calib.Provenance  `json:"provenance"`
 	Digest     string            `json:"digest"`           // of the set: calib.Set.Digest
 	Arrays     []Array           `json:"arrays,omitempty"` // not in lists
@@ -50,13 +51,13 @@ func DocumentOf(s *calib.Set) *Document {
 	model := calib.ModelOf(s.Model)
 	return &Document{Format: documentFormat, Detector: s.Detector, Type: s.Model, Serials: s.Serials, FirstRun: s.FirstRun,
 		LastRun: s.LastRun, Unit: s.Unit, Rows: s.Rows, Cols: s.Cols, Ranges: model.Ranges, CommonMode: s.CommonMode,
-		Geometry: s.Geometry, Provenance: s.Provenance, Digest: s.Digest}
+		Geometry: s.Geometry, Places: s.Places, Provenance: s.Provenance, Digest: s.Digest}
 }
 
 // Set is the set of a document, still without arrays.
 func (d *Document) Set() *calib.Set {
 	return &calib.Set{Detector: d.Detector, Model: d.Type, Serials: d.Serials, FirstRun: d.FirstRun, LastRun: d.LastRun,
-		Unit: d.Unit, Rows: d.Rows, Cols: d.Cols, CommonMode: d.CommonMode, Geometry: d.Geometry, Provenance: d.Provenance,
+		Unit: d.Unit, Rows: d.Rows, Cols: d.Cols, CommonMode: d.CommonMode, Geometry: d.Geometry, Places: d.Places, Provenance: d.Provenance,
 		Digest: d.Digest}
 }
 

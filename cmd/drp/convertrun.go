@@ -27,6 +27,7 @@ type conversion struct {
 	pixels    func(to []byte, raw []uint16, segment int, k *drp.FrameConstants)
 	kind      string // of a pixel, as NumPy writes it
 	rows      int    // of a frame
+	numbers   []int  // of the segments in it
 	constants *drp.FrameConstants
 	searched  bool
 
@@ -118,6 +119,10 @@ func (c *conversion) plan(e *drp.Frame, config *hit.Config) (*cxi.Config, error)
 		return nil, mustHaveConstants(c.frames, e)
 	}
 	numbers := c.frames.Numbers()
+	if k != nil { // the file is to fit its geometry
+		numbers = k.Camera.Numbers
+	}
+	c.numbers = numbers
 	c.rows = (slices.Max(numbers) + 1) * c.frames.Rows
 	workers := max(1, min(maxConverters, runtime.NumCPU()))
 	s := &cxi.Config{Rows: c.rows, Cols: c.frames.Cols, Slots: workers + 4, MaxPeaks: 1 << 14, Run: c.frames.Run(),
@@ -224,7 +229,7 @@ func (c *conversion) fill(ctx context.Context, _ int, e *drp.Frame) error {
 	}
 	for i, raw := range e.Raw {
 		if raw != nil {
-			at := c.frames.Numbers()[i] * n
+			at := c.numbers[i] * n
 			c.pixels(slot.Pixels[at:at+n], raw, i, e.Constants)
 		}
 	}
@@ -252,7 +257,7 @@ func (c *conversion) write(e *drp.Frame) error {
 			break
 		}
 		p := &e.Hits.Peaks[i]
-		event.Peaks = append(event.Peaks, cxi.Peak{FS: p.Col, SS: p.Row + float32(c.frames.Numbers()[p.Segment]*c.frames.Rows),
+		event.Peaks = append(event.Peaks, cxi.Peak{FS: p.Col, SS: p.Row + float32(c.numbers[p.Segment]*c.frames.Rows),
 			Total: p.Total, Max: p.Max, SNR: p.SNR, NPix: float32(p.NPix)})
 	}
 	if err := c.w.Write(c.ctx, slot, &event); err != nil {

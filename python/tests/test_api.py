@@ -323,7 +323,9 @@ def test_corrected_offline(file, tmp_path, what):
     for module in (False, True):
         done = run_offline(script, file, 7, "a b", module=module)
         assert f"drp -s {file} -p '{script} 7 '\"'\"'a b'\"'\"'' --calib STORE" in done.stderr
-        assert f"drp test {script} --event {file} --event-number 0 --calib STORE" in done.stderr
+        assert f"drp test {script} 7 'a b' --event {file} --event-number 0 --calib STORE" in done.stderr
+        done = run_offline(script, file, 7, "--fast", module=module)
+        assert f"drp test --event {file} --event-number 0 --calib STORE -- {script} 7 --fast" in done.stderr
 
 
 def test_failing_event_offline(file, tmp_path):

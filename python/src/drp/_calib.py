@@ -10,12 +10,14 @@ import json
 import math
 import shlex
 import sys
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from . import _shm
-from ._errors import ConstantsError
+from ._config import unknown
+from ._errors import ConstantsError, UnknownName
 
 if TYPE_CHECKING:
     from ._config import Config
@@ -33,20 +35,44 @@ class Corrected:
     geometry, (rows, cols). Both are read-only views, valid as long as the event; what drp makes on the spot, because
     it did not know yet that it is wanted, only until something else is asked for. Raises `ConstantsError` when drp has
     no constants for this detector and run.
+
+    None if the event lacks the detector. If it lacks some segments, these are 0 and the shape stays that of all, as
+    `mask()` and the constants have it. `raw(evt)` has the segments of the event alone, so the two do not go together
+    then: `det.raw.segments(evt)` tells which are there.
     """
 
-    def __init__(self, where: str, kind: int, names_id: int) -> None:
+    def __init__(self, where: str, kind: int, names_ids: list[int]) -> None:
         self._where = where
         self._kind = kind
-        self._names_id = names_id
+        self._names_ids = names_ids  # of the segments
+        self._there: dict[int, bool] = {}  # whether events of a layout have any of them
 
     def __call__(self, evt: Event | Batch) -> Any:
-        """Give the corrected pixels."""
-        made = evt._current().corrected(self._kind, self._names_id, self._where)
+        """Give the corrected pixels, None if the event has none."""
+        try:
+            feed = evt._current()
+        except AttributeError:
+            raise not_an_event(self._where, evt) from None
+        there = self._there.get(evt._layout)
+        if there is None:
+            layout = feed.parse(evt, evt._layout, feed.base, feed.raw_offset + evt._slot * feed.raw_step, evt.size)
+            there = any(names_id in layout for names_id in self._names_ids)
+            if evt._layout:  # drp numbers a bounded number of them
+                self._there[evt._layout] = there
+        if not there:
+            return None
+        made = feed.corrected(self._kind, self._names_ids[0], self._where)
         return made[..., 0, :, :] if self._kind == IMAGE else made
 
     def __repr__(self) -> str:
         return f"<{self._where}>"
+
+
+def not_an_event(where: str, given: object) -> TypeError:
+    """Say what a field is called with."""
+    return TypeError(
+        f"{where} is called with an event of run.events() or a batch of run.batches(), not with {type(given).__name__}"
+    )
 
 
 class Part:
@@ -73,15 +99,23 @@ def without_drp(what: str, files: list[str]) -> ConstantsError:
     """Say how the script gets what only drp has: over the files, or on one of their events."""
     script = sys.argv if sys.argv[0] not in ("", "-c", "-m") else ["SCRIPT"]
     sources = " ".join(f"-s {shlex.quote(path)}" for path in files)
+    one = f"--event {shlex.quote(files[0])} --event-number 0 --calib STORE"
+    dashed = any(word.startswith("-") for word in script)  # which drp would take as its own
+    one = f"{one} -- {shlex.join(script)}" if dashed else f"{shlex.join(script)} {one}"
     return ConstantsError(
         f"{what}: pixels are corrected by drp, and this script runs over files without it. Use drp {sources} "
-        f"-p {shlex.quote(shlex.join(script))} --calib STORE, or, for one event, drp test {shlex.join(script[:1])} "
-        f"--event {shlex.quote(files[0])} --event-number 0 --calib STORE"
+        f"-p {shlex.quote(shlex.join(script))} --calib STORE, or, for one event, drp test {one}"
     )
 
 
-class Constants:
-    """The constants of one detector for one run: read-only arrays, and what is known of them."""
+class Constants(Mapping[str, "tuple[np.ndarray[Any, Any], dict[str, Any]]"]):
+    """The constants of one detector for one run, by name: a read-only array and what is known of it, as psana has them.
+
+    `UnknownName`, a `KeyError`, says which there are.
+    """
+
+    __eq__ = object.__eq__  # that of a Mapping compares arrays
+    __hash__ = object.__hash__
 
     def __init__(self, arrays: dict[str, np.ndarray[Any, Any]], told: dict[str, Any]) -> None:
         self.arrays = arrays
@@ -89,8 +123,21 @@ class Constants:
         self.generation = int(told["generation"])
 
     def __getitem__(self, name: str) -> tuple[np.ndarray[Any, Any], dict[str, Any]]:
-        """Give an array and what is known of it, as psana's calibconst does."""
+        """Give an array and what is known of it."""
+        if name not in self.arrays:
+            raise UnknownName(unknown("constant", name, self.arrays))
         return self.arrays[name], self.told
+
+    def __iter__(self) -> Iterator[str]:
+        """Go through the names."""
+        return iter(self.arrays)
+
+    def __len__(self) -> int:
+        """Count them."""
+        return len(self.arrays)
+
+    def __repr__(self) -> str:
+        return f"<constants {', '.join(self.arrays)} of {self.told.get('detector')}, generation {self.generation}>"
 
 
 def announced(config: Config, data: bytes, publisher: str) -> list[dict[str, Any]]:

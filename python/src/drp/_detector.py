@@ -9,9 +9,10 @@ from types import SimpleNamespace
 from typing import Any
 
 from . import _xtc
-from ._calib import CALIB, IMAGE, Constants, Corrected
+from ._calib import CALIB, CALIBRATION, IMAGE, Constants, Corrected, not_an_event
 from ._config import LAYOUTS_MAX, SPECIAL, Config, fill, main_field, unknown
-from ._xtc import Names
+from ._errors import UnknownName
+from ._xtc import Layout, Names
 
 
 class Group:
@@ -30,7 +31,7 @@ class Field(Group):
     Arrays of rank 2 come as (segments, rows, cols), those of rank 3 joined along their first axis; numbers and arrays
     of rank 1 of a single segment come as they are, of several segments stacked, or as a list where shapes differ.
     Arrays are read-only views of the datagram wherever the segments lie at equal distances. None if the event lacks
-    the detector.
+    the detector. An event that lacks some segments gives those that it has, while `calib(evt)` has all of them.
     """
 
     def __init__(self, config: Config, names: list[Names], name: str, where: str) -> None:
@@ -42,7 +43,15 @@ class Field(Group):
 
     def __call__(self, evt: Any) -> Any:
         """Read the field from an event, or from every event of a batch."""
-        return evt._read(self)
+        try:
+            read = evt._read
+        except AttributeError:
+            raise not_an_event(self._where, evt) from None
+        return read(self)
+
+    def among(self, layout: Layout) -> list[Names]:
+        """Give the blocks to read from events of a layout."""
+        return self._names
 
     def _keep(self, layout: int, reader: Any) -> None:
         if len(self._readers) >= LAYOUTS_MAX:
@@ -51,6 +60,14 @@ class Field(Group):
 
     def __repr__(self) -> str:
         return f"<field {self._where}>"
+
+
+class Latest(Field):
+    """A field of what drp notes at an event: of several runs of drp that the event went through, the latest counts."""
+
+    def among(self, layout: Layout) -> list[Names]:
+        """Give the block with the highest segment, which is the latest."""
+        return [n for n in self._names if n.id in layout][-1:]
 
 
 class Alg:
@@ -69,8 +86,9 @@ class Alg:
             return
         if "raw" not in self.__dict__ and "." not in image:
             self.raw = self.__dict__[image]
+        ids = [n.id for n in names if image in n.index]
         for name, kind in (("calib", CALIB), ("image", IMAGE)):
-            self.__dict__.setdefault(name, Corrected(f"{det}.{alg}.{name}", kind, names[0].id))
+            self.__dict__.setdefault(name, Corrected(f"{det}.{alg}.{name}", kind, ids))
 
     def _attach(self, path: str, name: str) -> None:
         *parts, last = path.split(".")
@@ -84,7 +102,8 @@ class Alg:
                 inner._where = where
                 setattr(space, part, inner)
             space = inner
-        field = Field(self._config, [n for n in self._names if name in n.index], name, f"{where}.{last}")
+        kind = Latest if self._det == CALIBRATION else Field
+        field = kind(self._config, [n for n in self._names if name in n.index], name, f"{where}.{last}")
         old = space.__dict__.get(last)
         if isinstance(old, Group):
             field.__dict__.update({k: v for k, v in old.__dict__.items() if not k.startswith("_")})
@@ -187,6 +206,10 @@ def find(config: Config, name: str) -> Detector | Variable:
 def _find(config: Config, name: str) -> Detector | Variable:
     if name in config.detectors():
         return Detector(config, name)
+    if name == CALIBRATION and config.of(name, "used"):
+        det = Detector(config, name)
+        det.__dict__.pop("constants", None)  # which no event has
+        return det
     tables = {det: config.table(det) for det in ("epics", "scan", "step")}
     for table in tables.values():
         if name in table:
@@ -196,8 +219,5 @@ def _find(config: Config, name: str) -> Detector | Variable:
     )
 
 
-class UnknownDetector(KeyError):  # noqa: N818
+class UnknownDetector(UnknownName):
     """A name that Configure does not hold."""
-
-    def __str__(self) -> str:
-        return str(self.args[0])

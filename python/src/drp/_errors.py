@@ -18,6 +18,13 @@ class MissingDataError(AssertionError):
     """A result was added before all of its fields were set."""
 
 
+class UnknownName(KeyError):  # noqa: N818 - what is unknown is in the message
+    """A name that is not there; the message says what is."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
 class ConstantsError(RuntimeError):
     """There are no constants to correct the pixels of a detector with."""
 

@@ -128,7 +128,7 @@ class Event:
         got = field._readers.get(self._layout)
         if got is None:
             layout = feed.parse(self, self._layout, feed.base, off, self.size)
-            got = reader(layout, field._names, field._name, feed.base, off)
+            got = reader(layout, field.among(layout), field._name, feed.base, off)
             if self._layout:
                 field._keep(self._layout, got)
         return got.one(feed.base, off)
@@ -209,7 +209,7 @@ class Batch:
         got = field._readers.get(self._layout)
         if got is None:
             layout = feed.parse(self, self._layout, feed.base, off, self.size)
-            got = reader(layout, field._names, field._name, feed.base, off)
+            got = reader(layout, field.among(layout), field._name, feed.base, off)
             if self._layout:
                 field._keep(self._layout, got)
         return got.many(feed.base, off, len(self.timestamps), feed.raw_step)
