@@ -23,7 +23,7 @@ by the beginning of its id, or a generation that was published before in their p
 They stay until the end of the run, or until others are chosen; a run that cannot use them keeps those that it has, and
 says so in its log. Name the store of the runs with --store.`,
 		Example: "  drp calib use 3f2a77 --detector jungfrau\n  drp calib use 1795252212 --partition mfx",
-		Args:    cobra.ExactArgs(1),
+		Args:    needs(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			meant, err := runningNow(partition, detector)
 			if err != nil {
