@@ -50,8 +50,10 @@ func (s *Set) Check() error {
 	case model.Rows > 0 && (s.Rows != model.Rows || s.Cols != model.Cols):
 		return refuse("segments of %d x %d pixels, and those of %s have %d x %d", s.Rows, s.Cols, s.Model, model.Rows,
 			model.Cols)
-	case s.FirstRun < 0 || s.LastRun != 0 && s.LastRun < s.FirstRun:
-		return refuse("valid from run %d to run %d", s.FirstRun, s.LastRun)
+	case s.FirstRun < 0 || s.LastRun < 0:
+		return refuse("the first run is %d and the last %d: runs are counted from 0 on, and 0 as the last is no end", s.FirstRun, s.LastRun)
+	case s.LastRun != 0 && s.LastRun < s.FirstRun:
+		return refuse("valid from run %d to run %d: the last run comes before the first", s.FirstRun, s.LastRun)
 	case !slices.Contains([]Unit{ADU, KeV, Photon}, s.Unit):
 		return refuse("the unit %q: give ADU, keV or photon", s.Unit)
 	}
@@ -131,9 +133,22 @@ func notFinite(v float32) string {
 	return ""
 }
 
+// GainKnown tells whether pixels can be divided by a gain: it is neither zero nor no number, and no pixel becomes infinite or
+// vanishes by it.
+func GainKnown(v float32) bool { return notAGain(v) == "" }
+
+// The size that gains have; a pixel has at most 65535 ADU, and float32 goes from 1e-38 to 3e38.
+const minGain, maxGain = 1e-30, 1e30
+
 func notAGain(v float32) string {
-	if v == 0 {
+	size := math.Abs(float64(v))
+	switch {
+	case v == 0:
 		return "zero"
+	case size < minGain:
+		return fmt.Sprintf("%g, by which pixels become too large for float32 (gains are from %g to %g)", v, minGain, maxGain)
+	case size > maxGain && !math.IsInf(size, 0):
+		return fmt.Sprintf("%g, by which pixels vanish (gains are from %g to %g)", v, minGain, maxGain)
 	}
 	return notFinite(v)
 }

@@ -1,6 +1,7 @@
 package drp_test
 
 import (
+	"strings"
 	"testing"
 
 	"drp/calib"
@@ -37,6 +38,23 @@ for run in DataSource().runs():
 	cfg.Constants = &fakeConstants{set: func(q calib.Query) (*calib.Set, error) { return camSet(q, 5), nil }}
 	if s, err := run(t, cfg); err != nil || s.Received != 5 || s.Damaged != 0 {
 		t.Fatalf("%v, %+v", err, s)
+	}
+}
+
+// TestAWorkerThatDiesIsSaidToLackConstants: one that gives no answer to the BeginRun that tells of them.
+func TestAWorkerThatDiesIsSaidToLackConstants(t *testing.T) {
+	testkit.NoLeaks(t)
+	cfg := settings(t, testkit.Script(t, `import os
+from drp import DataSource
+for run in DataSource().runs():
+    os._exit(3)
+`))
+	cfg.Sources, cfg.Workers = []string{testkit.File(t, testkit.Camera{}.Run(5)...)}, 1
+	cfg.Constants = &fakeConstants{set: func(q calib.Query) (*calib.Set, error) { return camSet(q, 5), nil }}
+	_, err := run(t, cfg)
+	if err == nil || !strings.Contains(err.Error(), "at BeginRun, worker 0") ||
+		!strings.Contains(err.Error(), "it does not hold the constants of cam, generation 1") {
+		t.Errorf("%v", err)
 	}
 }
 

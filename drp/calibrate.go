@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -56,6 +57,7 @@ type calibration struct {
 	// generation counts the changes from 1 on, as they are noted at events; 0 is none.
 	generation uint32
 	expected   uint32    // what a child says that holds the constants told of
+	published  string    // these, by detector and generation
 	fetched    *prefetch // for the run that is expected next
 	// chosen is what was told of constants that were chosen since the BeginRun. It is told again at every step, since a
 	// child that comes later sees the BeginRun and the latest BeginStep.
@@ -250,6 +252,7 @@ func (k *calibration) choose(run int, sets []*calib.Set, errs []error) ([]ready,
 func (k *calibration) publish(loan *pebble.Loan, n int, step bool, next []ready) (int, error) {
 	var added []byte
 	var newest uint64
+	var published []string
 	for i, c := range k.cameras {
 		if next[i].set == nil {
 			continue
@@ -260,12 +263,13 @@ func (k *calibration) publish(loan *pebble.Loan, n int, step bool, next []ready)
 		}
 		next[i].set = held.Set
 		c.ready, newest = next[i], max(newest, held.Generation)
+		published = append(published, fmt.Sprintf("%s, generation %d", c.name, held.Generation))
 		if added, err = k.tell(added, k.told[i], c, &held); err != nil {
 			return n, fail(General, err)
 		}
 	}
 	k.generation++
-	k.expected = uint32(newest)
+	k.expected, k.published = uint32(newest), strings.Join(published, "; ")
 	k.remember(newest)
 	return appendTo(loan, n, added)
 }
@@ -331,7 +335,7 @@ func (k *calibration) stampOf(generation uint32) []byte {
 
 // withoutConstants names the workers that do not hold the constants they were told of.
 func withoutConstants(e *entry) error {
-	if e.detail.constants == 0 || e.service != xtc.BeginRun && e.service != xtc.BeginStep {
+	if !e.tellsOfConstants() {
 		return nil
 	}
 	var without []int
@@ -343,7 +347,19 @@ func withoutConstants(e *entry) error {
 	if without == nil {
 		return nil
 	}
-	return failf(General, "the workers %v do not hold the constants they were told of at %v", without, e.service)
+	return failf(General, "the workers %v do not hold the constants they were told of at %v: %s", without, e.service, e.detail.published)
+}
+
+func (e *entry) tellsOfConstants() bool {
+	return e.detail.constants != 0 && (e.service == xtc.BeginRun || e.service == xtc.BeginStep)
+}
+
+// unheld says which constants a worker does not hold that gave no good answer to the transition that told of them.
+func unheld(e *entry, a *fex.Answer) string {
+	if !e.tellsOfConstants() || a.Constants == e.detail.constants {
+		return ""
+	}
+	return "; it does not hold the constants of " + e.detail.published
 }
 
 // maker gives what makes a kind of corrected data of the detector that has this Names.

@@ -317,7 +317,7 @@ func TestConstantsThatAreNotThere(t *testing.T) {
 	cfg := settings(t, bundled("passthrough.py"))
 	cfg.Sources, cfg.OutputDir, cfg.Workers = []string{testkit.File(t, testkit.Camera{}.Run(5)...)}, t.TempDir(), 2
 	cfg.Constants = lying{&fakeConstants{set: func(q calib.Query) (*calib.Set, error) { return camSet(q, 5), nil }}}
-	if _, err := run(t, cfg); kindOf(err) != drp.General || !strings.Contains(err.Error(), "workers [0 1] do not hold") {
+	if _, err := run(t, cfg); kindOf(err) != drp.General || !strings.Contains(err.Error(), "workers [0 1] do not hold the constants they were told of at BeginRun: cam, generation 1") {
 		t.Errorf("%v", err)
 	}
 }

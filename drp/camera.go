@@ -276,7 +276,7 @@ func (m *imageMaker) make(dst []float32, d xtc.Dgram) (there bool) {
 func (c *camera) maker(kind uint32, table *xtc.Table) (maker, error) {
 	switch {
 	case c.set == nil:
-		return nil, fmt.Errorf("there are no constants of %s: %s", c.name, c.reason)
+		return nil, fmt.Errorf("pixels of %s cannot be corrected: %s", c.name, c.reason)
 	case kind == wantImage && c.noImage != "":
 		return nil, fmt.Errorf("the geometry of %s does not fit its pixels: %s", c.name, c.noImage)
 	case kind == wantImage && c.layout == nil:

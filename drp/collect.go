@@ -369,7 +369,7 @@ func (c *collector) transitionTrouble(e *entry) error {
 		where := fmt.Sprintf("%s at %v, worker %d", scriptName(c.cfg.Script), e.service, worker)
 		c.complaints.note(where, a.Failure)
 		if trouble == nil {
-			trouble = failf(Script, "%s: %v", where, a.Failure)
+			trouble = failf(Script, "%s: %v%s", where, a.Failure, unheld(e, a))
 		}
 	}
 	if missing := withoutConstants(e); missing != nil && trouble == nil {

@@ -38,9 +38,9 @@ type constants struct {
 	held map[string][]*publish.Segment
 }
 
-func newConstants(c *Calibration, log *slog.Logger) (*constants, error) {
+func newConstants(c *Calibration, loops bool, log *slog.Logger) (*constants, error) {
 	k := &constants{store: c.Store, log: log, held: map[string][]*publish.Segment{},
-		cfg: publish.Config{Partition: c.Partition, Folder: c.Folder, Listen: c.Listen, Allow: c.Allow, Log: log}}
+		cfg: publish.Config{Partition: c.Partition, Folder: c.Folder, Listen: c.Listen, Allow: c.Allow, Loops: loops, Log: log}}
 	if k.cfg.Partition == "" {
 		k.cfg.Partition, k.alone = "pid-"+strconv.Itoa(os.Getpid()), true
 	}

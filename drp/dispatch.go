@@ -278,7 +278,8 @@ func (r *Run) hand(loan *pebble.Loan, n int, id xtc.TransitionID, time uint64, d
 	}
 	e, tag := r.window.next()
 	e.service, e.time, e.implied, e.detail = id, time, implied, &detail{script: r.cfg.ScriptSHA256,
-		received: r.books.received.Load(), dropped: r.books.dropped.Load(), constants: r.calibration.expected}
+		received: r.books.received.Load(), dropped: r.books.dropped.Load(), constants: r.calibration.expected,
+		published: r.calibration.published}
 	e.ix = loan.Seal(n)
 	r.lastTime = max(r.lastTime, time)
 	if !deliver {

@@ -149,7 +149,7 @@ func (r *Run) openConstants() error {
 	if r.cfg.Constants != nil || r.cfg.Calibration.Store == nil {
 		return nil
 	}
-	from, err := newConstants(&r.cfg.Calibration, r.cfg.Log)
+	from, err := newConstants(&r.cfg.Calibration, r.cfg.Loop, r.cfg.Log)
 	if err != nil {
 		return fail(Configuration, err)
 	}

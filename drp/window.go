@@ -45,6 +45,7 @@ type detail struct {
 	// Of a transition: the dispatcher's part of the books when it came, which is what they are up to there.
 	received, dropped int64
 	constants         uint32 // what a child says that holds the present ones
+	published         string // these
 }
 
 // note takes the answer to an event.

@@ -204,7 +204,7 @@ func (b *builder) good(i, r int) bool {
 	if p := float64(b.set.Pedestals[at]); math.IsNaN(p) || math.IsInf(p, 0) || p >= float64(int(1)<<b.model.DataBits-1) {
 		return false
 	}
-	if f := float64(1 / b.set.Gains[at]); math.IsNaN(f) || math.IsInf(f, 0) || f == 0 {
+	if !calib.GainKnown(b.set.Gains[at]) {
 		return false
 	}
 	return r == 0 || b.model.Coding != calib.TwoBits || b.good(i, 0)

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -32,6 +33,9 @@ func ReadFile(path string) (*npy.Array, error) {
 	case info.Size() > maxFileBytes:
 		return nil, fmt.Errorf("%s: it has %d bytes, and %d are allowed", path, info.Size(), int64(maxFileBytes))
 	}
+	if info.Size() == 0 {
+		return nil, fmt.Errorf("%s: it is empty: the file has 0 bytes", path)
+	}
 	in := bufio.NewReaderSize(f, 1<<16)
 	var a *npy.Array
 	start, _ := in.Peek(8)
@@ -51,15 +55,25 @@ func ReadFile(path string) (*npy.Array, error) {
 	return a, nil
 }
 
-// readText reads numbers. Lines of equal length make an array of two dimensions.
+var (
+	// nothing is a place where a number is missing, so that those behind it would move up.
+	nothing = regexp.MustCompile(`^[ \t]*[,;]|[,;][ \t]*[,;]`)
+	blanks  = func(r rune) bool { return r == ' ' || r == ',' || r == '\t' || r == ';' || r == '\r' }
+)
+
+// readText reads numbers. Lines of equal length make an array of two dimensions. When the last one is shorter they are one
+// list, which was wrapped.
 func readText(in *bufio.Reader) (*npy.Array, error) {
 	lines := bufio.NewScanner(in)
 	lines.Buffer(nil, 64<<20)
-	values, number, rows, cols := []float64{}, 0, 0, 0
+	values, number, rows, cols, short := []float64{}, 0, 0, 0, 0
 	for lines.Scan() {
 		number++
 		text, _, _ := strings.Cut(lines.Text(), "#")
-		words := strings.FieldsFunc(text, func(r rune) bool { return r == ' ' || r == ',' || r == '\t' || r == ';' || r == '\r' })
+		if nothing.MatchString(text) {
+			return nil, fmt.Errorf("line %d: a number is missing before or between commas: %.40q", number, strings.TrimSpace(text))
+		}
+		words := strings.FieldsFunc(text, blanks)
 		for _, word := range words {
 			v, err := strconv.ParseFloat(word, 64)
 			if err != nil {
@@ -70,10 +84,15 @@ func readText(in *bufio.Reader) (*npy.Array, error) {
 		if len(words) == 0 {
 			continue
 		}
-		if rows == 0 {
+		switch {
+		case rows == 0:
 			cols = len(words)
-		} else if cols != len(words) {
-			cols = 0
+		case short > 0:
+			return nil, fmt.Errorf("line %d has another length than the lines before it, which have %d numbers", short, cols)
+		case len(words) > cols:
+			return nil, fmt.Errorf("line %d has %d numbers, and the lines before it have %d", number, len(words), cols)
+		case len(words) < cols:
+			short = number
 		}
 		rows++
 	}
@@ -82,7 +101,7 @@ func readText(in *bufio.Reader) (*npy.Array, error) {
 		return nil, fmt.Errorf("line %d: %w", number+1, err)
 	case len(values) == 0:
 		return nil, fmt.Errorf("there is no number in it")
-	case cols == 0 || rows == 1:
+	case short > 0 || rows == 1:
 		return &npy.Array{Shape: []int{len(values)}, Values: values}, nil
 	}
 	return &npy.Array{Shape: []int{rows, cols}, Values: values}, nil

@@ -9,10 +9,7 @@ import (
 )
 
 // unknown tells whether a gain says nothing.
-func unknown(gain float32) bool {
-	f := float64(gain)
-	return gain == 0 || math.IsNaN(f) || math.IsInf(f, 0)
-}
+func unknown(gain float32) bool { return !calib.GainKnown(gain) }
 
 // used calls f with each value that will be used: the pixel is not masked, the value not marked as bad.
 func used(s *calib.Set, f func(i int)) {

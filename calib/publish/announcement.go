@@ -19,7 +19,8 @@ type Announcement struct {
 	Publisher  string `json:"publisher"` // the process: pid, start time and boot id
 	Sequence   uint64 `json:"sequence"`  // of this publisher and detector; each number is sent once
 	Generation uint64 `json:"generation"`
-	Run        int    `json:"run"` // for which they were fetched
+	Run        int    `json:"run"`   // for which they were fetched
+	Loops      bool   `json:"loops"` // its events come again and again, and no step once all have come
 
 	Detector   string            `json:"detector"`
 	Model      string            `json:"model"`

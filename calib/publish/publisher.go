@@ -22,6 +22,7 @@ type Config struct {
 	Folder    string         // for sockets; Folder() when it is empty
 	Listen    string         // HOST:PORT for other machines; none when it is empty
 	Allow     []netip.Prefix // who may connect to it; only this machine when it is empty
+	Loops     bool           // see Announcement
 	Log       *slog.Logger
 }
 
@@ -97,7 +98,7 @@ func (p *Publisher) Publish(set *calib.Set, run int) (*Segment, error) {
 	ch.generation = generation
 	ch.sequence++ // also of what fails below: no number is used twice
 	seg, err := newSegment(set, func(a *Announcement) {
-		a.Partition, a.Publisher, a.Run = p.c.Partition, p.self, run
+		a.Partition, a.Publisher, a.Run, a.Loops = p.c.Partition, p.self, run, p.c.Loops
 		a.Generation, a.Sequence = generation, ch.sequence
 	})
 	if err != nil {

@@ -84,6 +84,10 @@ func (f *storeFlag) open(create bool) (closingStore, error) {
 		}
 		return s, nil
 	}
+	if scheme, _, found := strings.Cut(place, "://"); found {
+		return nil, fmt.Errorf("the store %s: %s:// is no way to one: give a folder, or the http:// or https:// address of drp calib "+
+			"serve", place, scheme)
+	}
 	opening := store.Open
 	if create {
 		opening = store.Create

@@ -39,7 +39,7 @@ func newCalibExportCommand(place *storeFlag) *cobra.Command {
 func writingVerb(place *storeFlag, missing, needed string, cmd *cobra.Command) *cobra.Command {
 	var q queryFlags
 	var out string
-	cmd.Args = cobra.ExactArgs(1)
+	cmd.Args = needs(1, 1)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if !cmd.Flags().Changed(needed) || out == "" {
 			return errors.New(missing + " the folder to write to, or a file that ends in .npz or .zip")
@@ -79,7 +79,7 @@ func newCalibServeCommand(place *storeFlag) *cobra.Command {
 		Short:   "Let other machines use the store, over HTTP",
 		Long:    calibServeLong,
 		Example: "  drp calib serve --store calib --listen daq:8765 --token-file token",
-		Args:    cobra.NoArgs,
+		Args:    needs(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			token, err := readToken(tokenFile)
 			if err != nil {

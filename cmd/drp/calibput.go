@@ -37,6 +37,7 @@ type calibPutFlags struct {
 	comment    string
 	python     string
 	asJSON     bool
+	untyped    bool // the type is the name
 	files      map[string]*string
 }
 
@@ -57,7 +58,7 @@ func newCalibPutCommand(place *storeFlag) *cobra.Command {
 		Long:  calibPutLong,
 		Example: `  drp calib put jungfrau --serials M049 --unit photon --pedestals g0.npy,g1.npy,g2.npy --gains gains.npy --mask mask.npy
   drp calib put out/jungfrau.npz --store http://daq:8765`,
-		Args: cobra.ExactArgs(1),
+		Args: needs(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args[0]) },
 	}
 	fl := cmd.Flags()
@@ -130,7 +131,7 @@ func onlyAsItIs(cmd *cobra.Command) (err error) {
 func (f *calibPutFlags) parse(detector string) error {
 	r := &f.request
 	r.Detector, r.Serials, r.Unit = detector, splitSerials(f.serials), calib.Unit(f.unit)
-	if r.Type == "" {
+	if f.untyped = r.Type == ""; f.untyped {
 		r.Type = detector
 	}
 	switch {
@@ -179,6 +180,12 @@ func (f *calibPutFlags) build(ctx context.Context) (*calib.Set, []string, error)
 		}
 	}
 	s, said, err := intake.Build(&f.request)
+	if model := calib.ModelOf(f.request.Type); err != nil && f.untyped && !model.Known() {
+		if refused := (*calib.RefusedError)(nil); !errors.As(err, &refused) { // a shape
+			err = fmt.Errorf("%w. The type is taken from the name, %s, which is none of %s and so has one gain range: --type says it",
+				err, f.request.Detector, strings.Join(calib.Families(), ", "))
+		}
+	}
 	if err != nil {
 		return nil, nil, whatToDo(err, "--mask leaves pixels out, ", f.request.MaskUnknown)
 	}

@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"net/netip"
 	"os"
+	"strconv"
 
 	"github.com/spf13/pflag"
 
@@ -35,6 +37,11 @@ func (f *calibFlags) open(c *drp.Calibration) (closingStore, error) {
 	if len(f.allow) > 0 && c.Listen == "" {
 		return nil, errors.New("--calib-allow says who may connect, and nothing listens: give --calib-listen HOST:PORT, too")
 	}
+	if c.Listen != "" {
+		if err := checkHostPort("--calib-listen", c.Listen); err != nil {
+			return nil, err
+		}
+	}
 	for _, text := range f.allow {
 		network, err := netip.ParsePrefix(text)
 		if err != nil {
@@ -63,4 +70,16 @@ func (f *calibFlags) open(c *drp.Calibration) (closingStore, error) {
 	}
 	c.Store = s
 	return s, nil
+}
+
+// checkHostPort refuses what cannot be an address of TCP, before anybody waits for an answer there.
+func checkHostPort(flag, text string) error {
+	_, port, err := net.SplitHostPort(text)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil {
+		return fmt.Errorf("%s %q: give HOST:PORT, as daq:8766, with a port from 0 to 65535", flag, text)
+	}
+	return nil
 }

@@ -25,7 +25,7 @@ func newCalibLsCommand(place *storeFlag) *cobra.Command {
 		Use:     "ls [DETECTOR]",
 		Short:   "List what is in the store, newest first",
 		Example: "  drp calib ls jungfrau",
-		Args:    cobra.MaximumNArgs(1),
+		Args:    needs(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			st, err := place.open(false)
 			if err != nil {
@@ -72,7 +72,7 @@ func newCalibShowCommand(place *storeFlag) *cobra.Command {
 		Short: "Show what a set is: shape, ranges, statistics, where it is from",
 		Example: `  drp calib show 3f9a
   drp calib show jungfrau --run 12`,
-		Args: cobra.ExactArgs(1),
+		Args: needs(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := q.chosen(cmd, place, args[0])
 			if err != nil {
@@ -183,7 +183,7 @@ func newCalibDiffCommand(place *storeFlag) *cobra.Command {
 		Use:     "diff A B",
 		Short:   "Say how two sets differ, by id or export; exit code 1 when they do",
 		Example: "  drp calib diff 3f9a 81c2",
-		Args:    cobra.ExactArgs(2),
+		Args:    needs(2, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var q queryFlags
 			var sets [2]*calib.Set

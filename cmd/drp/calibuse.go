@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strconv"
 
@@ -11,6 +12,7 @@ import (
 
 	"drp/calib"
 	"drp/calib/publish"
+	"drp/calib/store"
 )
 
 func newCalibUseCommand(place *storeFlag) *cobra.Command {
@@ -23,7 +25,7 @@ by the beginning of its id, or a generation that was published before in their p
 They stay until the end of the run, or until others are chosen; a run that cannot use them keeps those that it has, and
 says so in its log. Name the store of the runs with --store.`,
 		Example: "  drp calib use 3f2a77 --detector jungfrau\n  drp calib use 1795252212 --partition mfx",
-		Args:    cobra.ExactArgs(1),
+		Args:    needs(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			meant, err := runningNow(partition, detector)
 			if err != nil {
@@ -38,8 +40,13 @@ says so in its log. Name the store of the runs with --store.`,
 				if err := publish.Choose(c.socket, c.set); err != nil {
 					return general(err)
 				}
-				fmt.Printf("partition %s, %s: the set %s from the next step on, instead of %s, generation %d\n",
-					plain(c.Partition), plain(c.Detector), short(c.set), plain(short(c.SetID)), c.Generation)
+				when := "from the next step on"
+				if c.Loops {
+					when = "once a step comes"
+				}
+				fmt.Printf("partition %s, %s: the set %s %s, instead of %s, generation %d\n",
+					plain(c.Partition), plain(c.Detector), short(c.set), when, plain(short(c.SetID)), c.Generation)
+				c.warn()
 			}
 			return err
 		},
@@ -73,7 +80,20 @@ func runningNow(partition, detector string) (all []running, err error) {
 // choice is what they are to become.
 type choice struct {
 	running
-	set string
+	set    string
+	stored *calib.Set // nil where only its id is known
+}
+
+// warn tells what may not be meant.
+func (c *choice) warn() {
+	where := fmt.Sprintf("partition %s, %s", plain(c.Partition), plain(c.Detector))
+	if s := c.stored; s != nil && (c.Run < s.FirstRun || s.LastRun != 0 && c.Run > s.LastRun) {
+		fmt.Fprintf(os.Stderr, "drp: warning: %s: the set is for %s, and this is run %d: it is used all the same\n", where, store.Runs(s), c.Run)
+	}
+	if c.Loops {
+		fmt.Fprintf(os.Stderr, "drp: warning: %s: the run repeats its files (--loop), and no step comes once they are through: a set that "+
+			"is put is taken when a run begins\n", where)
+	}
 }
 
 // choose finds out which set a word means, for whom: a generation for those who published it, a set of the store for those
@@ -83,7 +103,7 @@ func choose(ctx context.Context, place *storeFlag, word string, meant []running)
 	if noNumber == nil {
 		for _, r := range meant {
 			if id := publish.SetOf(r.socket, generation); id != "" {
-				choices = append(choices, choice{r, id})
+				choices = append(choices, choice{r, id, nil})
 			}
 		}
 		if choices != nil {
@@ -99,7 +119,7 @@ func choose(ctx context.Context, place *storeFlag, word string, meant []running)
 	}
 	for _, r := range meant {
 		if r.Detector == set.Detector && set.Subset(r.Serials) != nil {
-			choices = append(choices, choice{r, set.ID})
+			choices = append(choices, choice{r, set.ID, set})
 		}
 	}
 	if choices == nil && len(meant) > 0 {

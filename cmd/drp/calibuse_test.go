@@ -131,3 +131,26 @@ func TestCalibUseOverRestarts(t *testing.T) {
 	ok(t, "calib", "use", fmt.Sprint(first.Generation))
 	s.taken(map[string]string{cam: "old"})
 }
+
+// TestCalibUseWarns: a set of other runs is used, and a run without steps is told of; both are said.
+func TestCalibUseWarns(t *testing.T) {
+	s := newShop(t)
+	dir := t.TempDir()
+	array := numbers(t, dir+"/a.npy", 1, 2, 2, 3)
+	said := ok(t, "calib", "put", "cam", "--type", "epix100_small", "--serials", "A.B", "--pedestals", array, "--gains", array, "--first-run", "9")
+	late, _, _ := strings.Cut(strings.TrimPrefix(said, "put "), ":")
+	_, cam := s.publish(publisherOf(t, publish.Config{Partition: "one"}), "old")
+	code, out, errs := command(t, "calib", "use", late)
+	if code != 0 || strings.Count(errs, "\n") != 1 {
+		t.Errorf("exit code %d: %s", code, errs)
+	}
+	says(t, out, late+" from the next step on")
+	says(t, errs, "warning: partition one, cam: the set is for runs from 9 on, and this is run 3")
+	if id, err := publish.TakeChoice(cam); err != nil || !strings.HasPrefix(id, late) {
+		t.Errorf("%q was chosen, %v", id, err)
+	}
+	s.publish(publisherOf(t, publish.Config{Partition: "two", Loops: true}), "old")
+	_, out, errs = command(t, "calib", "use", s.ids["new"], "--partition", "two")
+	says(t, out, "once a step comes, instead of")
+	says(t, errs, "partition two, cam: the run repeats its files (--loop), and no step comes once they are through")
+}

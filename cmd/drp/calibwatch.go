@@ -40,8 +40,13 @@ again are found again. With --connect it listens to the run on another machine (
 themselves, and checks them.
 
 A generation that was broadcast and never came, and a message that cannot be used, are told on standard error.`,
-		Args: cobra.NoArgs,
+		Args: needs(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if o.connect != "" {
+				if err := checkHostPort("--connect", o.connect); err != nil {
+					return err
+				}
+			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
 			return general(watch(ctx, o, os.Stdout))

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -73,6 +74,21 @@ func withVerbs(cmd *cobra.Command, verbs ...*cobra.Command) *cobra.Command {
 	}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	return cmd
+}
+
+// needs refuses a number of words that a command does not take, and says which it does.
+func needs(least, most int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) >= least && len(args) <= most {
+			return nil
+		}
+		_, takes, _ := strings.Cut(cmd.Use, " ")
+		if takes == "" {
+			takes = "no words"
+		}
+		return fmt.Errorf("%s takes %s, and %d words are given; %s --help says more", strings.TrimPrefix(cmd.CommandPath(), "drp "),
+			takes, len(args), cmd.CommandPath())
+	}
 }
 
 func newVersionCommand() *cobra.Command {

@@ -20,8 +20,9 @@ var partitionPattern = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}$`)
 const (
 	lockPrefix = "partition-"
 	lockSuffix = ".lock"
-	// lockPatience is how long a holder may take to write down who it is, before it is refused without a name.
-	lockPatience = time.Second
+	// lockPatience is how long a holder may take to write down who it is, or to end after it was killed, which takes a while
+	// where it has much memory to give back.
+	lockPatience = 5 * time.Second
 	lockBytes    = 4096 // more than a holder ever writes
 )
 
@@ -128,7 +129,8 @@ func writeHolder(file *os.File, owner shm.Owner) error {
 	return err
 }
 
-// holderOf describes the holder; known is false as long as the file does not name a living process.
+// holderOf describes the holder; known is false as long as the file does not name a living process. One that is ending has
+// no command line any more.
 func holderOf(path string) (text string, known bool) {
 	text = "another drp is running on it"
 	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW, 0)
@@ -145,25 +147,27 @@ func holderOf(path string) (text string, known bool) {
 	if !ok || !owner.Alive() {
 		return text, false
 	}
+	command := commandLine(owner.PID)
+	if command == "" {
+		return text, false
+	}
 	text = fmt.Sprintf("process %d is running on it", owner.PID)
 	since, _, _ := strings.Cut(rest, "\n")
 	if t, err := time.Parse(time.RFC3339, since); err == nil {
 		text += " since " + t.Format("2006-01-02 15:04:05")
 	}
-	if command := commandLine(owner.PID); command != "" {
-		text += ": " + command
-	}
-	return text, true
+	return text + ": " + command, true
 }
 
 // commandLine is what a process was started as, in one short line without control characters.
 func commandLine(pid int) string {
 	const enough = 120
 	line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
-	if err != nil {
+	whole := strings.TrimRight(string(line), "\x00")
+	if err != nil || whole == "" {
 		return ""
 	}
-	words := strings.Split(strings.TrimRight(string(line), "\x00"), "\x00")
+	words := strings.Split(whole, "\x00")
 	for i, w := range words {
 		if quoted := strconv.Quote(w); w == "" || quoted != `"`+w+`"` || strings.Contains(w, " ") {
 			words[i] = quoted

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
+	"unsafe"
 
 	"drp/internal/rundir"
 )
@@ -24,6 +26,11 @@ func TestMain(m *testing.M) {
 	if err != nil {
 		fmt.Println(err)
 		os.Exit(3)
+	}
+	if os.Getenv("RUNDIR_TEST_NAMELESS") != "" { // as a process looks that is ending
+		for _, word := range os.Args {
+			clear(unsafe.Slice(unsafe.StringData(word), len(word))) // the system reads the command line there
+		}
 	}
 	fmt.Println("won")
 	_, _ = io.Copy(io.Discard, os.Stdin)
@@ -105,6 +112,35 @@ func TestASecondHolderIsToldOfTheFirst(t *testing.T) {
 	again()
 	if left, _ := os.ReadDir(rundir.Base()); len(left) > 0 {
 		t.Errorf("left: %v", left)
+	}
+}
+
+// TestAHolderThatEndsIsWaitedFor: it still holds the lock, and gives it back in a moment.
+func TestAHolderThatEndsIsWaitedFor(t *testing.T) {
+	t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
+	t.Setenv("RUNDIR_TEST_NAMELESS", "1")
+	first := contend(t, "p")
+	if first.said != "won" {
+		t.Fatal(first.said)
+	}
+	waited := make(chan error)
+	go func() {
+		release, err := rundir.Lock("p")
+		if err == nil {
+			release()
+		}
+		waited <- err
+	}()
+	select {
+	case err := <-waited:
+		t.Fatalf("it was not waited for: %v", err)
+	case <-time.After(100 * time.Millisecond):
+	}
+	if err := first.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-waited; err != nil {
+		t.Error(err)
 	}
 }
 

@@ -81,8 +81,13 @@ func Private(dir string) error {
 		return fmt.Errorf("rundir: %w", err)
 	}
 	st, ok := info.Sys().(*syscall.Stat_t)
-	if !info.IsDir() || !ok || int(st.Uid) != os.Getuid() || info.Mode().Perm() != 0o700 {
-		return fmt.Errorf("rundir: %s is not a folder of this user alone (mode 0700): remove it", dir)
+	switch {
+	case !info.IsDir() || !ok || int(st.Uid) != os.Getuid():
+		return fmt.Errorf("rundir: %s is not a folder of this user alone (mode 0700): have its owner remove it, or set "+
+			"XDG_RUNTIME_DIR to a folder of your own", dir)
+	case info.Mode().Perm() != 0o700:
+		return fmt.Errorf("rundir: %s has the mode %04o, and others could put sockets there (it must be 0700): chmod 700 %s", dir,
+			info.Mode().Perm(), dir)
 	}
 	return nil
 }

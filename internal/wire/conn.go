@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/go-zeromq/zmq4"
@@ -22,6 +23,7 @@ type conn struct {
 	in       framing
 	patience time.Duration // for one message
 	greeted  bool
+	left     bool       // it went away before that
 	answer   []byte     // of zmq4, until it is complete; touched by the one who reads
 	out      sync.Mutex // held while a message is written
 }
@@ -41,6 +43,9 @@ func open(raw net.Conn, kind zmq4.SocketType, server bool, o *Options) (*conn, e
 	}
 	if err != nil {
 		_ = raw.Close()
+		if c.left {
+			return nil, errLeft
+		}
 		return nil, fmt.Errorf("wire: handshake: %w", err)
 	}
 	c.greeted = true
@@ -53,13 +58,23 @@ func (c *conn) Read(p []byte) (int, error) {
 		_ = c.Close()
 		return 0, bad
 	}
+	c.left = c.left || gone(err)
 	return n, err
+}
+
+// errLeft says that a peer went away before it was let in: it only wanted to know whether anybody is there, or was ended.
+var errLeft = errors.New("wire: the peer went away in the handshake")
+
+func gone(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, net.ErrClosed)
 }
 
 // Write is how zmq4 writes: the greeting, and afterwards commands, in pieces.
 func (c *conn) Write(p []byte) (int, error) {
 	if !c.greeted {
-		return c.Conn.Write(p)
+		n, err := c.Conn.Write(p)
+		c.left = c.left || gone(err)
+		return n, err
 	}
 	c.answer = append(c.answer, p...)
 	whole, size := 2, 0

@@ -111,7 +111,7 @@ func TestNothingIsLeftAndNothingOfOthersIsTaken(t *testing.T) {
 	refused(t, e, "somebody listens")
 	must(t, living.Close())
 	must(t, os.Chmod(dir, 0o755))
-	refused(t, e, "mode 0700")
+	refused(t, e, "(it must be 0700): chmod 700 ")
 }
 
 func refused(t *testing.T, e Endpoint, want string) {

@@ -36,6 +36,9 @@ func (p *Pub) serve(q *peer) {
 		delete(p.peers, q)
 	}
 	p.mu.Unlock()
+	if errors.Is(err, errLeft) {
+		return
+	}
 	if err != nil {
 		p.refuse(raw, err)
 		return
