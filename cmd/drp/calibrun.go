@@ -22,8 +22,8 @@ type calibFlags struct {
 const noStore = "none"
 
 func (f *calibFlags) add(fl *pflag.FlagSet, c *drp.Calibration) {
-	fl.StringVar(&f.store, "calib", "", "`folder or address` of the store of constants (default: drp/calib in the folder for "+
-		"your data, if it is there; none: do without)")
+	fl.StringVar(&f.store, "calib", "", "`folder or address` of the store of constants (default: a simulated camera's own, "+
+		"or drp/calib in the folder for your data, if it is there; none: do without)")
 	fl.DurationVar(&c.Deadline, "calib-deadline", 0, "what the store may take to give the constants of a run (default 20s)")
 	fl.BoolVar(&c.Strict, "calib-strict", false, "end the run when constants cannot be used, instead of going on with those before")
 	fl.StringVar(&c.Listen, "calib-listen", "", "`HOST:PORT` where other machines can get the constants (default: nowhere)")
