@@ -7,17 +7,18 @@ import (
 	"sync"
 )
 
-// The simulated camera in ADU, after the ePix10ka: a pedestal with a fixed pattern, a background ring around the beam
-// in the middle of the segments side by side, Bragg-like peaks, and a second gain range. Bit 14 marks a pixel in it.
+// The simulated camera in ADU, after the ePix10ka: a pedestal with a fixed pattern, a ring of background around the beam
+// in the middle of the segments side by side, Bragg-like peaks, pixels that are stuck, and a second gain range. Bit 14
+// marks a pixel in it. SimParams.Constants tells the pedestals and gains that belong to this.
 const (
 	pedestalADU     = 2500.0
 	patternADU      = 150.0 // rms of the fixed pattern
-	ringADU         = 60.0
 	peakADU         = 900.0 // mean height, exponentially distributed
 	peakSigma       = 1.1   // pixels
 	highGainTopADU  = 14000
-	lowGainRatio    = 100.0 / 3
+	lowGainRatio    = 100.0
 	lowPedestalADU  = 3000.0
+	hotADU          = 8000 // and up to half as much again: what half of the stuck pixels read; the others read 0
 	gainBit         = 1 << 14
 	dataBits        = gainBit - 1
 	noiseTableWords = 1 << 16
@@ -54,45 +55,78 @@ func newBank(p SimParams) *bank {
 	if p.Hits < 1 && p.Bank > 1 {
 		b.hits = min(b.hits, p.Bank-1)
 	}
-	rng := rand.New(rand.NewPCG(p.Seed, 1))
-	noise := make([]float32, noiseTableWords)
-	for i := range noise {
-		noise[i] = float32(rng.NormFloat64())
-	}
-	base := b.background(noise)
+	noise := p.noise()
+	s := b.scene(noise)
 	b.pixels, b.peaks = make([][]uint16, p.Bank), make([][]Peak, p.Bank)
 	var working sync.WaitGroup
 	for frame := range p.Bank {
-		working.Go(func() { b.pixels[frame], b.peaks[frame] = b.frame(frame, base, noise) })
+		working.Go(func() { b.pixels[frame], b.peaks[frame] = b.frame(frame, &s, noise) })
 	}
 	working.Wait()
 	return b
 }
 
-// background is pedestal, pattern and ring: the same in every frame.
-func (b *bank) background(noise []float32) []float32 {
+// noise is a table of normally distributed numbers.
+func (p *SimParams) noise() []float32 {
+	rng := rand.New(rand.NewPCG(p.Seed, 1))
+	noise := make([]float32, noiseTableWords)
+	for i := range noise {
+		noise[i] = float32(rng.NormFloat64())
+	}
+	return noise
+}
+
+// pedestal is that of a pixel in high gain.
+func (p *SimParams) pedestal(i int, noise []float32) float32 {
+	return pedestalADU + patternADU*noise[mix(p.Seed^uint64(i)<<1)%noiseTableWords]
+}
+
+// stuck tells whether a pixel always reads the same, and what.
+func (p *SimParams) stuck(i int) (word uint16, stuck bool) {
+	h := mix(p.Seed ^ uint64(i)<<1 ^ 1)
+	if h&1 == 1 {
+		word = hotADU + uint16(h>>1%(hotADU/2))
+	}
+	return word, float64(h>>11)/(1<<53) < p.Bad
+}
+
+// mosaic is how many segments stand in a row of the camera, of which the beam meets the middle.
+func (p *SimParams) mosaic() int { return int(math.Ceil(math.Sqrt(float64(p.Segments)))) }
+
+// scene is what all frames have: pedestal and ring of background, the noise that belongs to it, and pixels that are stuck.
+type scene struct {
+	base, spread []float32
+	stuck        map[int]uint16
+}
+
+func (b *bank) scene(noise []float32) scene {
 	p := b.p
-	base := make([]float32, p.Segments*p.Rows*p.Cols)
-	side := int(math.Ceil(math.Sqrt(float64(p.Segments)))) // segments in a row of the mosaic
+	n := p.Segments * p.Rows * p.Cols
+	s := scene{base: make([]float32, n), spread: make([]float32, n), stuck: map[int]uint16{}}
+	side := p.mosaic()
 	height, width := float64(side*p.Rows), float64(side*p.Cols)
-	radius, spread := 0.3*min(height, width), 0.06*min(height, width)
+	radius, wide := 0.3*min(height, width), 0.06*min(height, width)
 	i := 0
 	for seg := range p.Segments {
 		for row := range p.Rows {
 			y := float64(seg/side*p.Rows+row) - height/2
 			for col := range p.Cols {
 				x := float64(seg%side*p.Cols+col) - width/2
-				d := (math.Sqrt(x*x+y*y) - radius) / spread
-				pattern := noise[mix(p.Seed^uint64(i)<<1)%noiseTableWords]
-				base[i] = float32(pedestalADU+ringADU*math.Exp(-d*d/2)) + patternADU*pattern
+				d := (math.Sqrt(x*x+y*y) - radius) / wide
+				ring := p.Rings * math.Exp(-d*d/2)
+				s.base[i] = p.pedestal(i, noise) + float32(ring)
+				s.spread[i] = float32(math.Sqrt(p.Noise*p.Noise + 2*ring))
+				if word, stuck := p.stuck(i); stuck {
+					s.stuck[i] = word
+				}
 				i++
 			}
 		}
 	}
-	return base
+	return s
 }
 
-func (b *bank) frame(n int, base, noise []float32) ([]uint16, []Peak) {
+func (b *bank) frame(n int, s *scene, noise []float32) ([]uint16, []Peak) {
 	p := b.p
 	rng := rand.New(rand.NewPCG(p.Seed, uint64(n)+2))
 	signal := map[int]float64{}
@@ -100,30 +134,36 @@ func (b *bank) frame(n int, base, noise []float32) ([]uint16, []Peak) {
 	if n < b.hits {
 		peaks = b.scatter(rng, signal)
 	}
-	pixels := make([]uint16, len(base))
+	pixels := make([]uint16, len(s.base))
 	at := rng.Uint64()
 	for i := range pixels {
 		if i%256 == 0 { // a fresh place in the noise table every so often
 			at = rng.Uint64()
 		}
-		pixels[i] = digitise(float64(base[i])+p.Noise*float64(noise[(at+uint64(i))%noiseTableWords]), false)
+		pixels[i] = highGain(s.base[i] + s.spread[i]*noise[(at+uint64(i))%noiseTableWords])
 	}
 	for i, adu := range signal {
-		pixels[i] = digitise(float64(pixels[i])+adu, false)
+		if adu += float64(pixels[i]); adu > highGainTopADU {
+			pixels[i] = lowGain(adu - float64(p.pedestal(i, noise)))
+		} else {
+			pixels[i] = highGain(float32(adu))
+		}
 	}
 	for range int(p.Switched * float64(len(pixels))) {
-		i := rng.IntN(len(pixels))
-		pixels[i] = digitise(float64(highGainTopADU+rng.IntN(highGainTopADU)), true)
+		pixels[rng.IntN(len(pixels))] = lowGain(float64(highGainTopADU + rng.IntN(highGainTopADU)))
+	}
+	for i, word := range s.stuck {
+		pixels[i] = word
 	}
 	return pixels, peaks
 }
 
-// digitise gives the ADC word of a signal in high-gain ADU. A pixel that runs over its range switches.
-func digitise(adu float64, switched bool) uint16 {
-	if switched || adu > highGainTopADU {
-		return gainBit | uint16(min(dataBits, math.Round(lowPedestalADU+(adu-pedestalADU)/lowGainRatio)))
-	}
-	return uint16(max(0, math.Round(adu)))
+// highGain gives the word of a pixel that stays in its range.
+func highGain(adu float32) uint16 { return uint16(max(0, min(highGainTopADU, adu+0.5))) }
+
+// lowGain gives the word of a pixel that has run over its range, from its signal in ADU of high gain.
+func lowGain(signal float64) uint16 {
+	return gainBit | uint16(min(dataBits, math.Round(lowPedestalADU+signal/lowGainRatio)))
 }
 
 // scatter adds the peaks of one frame to the signal.

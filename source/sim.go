@@ -33,7 +33,10 @@ type Sim struct {
 
 // simStart is the time of the first datagram: 2026-01-01 in seconds of the EPICS epoch. It is fixed, so that a
 // simulated file is the same whenever it is made.
-const simStart = 1767225600 - 631152000
+const (
+	simStartUnix = 1767225600
+	simStart     = simStartUnix - 631152000
+)
 
 const simGroup = 1 // readout group mask
 

@@ -35,6 +35,8 @@ func TestSimIsDeterministic(t *testing.T) {
 		{"in another order of keys", "sim:bank=4,hits=0.5,steps=2,slow=7,events=50,cols=20,rows=16,segments=2", 4, true},
 		{"another seed", name + ",seed=2", 4, false},
 		{"other noise", name + ",noise=13", 4, false},
+		{"other rings", name + ",rings=30", 4, false},
+		{"other stuck pixels", name + ",bad=0.5", 4, false},
 		{"another rate", name + ",hz=120", 4, false},
 	}
 	for _, test := range tests {
@@ -317,7 +319,7 @@ func frames(t *testing.T, s *source.Sim, n int) [][]uint16 {
 // says, as high as it says, and nothing else.
 func TestSimPeaks(t *testing.T) {
 	const segments, rows, cols, events = 2, 60, 70, 40
-	s := newSim(t, fmt.Sprintf("segments=%d,rows=%d,cols=%d,bank=8,hits=0.5,peaks=6,noise=0,switched=0,slow=0",
+	s := newSim(t, fmt.Sprintf("segments=%d,rows=%d,cols=%d,bank=8,hits=0.5,peaks=6,noise=0,rings=0,bad=0,switched=0,slow=0",
 		segments, rows, cols))
 	got := frames(t, s, events)
 	empty := -1

@@ -24,19 +24,28 @@ const (
 	epixASICs, asicRows, asicCols = 4, 176, 192
 )
 
+// HasConstants tells whether segments have that shape, and so gain ranges that are configured.
+func (p *SimParams) HasConstants() bool { return p.Rows == epixRows && p.Cols == epixCols }
+
+const simType = "epix10ka"
+
+// simSerial is the id of a segment: seven numbers, as real ones have. psana splits at underscores, so there are none.
+func simSerial(segment int) string {
+	return fmt.Sprintf("%010d-0000000000-0000000000-0000000000-0000000000-0000000000-0000000000", segment+1)
+}
+
 const simEpics = "SIM:CAMERA:TEMPERATURE"
 
 func makeSimNames(p SimParams, expt string) simNames {
 	n := simNames{p: p, expt: expt}
 	node := uint32(1)
 	for seg := range uint32(p.Segments) {
-		// Seven numbers, as real serial numbers have; psana splits at underscores, so there are none.
-		detID := fmt.Sprintf("%010d-0000000000-0000000000-0000000000-0000000000-0000000000-0000000000", seg+1)
-		n.raw = append(n.raw, &xtc.Names{ID: xtc.NewNamesID(node, seg), DetType: "epix10ka", DetName: p.Name, DetID: detID,
+		detID := simSerial(int(seg))
+		n.raw = append(n.raw, &xtc.Names{ID: xtc.NewNamesID(node, seg), DetType: simType, DetName: p.Name, DetID: detID,
 			Alg: "raw", Version: xtc.Version{Major: 2, Minor: 0, Micro: 1}, Segment: seg,
 			Entries: []xtc.Name{{Name: "raw", Type: xtc.UInt16, Rank: 2}}})
-		if p.Rows == epixRows && p.Cols == epixCols {
-			n.config = append(n.config, &xtc.Names{ID: xtc.NewNamesID(node, 32+seg), DetType: "epix10ka", DetName: p.Name,
+		if p.HasConstants() {
+			n.config = append(n.config, &xtc.Names{ID: xtc.NewNamesID(node, 32+seg), DetType: simType, DetName: p.Name,
 				DetID: detID, Alg: "config", Version: xtc.Version{Major: 2}, Segment: seg,
 				Entries: []xtc.Name{{Name: "asicPixelConfig", Type: xtc.UInt8, Rank: 3}, {Name: "trbit", Type: xtc.UInt8, Rank: 1}}})
 		}
@@ -78,10 +87,7 @@ func (n *simNames) configure() (xtc.Dgram, error) {
 	var b xtc.Builder
 	for _, names := range n.config {
 		b.Begin(buf, names)
-		pixels := b.Array(epixASICs, asicRows, asicCols)
-		for i := range pixels {
-			pixels[i] = 12 // high-to-low auto-ranging
-		}
+		b.Array(epixASICs, asicRows, asicCols) // 0 with trbit 1 is a range that switches from high to low gain by itself
 		trbits := b.Array(epixASICs)
 		for i := range trbits {
 			trbits[i] = 1

@@ -20,7 +20,9 @@ type SimParams struct {
 	Hertz    float64 // of the timestamps, and so of --rate recorded
 	Hits     float64 // fraction of frames with peaks, 0..1
 	Peaks    int     // in a hit
-	Noise    float64 // rms, ADU
+	Noise    float64 // rms, ADU, where there is no background
+	Rings    float64 // height of the ring of background, ADU; with a background b the noise is sqrt(Noise^2 + 2b)
+	Bad      float64 // fraction of pixels that are stuck
 	Switched float64 // fraction of pixels in low gain, beside those that peaks drive there
 	Slow     int     // events from one SlowUpdate to the next; 0 is none
 	Bank     int     // different frames; with 1 a slot is written once and then only stamped
@@ -30,7 +32,7 @@ type SimParams struct {
 // DefaultSim is a 2.16-megapixel ePix10ka-type camera of 16 segments at 25 kHz.
 func DefaultSim() SimParams {
 	return SimParams{Seed: 1, Segments: 16, Rows: 352, Cols: 384, Events: 1000, Steps: 1, Runs: 1, Configs: 1,
-		Hertz: 25000, Hits: 0.1, Peaks: 40, Noise: 12, Switched: 1e-5, Slow: 1000, Bank: 16, Name: "epixhr"}
+		Hertz: 25000, Hits: 0.1, Peaks: 40, Noise: 3, Rings: 60, Bad: 1e-3, Switched: 1e-5, Slow: 1000, Bank: 16, Name: "epixhr"}
 }
 
 // simKeys is what may stand in a sim: source, with its bounds.
@@ -51,6 +53,8 @@ var simKeys = map[string]struct {
 	"hits":     {func(p *SimParams, v float64) { p.Hits = v }, 0, 1, false},
 	"peaks":    {func(p *SimParams, v float64) { p.Peaks = int(v) }, 0, 1e5, true},
 	"noise":    {func(p *SimParams, v float64) { p.Noise = v }, 0, 1000, false},
+	"rings":    {func(p *SimParams, v float64) { p.Rings = v }, 0, 1000, false},
+	"bad":      {func(p *SimParams, v float64) { p.Bad = v }, 0, 1, false},
 	"switched": {func(p *SimParams, v float64) { p.Switched = v }, 0, 1, false},
 	"slow":     {func(p *SimParams, v float64) { p.Slow = int(v) }, 0, 1e15, true},
 	"bank":     {func(p *SimParams, v float64) { p.Bank = int(v) }, 1, 1024, true},

@@ -25,8 +25,9 @@ func TestParseSim(t *testing.T) {
 		{"a fraction", "hits=0.25,noise=2.5", with(func(p *source.SimParams) { p.Hits, p.Noise = 0.25, 2.5 })},
 		{"a name", "name=epix_100", with(func(p *source.SimParams) { p.Name = "epix_100" })},
 		{"a large seed", "seed=9007199254740992", with(func(p *source.SimParams) { p.Seed = 1 << 53 })},
-		{"the rest", "steps=2,runs=3,configs=4,peaks=5,switched=0.5,slow=6,bank=7", with(func(p *source.SimParams) {
+		{"the rest", "steps=2,runs=3,configs=4,peaks=5,switched=0.5,slow=6,bank=7,rings=8,bad=0.25", with(func(p *source.SimParams) {
 			p.Steps, p.Runs, p.Configs, p.Peaks, p.Switched, p.Slow, p.Bank = 2, 3, 4, 5, 0.5, 6, 7
+			p.Rings, p.Bad = 8, 0.25
 		})},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -41,7 +42,7 @@ func TestParseSim(t *testing.T) {
 func TestParseSimRefuses(t *testing.T) {
 	for _, test := range []struct{ name, text, want string }{
 		{"no value", "segments", `"segments" is not key=value`},
-		{"unknown", "pixels=4", `there is no parameter "pixels"; there are name, bank, cols,`},
+		{"unknown", "pixels=4", `there is no parameter "pixels"; there are name, bad, bank, cols,`},
 		{"in capitals", "Rows=4", `there is no parameter "Rows"`},
 		{"a word", "rows=many", "rows=many: give a whole number from 1 to 8192"},
 		{"empty", "rows=", "rows=: give a whole number"},

@@ -19,7 +19,7 @@ const calibLong = `calib keeps constants of detectors: pedestals, gains, noise, 
 ranges of runs.
 
 They are in a store: a folder of this machine, or one that another drp serves (drp calib serve), named by --store or
-$DRP_CALIB. Exit codes: 0 ok, 1 there are no such constants, 2 usage, 3 constants that are refused or a store that cannot
+$DRP_CALIB. A simulated camera (sim:seed=2) is a store, too, of its own constants. Exit codes: 0 ok, 1 there are no such constants, 2 usage, 3 constants that are refused or a store that cannot
 be used, 4 a data file.`
 
 func newCalibCommand() *cobra.Command {
@@ -67,6 +67,9 @@ func isAddress(place string) bool {
 	return strings.HasPrefix(place, "http://") || strings.HasPrefix(place, "https://")
 }
 
+// isSimulated tells whether a place is a simulated camera, which is the store of its own constants.
+func isSimulated(place string) bool { return strings.HasPrefix(place, "sim:") }
+
 // open opens the store, and says which it is where nobody named one.
 func (f *storeFlag) open(create bool) (closingStore, error) {
 	place, named, err := f.place()
@@ -76,6 +79,13 @@ func (f *storeFlag) open(create bool) (closingStore, error) {
 	if !named && !f.said {
 		f.said = true
 		fmt.Fprintf(os.Stderr, "drp: store %s\n", place)
+	}
+	if isSimulated(place) {
+		s, err := drp.NewSimulated(place)
+		if err != nil {
+			return nil, configuration(err)
+		}
+		return s, nil
 	}
 	if isAddress(place) {
 		s, err := store.Dial(place, os.Getenv("DRP_CALIB_TOKEN"))

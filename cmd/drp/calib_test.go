@@ -298,3 +298,35 @@ func TestCalibHDF5(t *testing.T) {
 		}
 	}
 }
+
+// A simulated camera is a store of its constants, from which others get them as they are.
+func TestCalibOfASimulatedCamera(t *testing.T) {
+	noEnvironment(t)
+	store := t.TempDir() + "/store"
+	says(t, ok(t, "calib", "put", "sim:segments=2,seed=5,name=cam", "--store", store), "cam (epix10ka)", "runs from 0 on, keV")
+	for _, from := range []string{store, "sim:segments=2,seed=5,name=cam"} {
+		out := ok(t, "calib", "ls", "--store", from)
+		says(t, out, "cam", "(2 segments)")
+		says(t, ok(t, "calib", "show", strings.Fields(out)[0], "--store", from), "from sim:segments=2,seed=5,name=cam", "16.4")
+	}
+	for _, test := range []struct {
+		name string
+		args []string
+		code int
+		want string
+	}{
+		{"constants that are not its own", []string{"put", "sim:", "--unit", "ADU", "--store", store}, 2, "is put as it is"},
+		{"of a shape that has none", []string{"put", "sim:rows=8", "--store", store}, 3, "of 352 x 384 pixels, and not of 8 x 384"},
+		{"of none that can be", []string{"put", "sim:colour=red", "--store", store}, 3, `no parameter "colour"`},
+		{"in one that cannot be", []string{"ls", "--store", "sim:colour=red"}, 3, `no parameter "colour"`},
+		{"put into one", []string{"put", "sim:", "--store", "sim:"}, 3, "nothing can be put there"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			code, _, errs := command(t, append([]string{"calib"}, test.args...)...)
+			if code != test.code {
+				t.Errorf("exit code %d, want %d", code, test.code)
+			}
+			says(t, errs, test.want)
+		})
+	}
+}

@@ -16,6 +16,7 @@ import (
 	"drp/calib/intake"
 	"drp/calib/report"
 	"drp/calib/store"
+	"drp/drp"
 )
 
 const calibPutLong = `put checks constants and adds them to the store. The sets that are there stay; the new one takes over for its runs.
@@ -25,7 +26,7 @@ gain range, segment, row and column. One file for each gain range may be given i
 segments may be missing where there is one. Gains are ADU per unit, so that a pixel becomes (raw - pedestal) / gain; they
 are negative in ranges that count downwards.
 
-Given the folder or file of drp calib export, put adds that.`
+Given the folder or file of drp calib export, put adds that; given a simulated camera, its constants.`
 
 type calibPutFlags struct {
 	place      *storeFlag
@@ -53,11 +54,12 @@ var arrayFlags = []struct{ name, usage string }{
 func newCalibPutCommand(place *storeFlag) *cobra.Command {
 	f := &calibPutFlags{place: place, files: map[string]*string{}}
 	cmd := &cobra.Command{
-		Use:   "put DETECTOR|EXPORT",
+		Use:   "put DETECTOR|EXPORT|SIMULATED",
 		Short: "Add constants from NPY, text or HDF5 files, or from an export",
 		Long:  calibPutLong,
 		Example: `  drp calib put jungfrau --serials M049 --unit photon --pedestals g0.npy,g1.npy,g2.npy --gains gains.npy --mask mask.npy
-  drp calib put out/jungfrau.npz --store http://daq:8765`,
+  drp calib put out/jungfrau.npz --store http://daq:8765
+  drp calib put sim:seed=2 --store out/constants`,
 		Args: needs(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args[0]) },
 	}
@@ -85,16 +87,14 @@ func (f *calibPutFlags) run(cmd *cobra.Command, word string) error {
 	ctx := cmd.Context()
 	var s *calib.Set
 	var said []string
-	if *f.files["pedestals"] == "" && *f.files["gains"] == "" && (store.IsArchive(word) || strings.ContainsAny(word, "./")) {
+	if whole := isSimulated(word) || store.IsArchive(word) || strings.ContainsAny(word, "./"); whole &&
+		*f.files["pedestals"] == "" && *f.files["gains"] == "" {
 		if err := onlyAsItIs(cmd); err != nil {
 			return err
 		}
 		var err error
-		if s, err = store.ReadArchive(word); err != nil {
+		if s, err = readWhole(ctx, word); err != nil {
 			return configuration(err)
-		}
-		if err := intake.CheckGeometry(s); err != nil {
-			return configuration(fmt.Errorf("%s: %w", word, err))
 		}
 	} else {
 		if err := f.parse(word); err != nil {
@@ -117,11 +117,34 @@ func (f *calibPutFlags) run(cmd *cobra.Command, word string) error {
 	return (&putReport{ID: id, Notes: said}).print(ctx, st, s, f.asJSON)
 }
 
+// readWhole gives constants that are complete: an export, or those of a simulated camera.
+func readWhole(ctx context.Context, word string) (*calib.Set, error) {
+	if isSimulated(word) {
+		own, err := drp.NewSimulated(word)
+		if err != nil {
+			return nil, err
+		}
+		s, err := own.Load(ctx, drp.SimulatedID)
+		if err == nil {
+			s.Provenance.Who = whoami()
+		}
+		return s, err
+	}
+	s, err := store.ReadArchive(word)
+	if err != nil {
+		return nil, err
+	}
+	if err := intake.CheckGeometry(s); err != nil {
+		return nil, fmt.Errorf("%s: %w", word, err)
+	}
+	return s, nil
+}
+
 // onlyAsItIs refuses flags that say something of constants which an export says already.
 func onlyAsItIs(cmd *cobra.Command) (err error) {
 	cmd.Flags().Visit(func(flag *pflag.Flag) {
 		if flag.Name != "store" && flag.Name != "json" {
-			err = fmt.Errorf("an export is put as it is: leave --%s out, or name its files with --pedestals and --gains", flag.Name)
+			err = fmt.Errorf("an export, or a simulated camera, is put as it is: leave --%s out, or name its files with --pedestals and --gains", flag.Name)
 		}
 	})
 	return err

@@ -24,33 +24,56 @@ type calibFlags struct {
 const noStore = "none"
 
 func (f *calibFlags) add(fl *pflag.FlagSet, c *drp.Calibration) {
-	fl.StringVar(&f.store, "calib", "", "`folder or address` of the store of constants (default: drp/calib in the folder for "+
-		"your data, if it is there; none: do without)")
+	fl.StringVar(&f.store, "calib", "", "`folder or address` of the store of constants (default: a simulated camera's own, "+
+		"or drp/calib in the folder for your data, if it is there; none: do without)")
 	fl.DurationVar(&c.Deadline, "calib-deadline", 0, "what the store may take to give the constants of a run (default 20s)")
 	fl.BoolVar(&c.Strict, "calib-strict", false, "end the run when constants cannot be used, instead of going on with those before")
 	fl.StringVar(&c.Listen, "calib-listen", "", "`HOST:PORT` where other machines can get the constants (default: nowhere)")
 	fl.StringSliceVar(&f.allow, "calib-allow", nil, "`networks` that may connect there: 10.0.3.0/24 (default: this machine)")
 }
 
-// open opens the store that a run takes its constants from; nil is none.
-func (f *calibFlags) open(c *drp.Calibration) (closingStore, error) {
+// openFor opens the store for a run. A simulated camera is the store of its own constants, where no other is named.
+func (f *calibFlags) openFor(cfg *drp.Config) (closingStore, error) {
+	if f.store == "" && len(cfg.Sources) == 1 && isSimulated(cfg.Sources[0]) {
+		own, err := drp.NewSimulated(cfg.Sources[0])
+		switch {
+		case err == nil && (own.Known() || cfg.Hits != nil): // which says then why there are none
+			f.store = cfg.Sources[0]
+		case err == nil:
+			f.store = noStore
+		default: // drp.New says what is wrong with a source
+		}
+	}
+	return f.open(&cfg.Calibration)
+}
+
+// listen checks where the constants of a run go beside its own processes.
+func (f *calibFlags) listen(c *drp.Calibration) error {
 	if len(f.allow) > 0 && c.Listen == "" {
-		return nil, errors.New("--calib-allow says who may connect, and nothing listens: give --calib-listen HOST:PORT, too")
+		return errors.New("--calib-allow says who may connect, and nothing listens: give --calib-listen HOST:PORT, too")
 	}
 	if c.Listen != "" {
 		if err := checkHostPort("--calib-listen", c.Listen); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	for _, text := range f.allow {
 		network, err := netip.ParsePrefix(text)
 		if err != nil {
-			return nil, fmt.Errorf("--calib-allow %q: give networks as 10.0.3.0/24 or fd00::/8", text)
+			return fmt.Errorf("--calib-allow %q: give networks as 10.0.3.0/24 or fd00::/8", text)
 		}
 		c.Allow = append(c.Allow, network)
 	}
 	if c.Deadline < 0 {
-		return nil, fmt.Errorf("--calib-deadline %v: give a time above 0, as 20s", c.Deadline)
+		return fmt.Errorf("--calib-deadline %v: give a time above 0, as 20s", c.Deadline)
+	}
+	return nil
+}
+
+// open opens the store that a run takes its constants from; nil is none.
+func (f *calibFlags) open(c *drp.Calibration) (closingStore, error) {
+	if err := f.listen(c); err != nil {
+		return nil, err
 	}
 	if f.store == noStore {
 		return nil, nil

@@ -193,7 +193,7 @@ func run(cfg drp.Config, f runFlags) error {
 		warnOfAborted(cfg.OutputDir, cfg.Log)
 		defer absent(filepath.Join(cfg.OutputDir, "smalldata")).removeEmpty()
 	}
-	constants, err := f.calib.open(&cfg.Calibration)
+	constants, err := f.calib.openFor(&cfg)
 	if err != nil {
 		return err
 	}
