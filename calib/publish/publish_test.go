@@ -105,7 +105,7 @@ func constants(t testing.TB, detector string, value float32) *calib.Set {
 
 func sized(t testing.TB, detector string, value float32, rows int) *calib.Set {
 	t.Helper()
-	s := &calib.Set{Detector: detector, Model: "camera", Serials: []string{"a", "b"}, FirstRun: 3, LastRun: 9, Unit: calib.KeV,
+	s := &calib.Set{Detector: detector, Model: "camera", Serials: []string{"a", "b"}, Places: []int{3, 1}, FirstRun: 3, LastRun: 9, Unit: calib.KeV,
 		Rows: rows, Cols: 33, Geometry: "; CrystFEL\nclen = 0.1\n",
 		CommonMode: &calib.CommonMode{Method: calib.Median, Rows: true, MaxADU: 25, MinPixels: 10},
 		Provenance: calib.Provenance{Who: "somebody", When: time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC), From: "dark"}}
