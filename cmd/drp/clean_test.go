@@ -3,10 +3,13 @@ package main
 import (
 	"fmt"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"drp/internal/orphan"
+	"drp/internal/testkit"
 )
 
 // TestLeftoversEndProcesses: a process with the mark of a dead owner is listed, and removing it ends it.
@@ -25,18 +28,20 @@ func TestLeftoversEndProcesses(t *testing.T) {
 	ended := make(chan struct{})
 	go func() { _ = cmd.Wait(); close(ended) }()
 	defer func() { _ = cmd.Process.Kill(); <-ended }()
-	all, err := leftovers()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, l := range all {
-		if strings.HasPrefix(l.name, fmt.Sprintf("process %d (sleep 100), ", cmd.Process.Pid)) {
-			if err := l.remove(); err != nil {
-				t.Error(err)
-			}
-			<-ended
-			return
+	var all []leftover
+	name := fmt.Sprintf("process %d (sleep 100), ", cmd.Process.Pid)
+	found := testkit.Within(10*time.Second, func() bool { // Linux tells of the words some time after the start
+		if all, err = leftovers(); err != nil {
+			t.Fatal(err)
 		}
+		all = slices.DeleteFunc(all, func(l leftover) bool { return !strings.HasPrefix(l.name, name) })
+		return len(all) == 1
+	})
+	if !found {
+		t.Fatal("not found")
 	}
-	t.Errorf("not found: %v", all)
+	if err := all[0].remove(); err != nil {
+		t.Error(err)
+	}
+	<-ended
 }
