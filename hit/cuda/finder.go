@@ -25,10 +25,11 @@ type request struct {
 func (g *GPU) answer(r *request, out []byte) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if !g.pending[r] {
+	at := slices.Index(g.pending, r)
+	if at < 0 {
 		return
 	}
-	delete(g.pending, r)
+	g.pending = slices.Delete(g.pending, at, at+1)
 	r.head = *(*Head)(unsafe.Pointer(&out[0]))
 	r.records = r.records[:0]
 	if n := min(int(r.head.Peaks), g.o.Limits.Peaks); n > 0 && !g.o.Limits.exceeded(&r.head) {
@@ -128,7 +129,7 @@ func (f *finder) ask(frame *hit.Frame) error {
 	lost := g.lost
 	if lost == nil {
 		r.err = nil
-		g.pending[r] = true
+		g.pending = append(g.pending, r)
 		g.queue = append(g.queue, r)
 	}
 	g.mu.Unlock()

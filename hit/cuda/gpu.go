@@ -40,7 +40,7 @@ type GPU struct {
 	mu       sync.Mutex // protects what follows
 	queue    []*request
 	tasks    []*task
-	pending  map[*request]bool
+	pending  []*request // that nobody has answered, in order: a simulation wakes those who wait in the same one
 	lost     error
 	closing  bool
 	staged   bool     // it was said that some memory could not be registered
@@ -73,7 +73,7 @@ var (
 func Open(o Options) (*GPU, error) {
 	setDefaults(&o)
 	g := &GPU{o: o, wake: o.World.NewFlag(), over: o.World.NewFlag(), residents: map[*hit.Plan]*resident{}, known: map[*byte]bool{},
-		pending: map[*request]bool{}, refusals: map[*hit.Plan]error{}}
+		refusals: map[*hit.Plan]error{}}
 	for i := range o.Lanes {
 		g.lanes = append(g.lanes, &lane{stream: i})
 	}
@@ -146,16 +146,15 @@ func (g *GPU) lose(why error) {
 	if first {
 		g.lost = why
 	}
-	for r := range g.pending {
+	for _, r := range g.pending {
 		r.err = g.lost
-		delete(g.pending, r)
 		r.done.Set()
 	}
 	for _, t := range g.tasks {
 		t.err = g.lost
 		t.done.Set()
 	}
-	g.queue, g.tasks = nil, nil
+	g.queue, g.tasks, g.pending = nil, nil, nil
 	g.mu.Unlock()
 	if first && !errors.Is(why, errClosing) {
 		g.o.Log.Error("the GPU is given up: from the next event on hits are found by the CPU, and the record says so",
