@@ -115,7 +115,7 @@ func (s *Server) serve(p *wire.Pair) {
 		return
 	}
 	defer s.t.Gone(k, h.generation)
-	if p.Send(welcome(k)) != nil {
+	if p.Send(welcome(k, s.t.Table())) != nil {
 		return
 	}
 	wake := make(chan struct{}, 1)
