@@ -19,6 +19,7 @@ type Books struct {
 	dropped     atomic.Int64 // by --policy drop
 	failed      atomic.Int64 // could not be recorded
 
+	defaulted  atomic.Int64 // the trigger did not decide in time
 	searched   atomic.Int64 // for hits
 	hits       atomic.Int64 // found in these
 	passed     atomic.Int64 // that no script was shown, since they are none
@@ -54,6 +55,7 @@ type Summary struct {
 	Unsearched      int64    `json:"unsearched,omitempty"`
 	ByGPU           int64    `json:"searched_by_gpu,omitempty"`
 	Instead         int64    `json:"searched_by_cpu_instead,omitempty"`
+	Defaulted       int64    `json:"decided_by_default,omitempty"`
 	Altered         int64    `json:"altered"`
 	Late            int64    `json:"late"`
 	Restarts        int64    `json:"restarts"`
@@ -77,7 +79,7 @@ func (b *Books) Snapshot() Summary {
 		QuarantineFiles: b.kept.Load(), Recycled: b.recycled.Load(), Retired: b.retired.Load(),
 		DeadtimeSeconds: time.Duration(b.deadtime.Load()).Seconds(), BytesReceived: b.bytesIn.Load(),
 		Searched: b.searched.Load(), Hits: b.hits.Load(), Passed: b.passed.Load(), Unsearched: b.unsearched.Load(),
-		ByGPU: b.byGPU.Load(), Instead: b.instead.Load(),
+		ByGPU: b.byGPU.Load(), Instead: b.instead.Load(), Defaulted: b.defaulted.Load(),
 		Files: []string{},
 	}
 	s.Received = b.received.Load() // last: it never lags behind the outcomes
@@ -112,6 +114,7 @@ func (s *Summary) Text() string {
 		}
 	}
 	b.WriteString(s.hitNote())
+	b.WriteString(s.defaultNote())
 	balance := "the books balance"
 	if s.InFlight != 0 {
 		balance = "the books do not balance"
@@ -127,6 +130,14 @@ func (s *Summary) Text() string {
 		b.WriteString("nothing was written; -o DIR records\n")
 	}
 	return b.String()
+}
+
+// defaultNote is the line about events that the trigger did not decide in time; there is none where it decided all.
+func (s *Summary) defaultNote() string {
+	if s.Defaulted == 0 {
+		return ""
+	}
+	return fmt.Sprintf("trigger     %12d events were not decided in time, and got the default\n", s.Defaulted)
 }
 
 // HitRate is the percentage of the events searched so far that are hits.

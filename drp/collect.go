@@ -38,6 +38,7 @@ type collector struct {
 	present  keptState
 	script   string // SHA-256 of its text
 	account  account
+	trigger  *trigger // nil without one
 
 	copied []byte // results, and events that are verified
 	side   []uint32
@@ -47,10 +48,13 @@ type collector struct {
 // collect runs until everything is through, or the run is abandoned.
 func (r *Run) collect() {
 	c := &collector{Run: r, table: xtc.NewTable(), own: xtc.NewTable()}
+	c.trigger = newTrigger(c)
+	defer c.trigger.close()
 	for {
+		c.trigger.ask()
 		for len(c.refs) < batchEvents && c.bytes < batchBytes {
 			e := r.window.oldest()
-			if e == nil {
+			if e == nil || !c.trigger.decided(e) {
 				break
 			}
 			if err := c.one(e); err != nil {
@@ -156,6 +160,7 @@ func (c *collector) one(e *entry) error {
 }
 
 func (c *collector) event(e *entry, d xtc.Dgram) error {
+	c.trigger.apply(e)
 	d, intact := c.verify(e, d)
 	if !intact { // what its script made of it, even a rejection, is of other data
 		c.refs[len(c.refs)-1].Spoilt()
@@ -212,8 +217,12 @@ func (c *collector) strict() error {
 
 // keep records an event; the books follow when it is written.
 func (c *collector) keep(e *entry, d xtc.Dgram, removed []uint32, added []byte, damage xtc.Damage) error {
+	if c.trigger.vetoes() {
+		c.books.vetoed.Add(1)
+		return nil
+	}
 	if c.failed == nil {
-		err := c.recorder.Event(d, removed, c.stamped(e, added), damage)
+		err := c.recorder.Event(d, removed, c.stamped(e, added, damage), damage)
 		if err == nil {
 			c.taken = append(c.taken, damage|d.Damage() != 0)
 			return nil
@@ -231,21 +240,6 @@ func (c *collector) keep(e *entry, d xtc.Dgram, removed []uint32, added []byte, 
 	}
 	c.books.failed.Add(1)
 	return nil
-}
-
-// stamped is what is added to an event, with what was found in it and the generation of the constants that corrected it.
-func (c *collector) stamped(e *entry, added []byte) []byte {
-	stamp, found := c.calibration.stampOf(e.calibration), c.hits.found(e)
-	if stamp == nil {
-		return added
-	}
-	at := len(c.copied)
-	c.copied = append(c.copied, added...)
-	if found != nil {
-		c.copied = append(c.copied, found.block...)
-	}
-	c.copied = append(c.copied, stamp...)
-	return c.copied[at:len(c.copied):len(c.copied)]
 }
 
 // stalled tells an error that will pass, when the disk takes data again.
@@ -346,6 +340,9 @@ func (c *collector) configure(e *entry, d xtc.Dgram) error {
 	}
 	if added, err = c.account.declare(c.table, d.Src(), added); err != nil {
 		c.cfg.Log.Warn(fmt.Sprintf("the books will not be in the file: %v", err))
+	}
+	if added, err = c.trigger.configure(d, added); err != nil {
+		return err
 	}
 	c.present.apply(e.service, d)
 	if c.failed == nil {

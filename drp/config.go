@@ -69,7 +69,8 @@ type Config struct {
 	Verify     bool // compare each event before it is recorded with what the source wrote
 
 	Calibration Calibration
-	Hits        *Hits // nil: nobody looks for hits
+	Hits        *Hits    // nil: nobody looks for hits
+	Trigger     *Trigger // nil: nobody decides
 
 	// What a simulation puts in the place of the machine; nil is the machine's own.
 	World  world.World
@@ -134,6 +135,9 @@ func (c *Config) check() error {
 		return failf(Usage, "a deadline cannot be negative")
 	}
 	if err := c.checkHits(); err != nil {
+		return err
+	}
+	if err := c.checkTrigger(); err != nil {
 		return err
 	}
 	if c.EventDeadline == 0 {

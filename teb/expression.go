@@ -64,7 +64,7 @@ func (x *Expression) Configure(schemas []*Schema) (reasons []Reason, err error) 
 			return nil, fmt.Errorf("teb: rule %s: %w", r.Name, err)
 		}
 		x.when = append(x.when, w)
-		reasons = append(reasons, Reason{Name: r.Name, Prescale: r.Prescale})
+		reasons = append(reasons, Reason{Name: r.Name, Prescale: r.Prescale, When: r.When})
 	}
 	return reasons, nil
 }

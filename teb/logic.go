@@ -16,6 +16,13 @@ type Logic interface {
 type Reason struct {
 	Name     string `json:"name"`
 	Prescale uint32 `json:"prescale,omitempty"` // only one in so many of its events is; 0 is each
+	When     string `json:"when,omitempty"`     // the expression, where it is one
+}
+
+// Table is what decisions refer to by numbers. It is known from Configure on, and does not change.
+type Table struct {
+	Reasons      []Reason `json:"reasons"`
+	Contributors []string `json:"contributors"` // in the order of the bits
 }
 
 // Verdict is what a Logic says of an event. Its reason is one of those that the Logic has named, ReasonRejected, or

@@ -116,7 +116,7 @@ func TestConfigThatIsRefused(t *testing.T) {
 			teb.Field{Name: "x", Type: teb.F64, Len: 500})}}, Logic: logic, Window: 1 << 20}},
 		{"batches", "batches of -1", teb.Config{Contributors: members, Logic: logic, BatchEvents: -1}},
 		{"time", "no negative time", teb.Config{Contributors: members, Logic: logic, Deadline: -1}},
-		{"reasons", "logic 1 names the reasons [{x 0}]", teb.Config{Contributors: members,
+		{"reasons", "logic 1 names the reasons [{x 0 }]", teb.Config{Contributors: members,
 			Logic: append(logic[:1:1], &teb.Func{Reasons: []teb.Reason{{Name: "x"}}})}},
 		{"a reason of ours", `a reason has a name of its own: "default"`, teb.Config{Contributors: members,
 			Logic: []teb.Logic{&teb.Func{Reasons: []teb.Reason{{Name: "default"}}}}}},

@@ -83,6 +83,15 @@ func New(c Config) (*TEB, error) {
 // Reasons is the table that decisions refer to.
 func (t *TEB) Reasons() []Reason { return t.reasons }
 
+// Table is what decisions refer to.
+func (t *TEB) Table() Table {
+	table := Table{Reasons: t.reasons}
+	for _, m := range t.c.Contributors {
+		table.Contributors = append(table.Contributors, m.Schema.name)
+	}
+	return table
+}
+
 // Join begins a life of a contributor, and gives its place in the configuration. The generation must be larger than that
 // of its life before.
 func (t *TEB) Join(s *Schema, generation uint64) (int, error) {

@@ -17,7 +17,7 @@ func newBenchCommand() *cobra.Command {
 	return withVerbs(&cobra.Command{
 		Use:   "bench",
 		Short: "Measure this machine and what drp makes of it",
-	}, newHandoffCommand(), newBenchCalibCommand(), newBenchHitsCommand())
+	}, newHandoffCommand(), newBenchCalibCommand(), newBenchHitsCommand(), newBenchTEBCommand())
 }
 
 func newHandoffCommand() *cobra.Command {
@@ -127,6 +127,37 @@ ratios of figures of the same run.`,
 	cmd.Flags().BoolVar(&gpu, "gpu", false, "measure a GPU instead (docs/gpu.md)")
 	cmd.Flags().IntVar(&o.Rounds, "rounds", 9, "rounds; figures are medians over them")
 	cmd.Flags().Float64Var(&o.Seconds, "seconds", 0.1, "length of each measurement")
+	return cmd
+}
+
+func newBenchTEBCommand() *cobra.Command {
+	o := bench.TEBOptions{}
+	var asJSON, check bool
+	cmd := &cobra.Command{
+		Use:   "teb",
+		Short: "Measure how fast events are built and decided",
+		Long: `teb measures the trigger event builder in one run and in turns: in this process with 1 and 8 contributors, beside
+messages through a channel of Go; over sockets of this machine with 3 contributors, as fast as possible and at 25,000
+events a second, beside a message there and back; and whether its memory grows.`,
+		Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+			defer stop()
+			if o.Rounds < 1 || o.Seconds <= 0 || o.Events < 1000 {
+				return fmt.Errorf("--rounds and --seconds must be above 0, and --events at least 1000")
+			}
+			r, err := bench.TEB(ctx, o)
+			if err != nil {
+				return general(err)
+			}
+			return show(r, asJSON, check)
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.Flags().BoolVar(&check, "check", false, "exit with 1 when a bar was missed")
+	cmd.Flags().IntVar(&o.Rounds, "rounds", 5, "rounds; figures are medians over them")
+	cmd.Flags().Float64Var(&o.Seconds, "seconds", 0.5, "length of each measurement")
+	cmd.Flags().IntVar(&o.Events, "events", 20_000_000, "events of the run that shows whether memory grows")
 	return cmd
 }
 

@@ -33,6 +33,7 @@ type runFlags struct {
 	partition string
 	calib     calibFlags
 	hits      hitFlags
+	trigger   triggerFlags
 	gpu       string
 	onUnrest  string
 }
@@ -97,6 +98,7 @@ func newRunCommand() *cobra.Command {
 	supervisionFlags(fl, &cfg, &f)
 	f.calib.add(fl, &cfg.Calibration)
 	f.hits.add(fl)
+	f.trigger.add(fl)
 	fl.StringVar(&f.gpu, "gpu", gpuOff, "find hits on a GPU: on, and by the CPU where there is none; or required (docs/gpu.md)")
 	fl.Lookup("gpu").NoOptDefVal = gpuOn
 	fl.StringVar(&f.partition, "partition", "", "name of the part of the experiment that this process serves: a second one of the same name is refused")
@@ -157,6 +159,9 @@ func (f *runFlags) complete(cfg *drp.Config) (err error) {
 	if cfg.Hits, err = f.hits.complete(); err != nil {
 		return err
 	}
+	if cfg.Trigger, err = f.trigger.complete(f.partition); err != nil {
+		return err
+	}
 	cfg.PythonPath = drp.PythonPath()
 	return f.completeSupervision(cfg)
 }
@@ -174,7 +179,7 @@ func run(cfg drp.Config, f runFlags) error {
 	if err := refuseFewThreads(cfg.Workers); err != nil {
 		return err
 	}
-	release, err := lockPartition(f.partition)
+	release, err := lockPartition(f.lock())
 	if err != nil {
 		return err
 	}

@@ -46,6 +46,14 @@ func (f *runFlags) completeSupervision(cfg *drp.Config) error {
 	return nil
 }
 
+// lock is what only one process may have: the partition, or its part in one that several share by their trigger.
+func (f *runFlags) lock() string {
+	if f.partition == "" || f.trigger.teb == "" {
+		return f.partition
+	}
+	return f.partition + "." + f.trigger.contributor
+}
+
 // lockPartition makes this process the only one of its partition.
 func lockPartition(name string) (release func(), err error) {
 	if name == "" {

@@ -39,6 +39,7 @@ type Books struct {
 	Searched     int      `json:"searched"`
 	ByGPU        int      `json:"searched_by_gpu"`
 	Instead      int      `json:"searched_by_cpu_instead"`
+	Defaulted    int      `json:"decided_by_default"`
 	Altered      int      `json:"altered"`
 	Late         int      `json:"late"`
 	Restarts     int      `json:"restarts"`

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"sync"
 	"time"
 
@@ -30,7 +31,9 @@ type Client struct {
 	o          Options
 	endpoint   wire.Endpoint
 	schema     *teb.Schema
-	generation uint64 // of the present connection
+	table      teb.Table // as the server had it at first
+	generation uint64    // of the present connection
+	said       string    // why it is not let in any more
 	running    sync.WaitGroup
 	stop       context.CancelFunc
 	ctx        context.Context
@@ -61,20 +64,24 @@ func Dial(ctx context.Context, e wire.Endpoint, s *teb.Schema, generation uint64
 	c := &Client{o: o.withDefaults(), endpoint: e, schema: s, generation: generation, full: make(chan struct{}, 1),
 		decided: make(chan struct{}, 1), more: make(chan struct{}, 1)}
 	c.rows, c.pending = make([]byte, c.o.Window*s.RowBytes()), make([]pendingRow, c.o.Window)
-	p, place, err := c.connect(ctx)
+	p, place, table, err := c.connect(ctx)
 	if err != nil {
 		return nil, err
 	}
+	c.table = table
 	c.ctx, c.stop = context.WithCancel(context.Background())
 	c.running.Go(func() { c.run(p, place) })
 	c.running.Go(c.watch)
 	return c, nil
 }
 
-func (c *Client) connect(ctx context.Context) (*wire.Pair, uint32, error) {
+// Table is what the numbers in decisions mean.
+func (c *Client) Table() teb.Table { return c.table }
+
+func (c *Client) connect(ctx context.Context) (*wire.Pair, uint32, teb.Table, error) {
 	p, err := wire.DialPair(ctx, c.endpoint, c.o.wire())
 	if err != nil {
-		return nil, 0, fmt.Errorf("teb: %w", err)
+		return nil, 0, teb.Table{}, fmt.Errorf("teb: %w", err)
 	}
 	c.mu.Lock()
 	h := hello{partition: teb.PartitionID(c.o.Partition), generation: c.generation, schema: c.schema}
@@ -84,13 +91,32 @@ func (c *Client) connect(ctx context.Context) (*wire.Pair, uint32, error) {
 		h.from = c.at(c.last-1).head.Pulse + 1
 	}
 	c.mu.Unlock()
-	place, err := introduce(p, &h, 3*c.o.Heartbeat)
+	place, table, err := introduce(p, &h, 3*c.o.Heartbeat)
 	if err != nil {
 		p.Close()
-		return nil, 0, err
+		return nil, 0, table, err
 	}
-	return p, place, nil
+	return p, place, table, nil
 }
+
+// again connects once more. A server that was started anew with other rules would speak of reasons that nobody knows.
+func (c *Client) again() (*wire.Pair, uint32, error) {
+	p, place, table, err := c.connect(c.ctx)
+	if err == nil && !reflect.DeepEqual(table, c.table) {
+		p.Close()
+		p, err = nil, errOtherRules
+	}
+	refused := (*RefusedError)(nil)
+	if errors.Is(err, errOtherRules) || errors.As(err, &refused) {
+		if err.Error() != c.said {
+			c.o.Log.Error("the trigger event builder decides nothing for this run any more: " + err.Error())
+		}
+		c.said = err.Error()
+	}
+	return p, place, err
+}
+
+var errOtherRules = errors.New("teb: the server has other rules or contributors than when the run was configured: begin the run again")
 
 func (c *Client) at(n uint64) *pendingRow { return &c.pending[n%uint64(len(c.pending))] }
 
@@ -184,7 +210,7 @@ func (c *Client) run(p *wire.Pair, place uint32) {
 		}
 		c.generation++
 		var err error
-		if p, place, err = c.connect(c.ctx); err != nil {
+		if p, place, err = c.again(); err != nil {
 			p = nil
 			c.o.Log.Debug("no connection to the trigger event builder", "error", err)
 			select {
@@ -202,7 +228,9 @@ func (c *Client) run(p *wire.Pair, place uint32) {
 func (c *Client) speak(p *wire.Pair, place uint32) {
 	defer context.AfterFunc(c.ctx, p.Close)()
 	c.mu.Lock()
-	c.books.Connections++
+	if c.books.Connections++; c.books.Connections > 1 {
+		c.o.Log.Info("the trigger event builder is there again")
+	}
 	c.sent = c.first
 	c.mu.Unlock()
 	done := make(chan struct{})
@@ -214,7 +242,9 @@ func (c *Client) speak(p *wire.Pair, place uint32) {
 			err = c.hear(m[0])
 		}
 		if err != nil {
-			c.o.Log.Info("the connection to the trigger event builder is lost", "error", err)
+			if c.ctx.Err() == nil {
+				c.o.Log.Warn("the connection to the trigger event builder is lost", "error", err)
+			}
 			break
 		}
 	}

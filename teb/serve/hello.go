@@ -2,6 +2,7 @@ package serve
 
 import (
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -16,15 +17,17 @@ var le = binary.LittleEndian
 //
 //	0       4          8           16           24     32
 //	| DRPH  | version  | partition | generation | from | text of the schema
-//	| DRPW  | place    |
+//	| DRPW  | place    | table, as JSON: what the numbers in decisions mean
+//	| DRPL  | what is waited for, so that nobody is let in yet
 //	| DRPR  | why it was refused
 //
 // From is the lowest pulse ID whose decision the client wants.
 const (
 	helloMagic   = "DRPH"
 	welcomeMagic = "DRPW"
+	laterMagic   = "DRPL"
 	refuseMagic  = "DRPR"
-	version      = 1
+	version      = 2
 	helloBytes   = 32
 )
 
@@ -60,22 +63,43 @@ type RefusedError struct{ Why string }
 
 func (e *RefusedError) Error() string { return "teb: the server refuses: " + e.Why }
 
-func welcome(place int) []byte { return le.AppendUint32([]byte(welcomeMagic), uint32(place)) }
+// LaterError says that a server lets nobody in yet.
+type LaterError struct{ Why string }
+
+func (e *LaterError) Error() string { return "teb: the server lets nobody in yet: " + e.Why }
+
+func welcome(place int, t teb.Table) []byte {
+	text, err := json.Marshal(t)
+	if err != nil {
+		panic(err) // there is nothing in it that JSON has not
+	}
+	return append(le.AppendUint32([]byte(welcomeMagic), uint32(place)), text...)
+}
 
 // introduce says who a client is, and gives its place.
-func introduce(p *wire.Pair, h *hello, within time.Duration) (place uint32, err error) {
+func introduce(p *wire.Pair, h *hello, within time.Duration) (place uint32, table teb.Table, err error) {
 	if err := p.Send(h.bytes()); err != nil {
-		return 0, err
+		return 0, table, err
 	}
 	m, err := p.Recv(within)
 	if err != nil {
-		return 0, err
+		return 0, table, err
 	}
-	switch b := m[0]; {
-	case len(b) == 8 && string(b[:4]) == welcomeMagic:
-		return le.Uint32(b[4:]), nil
-	case len(b) >= 4 && string(b[:4]) == refuseMagic:
-		return 0, &RefusedError{fmt.Sprintf("%.2000s", b[4:])}
+	b := m[0]
+	if len(b) < 4 {
+		return 0, table, errStrange
 	}
-	return 0, errors.New("teb: the server answers in a way that is not known")
+	switch why := fmt.Sprintf("%.2000s", b[4:]); string(b[:4]) {
+	case welcomeMagic:
+		if len(b) >= 8 && json.Unmarshal(b[8:], &table) == nil {
+			return le.Uint32(b[4:]), table, nil
+		}
+	case laterMagic:
+		return 0, table, &LaterError{why}
+	case refuseMagic:
+		return 0, table, &RefusedError{why}
+	}
+	return 0, table, errStrange
 }
+
+var errStrange = errors.New("teb: the server answers in a way that is not known")

@@ -209,7 +209,7 @@ func TestWhoIsRefused(t *testing.T) {
 		schema *teb.Schema
 		o      serve.Options
 		want   string
-	}{{all[0].Schema, o, "another partition than test"}, {other, options(), "npeaks u16"}} {
+	}{{all[0].Schema, o, `another partition than "test"`}, {other, options(), "npeaks u16"}} {
 		if _, err := serve.Dial(context.Background(), e, test.schema, 1, test.o); !errors.As(err, &refused) || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%v, want %q", err, test.want)
 		}

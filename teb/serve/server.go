@@ -2,6 +2,7 @@ package serve
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"sync"
@@ -25,24 +26,27 @@ type Counts struct {
 // Server lets clients contribute to a TEB, and sends all of them the decisions.
 type Server struct {
 	o       Options
-	t       *teb.TEB
 	pairs   []*wire.Pairs
 	running sync.WaitGroup
+	closed  chan struct{}
+	failed  chan error
 
-	mu      sync.Mutex // protects all below
-	history []teb.Decision
-	count   uint64 // of decisions so far; number n lies at n modulo the length
-	over    bool   // no more will come
-	wake    map[*wire.Pair]chan struct{}
-	counts  Counts
+	mu        sync.Mutex // protects all below
+	now       *era       // nil until all contributors are there
+	gathering *gathering // nil where the TEB came from outside
+	wake      map[*wire.Pair]chan struct{}
+	counts    Counts
 }
 
 // NewServer takes the decisions of a TEB, and lets nobody in yet.
 func NewServer(t *teb.TEB, o Options) *Server {
-	s := &Server{o: o.withDefaults(), t: t, wake: map[*wire.Pair]chan struct{}{}}
-	s.history = make([]teb.Decision, s.o.History)
-	s.running.Go(s.remember)
+	s := newServer(o)
+	s.begin(t)
 	return s
+}
+
+func newServer(o Options) *Server {
+	return &Server{o: o.withDefaults(), wake: map[*wire.Pair]chan struct{}{}, closed: make(chan struct{}), failed: make(chan error, 1)}
 }
 
 // Listen opens an endpoint.
@@ -69,12 +73,16 @@ func (s *Server) Counts() Counts {
 	return c
 }
 
-// Close ends all connections, and closes the TEB.
+// Close ends all connections, and closes the TEB. It is called once.
 func (s *Server) Close() {
-	s.t.Close() // contributors that wait in it go on
+	close(s.closed)
 	s.mu.Lock()
-	pairs := s.pairs
+	pairs, now := s.pairs, s.now
+	s.gathering = nil
 	s.mu.Unlock()
+	if now != nil {
+		now.t.Close() // contributors that wait in it go on
+	}
 	for _, p := range pairs {
 		p.Close()
 	}
@@ -82,16 +90,16 @@ func (s *Server) Close() {
 }
 
 // remember keeps the decisions for the clients.
-func (s *Server) remember() {
+func (s *Server) remember(e *era) {
 	some := make([]teb.Decision, batchDecisions)
 	for {
-		n := s.t.Next(some)
+		n := e.t.Next(some)
 		s.mu.Lock()
 		for _, d := range some[:n] {
-			s.history[s.count%uint64(len(s.history))] = d
-			s.count++
+			e.history[e.count%uint64(len(e.history))] = d
+			e.count++
 		}
-		s.over = n == 0
+		e.over = n == 0
 		for _, w := range s.wake {
 			select {
 			case w <- struct{}{}:
@@ -107,28 +115,37 @@ func (s *Server) remember() {
 
 // serve is a connection, from the first message to the last.
 func (s *Server) serve(p *wire.Pair) {
-	k, h, err := s.admit(p)
+	h, err := s.meet(p)
+	var e *era
+	if err == nil {
+		e, err = s.enter(&h)
+	}
 	if err != nil {
-		s.o.Log.Warn("a contributor was refused", "error", err)
-		s.tally(func(c *Counts) { c.Refused++ })
-		_ = p.Send(append([]byte(refuseMagic), err.Error()...))
+		s.refuse(p, err)
 		return
 	}
-	defer s.t.Gone(k, h.generation)
-	if p.Send(welcome(k)) != nil {
+	defer s.leave(e)
+	k, err := e.t.Join(h.schema, h.generation)
+	if err != nil {
+		s.refuse(p, err)
 		return
 	}
+	defer e.t.Gone(k, h.generation)
+	if p.Send(welcome(k, e.t.Table())) != nil {
+		return
+	}
+	s.o.Log.Info("a contributor was let in", "contributor", h.schema.Name())
 	wake := make(chan struct{}, 1)
 	s.mu.Lock()
 	s.counts.Let++
-	s.wake[p] = wake
-	cursor := s.after(h.from)
-	s.counts.Repeated += s.count - cursor
+	s.wake[p], e.let = wake, true
+	cursor := e.after(h.from)
+	s.counts.Repeated += e.count - cursor
 	s.mu.Unlock()
 	var writer sync.WaitGroup
 	done := make(chan struct{})
-	writer.Go(func() { s.write(p, cursor, wake, done) })
-	err = s.read(p, k, h.generation)
+	writer.Go(func() { s.write(p, e, cursor, wake, done) })
+	err = s.read(p, e.t, k, h.generation)
 	var none net.Error
 	switch {
 	case errors.As(err, &none) || errors.Is(err, net.ErrClosed) || errors.Is(err, io.EOF) || errors.Is(err, teb.ErrClosed):
@@ -136,7 +153,7 @@ func (s *Server) serve(p *wire.Pair) {
 	default:
 		s.tally(func(c *Counts) { c.Unfit++ })
 	}
-	s.o.Log.Info("a contributor is gone", "contributor", h.schema.Name(), "error", err)
+	s.o.Log.Info("a contributor is gone", "contributor", h.schema.Name(), "cause", err)
 	p.Close()
 	close(done)
 	writer.Wait()
@@ -151,56 +168,62 @@ func (s *Server) tally(f func(*Counts)) {
 	f(&s.counts)
 }
 
-func (s *Server) admit(p *wire.Pair) (int, hello, error) {
+// refuse lets a client know why it is not let in. That others are waited for is no news, after the first time.
+func (s *Server) refuse(p *wire.Pair, err error) {
+	if later := (*LaterError)(nil); !errors.As(err, &later) {
+		s.o.Log.Warn("a contributor was refused", "error", err)
+		s.tally(func(c *Counts) { c.Refused++ })
+	}
+	_ = p.Send(refusal(err))
+}
+
+// meet hears who a client is.
+func (s *Server) meet(p *wire.Pair) (hello, error) {
 	m, err := p.Recv(3 * s.o.Heartbeat)
 	if err != nil {
-		return 0, hello{}, err
+		return hello{}, err
 	}
 	h, err := parseHello(m[0])
-	if err != nil {
-		return 0, h, err
+	if err == nil && h.partition != teb.PartitionID(s.o.Partition) {
+		err = fmt.Errorf("it belongs to another partition than %q", s.o.Partition)
 	}
-	if h.partition != teb.PartitionID(s.o.Partition) {
-		return 0, h, errors.New("it belongs to another partition than " + s.o.Partition)
-	}
-	k, err := s.t.Join(h.schema, h.generation)
-	return k, h, err
+	return h, err
 }
 
 // after gives the number of the first decision that is remembered, of this pulse ID or a larger one.
-func (s *Server) after(pulse uint64) uint64 {
-	n := s.count
-	for n > 0 && s.count-n < uint64(len(s.history)) && s.history[(n-1)%uint64(len(s.history))].Pulse >= pulse {
+func (e *era) after(pulse uint64) uint64 {
+	n := e.count
+	for n > 0 && e.count-n < uint64(len(e.history)) && e.history[(n-1)%uint64(len(e.history))].Pulse >= pulse {
 		n--
 	}
 	return n
 }
 
 // read takes what a client contributes, until it ends.
-func (s *Server) read(p *wire.Pair, k int, generation uint64) error {
+func (s *Server) read(p *wire.Pair, t *teb.TEB, k int, generation uint64) error {
 	for {
 		m, err := p.Recv(3 * s.o.Heartbeat)
 		if err != nil {
 			return err
 		}
-		if err := s.t.ContributeAs(k, generation, m[0]); err != nil {
+		if err := t.ContributeAs(k, generation, m[0]); err != nil {
 			return err
 		}
 	}
 }
 
 // write sends decisions, or else a sign of life.
-func (s *Server) write(p *wire.Pair, cursor uint64, wake, done chan struct{}) {
+func (s *Server) write(p *wire.Pair, e *era, cursor uint64, wake, done chan struct{}) {
 	some := make([]teb.Decision, 0, batchDecisions)
 	var message []byte
 	head := teb.BatchHead{Partition: teb.PartitionID(s.o.Partition)}
 	for {
 		s.mu.Lock()
-		overrun := s.count-cursor > uint64(len(s.history))
-		for some = some[:0]; !overrun && cursor < s.count && len(some) < cap(some); cursor++ {
-			some = append(some, s.history[cursor%uint64(len(s.history))])
+		overrun := e.count-cursor > uint64(len(e.history))
+		for some = some[:0]; !overrun && cursor < e.count && len(some) < cap(some); cursor++ {
+			some = append(some, e.history[cursor%uint64(len(e.history))])
 		}
-		over := s.over && cursor == s.count
+		over := e.over && cursor == e.count
 		if overrun {
 			s.counts.Overrun++
 		}

@@ -142,7 +142,12 @@ class Alg:
 
 def values(config: Config, det: str, segment: int) -> SimpleNamespace:
     """Read the present configuration values of one segment."""
-    return config.values(n for n in config.of(det, "config") if n.segment == segment)
+    return config.values(n for n in settings(config, det) if n.segment == segment)
+
+
+def settings(config: Config, det: str) -> list[Names]:
+    """Find what a Configure says of a detector: its configuration, or the reasons of the trigger event builder."""
+    return config.of(det, "config") + config.of(det, "reasons")
 
 
 class Detector:
@@ -157,7 +162,7 @@ class Detector:
 
     def config(self, segment: int = 0) -> SimpleNamespace:
         """Read the configuration values of a segment, as Configure and later transitions set them."""
-        known = sorted({n.segment for n in self._config.of(self._det_name, "config")})
+        known = sorted({n.segment for n in settings(self._config, self._det_name)})
         if segment not in known:
             raise KeyError(f"{self._det_name} has no configuration for segment {segment}; there are: {known}")
         return values(self._config, self._det_name, segment)

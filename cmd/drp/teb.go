@@ -1,0 +1,201 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"drp/drp"
+	"drp/internal/wire"
+	"drp/teb"
+	tebserve "drp/teb/serve"
+)
+
+// tebFlags are those of the stand-alone trigger event builder.
+type tebFlags struct {
+	rules        string
+	listen       []string
+	partition    string
+	contributors []string
+	wait         time.Duration
+	heartbeat    time.Duration
+	summary      string
+	decide       triggerFlags
+}
+
+const tebLong = `teb decides, for all drp processes of a partition, which events are recorded: it joins what they bring by pulse ID,
+and answers each of them (docs/teb.md).
+
+  drp teb -t rules.yaml --partition tst --contributors epix_0,epix_1 --listen tcp://:5600
+  drp -p "myroi.py 100 120" --partition tst --teb tcp://daq-node:5600 --contributor epix_0
+
+It lets them in when all contributors are there, prints the books when all have left, and waits for the next run, until it
+is interrupted, which is its normal end. Rules that do not fit what is brought end it with exit code 3.`
+
+func newTEBCommand() *cobra.Command {
+	f := tebFlags{}
+	cmd := &cobra.Command{
+		Use:   "teb -t RULES.yaml --contributors NAME,NAME,…",
+		Short: "Decide for several drp processes what is recorded",
+		Long:  tebLong,
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
+			defer stop()
+			return decideForOthers(ctx, f)
+		},
+	}
+	fl := cmd.Flags()
+	fl.SortFlags = false
+	fl.StringVarP(&f.rules, "trigger", "t", "", "YAML `file` of rules, as scripts/trigger_expr.yaml")
+	fl.StringArrayVar(&f.listen, "listen", nil, "where drp processes connect: `tcp://HOST:PORT` or ipc:///PATH; may be given several times")
+	fl.StringVar(&f.partition, "partition", "", "name of the partition; those of others are refused")
+	fl.StringSliceVar(&f.contributors, "contributors", nil, "names of those who must be there (default: as the file of rules says)")
+	fl.DurationVar(&f.wait, "wait", time.Second, "how long an event waits for a contribution, from the first one on")
+	fl.DurationVar(&f.heartbeat, "heartbeat", 500*time.Millisecond, "signs of life; who is silent for three of them is gone")
+	f.decide.addDeadline(fl)
+	fl.StringVar(&f.summary, "summary", "", "write the books as JSON to this `file`")
+	return cmd
+}
+
+// complete gives the rules, and where to listen.
+func (f *tebFlags) complete() (rules ruleFile, listen []wire.Endpoint, err error) {
+	if f.rules == "" {
+		return rules, nil, errors.New("no rules: give a file with -t; scripts/trigger_expr.yaml is one")
+	}
+	if f.decide.otherwise != "keep" && f.decide.otherwise != "veto" {
+		return rules, nil, fmt.Errorf("--trigger-default %q: give keep or veto", f.decide.otherwise)
+	}
+	if f.wait <= 0 || f.heartbeat < time.Millisecond || f.decide.deadline < 0 {
+		return rules, nil, errors.New("--wait, --heartbeat and --trigger-deadline are times above 0")
+	}
+	if rules, err = readRules(f.rules); err != nil {
+		return rules, nil, &drp.Failure{Kind: drp.Configuration, Err: fmt.Errorf("-t: %w", err)}
+	}
+	if len(f.contributors) > 0 {
+		rules.Contributors = f.contributors
+	}
+	if n := len(rules.Contributors); n < 1 || n > teb.MaxContributors {
+		return rules, nil, fmt.Errorf("%d contributors: name 1 to %d with --contributors or in %s", n, teb.MaxContributors, f.rules)
+	}
+	for _, text := range f.listen {
+		e, err := parseEndpoint(text)
+		if err != nil {
+			return rules, nil, fmt.Errorf("--listen: %w", err)
+		}
+		listen = append(listen, e)
+	}
+	if len(listen) == 0 {
+		return rules, nil, errors.New("no place to listen: give --listen tcp://HOST:PORT or ipc:///PATH")
+	}
+	return rules, listen, nil
+}
+
+// tebBooks is what --summary writes.
+type tebBooks struct {
+	Partition   string          `json:"partition"`
+	Books       []teb.Books     `json:"books"` // of each time that all contributors were there
+	Reasons     []teb.Reason    `json:"reasons"`
+	Connections tebserve.Counts `json:"connections"`
+}
+
+// builders are the TEBs of a server, one after the other.
+type builders struct {
+	f     *tebFlags
+	rules *ruleFile
+	log   *slog.Logger
+
+	mu  sync.Mutex // protects all
+	all []*teb.TEB
+}
+
+// make makes the TEB of contributors that are all there.
+func (b *builders) make(schemas []*teb.Schema) (*teb.TEB, error) {
+	c := teb.Config{Partition: b.f.partition, Logic: []teb.Logic{teb.NewExpression(b.rules.Rules)}, Deadline: b.f.wait,
+		Decide: b.f.decide.deadline, Default: teb.Verdict{Persist: b.f.decide.otherwise == "keep"}, Prescale: b.rules.groups,
+		PrescaleSeed: b.rules.Seed}
+	for _, s := range schemas {
+		c.Contributors = append(c.Contributors, teb.Member{Schema: s})
+	}
+	t, err := teb.New(c)
+	if err != nil {
+		return nil, err
+	}
+	b.log.Info("all contributors are there: " + strings.Join(t.Table().Contributors, ", "))
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.all = append(b.all, t)
+	return t, nil
+}
+
+// decideForOthers serves until it is interrupted.
+func decideForOthers(ctx context.Context, f tebFlags) error {
+	rules, listen, err := f.complete()
+	if err != nil {
+		return err
+	}
+	if err := tryWriting(f.summary); err != nil {
+		return err
+	}
+	log := newScreen(os.Stderr, false).logger()
+	b := &builders{f: &f, rules: &rules, log: log}
+	s := tebserve.NewGathering(rules.Contributors, tebserve.Options{Log: log, Partition: f.partition, Heartbeat: f.heartbeat}, b.make)
+	for _, e := range listen {
+		address, err := s.Listen(e)
+		if err != nil {
+			s.Close()
+			return &drp.Failure{Kind: drp.Configuration, Err: fmt.Errorf("--listen: %w", err)}
+		}
+		if e.Path == "" {
+			e.Address = address.String()
+		}
+		log.Info(fmt.Sprintf("partition %q listens at %v, for %s", f.partition, e, strings.Join(rules.Contributors, ", ")))
+	}
+	select {
+	case <-ctx.Done():
+	case err = <-s.Failed():
+		err = &drp.Failure{Kind: drp.Configuration, Err: err}
+		time.Sleep(f.heartbeat / 5) // those who are refused shall hear why
+	}
+	counts := s.Counts()
+	s.Close()
+	return errors.Join(err, b.close(counts))
+}
+
+// close prints the books, and writes them.
+func (b *builders) close(counts tebserve.Counts) error {
+	books := tebBooks{Partition: b.f.partition, Connections: counts, Books: []teb.Books{}}
+	var wrong error
+	for _, t := range b.all {
+		own := t.Books()
+		books.Books, books.Reasons = append(books.Books, own), t.Reasons()
+		wrong = errors.Join(wrong, own.Check())
+		fmt.Printf("events      %12d: %d kept, %d by default; transitions %d\n", own.Events, own.Kept, own.Defaulted, own.Transitions)
+		for i, r := range t.Reasons() {
+			if own.Reasons[i] > 0 {
+				fmt.Printf("  %-12s%10d\n", r.Name, own.Reasons[i])
+			}
+		}
+		fmt.Printf("  complete %d, without a contribution that came too late %d, of somebody gone %d, of somebody who skipped it %d\n",
+			own.Complete, own.TimedOut, own.Absent, own.Skipped)
+	}
+	fmt.Printf("connections %12d let in, %d refused, %d unfit\n", counts.Let, counts.Refused, counts.Unfit)
+	if b.f.summary == "" {
+		return general(wrong)
+	}
+	text, err := json.MarshalIndent(books, "", "  ")
+	if err == nil {
+		err = os.WriteFile(b.f.summary, append(text, '\n'), 0o640)
+	}
+	return general(errors.Join(wrong, err))
+}

@@ -1,0 +1,208 @@
+package drp
+
+import (
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"drp/internal/invariant"
+	"drp/internal/wire"
+	"drp/internal/world"
+	"drp/teb"
+	"drp/xtc"
+)
+
+// Trigger says who decides which events are recorded: rules in this process, or a stand-alone trigger event builder.
+type Trigger struct {
+	Rules        []teb.Rule
+	Prescale     [16]uint32 // by readout group: one in so many events is kept with its raw data, whatever the rules say
+	PrescaleSeed uint64
+	Server       wire.Endpoint // of a stand-alone one, where there are no rules
+	Partition    string
+	Contributor  string        // as what this process brings is called; empty: after its first camera
+	Deadline     time.Duration // for a decision; then the event is recorded
+	Veto         bool          // or left out
+	Connect      time.Duration // how long a stand-alone one is waited for at Configure
+
+	Logic func() teb.Logic // takes the place of the rules
+}
+
+// Defaults of a trigger.
+const (
+	defaultDecide  = 2 * time.Second // of rules; a stand-alone one gets longer
+	servedDecide   = 5 * time.Second
+	defaultConnect = 30 * time.Second
+	mostUndecided  = 4096
+	rowsAtOnce     = 256
+)
+
+// checkTrigger refuses what cannot work before anything is opened. Whether rules fit what is contributed is known only at
+// Configure.
+func (c *Config) checkTrigger() error {
+	if c.Trigger == nil {
+		return nil
+	}
+	t := *c.Trigger
+	served := t.Server.Path+t.Server.Address != ""
+	switch {
+	case served == (len(t.Rules) > 0 || t.Logic != nil):
+		return failf(Usage, "a trigger has rules (--trigger), or is a stand-alone one (--teb)")
+	case t.Deadline < 0 || t.Connect < 0:
+		return failf(Usage, "a deadline cannot be negative")
+	}
+	if t.Deadline == 0 {
+		if t.Deadline = defaultDecide; served {
+			t.Deadline = servedDecide
+		}
+	}
+	if t.Connect == 0 {
+		t.Connect = defaultConnect
+	}
+	if t.Logic == nil {
+		t.Logic = func() teb.Logic { return teb.NewExpression(t.Rules) }
+	}
+	c.Trigger = &t
+	return nil
+}
+
+// trigger asks the trigger event builder about every event, in the order of the source, and holds events back until it has
+// answered. It belongs to the collector; only what is said of take differs.
+//
+//	window:  tail ------ cursor ------ head
+//	         | asked for  | not finished, or there is no room for more |
+//
+// No more than answers has room for is asked for at a time, and that is less than whoever decides has room for: so asking
+// never waits, and whoever waits for an event to be decided is waited for by nobody but the source.
+type trigger struct {
+	c       *collector
+	cfg     *Trigger
+	by      decider // nil before Configure
+	schema  *teb.Schema
+	inputs  inputs
+	record  decisionNames
+	row     []byte
+	last    uint64 // pulse ID
+	cursor  uint64 // in the window: what is before it was asked for, or is no event
+	asked   uint64 // events
+	used    uint64 // answers
+	present *teb.Decision
+	taking  *world.Join
+
+	answers []teb.Decision // a ring, written by take
+	came    atomic.Uint64  // answers so far
+}
+
+// newTrigger is nil without one.
+func newTrigger(c *collector) *trigger {
+	if c.cfg.Trigger == nil {
+		return nil
+	}
+	return &trigger{c: c, cfg: c.cfg.Trigger, taking: world.NewJoin(c.world),
+		answers: make([]teb.Decision, min(len(c.window.ring), mostUndecided))}
+}
+
+// ask contributes what is finished. It stops at a Configure until all before it is recorded, since that may change what is
+// contributed.
+func (t *trigger) ask() {
+	if t == nil {
+		return
+	}
+	w := t.c.window
+	t.cursor = max(t.cursor, w.tail)
+	if t.by == nil {
+		return
+	}
+	before := t.asked
+	for head := w.head.Load(); t.cursor < head && t.asked-t.used < uint64(len(t.answers)); t.cursor++ {
+		e := w.at(t.cursor)
+		if e.pending.Load() != 0 || e.service == xtc.Configure {
+			break
+		}
+		if e.service.IsEvent() {
+			t.fill(e)
+			t.by.contribute(t.row)
+			t.asked++
+		}
+	}
+	if t.asked > before {
+		t.by.flush()
+	}
+}
+
+// take keeps what is decided for the collector; it runs on a goroutine of its own until there is no more.
+func (t *trigger) take(by decider) {
+	some := make([]teb.Decision, rowsAtOnce)
+	for n := by.Next(some); n > 0; n = by.Next(some) {
+		at := t.came.Load()
+		for i, d := range some[:n] {
+			t.answers[(at+uint64(i))%uint64(len(t.answers))] = d
+		}
+		t.came.Store(at + uint64(n))
+		t.c.window.signal()
+	}
+}
+
+// decided tells whether the oldest datagram can go on.
+func (t *trigger) decided(e *entry) bool {
+	return t == nil || !e.service.IsEvent() || t.by == nil || t.used < t.came.Load()
+}
+
+// apply takes the decision about an event.
+func (t *trigger) apply(e *entry) {
+	if t == nil || t.by == nil {
+		return
+	}
+	before := t.present
+	t.present = &t.answers[t.used%uint64(len(t.answers))]
+	t.used++
+	if invariant.Enabled {
+		invariant.Check(before == nil || before == t.present || before.Pulse < t.present.Pulse, "decisions came in another order")
+		invariant.Check(t.present.Time == e.time, "the decision is of another event: %+v", t.present)
+	}
+	if t.present.Default {
+		if n := t.c.books.defaulted.Add(1); n&(n-1) == 0 {
+			t.c.cfg.Log.Warn(fmt.Sprintf("%s was not decided by the trigger within %v, and gets the default (%d so far)",
+				eventName(e.number, e.time), t.cfg.Deadline, n))
+		}
+	}
+	e.keepRaw = e.keepRaw || t.present.Prescaled
+}
+
+// vetoes tells that the event at hand is not recorded.
+func (t *trigger) vetoes() bool { return t != nil && t.present != nil && !t.present.Kept() }
+
+// otherwise is what becomes of an event that is not decided in time.
+func (t *Trigger) otherwise() teb.Verdict { return teb.Verdict{Persist: !t.Veto} }
+
+// configure finds out what is contributed from here on, lets the one who decides know, and appends to what the Configure
+// says. Everything before it is decided.
+func (t *trigger) configure(d xtc.Dgram, added []byte) ([]byte, error) {
+	if t == nil {
+		return added, nil
+	}
+	s, err := t.describe(d)
+	if err != nil {
+		return added, fail(Configuration, err)
+	}
+	if t.by == nil || s.Text() != t.schema.Text() {
+		t.close()
+		by, err := t.cfg.open(t, s)
+		if err != nil {
+			return added, err
+		}
+		t.by, t.schema, t.row = by, s, make([]byte, s.RowBytes())
+		t.taking.Go(func() { t.take(by) })
+	}
+	return t.record.declare(t.c.table, d.Src(), t.by.Table(), added)
+}
+
+// close ends whoever decides for this run. What is not decided then never will be.
+func (t *trigger) close() {
+	if t == nil || t.by == nil {
+		return
+	}
+	t.by.Close()
+	t.taking.Wait()
+	t.by, t.present, t.asked, t.used = nil, nil, 0, 0
+	t.came.Store(0)
+}
