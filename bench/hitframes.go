@@ -18,7 +18,7 @@ const (
 	hitGap    = 8 // pixels
 	hitPeaks  = 40
 	ringADU   = 60.
-	photonADU = 330. // of 8 keV in this camera, which has 41 ADU for each
+	photonADU = 150. // so few that many pixels of the ring have half a photon
 )
 
 // hitScene has the frames and what is known of the camera.

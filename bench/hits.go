@@ -50,6 +50,7 @@ func Hits(ctx context.Context, o HitsOptions) (*Report, error) {
 	r.bar("carried, of what one pass allows", "carried", "read_frame", 0.65, false)
 	r.bar("full, of what one pass allows", "full", "read_frame", 0.08, false)
 	r.bar("photons, of what one pass allows", "photons", "read_frame", 0.2, false)
+	r.bar("many photons, of what one pass allows", "photons_dense", "read_frame", 0.2, false)
 	r.bar("two workers, of one", "sampled_two", "sampled", 1.8, false)
 	return r, nil
 }
@@ -99,12 +100,14 @@ func newHitBench() (*hitBench, error) {
 	}
 	for _, s := range []struct {
 		name, what string
+		adu        float64
 		frames     [][][]uint16
 	}{
-		{"photons", "photons of 8 keV, 330 ADU, in the same frames", scene.segments},
-		{"photons_dense", "photons of 8 keV where one pixel in a hundred has one", scene.photons},
+		{"photons", "photons of 150 ADU in the same frames: half of one is little more than the ring", photonADU, scene.segments},
+		{"photons_330", "photons of 330 ADU, those of 8 keV, in the same frames", 330, scene.segments},
+		{"photons_dense", "photons of 150 ADU where one pixel in a hundred has one", photonADU, scene.photons},
 	} {
-		worker, err := b.photons(s.name, s.frames)
+		worker, err := b.photons(s.name, s.adu, s.frames)
 		if err != nil {
 			return nil, err
 		}
@@ -159,9 +162,9 @@ func (b *hitBench) finder(statistics string) (func() func(int), error) {
 	}, nil
 }
 
-func (b *hitBench) photons(name string, frames [][][]uint16) (func() func(int), error) {
+func (b *hitBench) photons(name string, adu float64, frames [][][]uint16) (func() func(int), error) {
 	c := hit.Default()
-	c.Finder, c.Photons.PerPhoton = "photons", photonADU
+	c.Finder, c.Photons.PerPhoton = "photons", adu
 	plan, err := b.scene.plan(c)
 	if err != nil {
 		return nil, err

@@ -40,7 +40,7 @@ func (p *Plan) newField() *field {
 	}
 	for s := range p.Segments {
 		f.views = append(f.views, p.newView(s))
-		used := make([]uint32, f.blocks)
+		used := make([]uint32, f.blocks+2) // what is read across a block's end is there
 		for i, b := range p.Bin[s*n : (s+1)*n] {
 			if b < Unused {
 				used[i/blockPixels] |= 1 << (i % blockPixels)
@@ -103,11 +103,15 @@ func (f *field) stretches() int { return (f.blocks + stretch - 1) / stretch }
 // above lists the used pixels of a stretch with a value above most, and counts in r those that are in another gain
 // range or saturated.
 func (f *field) above(k int, most int64, r *Result) []candidate {
+	return f.aboveIn(k*stretch, min((k+1)*stretch, f.blocks), most, r)
+}
+
+// aboveIn does so for no more blocks than a stretch has.
+func (f *field) aboveIn(from, to int, most int64, r *Result) []candidate {
 	limit := int32(max(Bad, min(most, math.MaxInt32)))
 	f.found = f.found[:0]
-	from, to := k*stretch, min((k+1)*stretch, f.blocks)
 	if f.values != nil {
-		if k == 0 {
+		if from == 0 {
 			r.Summary.Switched += f.switched
 		}
 		f.aboveValues(from, to, limit)

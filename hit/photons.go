@@ -8,7 +8,7 @@ import (
 
 // photons is psana's map of photons (lcls-psana/ImgAlgos, include/AlgImgProc.h, mapOfPhotonNumbersV1). Pixels with less
 // than half a photon count nothing and begin no pair: a pass lists the others, and their neighbours are looked at one
-// by one.
+// by one, or by vectors.
 type photons struct {
 	p       *Plan
 	field   *field
@@ -19,10 +19,29 @@ type photons struct {
 	all     []bool   // of each segment, whether no pixel that is not used has a pedestal
 	beside  [4]int
 	taken   []uint64      // pixels that are in a pair already, a bit for each
-	stopped []bool        // of each column, at its last pixel with half a photon left: what scan says
+	stopped []stops       // of each block, where scans stopped, of pixels with half a photon left
 	later   [turns][]half // those that are not in the middle
 	counts  []uint16      // of the segment's pixels, in the map
 	counted uint64
+
+	small bool // photons are such that vectors can look for them
+	below halfLimits
+	edges []uint32 // of each block: pixels at the ends of rows
+	list  []halfBlock
+}
+
+// stops has a bit for each pixel of a block.
+type stops struct{ inRow, inCol uint32 }
+
+func (s *stops) set(bit uint32, inRow, inCol bool) {
+	s.inRow &^= bit
+	s.inCol &^= bit
+	if inRow {
+		s.inRow |= bit
+	}
+	if inCol {
+		s.inCol |= bit
+	}
 }
 
 // parts is how many a photon has. The size of a photon is told in as many parts of a step.
@@ -41,7 +60,9 @@ func (p *Plan) newPhotons() *photons {
 	least := (one + 2*parts - 1) / (2 * parts)
 	h := &photons{p: p, field: p.newField(), one: one, enough: int64(math.Ceil(float64(c.Fraction * parts))),
 		limit: least - 1, beside: [4]int{-p.Cols, p.Cols, -1, 1},
-		taken: make([]uint64, (p.Pixels()+63)/64), stopped: make([]bool, p.Cols), table: make([]uint32, min(one, 1<<12))}
+		taken: make([]uint64, (p.Pixels()+63)/64), table: make([]uint32, min(one, 1<<12))}
+	h.stopped, h.list = make([]stops, h.field.blocks), make([]halfBlock, min(stretch, h.field.blocks)+1)
+	h.setLimits()
 	for v := range h.table { // none has 1<<16 photons
 		h.table[v] = uint32(h.inParts(int32(v)))
 	}
@@ -73,13 +94,16 @@ func (h *photons) Find(f *Frame, r *Result) {
 // one of them.
 func (h *photons) segment(r *Result) {
 	clear(h.taken)
-	stopped := false
 	for k := range h.field.stretches() {
-		first := k * stretch * blockPixels
-		clear(h.counts[first:min(first+stretch*blockPixels, len(h.counts))])
-		found := h.field.above(k, h.limit, r)
-		r.Summary.Pixels += uint32(len(found))
-		stopped = h.begin(h.whole(found), stopped)
+		from, to := k*stretch, min((k+1)*stretch, h.field.blocks)
+		done, list := h.listVectors(from, to, r)
+		h.pairs(list, r)
+		if done < to {
+			clear(h.counts[done*blockPixels : min(to*blockPixels, len(h.counts))])
+			found := h.field.aboveIn(done, to, h.limit, r)
+			r.Summary.Pixels += uint32(len(found))
+			h.begin(h.whole(found))
+		}
 	}
 	for turn := range h.later {
 		for k := range h.later[turn] {
@@ -107,9 +131,9 @@ func (h *photons) whole(found []candidate) []candidate {
 	return found[:n]
 }
 
-// begin makes the pairs that begin with some pixels. stopped is what scan says of the row. Nearly always all four neighbours
-// are there, have less, and the one that has most is free: for that there is a short way.
-func (h *photons) begin(halves []candidate, stopped bool) bool {
+// begin makes the pairs that begin with some pixels. Nearly always all four neighbours are there, have less, and the one that
+// has most is free: for that there is a short way.
+func (h *photons) begin(halves []candidate) {
 	f, last := h.field, offset{h.p.Rows - 1, h.p.Cols - 1}
 	raw, pedestal, used, table, taken := f.raw, f.Pedestal, f.used[f.segment], h.table, h.taken
 	bias, odd, cols, known, all := int(f.Bias), f.odd, h.p.Cols, len(table), h.all[f.segment]
@@ -131,7 +155,9 @@ func (h *photons) begin(halves []candidate, stopped bool) bool {
 			best := max(rest(c.at-cols)*4, rest(c.at+cols)*4+1, rest(c.at-1)*4+2, rest(c.at+1)*4+3)
 			with := uint(c.at + h.beside[best&3])
 			if best /= 4; best < x && taken[with/64]>>(with%64)&1 == 0 {
-				stopped, h.stopped[col] = true, true
+				stopped, bit := &h.stopped[uint(c.at)/blockPixels], uint32(1)<<(uint(c.at)%blockPixels)
+				stopped.inRow |= bit
+				stopped.inCol |= bit
 				if x+best >= h.enough {
 					taken[with/64] |= 1 << (with % 64)
 					h.add(c.at, 1)
@@ -139,22 +165,29 @@ func (h *photons) begin(halves []candidate, stopped bool) bool {
 				continue
 			}
 		}
-		stopped = h.pixel(half{at: c.at, rest: x}, row, col, stopped)
+		h.pixel(h.around(c.at, x))
 	}
-	return stopped
+}
+
+// around looks at the neighbours of a pixel with half a photon left.
+func (h *photons) around(at int, rest int64) half {
+	b := half{at: at, rest: rest, beside: [4]int64{-1, -1, -1, -1}}
+	row, col := at/h.p.Cols, at%h.p.Cols
+	for k, there := range [4]bool{row > 0, row < h.p.Rows-1, col > 0, col < h.p.Cols-1} {
+		if there {
+			b.beside[k] = h.inParts(h.field.ifUsed(at+h.beside[k])) % parts
+		}
+	}
+	return b
 }
 
 // pixel is the long way.
-func (h *photons) pixel(b half, row, col int, stopped bool) bool {
-	for k, there := range [4]bool{row > 0, row < h.p.Rows-1, col > 0, col < h.p.Cols-1} {
-		b.beside[k] = -1
-		if there {
-			b.beside[k] = h.inParts(h.field.ifUsed(b.at+h.beside[k])) % parts
-		}
-	}
-	inRow, stopped := scan(b.beside[2], b.rest, b.beside[3], stopped)
-	inCol, above := scan(b.beside[0], b.rest, b.beside[1], h.stopped[col])
-	h.stopped[col] = above
+func (h *photons) pixel(b half) {
+	row, col := b.at/h.p.Cols, b.at%h.p.Cols
+	before, above := uint(max(b.at-1, 0)), uint(max(b.at-h.p.Cols, 0)) // nobody asks for what is not there
+	inRow, stopsRow := scan(b.beside[2], b.rest, b.beside[3], h.stopped[before/blockPixels].inRow>>(before%blockPixels)&1 != 0)
+	inCol, stopsCol := scan(b.beside[0], b.rest, b.beside[1], h.stopped[above/blockPixels].inCol>>(above%blockPixels)&1 != 0)
+	h.stopped[b.at/blockPixels].set(1<<(b.at%blockPixels), stopsRow, stopsCol)
 	switch turn := h.turn(row, col); {
 	case !inRow || !inCol:
 	case turn == middle:
@@ -162,7 +195,6 @@ func (h *photons) pixel(b half, row, col int, stopped bool) bool {
 	default:
 		h.later[turn] = append(h.later[turn], b)
 	}
-	return stopped
 }
 
 // inParts turns a value into parts of a photon, rounded down. What is below zero has none.

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -54,10 +55,98 @@ func TestPhotonsAreThoseOfWholeImages(t *testing.T) {
 	})
 }
 
+// Photons of any size are counted as the definition has it, by vectors and without, where all values are near those that
+// decide. Of some sizes just the sum of two values has enough for a photon, and their fractions, both rounded down, may not.
+func TestPhotonsNearAllLimits(t *testing.T) {
+	seed := rand.New(rand.NewPCG(8, 1))
+	for _, adu := range []float64{1, 7, 31.7, 97.3, 128, 3000.1, 16383.9, 16384, 30000} {
+		for _, part := range []float64{0.55, 0.9, 1.3} {
+			sum := max(1, math.Round(part*adu))
+			fraction := math.Floor(sum*(1<<32)/math.RoundToEven(adu*65536)) / 65536
+			if fraction < 0.5 || fraction > 2 {
+				continue
+			}
+			for k, model := range append(models, "other") {
+				set := randomSet(seed, model, [3]int{2, 48, 90})
+				if k == len(models) {
+					set.CommonMode = &calib.CommonMode{Method: calib.Median, Rows: true, MaxADU: 100, MinPixels: 3}
+				}
+				c := photonConfig(hit.ADU)
+				c.Photons.PerPhoton, c.Photons.Fraction = adu, fraction
+				plan := planOf(t, c, set)
+				for range 300 { // these have values all the same
+					plan.Unuse(1 + seed.IntN(len(plan.Bin)-1))
+				}
+				near := []float64{0, adu / 2, sum - adu/2, sum / 2, sum, adu, 1.5 * adu, 2 * adu}
+				for _, rare := range []int{1, 4, 40} { // the first four have no whole photon, for which there are vectors
+					comparePhotons(t, plan, frameNear(seed, set, near[:4], rare))
+					comparePhotons(t, plan, frameNear(seed, set, near, rare))
+				}
+			}
+		}
+	}
+}
+
+// So are they in any camera, also where the pixels of a segment have different range bits.
+func TestPhotonsOfAnyCamera(t *testing.T) {
+	seed := rand.New(rand.NewPCG(9, 1))
+	for range 300 {
+		scene := newScene(t, seed)
+		for i := len(scene.set.Mask); i < len(scene.set.Gains); i++ {
+			scene.set.Gains[i] *= 7.3 // so that a switched pixel has another value
+		}
+		adu := 20 + 300*seed.Float64()
+		c := photonConfig(hit.ADU)
+		c.Photons.PerPhoton, c.Panel, c.Center = adu, scene.hits.Panel, scene.hits.Center
+		plan := planWith(t, scene, c)
+		comparePhotons(t, plan, frameNear(seed, scene.set, []float64{0, adu * 0.6, adu * 0.8}, 1+seed.IntN(20)))
+	}
+}
+
+// frameNear has pixels whose values are near some, and with rare above 1 most of them near the first. A few have range bits.
+func frameNear(seed *rand.Rand, set *calib.Set, near []float64, rare int) *hit.Frame {
+	f, n := &hit.Frame{}, set.SegmentPixels()
+	for s := range set.Serials {
+		raw := make([]uint16, n)
+		for i := range raw {
+			v := near[max(0, seed.IntN(rare*len(near))-(rare-1)*len(near))] + float64(seed.IntN(5)-2)
+			raw[i] = uint16(max(0, min(float64(set.Pedestals[s*n+i])+math.Round(v), 65535)))
+			if set.Model != "other" && seed.IntN(100) == 0 {
+				raw[i] |= 0x4000
+			}
+		}
+		f.Raw = append(f.Raw, raw)
+	}
+	return f
+}
+
+// comparePhotons compares finders of all kinds with the definition.
+func comparePhotons(t *testing.T, plan *hit.Plan, f *hit.Frame) {
+	t.Helper()
+	var want []uint16
+	values := valuesOf(plan, f)
+	for s := range plan.Segments {
+		want = append(want, photonMap(plan, values[s*plan.Pixels():(s+1)*plan.Pixels()])...)
+	}
+	var r, other hit.Result
+	plan.NewFinder().Find(f, &r)
+	for _, plain := range []bool{false, true} {
+		plan.Slower(plain).Find(f, &other)
+		if !equal(&r, &other) {
+			t.Errorf("%+v: %+v, and with slower loops %+v", plan.Config.Photons, r.Summary, other.Summary)
+		}
+	}
+	for i := range want {
+		if r.Map[i] != want[i] {
+			t.Fatalf("%+v: pixel %d of %d has %d photons, not %d", plan.Config.Photons, i, len(want), r.Map[i], want[i])
+		}
+	}
+}
+
 // photonMap is the definition: psana's loops.
 func photonMap(p *hit.Plan, values []int32) []uint16 {
 	rows, cols := p.Rows, p.Cols
-	one := int64(p.Config.Photons.PerPhoton / p.Step() * 65536)
+	one := max(1, int64(math.RoundToEven(p.Config.Photons.PerPhoton/p.Step()*65536)))
 	n, f := make([]uint16, len(values)), make([]int64, len(values))
 	for i, v := range values {
 		if v > 0 {
