@@ -316,6 +316,7 @@ looked:
 	VMOVUPS X0, FOURMODES(R15)(R11*1)
 	CMPQ R13, N(AX)
 	JLT turn
+	MOVQ $0, TAKESLOW(AX)         // behind its array, where the collector must not find it
 	VZEROUPPER
 	RET
 
