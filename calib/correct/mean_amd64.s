@@ -143,6 +143,7 @@ called:
 	FULL
 	JNE mend
 
+	PCALIGN $64
 bank:
 	CMPQ R10, N(AX)
 	JCC summed
@@ -279,10 +280,7 @@ lowered:
 	NOTQ R11
 	ANDQ R11, (CX)
 	ADDQ $8, TAKESLOW(AX)
-	MOVQ STEP(AX), R11            // of 16 pixels
-	SHRQ $4, R11
-	IMULQ WIDE(AX), R11
-	ADDQ R11, R8
+	ADDQ BANKSTEP(AX), R8
 
 looked:
 	ADDQ WIDE(AX), R10
