@@ -23,3 +23,11 @@ type loop struct {
 	careful  [8]uint32 // all bits where a pixel may be bad in its first range and good in another
 	_        [8]uint32 // room for marks
 }
+
+// switching is what convertAVX512 is told. Beside that it has room for a bit for each of four thousand pixels on their
+// way, where one switched, and for the values of those of a thousand.
+type switching struct {
+	loop
+	switched [4096 / 64]uint64
+	values   [1024]float32
+}

@@ -13,6 +13,9 @@ func subtractAVX2(l *loop)
 func convertAVX2(l *loop)
 
 //go:noescape
+func convertAVX512(s *switching)
+
+//go:noescape
 func subtractAVX512(l *loop)
 
 //go:noescape
@@ -78,7 +81,12 @@ func (s *segment) convertVectors(dst []float32, raw []uint16) int {
 	l := s.loop(raw, 0)
 	l.dst, l.stream = bytesOf(&dst[:len(raw)][0]), streamed(&dst[0])
 	l.pedestal = bytesOf(&s.ranges[0].pedestal[:len(raw)][0])
-	convertAVX2(&l)
+	if s.wide && l.n >= 64 && aligned(&dst[0], 64) {
+		l.n &^= 63
+		convertAVX512(&switching{loop: l})
+	} else {
+		convertAVX2(&l)
+	}
 	fence()
 	return l.n
 }

@@ -11,7 +11,7 @@
 #define FOURMODES 9856
 
 // SOON is how many pixels ahead memory is asked.
-#define SOON 1536
+#define SOON 1024
 
 // FOURBANKS reads what four banks, of which the first is at R11, have at P.
 #define FOURBANKS(P) \

@@ -143,6 +143,7 @@ called:
 	FULL
 	JNE mend
 
+	PCALIGN $64
 bank:
 	CMPQ R10, N(AX)
 	JCC summed
@@ -279,10 +280,7 @@ lowered:
 	NOTQ R11
 	ANDQ R11, (CX)
 	ADDQ $8, TAKESLOW(AX)
-	MOVQ STEP(AX), R11            // of 16 pixels
-	SHRQ $4, R11
-	IMULQ WIDE(AX), R11
-	ADDQ R11, R8
+	ADDQ BANKSTEP(AX), R8
 
 looked:
 	ADDQ WIDE(AX), R10
@@ -316,6 +314,7 @@ looked:
 	VMOVUPS X0, FOURMODES(R15)(R11*1)
 	CMPQ R13, N(AX)
 	JLT turn
+	MOVQ $0, TAKESLOW(AX)         // behind its array, where the collector must not find it
 	VZEROUPPER
 	RET
 

@@ -31,6 +31,7 @@ type banks struct {
 	nextFactor      uintptr
 	ring            *ring   // for clippedAVX512, and so is
 	takesLow        *uint64 // the low of its segment
+	bankStep        uintptr // bytes that codes go on with a bank
 }
 
 // ring is where four fours of banks in a row are on their way, and the masks of eight; the offsets of its fields are
@@ -64,7 +65,7 @@ func (b *banks) clipped(s *segment, dst []float32, raw []uint16) int {
 		return 0
 	}
 	b.row(s, raw, 0)
-	b.dst, b.n, b.takesLow = bytesOf(&dst[0]), n, &s.low[0]
+	b.dst, b.n, b.takesLow, b.bankStep = bytesOf(&dst[0]), n, &s.low[0], b.loop.step/16*uintptr(b.wide)
 	low, span := int32(b.lowest), int32(b.highest-b.lowest)
 	b.low[0], b.span[0] = uint32(uint16(low))*0x10001, uint32(span)*0x10001
 	clippedAVX512(b)

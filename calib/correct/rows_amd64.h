@@ -23,6 +23,7 @@
 #define NEXTFACTOR 1016
 #define RING 1024
 #define TAKESLOW 1032
+#define BANKSTEP 1040
 
 DATA three<>+0(SB)/8, $3.0
 GLOBL three<>(SB), RODATA|NOPTR, $8
