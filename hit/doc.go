@@ -17,8 +17,8 @@
 // threads, vectors of any width and a GPU find the same to the last bit. With the pixels "adu" a value is ADU less the
 // rounded pedestal (and the common mode, where the constants have one). A pixel in another gain range has the value it
 // would have had in the first one, calibrated value / gain factor of the first range, rounded; a saturated one is
-// correct.Saturated there. With the pixels "calibrated" a value is the calibrated pixel in steps of 2^-16 photons,
-// 2^-12 keV or 2^-8 ADU. A pixel that is masked, dead, no measurement, on no panel or outside the limits of the radius is
+// correct.Saturated there. With the pixels "calibrated" a value is the calibrated pixel in steps of a power of
+// two, so fine as the largest pixel allows: 2^-15 photons for a JUNGFRAU. A pixel that is masked, dead, no measurement, on no panel or outside the limits of the radius is
 // not used.
 //
 // # peakfinder8

@@ -57,9 +57,6 @@ const perBin = 100
 // costs a peak in forty of a real frame; background changes little over so few pixels.
 const pool = 4
 
-// steps are those of calibrated values, so fine that rounding is not seen, and so coarse that the largest pixel fits.
-var steps = map[calib.Unit]float64{calib.Photon: 1. / (1 << 16), calib.KeV: 1. / (1 << 12), calib.ADU: 1. / (1 << 8)}
-
 // NewPlan prepares the search. What is wrong with the configuration or does not fit the camera is an error.
 func NewPlan(c Config, camera Camera) (*Plan, error) {
 	if err := c.Check(); err != nil {
@@ -67,7 +64,7 @@ func NewPlan(c Config, camera Camera) (*Plan, error) {
 	}
 	p := &Plan{Config: c, Camera: camera, step: 1}
 	if c.Pixels == Calibrated {
-		p.step = steps[camera.Unit]
+		p.step = stepOf(camera.Tables)
 	}
 	p.Segments, p.Rows, p.Cols = camera.Tables.Shape()
 	if n := p.Segments * p.Rows * p.Cols; n < 1 || n > math.MaxInt32 || p.Rows > math.MaxUint16 || p.Cols > math.MaxUint16 {

@@ -22,7 +22,7 @@ func TestCalibSaysWhatToDo(t *testing.T) {
 		code int
 		want string
 	}{
-		{"put of nothing", []string{"calib", "put"}, 2, "drp: calib put takes DETECTOR|EXPORT, and 0 words are given; drp calib put --help says more"},
+		{"put of nothing", []string{"calib", "put"}, 2, "drp: calib put takes DETECTOR|EXPORT|SIMULATED, and 0 words are given; drp calib put --help says more"},
 		{"ls of two", []string{"calib", "ls", "a", "b"}, 2, "calib ls takes [DETECTOR], and 2 words are given"},
 		{"diff of one", []string{"calib", "diff", "a"}, 2, "calib diff takes A B, and 1 words are given"},
 		{"a word for watch", []string{"calib", "watch", "cam"}, 2, "calib watch takes no words, and 1 words are given"},
