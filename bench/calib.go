@@ -86,7 +86,7 @@ func corrections(ctx context.Context, r *Report, o CalibOptions) error {
 				return err
 			}
 			var err error
-			if took[s.name], err = s.milliseconds(o.Seconds); err != nil {
+			if took[s.name], err = s.milliseconds(o.Seconds, calibFrames); err != nil {
 				return fmt.Errorf("bench: processor time: %w", err)
 			}
 		}
@@ -115,17 +115,17 @@ type step struct {
 }
 
 // milliseconds gives the processor time of a frame, over all frames as often as there is time.
-func (s step) milliseconds(seconds float64) (float64, error) {
+func (s step) milliseconds(seconds float64, frames int) (float64, error) {
 	begin, err := threadTime()
 	if err != nil {
 		return 0, err
 	}
 	n, start := 0, time.Now()
 	for n == 0 || time.Since(start).Seconds() < seconds {
-		for frame := range calibFrames {
+		for frame := range frames {
 			s.do(frame)
 		}
-		n += calibFrames
+		n += frames
 	}
 	end, err := threadTime()
 	return (end - begin).Seconds() * 1e3 / float64(n), err

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -35,7 +36,8 @@ type hitScene struct {
 	pedestal []int16      // for the limit
 }
 
-func newHitScene() (*hitScene, error) {
+// newHitScene draws frames, as many as a measurement needs where 0 are asked for.
+func newHitScene(frames int) (*hitScene, error) {
 	s := &hitScene{set: calibSet(), pedestal: make([]int16, calibPixels)}
 	s.config = hit.Default()
 	s.config.Finder = "peakfinder8"
@@ -52,7 +54,7 @@ func newHitScene() (*hitScene, error) {
 		return nil, err
 	}
 	s.radius = layout.Radius()
-	s.draw()
+	s.draw(cmp.Or(frames, calibFrames))
 	return s, nil
 }
 
@@ -79,7 +81,7 @@ func (s *hitScene) plan(c hit.Config) (*hit.Plan, error) {
 }
 
 // draw makes the frames.
-func (s *hitScene) draw() {
+func (s *hitScene) draw(frames int) {
 	seed := rand.New(rand.NewPCG(5, 1))
 	noise := make([]float64, 1<<16)
 	for i := range noise {
@@ -92,7 +94,7 @@ func (s *hitScene) draw() {
 		background[i] = ringADU * math.Exp(-d*d/2)
 		sigma[i] = math.Sqrt(9 + 2*background[i])
 	}
-	for range calibFrames {
+	for range frames {
 		signal := s.peaks(seed)
 		s.add(&s.segments, seed, func(i int, n uint64) float64 { return background[i] + sigma[i]*noise[n%(1<<16)] + signal[i] })
 		s.frames = append(s.frames, whole(s.segments[len(s.segments)-1]))

@@ -14,6 +14,7 @@ import (
 type HitsOptions struct {
 	Rounds  int
 	Seconds float64 // of each measurement
+	Frames  int     // different ones, more than the caches hold; 0 is enough of them
 }
 
 // Hits measures how fast hits are found, beside what one pass over a frame and its pedestals takes. All rates are of the
@@ -23,7 +24,7 @@ func Hits(ctx context.Context, o HitsOptions) (*Report, error) {
 	defer runtime.UnlockOSThread()
 	r := &Report{Machine: machine(), Loops: correct.Loops(),
 		Notes: []string{"GPU: not measured here; drp bench hits --gpu does that"}}
-	h, err := newHitBench()
+	h, err := newHitBench(o.Frames)
 	if err != nil {
 		return nil, err
 	}
@@ -72,8 +73,8 @@ type hitBench struct {
 	found map[string]*uint32           // photons that a finder found, without which it is none
 }
 
-func newHitBench() (*hitBench, error) {
-	scene, err := newHitScene()
+func newHitBench(frames int) (*hitBench, error) {
+	scene, err := newHitScene(frames)
 	if err != nil {
 		return nil, err
 	}
@@ -208,8 +209,8 @@ func (b *hitBench) rate(s *hitStep, seconds float64) (float64, error) {
 	work := func(w int) {
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
-		away := w * calibFrames / s.workers // the workers are not at the same frame
-		ms, err := step{s.name, s.what, func(i int) { b.runs[s.name][w]((i + away) % calibFrames) }}.milliseconds(seconds)
+		away := w * len(b.scene.frames) / s.workers // the workers are not at the same frame
+		ms, err := step{s.name, s.what, func(i int) { b.runs[s.name][w]((i + away) % len(b.scene.frames)) }}.milliseconds(seconds, len(b.scene.frames))
 		rates[w], errs[w] = 1e3/ms, err
 	}
 	for w := 1; w < s.workers; w++ {

@@ -73,7 +73,7 @@ type gpuBench struct {
 }
 
 func newGPUBench(g *cuda.GPU) (*gpuBench, error) {
-	scene, err := newHitScene()
+	scene, err := newHitScene(0)
 	if err != nil {
 		return nil, err
 	}
