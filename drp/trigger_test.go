@@ -3,6 +3,7 @@ package drp_test
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -251,5 +252,42 @@ for run in ds.runs():
 	base := mallocs(few)
 	if per := (float64(mallocs(many)) - float64(base)) / (many - few); per >= 0.01 {
 		t.Errorf("%.3f allocations per event", per)
+	}
+}
+
+// TestTriggerConfiguredAgain: after a Configure the trigger decides by what is contributed then.
+func TestTriggerConfiguredAgain(t *testing.T) {
+	testkit.NoLeaks(t)
+	begun := filepath.Join(t.TempDir(), "begun")
+	cfg := triggered(t, testkit.Script(t, fmt.Sprintf(`import os
+from drp import DataSource
+ds = DataSource()
+again = os.path.exists(%[1]q)
+ds.add_trigger(**({"n": float, "m": float} if again else {"n": float}))
+for run in ds.runs():
+    for evt in run.events():
+        evt.trigger(**({"n": 1, "m": 2} if again else {"n": 2}))
+    open(%[1]q, "w").close()
+`, begun)), teb.Rule{Name: "two", When: "sum(c.n) == 2 and pulse % 20 == 0", Persist: true}, teb.Rule{Name: "one", When: "sum(c.n) == 1", Persist: true})
+	first := spotRun(20)
+	second := spotRun(30)
+	for _, d := range second {
+		d.SetTime(d.Time() + 2000000)
+	}
+	cfg.Workers, cfg.Sources = 1, []string{testkit.File(t, append(first, second...)...)}
+	s, err := run(t, cfg)
+	if err != nil || s.Recorded != 10+30 || s.Vetoed != 10 {
+		t.Fatalf("%v, %+v", err, s)
+	}
+	seen := map[string]int{}
+	for _, path := range s.Files {
+		if !strings.HasSuffix(path, ".smd.xtc2") {
+			for _, d := range decisions(t, path) {
+				seen[d.reason]++
+			}
+		}
+	}
+	if seen["two"] != 10 || seen["one"] != 30 {
+		t.Errorf("%v", seen)
 	}
 }

@@ -26,6 +26,7 @@ type recorded struct {
 	value    int64       // what the script added, -1 if nothing
 	hits     *hit.Record // what was found, nil if there is no block
 	used     uint64      // generation of the constants that corrected its pixels, 0 if none did
+	decision *decision   // nil if there is none
 	complete bool        // the file has its final name
 }
 
@@ -112,11 +113,16 @@ func (l *lab) read(t *xtc.Table, d xtc.Dgram, complete bool) recorded {
 	it := t.Blocks(d)
 	for it.Next() {
 		switch b := it.Block(); b.Names.Alg {
+		case "decision": // the last block, which is ours
+			e.decision = decisionIn(b)
+			if e.hits == nil && e.used == 0 {
+				e.payload = append([]byte(nil), d[xtc.DgramHeaderBytes:b.Offset]...)
+			}
 		case "raw":
 			e.raw = true
 		case "number":
 			e.value = int64(binary.LittleEndian.Uint64(b.Field(0).Data))
-		case "used": // the last block, which is ours
+		case "used": // that before it
 			e.used = binary.LittleEndian.Uint64(b.Field(0).Data)
 			if e.hits == nil {
 				e.payload = append([]byte(nil), d[xtc.DgramHeaderBytes:b.Offset]...)
@@ -200,6 +206,7 @@ type verdict struct {
 	recorded    int64
 	damaged     int64
 	missing     int64
+	vetoed      int64
 	flipped     int64
 }
 
@@ -228,6 +235,8 @@ func (v *verdict) judge(index, n int64, r *recorded, quarantined bool) {
 		}
 	case r == nil && f == rejects && !keepRaw && !e.corrupt && !e.flipped && e.shown > 0:
 		v.rejected++ // or it was refused by the disk after its worker gave up; the books tell
+	case r == nil && l.plan.trigger.there && !l.plan.trigger.wants(n):
+		v.vetoed++ // or it was refused by the disk
 	case r == nil:
 		v.missing++
 	default:
@@ -235,6 +244,8 @@ func (v *verdict) judge(index, n int64, r *recorded, quarantined bool) {
 		if r.damage != 0 {
 			v.damaged++
 		}
+		l.judgeDecision(n, r)
+		keepRaw = keepRaw || r.decision != nil && r.decision.prescaled
 		untouched := (v.gaveUp || e.flipped) && r.used == 0
 		l.judgeHits(n, e, r)
 		if r.hits == nil && r.used != e.used && (e.used != 0 || r.used != e.told) && !untouched {
@@ -291,18 +302,19 @@ func (v *verdict) compare(s *drp.Summary, unfinished bool) {
 	}
 	if unfinished {
 		// A file that broke may hold events that the books count as failed, but none of the recorded may be missing.
-		if v.recorded < s.Recorded || v.rejected+v.missing > s.Rejected+s.Failed {
-			l.problem("%d are in files and %d are nowhere, the books say %d recorded, %d rejected, %d failed", v.recorded,
-				v.rejected+v.missing, s.Recorded, s.Rejected, s.Failed)
+		if v.recorded < s.Recorded || v.nowhere() > s.Rejected+s.Vetoed+s.Failed {
+			l.problem("%d are in files and %d are nowhere, the books say %d recorded, %d rejected, %d vetoed, %d failed", v.recorded,
+				v.nowhere(), s.Recorded, s.Rejected, s.Vetoed, s.Failed)
 		}
 		return
 	}
+	v.compareVetoes(s)
 	if s.Recorded != v.recorded || s.Damaged != v.damaged {
 		l.problem("%d recorded and %d damaged, the books say %d and %d", v.recorded, v.damaged, s.Recorded, s.Damaged)
 	}
-	if v.rejected+v.missing != s.Rejected+s.Failed || s.Failed < v.missing {
-		l.problem("%d rejected and %d missing, the books say %d rejected and %d failed", v.rejected, v.missing, s.Rejected,
-			s.Failed)
+	if v.nowhere() != s.Rejected+s.Vetoed+s.Failed || s.Failed+v.lateVetoes(s) < v.missing {
+		l.problem("%d rejected, %d vetoed and %d missing, the books say %d rejected, %d vetoed and %d failed", v.rejected, v.vetoed,
+			v.missing, s.Rejected, s.Vetoed, s.Failed)
 	}
 	if s.Failed > 0 && !l.plan.diskTrouble() {
 		l.problem("%d events failed on a disk without trouble", s.Failed)
@@ -368,6 +380,13 @@ func (l *lab) plant(found []recorded) []recorded {
 		for k := range found {
 			if h := found[k].hits; h != nil {
 				h.Background++
+				break
+			}
+		}
+	case l.o.Plant == Undecided:
+		for k := range found {
+			if found[k].decision != nil {
+				found[k].decision = nil
 				break
 			}
 		}

@@ -34,6 +34,7 @@ type child struct {
 
 	table      *xtc.Table
 	own        *xtc.Names
+	trigger    *xtc.Names   // nil without a trigger
 	waiting    bytes.Buffer // answers that it has not sent yet
 	inHand     []int64      // events it has read and not answered
 	generation uint64       // of the constants it was told of, 0 if there are none
@@ -257,6 +258,10 @@ func (c *child) see(d xtc.Dgram) {
 	}
 	c.own = &xtc.Names{ID: id, DetType: "fex", DetName: "epix", DetID: "s", Alg: "number", Version: xtc.Version{Major: 1},
 		Entries: []xtc.Name{{Name: "n", Type: xtc.Int64}}}
+	if c.trigger = nil; c.lab.plan.trigger.there {
+		c.trigger = &xtc.Names{ID: id + 1, DetType: "trigger", DetName: "trigger", Alg: "input", Version: xtc.Version{Major: 1},
+			Entries: []xtc.Name{{Name: "n", Type: xtc.Double}}}
+	}
 }
 
 func (c *child) slot(r []byte) pebble.Index {
@@ -278,6 +283,9 @@ func (c *child) transition(r []byte) error {
 	size := 0
 	if d.Service() == xtc.Configure {
 		names, err := c.own.AppendTo(nil)
+		if err == nil && c.trigger != nil {
+			names, err = c.trigger.AppendTo(names)
+		}
 		if err != nil {
 			c.lab.problem("%v", err)
 		}
@@ -363,6 +371,11 @@ func (c *child) work(n int64, slot uint32, d xtc.Dgram) (status byte, count uint
 	b.Begin(area[:0:len(area)], c.own)
 	b.Int(n)
 	block, err := b.End()
+	if err == nil && c.trigger != nil {
+		b.Begin(block, c.trigger)
+		b.Float(float64(n))
+		block, err = b.End()
+	}
 	if err != nil {
 		c.lab.problem("%v", err)
 	}

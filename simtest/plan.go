@@ -56,6 +56,7 @@ type plan struct {
 	searches    bool          // for hits
 	hits        drp.Hits
 	gpu         gpuPlan
+	trigger     triggerPlan
 
 	diskFull   int64 // chance that the disk is full for a while from a write on
 	diskBreaks int64 // chance of an error of input and output
@@ -121,6 +122,7 @@ func draw(rng *rand.Rand) plan {
 	}
 	p.drawHits(rng)
 	p.drawGPU(rng)
+	p.drawTrigger(rng)
 	return p
 }
 

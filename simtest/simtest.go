@@ -47,6 +47,7 @@ const (
 	Undamaged       // an event whose script failed, without its damage
 	Miscount        // in the books
 	Mishit          // what was found in a recorded event
+	Undecided       // a recorded event, whose decision is gone
 )
 
 // Result is what came of one seed.
@@ -130,6 +131,7 @@ type event struct {
 	generation uint64      // that held when it came
 	hits       *hit.Record // what there is to find, nil where nobody looks
 	seen       *hit.Record // what the latest script saw
+	asked      int         // how often the trigger was asked
 }
 
 func newLab(o Options) *lab {
@@ -176,6 +178,7 @@ func (l *lab) pipeline() (drp.Summary, error) {
 	if p.searches {
 		cfg.Hits = &p.hits
 	}
+	cfg.Trigger = p.trigger.config(l)
 	defer l.openGPU(&cfg)()
 	run, err := drp.New(context.Background(), cfg)
 	if err != nil {

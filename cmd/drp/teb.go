@@ -28,9 +28,9 @@ type tebFlags struct {
 	partition    string
 	contributors []string
 	wait         time.Duration
-	heartbeat    time.Duration
+	decide       time.Duration
+	otherwise    string
 	summary      string
-	decide       triggerFlags
 }
 
 const tebLong = `teb decides, for all drp processes of a partition, which events are recorded: it joins what they bring by pulse ID,
@@ -62,8 +62,8 @@ func newTEBCommand() *cobra.Command {
 	fl.StringVar(&f.partition, "partition", "", "name of the partition; those of others are refused")
 	fl.StringSliceVar(&f.contributors, "contributors", nil, "names of those who must be there (default: as the file of rules says)")
 	fl.DurationVar(&f.wait, "wait", time.Second, "how long an event waits for a contribution, from the first one on")
-	fl.DurationVar(&f.heartbeat, "heartbeat", 500*time.Millisecond, "signs of life; who is silent for three of them is gone")
-	f.decide.addDeadline(fl)
+	fl.DurationVar(&f.decide, "trigger-deadline", time.Second, "longest wait for the rules")
+	fl.StringVar(&f.otherwise, "trigger-default", "keep", "then keep the event, or veto it")
 	fl.StringVar(&f.summary, "summary", "", "write the books as JSON to this `file`")
 	return cmd
 }
@@ -73,11 +73,11 @@ func (f *tebFlags) complete() (rules ruleFile, listen []wire.Endpoint, err error
 	if f.rules == "" {
 		return rules, nil, errors.New("no rules: give a file with -t; scripts/trigger_expr.yaml is one")
 	}
-	if f.decide.otherwise != "keep" && f.decide.otherwise != "veto" {
-		return rules, nil, fmt.Errorf("--trigger-default %q: give keep or veto", f.decide.otherwise)
+	if err := checkOtherwise(f.otherwise); err != nil {
+		return rules, nil, err
 	}
-	if f.wait <= 0 || f.heartbeat < time.Millisecond || f.decide.deadline < 0 {
-		return rules, nil, errors.New("--wait, --heartbeat and --trigger-deadline are times above 0")
+	if f.wait <= 0 || f.decide <= 0 {
+		return rules, nil, errors.New("--wait and --trigger-deadline are times above 0")
 	}
 	if rules, err = readRules(f.rules); err != nil {
 		return rules, nil, &drp.Failure{Kind: drp.Configuration, Err: fmt.Errorf("-t: %w", err)}
@@ -122,7 +122,7 @@ type builders struct {
 // make makes the TEB of contributors that are all there.
 func (b *builders) make(schemas []*teb.Schema) (*teb.TEB, error) {
 	c := teb.Config{Partition: b.f.partition, Logic: []teb.Logic{teb.NewExpression(b.rules.Rules)}, Deadline: b.f.wait,
-		Decide: b.f.decide.deadline, Default: teb.Verdict{Persist: b.f.decide.otherwise == "keep"}, Prescale: b.rules.groups,
+		Decide: b.f.decide, Default: teb.Verdict{Persist: b.f.otherwise == "keep"}, Prescale: b.rules.groups,
 		PrescaleSeed: b.rules.Seed}
 	for _, s := range schemas {
 		c.Contributors = append(c.Contributors, teb.Member{Schema: s})
@@ -149,7 +149,7 @@ func decideForOthers(ctx context.Context, f tebFlags) error {
 	}
 	log := newScreen(os.Stderr, false).logger()
 	b := &builders{f: &f, rules: &rules, log: log}
-	s := tebserve.NewGathering(rules.Contributors, tebserve.Options{Log: log, Partition: f.partition, Heartbeat: f.heartbeat}, b.make)
+	s := tebserve.NewGathering(rules.Contributors, tebserve.Options{Log: log, Partition: f.partition}, b.make)
 	for _, e := range listen {
 		address, err := s.Listen(e)
 		if err != nil {
@@ -165,7 +165,6 @@ func decideForOthers(ctx context.Context, f tebFlags) error {
 	case <-ctx.Done():
 	case err = <-s.Failed():
 		err = &drp.Failure{Kind: drp.Configuration, Err: err}
-		time.Sleep(f.heartbeat / 5) // those who are refused shall hear why
 	}
 	counts := s.Counts()
 	s.Close()

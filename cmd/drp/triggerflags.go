@@ -31,18 +31,14 @@ func (f *triggerFlags) add(fl *pflag.FlagSet) {
 	fl.StringVar(&f.rules, "trigger", "", "record what the rules of this YAML `file` want (docs/teb.md; default: all that the script leaves)")
 	fl.StringVar(&f.teb, "teb", "", "let a stand-alone trigger event builder decide, at `tcp://HOST:PORT` or ipc:///PATH (drp teb)")
 	fl.StringVar(&f.contributor, "contributor", "", "name of what this process brings to the trigger (default: the first camera and its first segment, as epix_0)")
-	f.addDeadline(fl)
-}
-
-func (f *triggerFlags) addDeadline(fl *pflag.FlagSet) {
 	fl.DurationVar(&f.deadline, "trigger-deadline", 0, "longest wait for a decision of the trigger (default 2s, or 5s with --teb)")
 	fl.StringVar(&f.otherwise, "trigger-default", "keep", "then keep the event, or veto it")
 }
 
 // complete gives what a run is to know of its trigger, nil where there is none.
 func (f *triggerFlags) complete(partition string) (*drp.Trigger, error) {
-	if f.otherwise != "keep" && f.otherwise != "veto" {
-		return nil, fmt.Errorf("--trigger-default %q: give keep or veto", f.otherwise)
+	if err := checkOtherwise(f.otherwise); err != nil {
+		return nil, err
 	}
 	t := &drp.Trigger{Partition: partition, Contributor: f.contributor, Deadline: f.deadline, Veto: f.otherwise == "veto"}
 	switch {
@@ -67,6 +63,13 @@ func (f *triggerFlags) complete(partition string) (*drp.Trigger, error) {
 	}
 	t.Rules, t.PrescaleSeed, t.Prescale = rules.Rules, rules.Seed, rules.groups
 	return t, nil
+}
+
+func checkOtherwise(choice string) error {
+	if choice != "keep" && choice != "veto" {
+		return fmt.Errorf("--trigger-default %q: give keep or veto", choice)
+	}
+	return nil
 }
 
 // parseEndpoint reads an address as ZeroMQ writes it.

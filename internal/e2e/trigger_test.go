@@ -228,7 +228,7 @@ func TestTriggerComesAndGoes(t *testing.T) {
 	t.Parallel()
 	const events = 6000
 	all, script := triggerCamera.Run(events), testkit.Script(t, countsSpots)
-	quick := []string{"--contributors", "cam_0,cam_1,cam_2", "--heartbeat", "100ms", "--wait", "100ms"}
+	quick := []string{"--contributors", "cam_0,cam_1,cam_2", "--wait", "100ms"}
 	server, at := builder(t, "tcp://127.0.0.1:0", quick...)
 	var three []*invocation
 	for s := range 3 {

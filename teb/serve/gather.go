@@ -26,6 +26,7 @@ type gathering struct {
 	make    func([]*teb.Schema) (*teb.TEB, error)
 	waiting map[string]*waiter
 	failed  error
+	untold  int // of those who waited, how many do not know yet that it failed
 }
 
 // waiter is a client that waits for the others.
@@ -45,7 +46,7 @@ func NewGathering(names []string, o Options, makeTEB func([]*teb.Schema) (*teb.T
 	return s
 }
 
-// Failed gives why no TEB could be made, once that was tried; a nil channel never does.
+// Failed gives why no TEB could be made, once all who waited for it were told.
 func (s *Server) Failed() <-chan error { return s.failed }
 
 // Books gives those of the present TEB, if there is one.
@@ -129,8 +130,7 @@ func (s *Server) wait(h *hello) (*waiter, error) {
 	if err == nil {
 		s.begin(t)
 	} else {
-		g.failed = err
-		s.failed <- err
+		g.failed, g.untold = err, len(g.waiting)
 	}
 	for _, w := range g.waiting {
 		if w.err = err; err == nil {
@@ -172,6 +172,17 @@ func (s *Server) leave(e *era) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e.inside--
+}
+
+// told notes that a client knows why there is no TEB.
+func (s *Server) told() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if g := s.gathering; g != nil && g.untold > 0 {
+		if g.untold--; g.untold == 0 {
+			s.failed <- g.failed
+		}
+	}
 }
 
 // refusal is the answer to a client that is not let in.

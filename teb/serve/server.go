@@ -175,6 +175,7 @@ func (s *Server) refuse(p *wire.Pair, err error) {
 		s.tally(func(c *Counts) { c.Refused++ })
 	}
 	_ = p.Send(refusal(err))
+	s.told()
 }
 
 // meet hears who a client is.
