@@ -109,9 +109,12 @@ func newRunCommand() *cobra.Command {
 }
 
 // noStrayArguments points at the usual mistake: a script without -p.
-func noStrayArguments(_ *cobra.Command, args []string) error {
+func noStrayArguments(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
+	}
+	if word := args[0]; cmd.Flags().Changed("gpu") && (word == gpuOn || word == gpuOff || word == gpuRequired) {
+		return fmt.Errorf("--gpu %s: write --gpu=%s", word, word)
 	}
 	return fmt.Errorf("%q is neither a verb nor a flag; the script and its arguments go in one string: -p %q", args[0],
 		args[0]+" …")
