@@ -162,6 +162,9 @@ func (f *runFlags) complete(cfg *drp.Config) (err error) {
 	if cfg.Hits, err = f.hits.complete(); err != nil {
 		return err
 	}
+	if f.hits.search.takenBack() && f.gpu == gpuOn {
+		f.gpu = gpuOff // there is nothing for it
+	}
 	if cfg.Trigger, err = f.trigger.complete(f.partition); err != nil {
 		return err
 	}
