@@ -102,6 +102,8 @@ func probe(path string) error {
 	switch {
 	case ctx.Err() != nil:
 		return fmt.Errorf("%s looked for a GPU for %v and did not come back", path, probeTime)
+	case err != nil && strings.Contains(said.String(), "libcuda.so"):
+		return errors.New("there is no NVIDIA driver on this machine (its libcuda.so.1 cannot be loaded)")
 	case err != nil:
 		return fmt.Errorf("%s finds none: %w: %s", path, err, firstLine(said.String()+string(out)))
 	}

@@ -24,6 +24,7 @@ func TestGPUFlag(t *testing.T) {
 		says string
 	}{
 		{"another word", []string{"--gpu=maybe", "--hits", "peakfinder8"}, 2, `--gpu "maybe": give on, required or off`},
+		{"a blank", []string{"--gpu", "required", "--hits", "peakfinder8"}, 2, "--gpu required: write --gpu=required"},
 		{"no hits", []string{"--gpu"}, 2, "--gpu: nobody looks for hits: give --hits peakfinder8, too"},
 		{"no program", []string{"--gpu=required", "--hits", "peakfinder8"}, 7, "make cuda builds it"},
 		{"no program, by a file", []string{"--config", required}, 7, "make cuda builds it"},
@@ -43,6 +44,8 @@ func TestProbe(t *testing.T) {
 	for _, c := range []struct{ text, says string }{
 		{"exit 3", "finds none: exit status 3"},
 		{"echo no such library >&2; exit 127", "no such library"},
+		{"echo 'drp-cuda: error while loading shared libraries: libcuda.so.1: cannot open shared object file' >&2; exit 127",
+			"there is no NVIDIA driver on this machine"},
 		{"kill -9 $$", "finds none: signal: killed"},
 		{"echo a GPU", "does not say which GPU it finds"},
 		{`echo '{"version": "another", "gpu": "x"}'`, "is of version another"},

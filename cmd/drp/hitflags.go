@@ -40,6 +40,8 @@ func (f *hitFlags) complete() (*drp.Hits, error) {
 		return nil, err
 	}
 	switch {
+	case f.search.takenBack(): // and with it what needs it
+		return nil, nil
 	case c != nil:
 		return &drp.Hits{Config: *c, Only: f.fexOn == "hits", DropRaw: f.keepRaw == "hits"}, nil
 	case f.fexOn == "hits":
@@ -50,8 +52,9 @@ func (f *hitFlags) complete() (*drp.Hits, error) {
 	return nil, nil
 }
 
-// hitsFlag is the value of --hits. What the flag does not name the environment may, and what neither does the file.
+// hitsFlag is the value of --hits, or of --find. What the flag does not name the environment may, and what neither does the file.
 type hitsFlag struct {
+	name                    string // of the flag; empty is --hits
 	file, environment, flag []wording
 }
 
@@ -63,7 +66,7 @@ const noHits = "none"
 
 // Set implements pflag.Value.
 func (h *hitsFlag) Set(text string) error {
-	h.flag = append(h.flag, wording{text, "--hits"})
+	h.flag = append(h.flag, wording{text, cmp.Or(h.name, "--hits")})
 	return nil
 }
 
@@ -98,7 +101,7 @@ func (h *hitsFlag) config() (*hit.Config, error) {
 				continue
 			}
 			if err := c.Apply(w.text); err != nil {
-				return nil, h.wrong(level, fmt.Errorf("%s: %w", w.where, err))
+				return nil, h.wrong(level, fmt.Errorf("%s: %s", w.where, strings.TrimPrefix(err.Error(), "hits: ")))
 			}
 		}
 	}
@@ -106,6 +109,12 @@ func (h *hitsFlag) config() (*hit.Config, error) {
 		return nil, nil
 	}
 	return &c, c.Check()
+}
+
+// takenBack tells whether the last word is that nobody looks for hits.
+func (h *hitsFlag) takenBack() bool {
+	all := slices.Concat(h.file, h.environment, h.flag)
+	return len(all) > 0 && all[len(all)-1].text == noHits
 }
 
 // wrong is an error in what was written: that of a file or of the environment is one of the configuration.

@@ -51,6 +51,8 @@ func TestHitSettings(t *testing.T) {
 		{"its own name for a parameter, before the finder", nil, nil, "hits: {min_snr: 9, finder: peakfinder8}\n", "peakfinder8 9 sampled 15 3 100"},
 		{"the flag alone, twice", []string{"--hits", "peakfinder8", "--hits", ":at_least=2"}, nil, "", "peakfinder8 5 sampled 2 3 100"},
 		{"none over the file", []string{"--hits", "none", "--fex-on", "all"}, nil, hitsSection, "none"},
+		{"none takes back what needs it", []string{"--hits", "none"}, nil, hitsSection + "keep-raw: hits\n", "none"},
+		{"none of the environment, too", nil, map[string]string{"DRP_HITS": "none"}, hitsSection, "none"},
 		{"regions", nil, nil, "hits:\n  finder: peakfinder8\n  min_snr: 4\n  radial: {every: 100}\n  regions:\n    - {name: ring, segment: 2, rows: [100, 140], cols: [0, 384]}\n" +
 			"    - name: b\n      rows: [0, 1]\n      cols: [2, 3]\n", "peakfinder8 4 sampled 15 3 100 ring/2/100-140/0-384+b/0/0-1/2-3 100"},
 		{"nothing", nil, nil, "workers: 2\n", "none"},
@@ -99,15 +101,15 @@ func TestHitSettingsRefused(t *testing.T) {
 		kind drp.Kind // 0 is usage
 		want string
 	}{
-		{"no such finder", []string{"--hits", "peakfinder9"}, nil, "", 0, `--hits: hits: the finder "peakfinder9" is not known`},
+		{"no such finder", []string{"--hits", "peakfinder9"}, nil, "", 0, `--hits: the finder "peakfinder9" is not known`},
 		{"out of range", []string{"--hits", "peakfinder8:min_snr=-1"}, nil, "", 0, "peakfinder8.min_snr is -1: give a number from 0 to"},
 		{"no parameter, in the environment", nil, map[string]string{"DRP_HITS": "peakfinder8:snr=1"}, "", drp.Configuration,
-			`environment variable DRP_HITS: hits: peakfinder8 has no parameter "snr"`},
-		{"no parameter, in the file", nil, nil, "workers: 2\nhits:\n  finder: peakfinder8\n  snr: 5\n", drp.Configuration, `drp.yaml:4: hits: peakfinder8 has no parameter "snr"`},
+			`environment variable DRP_HITS: peakfinder8 has no parameter "snr"`},
+		{"no parameter, in the file", nil, nil, "workers: 2\nhits:\n  finder: peakfinder8\n  snr: 5\n", drp.Configuration, `drp.yaml:4: peakfinder8 has no parameter "snr"`},
 		{"no value", nil, nil, "hits:\n  finder: peakfinder8\n  peakfinder8:\n    min_snr: {a: b}\n", drp.Configuration,
 			"drp.yaml:4: hits: peakfinder8.min_snr: a single value is wanted"},
 		{"a list", nil, nil, "hits: [peakfinder8]\n", drp.Configuration, "drp.yaml:1: hits: names of parameters with their values are wanted"},
-		{"a region without rows", nil, nil, "hits:\n  finder: peakfinder8\n  regions: [{name: a, cols: [1, 2]}]\n", drp.Configuration, "drp.yaml:3: hits: regions=a/0//1-2: give rectangles"},
+		{"a region without rows", nil, nil, "hits:\n  finder: peakfinder8\n  regions: [{name: a, cols: [1, 2]}]\n", drp.Configuration, "drp.yaml:3: regions=a/0//1-2: give rectangles"},
 		{"no finder", nil, nil, "hits: {at_least: 5}\n", 0, `the finder "" is not known`},
 		{"fex-on without", []string{"--fex-on", "hits"}, nil, "", 0, "nobody looks for hits: give --hits peakfinder8, too"},
 		{"keep-raw without", []string{"--keep-raw", "hits"}, nil, "", 0, "nobody looks for hits: give --hits peakfinder8, too"},

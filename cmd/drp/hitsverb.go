@@ -47,6 +47,7 @@ func (s *hitSource) add(cmd *cobra.Command) {
 
 func (s *hitSource) addFind(cmd *cobra.Command) {
 	s.add(cmd)
+	s.find.name = "--find"
 	cmd.Flags().Var(&s.find, "find", "search now, in place of what was recorded: `FINDER:name=value,…`, as --hits of a run takes it")
 }
 

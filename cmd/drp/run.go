@@ -109,9 +109,12 @@ func newRunCommand() *cobra.Command {
 }
 
 // noStrayArguments points at the usual mistake: a script without -p.
-func noStrayArguments(_ *cobra.Command, args []string) error {
+func noStrayArguments(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
+	}
+	if word := args[0]; cmd.Flags().Changed("gpu") && (word == gpuOn || word == gpuOff || word == gpuRequired) {
+		return fmt.Errorf("--gpu %s: write --gpu=%s", word, word)
 	}
 	return fmt.Errorf("%q is neither a verb nor a flag; the script and its arguments go in one string: -p %q", args[0],
 		args[0]+" …")
@@ -158,6 +161,9 @@ func (f *runFlags) complete(cfg *drp.Config) (err error) {
 	}
 	if cfg.Hits, err = f.hits.complete(); err != nil {
 		return err
+	}
+	if f.hits.search.takenBack() && f.gpu == gpuOn {
+		f.gpu = gpuOff // there is nothing for it
 	}
 	if cfg.Trigger, err = f.trigger.complete(f.partition); err != nil {
 		return err

@@ -67,6 +67,8 @@ type Writer struct {
 	free   chan *Slot
 	dead   chan struct{} // closed when the process says nothing any more
 	ended  bool          // it said that the file is complete; to be read when dead is closed
+	gone   chan struct{} // closed when the process is no more
+	exit   error         // of the process; to be read when gone is closed, as is what it said
 	once   sync.Once
 }
 
@@ -89,7 +91,7 @@ func (w *Writer) frameBytes() int {
 
 // Start begins a file.
 func Start(ctx context.Context, c Config) (w *Writer, err error) {
-	w = &Writer{c: c, dead: make(chan struct{}), free: make(chan *Slot, c.Slots)}
+	w = &Writer{c: c, dead: make(chan struct{}), gone: make(chan struct{}), free: make(chan *Slot, c.Slots)}
 	frame := (w.frameBytes() + 7) / 8 * 8 // so that peaks lie well
 	w.stride = (frame + c.MaxPeaks*peakBytes + 4095) / 4096 * 4096
 	if n := (shm.MaxBytes - shm.HeaderBytes) / w.stride; n < 1 {
@@ -165,7 +167,11 @@ func (w *Writer) launch(ctx context.Context) error {
 	}
 	w.cmd, w.to = cmd, to
 	ready := make(chan bool, 1)
-	go w.listen(from, ready)
+	go func() { // the only one that waits for the process; all others wait for the channels
+		w.listen(from, ready)
+		w.exit = cmd.Wait()
+		close(w.gone)
+	}()
 	settings, err := w.settings()
 	if err != nil {
 		return err
@@ -299,9 +305,7 @@ func (w *Writer) Abort() {
 // release gives everything back, when the process is gone.
 func (w *Writer) release(remove bool) {
 	if w.cmd != nil {
-		_ = w.to.Close()
-		<-w.dead
-		_ = w.cmd.Wait()
+		w.over()
 	}
 	if w.memory != nil {
 		_ = w.memory.Close()
@@ -314,17 +318,36 @@ func (w *Writer) release(remove bool) {
 	}
 }
 
-// failure says why the process has ended.
+// over ends the process, by force where it does not end by itself, and tells whether it is gone.
+func (w *Writer) over() bool {
+	_ = w.to.Close()
+	for range 2 {
+		select {
+		case <-w.gone:
+			return true
+		case <-time.After(patience):
+			_ = w.cmd.Process.Kill()
+		}
+	}
+	return false
+}
+
+// failure says why the process has ended; any number of goroutines may ask.
 func (w *Writer) failure(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	_ = w.to.Close()
-	err := w.cmd.Wait()
+	if !w.over() {
+		return fmt.Errorf("%s: the Python that writes it does not end, although it was killed: look after its disk", w.c.Path)
+	}
+	if signal, killed := killedBy(w.exit); killed {
+		return fmt.Errorf("%s: the Python that writes it was killed (%v): nothing is left of the file; where nobody did so on purpose, "+
+			"see whether memory was short (dmesg), and begin again", w.c.Path, signal)
+	}
 	why := lastWords(w.said.String())
 	switch {
-	case why == "" && err != nil:
-		why = err.Error()
+	case why == "" && w.exit != nil:
+		why = w.exit.Error()
 	case why == "":
 		why = "Python ended without a word"
 	}
@@ -335,6 +358,16 @@ func (w *Writer) failure(ctx context.Context) error {
 		return fmt.Errorf("%w: %s", ErrPython, why)
 	}
 	return fmt.Errorf("%s: %s", w.c.Path, why)
+}
+
+// killedBy tells which signal has ended a process.
+func killedBy(exit error) (syscall.Signal, bool) {
+	e := (*exec.ExitError)(nil)
+	if !errors.As(exit, &e) {
+		return 0, false
+	}
+	status, ok := e.Sys().(syscall.WaitStatus)
+	return status.Signal(), ok && status.Signaled()
 }
 
 // lastWords are those of our own module, or else the last of all.

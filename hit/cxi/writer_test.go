@@ -19,7 +19,15 @@ func TestMain(m *testing.M) { os.Exit(testkit.Main(m)) }
 
 func config(t *testing.T) cxi.Config {
 	t.Helper()
-	return cxi.Config{Path: filepath.Join(t.TempDir(), "a.cxi"), Python: testkit.PythonWith(t, "h5py"), PythonPath: testkit.PythonPath(),
+	c := settings(t)
+	c.Python = testkit.PythonWith(t, "h5py")
+	return c
+}
+
+// settings are those of a file that no Python writes yet.
+func settings(t *testing.T) cxi.Config {
+	t.Helper()
+	return cxi.Config{Path: filepath.Join(t.TempDir(), "a.cxi"), PythonPath: testkit.PythonPath(),
 		Rows: 6, Cols: 10, Type: "<i2", Slots: 4, MaxPeaks: 300, Energy: true, Run: 7, Attributes: map[string]string{"hits": "{}"}}
 }
 
@@ -176,12 +184,8 @@ func TestWriterOnADiskThatFails(t *testing.T) {
 
 // TestWriterOnAFullDisk has a Python that says so.
 func TestWriterOnAFullDisk(t *testing.T) {
-	c := config(t)
-	c.Python = filepath.Join(t.TempDir(), "python")
-	testkit.WriteFile(t, c.Python, "#!/bin/sh\necho ready\nread settings\necho 'drp: No space left on device' >&2\necho and more >&2\nexit 3\n")
-	if err := os.Chmod(c.Python, 0o700); err != nil {
-		t.Fatal(err)
-	}
+	c := settings(t)
+	c.Python = pretender(t, "echo 'drp: No space left on device' >&2\necho and more >&2\nexit 3")
 	w, err := cxi.Start(context.Background(), c)
 	if err != nil {
 		t.Fatal(err)
@@ -190,6 +194,58 @@ func TestWriterOnAFullDisk(t *testing.T) {
 	full := (*cxi.FullError)(nil)
 	if err := w.Finish(context.Background()); !errors.As(err, &full) || !strings.Contains(err.Error(), "the disk is full: nothing is left") {
 		t.Errorf("%v", err)
+	}
+}
+
+// pretender is a Python that is ready, and then does what a line of shell says.
+func pretender(t *testing.T, does string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "python")
+	testkit.WriteFile(t, path, "#!/bin/sh\necho ready\nread settings\n"+does+"\n")
+	if err := os.Chmod(path, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// TestWriterTellsAll has several goroutines wait for room when the process dies: each is told, and nothing stays.
+func TestWriterTellsAll(t *testing.T) {
+	for _, test := range []struct{ does, want string }{
+		{"head -c 40 >/dev/null; echo 'drp: No space left on device' >&2; exit 3", "the disk is full: nothing is left"},
+		{"head -c 40 >/dev/null; kill -9 $$", "was killed (killed): nothing is left of the file"},
+	} {
+		c := settings(t)
+		c.Python = pretender(t, test.does)
+		w, err := cxi.Start(t.Context(), c) // one that can be cancelled, as that of a conversion
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(w.Abort)
+		for range c.Slots {
+			if _, err := w.Slot(context.Background()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		const waiting = 16
+		told := make(chan error, waiting)
+		for range waiting {
+			go func() {
+				_, err := w.Slot(context.Background())
+				told <- err
+			}()
+		}
+		if err := w.Finish(context.Background()); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%v, want %q", err, test.want)
+		}
+		for range waiting {
+			if err := <-told; err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("%v, want %q", err, test.want)
+			}
+		}
+		w.Abort()
+		if left := testkit.FilesIn(filepath.Dir(c.Path)); len(left) != 0 {
+			t.Errorf("%q", left)
+		}
 	}
 }
 
