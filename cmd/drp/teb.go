@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -88,6 +89,9 @@ func (f *tebFlags) complete() (rules ruleFile, listen []wire.Endpoint, err error
 	if n := len(rules.Contributors); n < 1 || n > teb.MaxContributors {
 		return rules, nil, fmt.Errorf("%d contributors: name 1 to %d with --contributors or in %s", n, teb.MaxContributors, f.rules)
 	}
+	if err := checkContributors(rules.Contributors); err != nil {
+		return rules, nil, &drp.Failure{Kind: drp.Configuration, Err: err}
+	}
 	for _, text := range f.listen {
 		e, err := parseEndpoint(text)
 		if err != nil {
@@ -99,6 +103,23 @@ func (f *tebFlags) complete() (rules ruleFile, listen []wire.Endpoint, err error
 		return rules, nil, errors.New("no place to listen: give --listen tcp://HOST:PORT or ipc:///PATH")
 	}
 	return rules, listen, nil
+}
+
+// checkContributors refuses names that no rule could use, before anybody waits for them.
+func checkContributors(names []string) error {
+	var schemas []*teb.Schema
+	for i, name := range names {
+		s, err := teb.NewSchema(name)
+		if err != nil {
+			return err
+		}
+		if slices.Contains(names[:i], name) {
+			return fmt.Errorf("contributor %s is named twice", name)
+		}
+		schemas = append(schemas, s)
+	}
+	_, err := teb.NewExpression([]teb.Rule{{Name: "any", When: "true"}}).Configure(schemas)
+	return err
 }
 
 // tebBooks is what --summary writes.
