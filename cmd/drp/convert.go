@@ -10,7 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"drp/calib/correct"
 	"drp/drp"
 )
 
@@ -87,7 +86,7 @@ func (f *convertFlags) check() error {
 	switch {
 	case f.cxi == "":
 		return errors.New("what shall be written? Give --cxi OUT.cxi")
-	case filepath.Ext(f.cxi) != ".cxi" && filepath.Ext(f.cxi) != ".h5":
+	case filepath.Ext(f.cxi) != ".cxi":
 		return fmt.Errorf("--cxi %s: CrystFEL goes by the end of the name: give one that ends in .cxi", f.cxi)
 	case kinds > 1:
 		return errors.New("--raw, --adu and --calibrated: give one of them")
@@ -97,8 +96,8 @@ func (f *convertFlags) check() error {
 		return fmt.Errorf("-n %d: give a number above 0", f.most)
 	}
 	if f.distance != "" {
-		if d, err := correct.Metres(f.distance); err != nil || d <= 0 {
-			return fmt.Errorf("--distance %s: give a length, as 0.095 in metres, or 95mm", f.distance)
+		if _, err := givenDistance(f.distance); err != nil {
+			return err
 		}
 	}
 	for _, path := range []string{f.cxi, geometryName(f.cxi)} {

@@ -129,6 +129,7 @@ func (c *conversion) plan(e *drp.Frame, config *hit.Config) (*cxi.Config, error)
 		Energy: f.energy > 0 || e.Energy > 0}
 	if config != nil {
 		s.MaxPeaks = config.MaxPeaks
+		warnOfCenter(config, k)
 	}
 	c.choose()
 	s.Type = c.kind
@@ -320,10 +321,10 @@ func (c *conversion) report(s *cxi.Config, geometry bool) {
 	fmt.Println(said)
 	if geometry {
 		fmt.Printf("wrote %s, the geometry that fits\n", geometryName(c.f.cxi))
-		lacking(s)
 	} else {
 		fmt.Printf("segments are below each other: segment n begins at row n*%d; the constants have no geometry to say more\n", c.frames.Rows)
 	}
+	lacking(s, geometry)
 	if c.without > 0 {
 		fmt.Printf("%d events have no pixels of %s and are not in it\n", c.without, c.frames.Name())
 	}
@@ -333,11 +334,14 @@ func (c *conversion) report(s *cxi.Config, geometry bool) {
 }
 
 // lacking says what CrystFEL needs to know and nobody has said.
-func lacking(s *cxi.Config) {
-	if s.Distance == 0 {
+func lacking(s *cxi.Config, geometry bool) {
+	switch {
+	case !geometry && s.Distance == 0:
+		fmt.Println("  the distance of the detector is not known: give --distance, or write clen into the geometry file that you use")
+	case s.Distance == 0:
 		fmt.Println("  its clen is to be found in the data, which have none: give --distance, or edit it")
 	}
 	if !s.Energy {
-		fmt.Println("  the photon energy is not in the data: give --energy, or write photon_energy into it")
+		fmt.Println("  the photon energy is not in the data: give --energy, or write photon_energy into the geometry file")
 	}
 }

@@ -5,7 +5,10 @@ import (
 	"strings"
 	"testing"
 
+	"drp/drp"
+	"drp/hit"
 	"drp/internal/testkit"
+	"drp/xtc"
 )
 
 var spots = testkit.Spots{Segments: 2, Rows: 40, Cols: 60}
@@ -106,6 +109,7 @@ func TestHitsMistakes(t *testing.T) {
 		{"a picture that is there", []string{"plot", file, "--calib", store, "--find", findSpots, "-o", taken}, 2, "is there already"},
 		{"no contrast", []string{"plot", file, "--contrast", "9:5"}, 2, "give two percentiles"},
 		{"no distance", []string{"plot", file, "--calib", store, "--find", findSpots, "--distance", "far"}, 2, "--distance far: give a length"},
+		{"a distance in millimetres", []string{"plot", file, "--calib", store, "--find", findSpots, "--distance", "95"}, 2, "give the unit, too, as 95mm"},
 		{"no energy", []string{"plot", file, "--calib", store, "--find", findSpots, "--energy", "-5"}, 2, "--energy -5"},
 		{"no center", []string{"plot", file, "--calib", "none", "--center", "5"}, 2, "no hits of cam"},
 		{"no folder for a picture", []string{"plot", file, "--calib", store, "--find", findSpots, "-o", "no/x.png"}, 1, "no/x.png"},
@@ -154,4 +158,68 @@ func TestHitsTune(t *testing.T) {
 	if found.Events != 5 || len(found.Points) != 6 || found.Points[1].Parameters["min_snr"] != "5" || found.Points[0].Seconds <= 0 {
 		t.Errorf("%+v", found)
 	}
+}
+
+// TestHitsOfOneOfTwoCameras: a camera need not be named where hits of one only are recorded, unless it is to be searched now.
+func TestHitsOfOneOfTwoCameras(t *testing.T) {
+	noEnvironment(t)
+	t.Chdir(t.TempDir())
+	run := spots.Run(4)
+	raw, searched := spots.Names(0), spots.Names(0)
+	raw.DetName, raw.ID = "dog", xtc.NewNamesID(1, 30)
+	searched.Alg, searched.ID, searched.Entries = hit.Alg, xtc.NewNamesID(1, 31), []xtc.Name{{Name: "count", Type: xtc.UInt32}}
+	both := append([]byte{}, run[0][xtc.DgramHeaderBytes:]...)
+	for _, n := range []*xtc.Names{raw, searched} {
+		var err error
+		if both, err = n.AppendTo(both); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run[0] = testkit.Plain(xtc.Configure, 1, both...)
+	file := testkit.File(t, run...)
+	says(t, ok(t, "hits", "ls", file), "4 events have nothing about hits")
+	code, _, errs := command(t, "hits", "plot", file, "--calib", "none", "-e", "9")
+	if code != 4 {
+		t.Errorf("exit code %d", code)
+	}
+	says(t, errs, "9 is not there")
+	code, _, errs = command(t, "hits", "ls", file, "--calib", "none", "--find", findSpots)
+	if code != 4 {
+		t.Errorf("exit code %d", code)
+	}
+	says(t, errs, "it has the cameras cam, dog: name one with --detector")
+}
+
+// TestHitsPlotWarns of what it cannot use, and of what it lacks.
+func TestHitsPlotWarns(t *testing.T) {
+	file, store := spotRun(t, 3)
+	for _, test := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"--calib", store, "--find", findSpots + ",center=3:4"}, "center is ignored: the geometry of the constants"},
+		{[]string{"--calib", store, "--find", findSpots, "--center", "3:4"}, "--center is ignored: the geometry of the constants"},
+	} {
+		code, _, errs := command(t, append([]string{"hits", "plot", file, "-e", "0", "-o", "a.png", "--force"}, test.args...)...)
+		if code != 0 {
+			t.Errorf("exit code %d", code)
+		}
+		says(t, errs, "drp: warning: "+test.want)
+	}
+	ok(t, "calib", "put", "cam", "--store", "bare", "--type", "spotcam", "--serials", "M0.M1", "--unit", "ADU", "--pedestals", "pedestals.txt",
+		"--gains", "gains.txt")
+	code, _, errs := command(t, "hits", "plot", file, "-e", "0", "-o", "a.png", "--force", "--calib", "bare", "--find", findSpots,
+		"--energy", "9500", "--distance", "95mm", "--center", "40:30")
+	if code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	says(t, errs, "rings have no angstrom, since the size of a pixel is not known")
+	out := ok(t, append(converting(t), file, "--calib", "bare", "--find", findSpots, "--cxi", "bare.cxi")...)
+	says(t, out, "the constants have no geometry", "the distance of the detector is not known", "the photon energy is not in the data")
+}
+
+// TestWhyNoPixels: only what was searched had pixels for certain.
+func TestWhyNoPixels(t *testing.T) {
+	says(t, whyNoPixels(&drp.Frame{Recorded: true}), "it was searched, and they were left out")
+	says(t, whyNoPixels(&drp.Frame{}), "it came without them")
 }

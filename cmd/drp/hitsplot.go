@@ -146,8 +146,7 @@ func (f *hitsPlotFlags) pick(frames *drp.Frames, search *drp.FrameSearch) (*drp.
 func (f *hitsPlotFlags) fill(p *plot.Frame, frames *drp.Frames, e *drp.Frame) error {
 	pixels, unit := framePixels(frames, e)
 	if pixels == nil {
-		return fileError(fmt.Errorf("%s: event %d has no pixels of %s: they were left out of the record", frames.Path(), e.Number,
-			frames.Name()))
+		return fileError(fmt.Errorf("%s: event %d has no pixels of %s: %s", frames.Path(), e.Number, frames.Name(), whyNoPixels(e)))
 	}
 	p.Unit, p.Pixels, p.Rows, p.Cols = unit, pixels, len(e.Raw)*frames.Rows, frames.Cols
 	var layout *correct.Layout
@@ -176,6 +175,14 @@ func (f *hitsPlotFlags) fill(p *plot.Frame, frames *drp.Frames, e *drp.Frame) er
 		p.Spots = append(p.Spots, s)
 	}
 	return nil
+}
+
+// whyNoPixels is what the file tells of pixels that it has not.
+func whyNoPixels(e *drp.Frame) string {
+	if e.Recorded { // who was searched had pixels
+		return "it was searched, and they were left out of the record then"
+	}
+	return "it came without them, or a script removed them"
 }
 
 // framePixels are those of all segments, corrected where there are constants; NaN where there is no good pixel, and nil where
@@ -250,6 +257,10 @@ func (f *hitsPlotFlags) aim(p *plot.Frame, e *drp.Frame, config *hit.Config) err
 	}
 	switch {
 	case e.Constants != nil && e.Constants.Layout != nil:
+		if f.center != "" {
+			warn("--center is ignored: the geometry of the constants says where the beam is")
+		}
+		warnOfCenter(config, e.Constants)
 		b.Row, b.Col = e.Constants.Layout.Beam()
 		b.Distance = metres * e.Constants.Camera.Geometry.Panels[0].Resolution
 	case f.center != "":
@@ -261,6 +272,9 @@ func (f *hitsPlotFlags) aim(p *plot.Frame, e *drp.Frame, config *hit.Config) err
 	default:
 		return nil // no rings, since nobody knows around what
 	}
+	if b.Distance == 0 && (f.distance != "" || metres > 0) {
+		warn("rings have no angstrom, since the size of a pixel is not known: give the constants a geometry (drp calib put --geometry)")
+	}
 	p.Beam = b
 	return nil
 }
@@ -268,11 +282,7 @@ func (f *hitsPlotFlags) aim(p *plot.Frame, e *drp.Frame, config *hit.Config) err
 // metres is how far the detector is away, 0 where that is not known.
 func (f *hitsPlotFlags) metres(e *drp.Frame) (float64, error) {
 	if f.distance != "" {
-		d, err := correct.Metres(f.distance)
-		if err != nil || d <= 0 {
-			return 0, fmt.Errorf("--distance %s: give a length, as 0.095 in metres, or 95mm", f.distance)
-		}
-		return d, nil
+		return givenDistance(f.distance)
 	}
 	if e.Constants == nil || e.Constants.Camera.Geometry == nil {
 		return 0, nil

@@ -7,13 +7,16 @@ import (
 	"io/fs"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
 
 	"drp/calib"
+	"drp/calib/correct"
 	"drp/drp"
 	"drp/hit"
+	"drp/xtc"
 )
 
 const hitsLong = `hits looks at hits: those that a run with --hits recorded, or, with --find, those that a search finds now.
@@ -75,14 +78,72 @@ func (s *hitSource) open(ctx context.Context, path string) (*drp.Frames, error) 
 	} else if opened != nil {
 		s.store, st = opened, opened
 	}
-	f, err := drp.OpenFrames(ctx, path, drp.FramesOptions{Detector: s.detector, Store: st, Follow: s.follow, Skip: s.skip,
-		Warn: warn})
+	o := drp.FramesOptions{Detector: s.detector, Store: st, Follow: s.follow, Skip: s.skip, Warn: warn}
+	f, err := drp.OpenFrames(ctx, path, o)
+	if only := s.onlySearched(path); err != nil && only != "" {
+		o.Detector = only
+		if again, wrong := drp.OpenFrames(ctx, path, o); wrong == nil {
+			f, err = again, nil
+		}
+	}
 	if err != nil {
 		s.close(nil)
 		return nil, frameError(err)
 	}
 	s.total = drp.FrameBytes(path)
 	return f, nil
+}
+
+// onlySearched is the camera that hits were recorded of, where nobody names one; empty where there are none, or several.
+func (s *hitSource) onlySearched(path string) (only string) {
+	if s.detector != "" || len(s.find.flag) > 0 {
+		return ""
+	}
+	r, err := xtc.Open(path)
+	if errors.Is(err, fs.ErrNotExist) && s.follow {
+		r, err = xtc.Open(path + ".inprogress")
+	}
+	if err != nil {
+		return ""
+	}
+	defer r.Close()
+	t := xtc.NewTable()
+	d, err := r.Next()
+	if err == nil {
+		d, err = r.ReadDgram(nil)
+	}
+	if err != nil || t.Configure(d) != nil {
+		return ""
+	}
+	for _, n := range t.All() {
+		switch {
+		case n.Alg != hit.Alg || n.DetName == only:
+		case only != "":
+			return ""
+		default:
+			only = n.DetName
+		}
+	}
+	return only
+}
+
+// givenDistance reads a distance from the sample; a number alone is in metres, and is to look like such.
+func givenDistance(text string) (float64, error) {
+	d, err := correct.Metres(text)
+	switch {
+	case err != nil || d <= 0:
+		return 0, fmt.Errorf("--distance %s: give a length, as 0.095 in metres, or 95mm", text)
+	case !strings.HasSuffix(strings.TrimSpace(text), "m") && (d < 1e-3 || d > 20):
+		return 0, fmt.Errorf("--distance %s: that would be %g m: give the unit, too, as %smm or %sm", text, d, text, text)
+	}
+	return d, nil
+}
+
+// warnOfCenter tells that a center says nothing where there is a geometry.
+func warnOfCenter(c *hit.Config, k *drp.FrameConstants) {
+	if c != nil && c.Center.Given && k != nil && k.Camera.Geometry != nil {
+		warn("center is ignored: the geometry of the constants says where the beam is")
+	}
 }
 
 func warn(text string) { fmt.Fprintf(os.Stderr, "drp: warning: %s\n", text) }
