@@ -371,7 +371,7 @@ for run in DataSource().runs():
 				return after.Mallocs - before.Mallocs
 			}
 			base := mallocs(few)
-			if per := (float64(mallocs(many)) - float64(base)) / (many - few); per >= 0.01 {
+			if per := (float64(mallocs(many)) - float64(base)) / (many - few); per >= 0.03 {
 				t.Errorf("%.3f allocations per event", per)
 			}
 		})
