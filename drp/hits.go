@@ -157,6 +157,9 @@ func (h *hits) transition(id xtc.TransitionID) error {
 	if err != nil {
 		return fail(Configuration, fmt.Errorf("%s: %w", c.name, err))
 	}
+	if h.cfg.Center.Given && c.geometry != nil {
+		h.r.cfg.Log.Warn("center is ignored: the geometry of the constants says where the beam is")
+	}
 	h.plan, h.tables = plan, c.tables
 	h.rows.begin(h)
 	return nil

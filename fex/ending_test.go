@@ -139,23 +139,37 @@ func TestFinishDoesNotTryAgainWhatHung(t *testing.T) {
 // TestRefuse: nothing more is tried than what the child has in hand, the rest has its outcome at once and in order, and the
 // end of the run is shown to who is left.
 func TestRefuse(t *testing.T) {
-	s := newStage(t, 1, func(cfg *Config, s *stage) { patient(cfg); s.play = silentAt("event 40") })
+	s := newStage(t, 1, func(cfg *Config, s *stage) {
+		patient(cfg)
+		s.play = func(_ *actor, said string) role {
+			if strings.HasPrefix(said, "event") {
+				return keepsSilent // the test answers
+			}
+			return answers
+		}
+	})
 	s.transition(configure, 1)
 	var tags []uint64
 	for i := range 60 {
-		tags = append(tags, s.event(0, uint64(40+i))) // the first keeps the child busy
+		tags = append(tags, s.event(0, uint64(40+i)))
 	}
 	end := s.hand(5)
+	s.until("an event in hand", func() bool { return slices.Contains(s.seen, "1 event 40") })
 	s.group.Refuse()
 	w, a := s.group.Workers[0], s.cast[0]
+	var said []byte
 	w.mu.Lock()
-	inHand, first := w.queue.written, w.queue.at(0).record
+	inHand := w.queue.written
+	for i := range inHand {
+		answer := w.queue.at(i).record
+		answer.bytes = 0
+		said = answer.append(said)
+	}
 	w.mu.Unlock()
 	if inHand == 0 || inHand == 60 {
 		t.Fatalf("%d events in hand", inHand)
 	}
-	first.bytes = 0
-	a.locked(func() { a.answers = append(first.append(nil), a.answers...); a.changed.Broadcast() })
+	a.locked(func() { a.answers = append(a.answers, said...); a.changed.Broadcast() })
 	for i, tag := range tags {
 		want := Unserved
 		if i < inHand {
