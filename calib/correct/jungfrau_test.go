@@ -17,9 +17,6 @@ import (
 
 const jfRows, jfCols = 512, 1024
 
-// medianGain stands for gains that are not known, in ADU per photon, as the description of the frames says.
-var medianGain = [3]float32{508.4, -17.98, -1.429}
-
 func read[T any](t *testing.T, path string) []T {
 	t.Helper()
 	data, err := os.ReadFile(path)
@@ -73,25 +70,12 @@ func switchedPixels(t *testing.T, dir string) (all []switchedPixel) {
 	return all
 }
 
-// jungfrauSet is the module with the gains that are known; others are those of medianGain.
-func jungfrauSet(t *testing.T, dir string) *calib.Set {
+// jungfrauSet is the module with the gains that are known, and medians of the others.
+func jungfrauSet(t *testing.T) *calib.Set {
 	t.Helper()
-	s := &calib.Set{Detector: "jf", Model: "jungfrau", Serials: []string{"M049"}, Unit: calib.Photon, Rows: jfRows, Cols: jfCols}
-	for r := range 3 {
-		s.Pedestals = append(s.Pedestals, read[float32](t, filepath.Join(dir, fmt.Sprintf("mod5_pedeG%d.bin", r)))...)
-	}
-	s.Gains = read[float32](t, filepath.Join(dir, "derived_gainG0_adu_per_unit.bin"))
-	for i, g := range s.Gains {
-		if g != g {
-			s.Gains[i] = medianGain[0]
-		}
-	}
-	for r := 1; r < 3; r++ {
-		for range jfRows * jfCols {
-			s.Gains = append(s.Gains, medianGain[r])
-		}
-	}
-	return s
+	j := testkit.OpenJungfrau(t)
+	return &calib.Set{Detector: "jf", Model: "jungfrau", Serials: []string{"M049"}, Unit: calib.Photon, Rows: jfRows, Cols: jfCols,
+		Pedestals: j.Pedestals, Gains: j.Gains}
 }
 
 func tablesOf(t testing.TB, s *calib.Set, config []correct.Config) *correct.Tables {
@@ -107,7 +91,7 @@ func tablesOf(t testing.TB, s *calib.Set, config []correct.Config) *correct.Tabl
 func TestJungfrauG0EqualsTheKnownConversion(t *testing.T) {
 	dir := testkit.Data(t, "jungfrau")
 	known := read[float32](t, filepath.Join(dir, "derived_gainG0_adu_per_unit.bin"))
-	set := jungfrauSet(t, dir)
+	set := jungfrauSet(t)
 	for _, masked := range []bool{false, true} {
 		if masked {
 			set.Mask = read[uint8](t, filepath.Join(dir, "mask.u8.bin"))
@@ -154,7 +138,7 @@ func half(v float64) float64 {
 func TestJungfrauSwitchedPixels(t *testing.T) {
 	dir := testkit.Data(t, "jungfrau")
 	lines := switchedPixels(t, dir)
-	set := jungfrauSet(t, dir)
+	set := jungfrauSet(t)
 	independent, alone, saturated := 0, 0, 0
 	for frame := range 10 {
 		raw := read[uint16](t, filepath.Join(dir, fmt.Sprintf("mod5_raw%d.bin", frame)))
