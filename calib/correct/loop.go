@@ -28,6 +28,6 @@ type loop struct {
 // way, where one switched, and for the values of those of a thousand.
 type switching struct {
 	loop
-	switched [4096 / 64]uint64
-	values   [1024]float32
+	switched [4096 / 64]uint64 //nolint:unused // by Go
+	values   [1024]float32     //nolint:unused // by Go
 }
