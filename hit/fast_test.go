@@ -98,7 +98,7 @@ func planWith(t testing.TB, c *scene, h hit.Config) *hit.Plan {
 	}
 	plan, err := hit.NewPlan(h, hit.Camera{Tables: tables, Unit: c.set.Unit})
 	if err != nil {
-		t.Skip(err)
+		t.Fatal(err)
 	}
 	return plan
 }
