@@ -73,7 +73,7 @@ func (b *Batch) event(i int) *event { return &b.builder.events[b.places[i]] }
 // Head is what is known of event i: of all who brought something, the groups and the damage are joined.
 func (b *Batch) Head(i int) Head {
 	e := b.event(i)
-	return Head{Pulse: e.pulse, Time: e.time, Groups: e.groups, Damage: e.damage, Service: e.service}
+	return Head{Pulse: e.key.Pulse, Time: e.time, Groups: e.groups, Damage: e.damage, Service: e.service}
 }
 
 // Contributions has a bit for each contributor that brought something for event i.
