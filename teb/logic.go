@@ -108,6 +108,10 @@ func hits(count, seed, stream, n uint64) bool {
 	return (count+mix(seed+stream*0x9e3779b97f4a7c15)%n)%n == 0
 }
 
+// Owner tells which of n TEBs that share the events of a partition decides about an event. Each gets blocks of 64 pulse IDs, in
+// an order that no period of the machine can meet.
+func Owner(pulse uint64, n int) int { return int(mix(pulse>>6) % uint64(n)) }
+
 // mix makes of near numbers distant ones (the finaliser of SplitMix64).
 func mix(x uint64) uint64 {
 	x += 0x9e3779b97f4a7c15
