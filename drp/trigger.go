@@ -1,6 +1,7 @@
 package drp
 
 import (
+	"context"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"drp/internal/wire"
 	"drp/internal/world"
 	"drp/teb"
+	"drp/teb/serve"
 	"drp/xtc"
 )
 
@@ -17,14 +19,15 @@ type Trigger struct {
 	Rules        []teb.Rule
 	Prescale     [16]uint32 // by readout group: one in so many events is kept with its raw data, whatever the rules say
 	PrescaleSeed uint64
-	Server       wire.Endpoint // of a stand-alone one, where there are no rules
+	Servers      []wire.Endpoint // of stand-alone ones, which share the events, where there are no rules
 	Partition    string
 	Contributor  string        // as what this process brings is called; empty: after its first camera
 	Deadline     time.Duration // for a decision; then the event is recorded
 	Veto         bool          // or left out
 	Connect      time.Duration // how long a stand-alone one is waited for at Configure
 
-	Logic func() teb.Logic // takes the place of the rules
+	Logic func() teb.Logic                                         // takes the place of the rules
+	Dial  func(context.Context, wire.Endpoint) (serve.Conn, error) // takes the place of the network
 }
 
 // Defaults of a trigger.
@@ -43,10 +46,12 @@ func (c *Config) checkTrigger() error {
 		return nil
 	}
 	t := *c.Trigger
-	served := t.Server.Path+t.Server.Address != ""
+	served := len(t.Servers) > 0
 	switch {
 	case served == (len(t.Rules) > 0 || t.Logic != nil):
 		return failf(Usage, "a trigger has rules (--trigger), or is a stand-alone one (--teb)")
+	case len(t.Servers) > serve.MaxServers:
+		return failf(Usage, "%d trigger event builders: at most %d can share the events", len(t.Servers), serve.MaxServers)
 	case t.Deadline < 0 || t.Connect < 0:
 		return failf(Usage, "a deadline cannot be negative")
 	}
