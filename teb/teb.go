@@ -118,6 +118,13 @@ func (t *TEB) Join(s *Schema, generation uint64) (int, error) {
 	return 0, fmt.Errorf("teb: there is no contributor %s in partition %s", s.name, t.c.Partition)
 }
 
+// Begin says that all up to a key was decided before: what comes for that is late. It is called before the first Join.
+func (t *TEB) Begin(after Key) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.b.floor = after.Next()
+}
+
 // Gone says that a life of a contributor has ended: it is not waited for any more.
 func (t *TEB) Gone(k int, generation uint64) {
 	t.mu.Lock()
