@@ -1,16 +1,25 @@
 package teb
 
-import "time"
+import (
+	"time"
 
-// Logic decides. It is used by one goroutine at a time, and for as long as the TEB runs.
+	"drp/xtc"
+)
+
+// Logic decides. It is used by one goroutine at a time, and for as long as the TEB runs. One that is an io.Closer is closed
+// with the TEB, also while it decides: Decide then returns soon.
 type Logic interface {
 	// Configure is called once, with the schemas of all contributors in their order, and gives the reasons that Decide will
 	// name: verdict reason ReasonLogic is the first of them. An error says that it cannot work with these schemas.
 	Configure(schemas []*Schema) ([]Reason, error)
 	// Decide fills the verdicts of a batch, which are all zero before: rejected. What it says of transitions, which are
-	// among the events, does not count.
+	// among the events, does not count. A Configure or BeginRun comes alone, while no other Logic decides.
 	Decide(b *Batch)
 }
+
+// alone tells whether something comes to a Logic alone, while no other Logic has anything: what changes with a run changes
+// then.
+func alone(e *event) bool { return e.service == xtc.BeginRun || e.service == xtc.Configure }
 
 // Reason is why an event is kept.
 type Reason struct {
@@ -102,6 +111,13 @@ func (b *Batch) Prescale(i int, n int64) bool {
 	e := b.event(i)
 	return hits(e.ordinal, b.seed, uint64(lowest(e.groups)), uint64(n))
 }
+
+// Ordinal counts the events of the lowest readout group of event i, and Seed chooses where: what Prescale computes with, for
+// a Logic that prescales elsewhere.
+func (b *Batch) Ordinal(i int) uint64 { return b.event(i).ordinal }
+
+// Seed is Config.PrescaleSeed.
+func (b *Batch) Seed() uint64 { return b.seed }
 
 // hits tells whether one that was counted is the one in n. Seed and stream choose where the count begins.
 func hits(count, seed, stream, n uint64) bool {

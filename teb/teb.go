@@ -3,6 +3,7 @@ package teb
 import (
 	"errors"
 	"fmt"
+	"io"
 	"sync"
 
 	"drp/internal/world"
@@ -57,6 +58,7 @@ func New(c Config) (*TEB, error) {
 	}
 	reasons, err := c.configureLogic()
 	if err != nil {
+		closeLogic(c.Logic)
 		return nil, err
 	}
 	t := &TEB{c: c, partition: PartitionID(c.Partition), reasons: reasons, join: world.NewJoin(c.World),
@@ -282,7 +284,16 @@ func (t *TEB) Close() {
 	t.closing, t.closed = true, true
 	t.wakeAll()
 	t.mu.Unlock()
+	closeLogic(t.c.Logic)
 	t.join.Wait()
+}
+
+func closeLogic(all []Logic) {
+	for _, l := range all {
+		if c, ok := l.(io.Closer); ok {
+			_ = c.Close() // it has nothing to lose
+		}
+	}
 }
 
 func (t *TEB) wakeAll() {
