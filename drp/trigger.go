@@ -22,6 +22,7 @@ type Trigger struct {
 	Contributor  string        // as what this process brings is called; empty: after its first camera
 	Deadline     time.Duration // for a decision; then the event is recorded
 	Veto         bool          // or left out
+	KeepAll      bool          // record what the trigger does not want, too, with its decision
 	Connect      time.Duration // how long a stand-alone one is waited for at Configure
 
 	Logic func() teb.Logic // takes the place of the rules
@@ -80,7 +81,7 @@ type trigger struct {
 	schema  *teb.Schema
 	inputs  inputs
 	record  decisionNames
-	row     []byte
+	rows    []byte // what was contributed for each answer
 	last    uint64 // pulse ID
 	cursor  uint64 // in the window: what is before it was asked for, or is no event
 	asked   uint64 // events
@@ -119,8 +120,9 @@ func (t *trigger) ask() {
 			break
 		}
 		if e.service.IsEvent() {
-			t.fill(e)
-			t.by.contribute(t.row)
+			row := t.row(t.asked)
+			t.fill(e, row)
+			t.by.contribute(row)
 			t.asked++
 		}
 	}
@@ -168,8 +170,14 @@ func (t *trigger) apply(e *entry) {
 	e.keepRaw = e.keepRaw || t.present.Prescaled
 }
 
-// vetoes tells that the event at hand is not recorded.
-func (t *trigger) vetoes() bool { return t != nil && t.present != nil && !t.present.Kept() }
+// row is what is contributed for an event: that of the same place among the answers.
+func (t *trigger) row(event uint64) []byte {
+	size := t.schema.RowBytes()
+	return t.rows[int(event%uint64(len(t.answers)))*size:][:size]
+}
+
+// unwanted tells that the event at hand is not to be recorded, unless all are.
+func (t *trigger) unwanted() bool { return t != nil && t.present != nil && !t.present.Kept() }
 
 // otherwise is what becomes of an event that is not decided in time.
 func (t *Trigger) otherwise() teb.Verdict { return teb.Verdict{Persist: !t.Veto} }
@@ -190,10 +198,10 @@ func (t *trigger) configure(d xtc.Dgram, added []byte) ([]byte, error) {
 		if err != nil {
 			return added, err
 		}
-		t.by, t.schema, t.row = by, s, make([]byte, s.RowBytes())
+		t.by, t.schema, t.rows = by, s, make([]byte, len(t.answers)*s.RowBytes())
 		t.taking.Go(func() { t.take(by) })
 	}
-	return t.record.declare(t.c.table, d.Src(), t.by.Table(), added)
+	return t.record.declare(t.c.table, d.Src(), t.by.Table(), t.schema, added)
 }
 
 // close ends whoever decides for this run. What is not decided then never will be.
