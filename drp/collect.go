@@ -217,9 +217,12 @@ func (c *collector) strict() error {
 
 // keep records an event; the books follow when it is written.
 func (c *collector) keep(e *entry, d xtc.Dgram, removed []uint32, added []byte, damage xtc.Damage) error {
-	if c.trigger.vetoes() {
-		c.books.vetoed.Add(1)
-		return nil
+	if c.trigger.unwanted() {
+		if !c.cfg.Trigger.KeepAll {
+			c.books.vetoed.Add(1)
+			return nil
+		}
+		c.books.unwanted.Add(1)
 	}
 	if c.failed == nil {
 		err := c.recorder.Event(d, removed, c.stamped(e, added, damage), damage)

@@ -71,10 +71,10 @@ func (t *trigger) describe(d xtc.Dgram) (*teb.Schema, error) {
 
 // fill makes the row of an event, or of a transition. Nothing in it says whether the event will be recorded in the end: all
 // who have a part of it must come to the same decision.
-func (t *trigger) fill(e *entry) {
-	clear(t.row)
+func (t *trigger) fill(e *entry, row []byte) {
+	clear(row)
 	if !e.service.IsEvent() {
-		teb.PutHead(t.row, t.between(e))
+		teb.PutHead(row, t.between(e))
 		return
 	}
 	ref, err := t.c.pool.Events[e.worker].Ref(e.ix)
@@ -83,12 +83,12 @@ func (t *trigger) fill(e *entry) {
 	}
 	d := xtc.Dgram(ref.Bytes())
 	damage := d.Damage() | damageOf(e)
-	teb.PutHead(t.row, teb.Head{Pulse: t.pulse(e, d), Time: e.time, Groups: uint16(d.Env()), Damage: damage, Service: xtc.L1Accept})
-	t.putHits(e)
-	values := t.inputs.script != nil && damage == d.Damage() && t.putScript(e)
+	teb.PutHead(row, teb.Head{Pulse: t.pulse(e, d), Time: e.time, Groups: uint16(d.Env()), Damage: damage, Service: xtc.L1Accept})
+	t.putHits(e, row)
+	values := t.inputs.script != nil && damage == d.Damage() && t.putScript(e, row)
 	for i := range t.inputs.values {
 		if !values {
-			t.inputs.values[i].PutFloat(t.row, 0, math.NaN())
+			t.inputs.values[i].PutFloat(row, 0, math.NaN())
 		}
 	}
 }
@@ -143,7 +143,7 @@ func damageOf(e *entry) xtc.Damage {
 	return xtc.DamageUserDefined
 }
 
-func (t *trigger) putHits(e *entry) {
+func (t *trigger) putHits(e *entry, row []byte) {
 	f := t.c.hits.found(e)
 	if f == nil || len(t.inputs.hits) == 0 {
 		return
@@ -154,15 +154,15 @@ func (t *trigger) putHits(e *entry) {
 	}
 	fields := t.inputs.hits
 	for i, v := range [...]int64{hit, int64(f.Count), int64(f.Summary.Peaks), int64(f.Pixels), int64(f.Photons)} {
-		fields[i].PutInt(t.row, 0, v)
+		fields[i].PutInt(row, 0, v)
 	}
-	fields[5].PutFloat(t.row, 0, float64(f.Total))
-	fields[6].PutFloat(t.row, 0, float64(f.Max))
+	fields[5].PutFloat(row, 0, float64(f.Total))
+	fields[6].PutFloat(row, 0, float64(f.Max))
 }
 
 // putScript puts what the script gave for the event, if it did. What lies in the result area is the child's word: it is
 // looked at within its bounds, and once.
-func (t *trigger) putScript(e *entry) bool {
+func (t *trigger) putScript(e *entry, row []byte) bool {
 	area := t.c.pool.Results[e.worker].Event(e.ix.Slot)
 	if int(e.result) > len(area) {
 		return false
@@ -174,7 +174,7 @@ func (t *trigger) putScript(e *entry) bool {
 		for inner := xtc.NewIter(it.Payload()); inner.Next(); {
 			if data := inner.Payload(); inner.Header().Type == xtc.TypeData && len(data) >= 8*len(t.inputs.values) {
 				for i := range t.inputs.values {
-					t.inputs.values[i].PutFloat(t.row, 0, math.Float64frombits(binary.LittleEndian.Uint64(data[8*i:])))
+					t.inputs.values[i].PutFloat(row, 0, math.Float64frombits(binary.LittleEndian.Uint64(data[8*i:])))
 				}
 				return true
 			}

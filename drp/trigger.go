@@ -24,6 +24,7 @@ type Trigger struct {
 	Contributor  string        // as what this process brings is called; empty: after its first camera
 	Deadline     time.Duration // for a decision; then the event is recorded
 	Veto         bool          // or left out
+	KeepAll      bool          // record what the trigger does not want, too, with its decision
 	Connect      time.Duration // how long a stand-alone one is waited for at Configure
 
 	Logic func() teb.Logic                                         // takes the place of the rules
@@ -86,7 +87,7 @@ type trigger struct {
 	schema  *teb.Schema
 	inputs  inputs
 	record  decisionNames
-	row     []byte
+	rows    []byte  // what was contributed for each answer
 	last    teb.Key // of what was contributed last
 	cursor  uint64  // in the window: what is before it was asked for, or never is
 	asked   uint64
@@ -125,8 +126,9 @@ func (t *trigger) ask() {
 			break
 		}
 		if asksFor(e) {
-			t.fill(e)
-			t.by.contribute(t.row)
+			row := t.row(t.asked)
+			t.fill(e, row)
+			t.by.contribute(row)
 			t.asked++
 		}
 	}
@@ -178,8 +180,14 @@ func (t *trigger) apply(e *entry) {
 	e.keepRaw = e.keepRaw || t.present.Prescaled
 }
 
-// vetoes tells that the event at hand is not recorded.
-func (t *trigger) vetoes() bool { return t != nil && t.present != nil && !t.present.Kept() }
+// row is what is contributed for an event: that of the same place among the answers.
+func (t *trigger) row(event uint64) []byte {
+	size := t.schema.RowBytes()
+	return t.rows[int(event%uint64(len(t.answers)))*size:][:size]
+}
+
+// unwanted tells that the event at hand is not to be recorded, unless all are.
+func (t *trigger) unwanted() bool { return t != nil && t.present != nil && !t.present.Kept() }
 
 // otherwise is what becomes of an event that is not decided in time.
 func (t *Trigger) otherwise() teb.Verdict { return teb.Verdict{Persist: !t.Veto} }
@@ -200,10 +208,10 @@ func (t *trigger) configure(d xtc.Dgram, added []byte) ([]byte, error) {
 		if err != nil {
 			return added, err
 		}
-		t.by, t.schema, t.row = by, s, make([]byte, s.RowBytes())
+		t.by, t.schema, t.rows = by, s, make([]byte, len(t.answers)*s.RowBytes())
 		t.taking.Go(func() { t.take(by) })
 	}
-	return t.record.declare(t.c.table, d.Src(), t.by.Table(), added)
+	return t.record.declare(t.c.table, d.Src(), t.by.Table(), t.schema, added)
 }
 
 // close ends whoever decides for this run. What is not decided then never will be.

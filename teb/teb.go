@@ -138,6 +138,16 @@ func (t *TEB) Gone(k int, generation uint64) {
 	}
 }
 
+// Passed says that a contributor will bring nothing below a pulse ID: it is not waited for there.
+func (t *TEB) Passed(k int, generation, pulse uint64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if c := &t.b.contributors[k]; c.joined && c.generation == generation && c.from.Less(Key{Pulse: pulse}) {
+		c.from = Key{Pulse: pulse}
+		t.wake()
+	}
+}
+
 // rowsAtOnce is how many rows are taken before others get their turn.
 const rowsAtOnce = 512
 

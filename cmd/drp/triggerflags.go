@@ -26,6 +26,7 @@ type triggerFlags struct {
 	contributor string
 	deadline    time.Duration
 	otherwise   string
+	keepAll     bool
 }
 
 func (f *triggerFlags) add(fl *pflag.FlagSet) {
@@ -34,6 +35,7 @@ func (f *triggerFlags) add(fl *pflag.FlagSet) {
 	fl.StringVar(&f.contributor, "contributor", "", "name of what this process brings to the trigger (default: the first camera and its first segment, as epix_0)")
 	fl.DurationVar(&f.deadline, "trigger-deadline", 0, "longest wait for a decision of the trigger (default 2s, or 5s with --teb)")
 	fl.StringVar(&f.otherwise, "trigger-default", "keep", "then keep the event, or veto it")
+	fl.BoolVar(&f.keepAll, "trigger-keep-all", false, "record the events that the trigger does not want, too, with its decision: for drp teb replay")
 }
 
 // complete gives what a run is to know of its trigger, nil where there is none.
@@ -41,13 +43,14 @@ func (f *triggerFlags) complete(partition string) (*drp.Trigger, error) {
 	if err := checkOtherwise(f.otherwise); err != nil {
 		return nil, err
 	}
-	t := &drp.Trigger{Partition: partition, Contributor: f.contributor, Deadline: f.deadline, Veto: f.otherwise == "veto"}
+	t := &drp.Trigger{Partition: partition, Contributor: f.contributor, Deadline: f.deadline, Veto: f.otherwise == "veto",
+		KeepAll: f.keepAll}
 	switch {
 	case f.rules != "" && len(f.teb) > 0:
 		return nil, errors.New("--trigger and --teb: one of them decides; give the rules to drp teb -t")
 	case f.rules == "" && len(f.teb) == 0:
-		if f.contributor != "" || f.deadline != 0 {
-			return nil, errors.New("--contributor and --trigger-deadline are for --trigger or --teb: give one of these, too")
+		if f.contributor != "" || f.deadline != 0 || f.keepAll {
+			return nil, errors.New("--contributor, --trigger-deadline and --trigger-keep-all are for --trigger or --teb: give one of these, too")
 		}
 		return nil, nil
 	case len(f.teb) > 0:
