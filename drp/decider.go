@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"drp/teb"
+	tebscript "drp/teb/script"
 	"drp/teb/serve"
 )
 
@@ -59,10 +60,14 @@ func (t *Trigger) open(of *trigger, s *teb.Schema) (decider, error) {
 		return t.dial(of, s)
 	}
 	const generation, batch = 1, rowsAtOnce
-	c := teb.Config{World: of.c.world, Partition: t.Partition, Contributors: []teb.Member{{Schema: s}}, Logic: []teb.Logic{t.Logic()},
+	logic, err := t.logic(&of.c.cfg)
+	if err != nil {
+		return nil, err
+	}
+	c := teb.Config{World: of.c.world, Partition: t.Partition, Contributors: []teb.Member{{Schema: s}}, Logic: logic,
 		Decide: t.Deadline, Default: t.otherwise(), Prescale: t.Prescale, PrescaleSeed: t.PrescaleSeed, BatchEvents: batch,
-		// What is asked for, what a logic that hangs holds, and what is kept back for a contributor.
-		Window: len(of.answers) + batch + 2}
+		// What is asked for, what logics that hang hold, and what is kept back for a contributor.
+		Window: len(of.answers) + batch*len(logic) + 2}
 	b, err := teb.New(c)
 	if err != nil {
 		return nil, fail(Configuration, err)
@@ -75,6 +80,19 @@ func (t *Trigger) open(of *trigger, s *teb.Schema) (decider, error) {
 		return nil, fail(Configuration, err)
 	}
 	return &local{b, rows}, nil
+}
+
+// logic makes what decides in this process.
+func (t *Trigger) logic(cfg *Config) ([]teb.Logic, error) {
+	if t.Script == nil {
+		return []teb.Logic{t.Logic()}, nil
+	}
+	c := *t.Script
+	c.PythonPath, c.Deadline, c.BatchEvents, c.Log = cfg.PythonPath, t.Deadline, rowsAtOnce, cfg.Log
+	c.Spares, c.MaxRestarts = cfg.Spares, cfg.MaxRestarts
+	var err error
+	c.Python, err = FindPython(cfg.Python)
+	return tebscript.New(c), err
 }
 
 // dial waits until the stand-alone one is there, and knows all its contributors.

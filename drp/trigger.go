@@ -9,10 +9,11 @@ import (
 	"drp/internal/wire"
 	"drp/internal/world"
 	"drp/teb"
+	tebscript "drp/teb/script"
 	"drp/xtc"
 )
 
-// Trigger says who decides which events are recorded: rules in this process, or a stand-alone trigger event builder.
+// Trigger says who decides which events are recorded: rules or a script here, or a stand-alone trigger event builder.
 type Trigger struct {
 	Rules        []teb.Rule
 	Prescale     [16]uint32 // by readout group: one in so many events is kept with its raw data, whatever the rules say
@@ -24,7 +25,8 @@ type Trigger struct {
 	Veto         bool          // or left out
 	Connect      time.Duration // how long a stand-alone one is waited for at Configure
 
-	Logic func() teb.Logic // takes the place of the rules
+	Logic  func() teb.Logic  // takes the place of the rules
+	Script *tebscript.Config // so does a script; the interpreter, deadline, spares and log are those of the run
 }
 
 // Defaults of a trigger.
@@ -45,8 +47,10 @@ func (c *Config) checkTrigger() error {
 	t := *c.Trigger
 	served := t.Server.Path+t.Server.Address != ""
 	switch {
-	case served == (len(t.Rules) > 0 || t.Logic != nil):
-		return failf(Usage, "a trigger has rules (--trigger), or is a stand-alone one (--teb)")
+	case served == (len(t.Rules) > 0 || t.Logic != nil || t.Script != nil):
+		return failf(Usage, "a trigger has rules or a script (--trigger), or is a stand-alone one (--teb)")
+	case t.Script != nil && t.Script.Check() != nil:
+		return fail(Usage, t.Script.Check())
 	case t.Deadline < 0 || t.Connect < 0:
 		return failf(Usage, "a deadline cannot be negative")
 	}
@@ -184,7 +188,7 @@ func (t *trigger) configure(d xtc.Dgram, added []byte) ([]byte, error) {
 	if err != nil {
 		return added, fail(Configuration, err)
 	}
-	if t.by == nil || s.Text() != t.schema.Text() {
+	if t.by == nil || s.Text() != t.schema.Text() || t.cfg.Script != nil { // which may be another one by now
 		t.close()
 		by, err := t.cfg.open(t, s)
 		if err != nil {
