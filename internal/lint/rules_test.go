@@ -18,7 +18,7 @@ var layers = [][]string{
 	{"xtc", "shm"},
 	{"internal"},
 	{"pebble", "calib"},
-	{"source", "hit", "fex", "teb", "record", "monitor"},
+	{"source", "hit", "fex", "teb", "record", "control", "monitor"},
 	{"drp"},
 	{"bench", "simtest"},
 	{"cmd"},
