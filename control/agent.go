@@ -121,11 +121,13 @@ func (a *Agent) Close(cause error) {
 	a.c.Close()
 }
 
+// reported says first what was done and then how far that has led, which is never less than it was then.
 func (a *Agent) reported() Report {
-	r := a.progress()
 	a.mu.Lock()
-	defer a.mu.Unlock()
-	r.Session, r.Number, r.Warning = a.place.Session, a.who.Number, a.warning
+	session, number, warning := a.place.Session, a.who.Number, a.warning
+	a.mu.Unlock()
+	r := a.progress()
+	r.Session, r.Number, r.Warning = session, number, warning
 	return r
 }
 

@@ -77,7 +77,10 @@ func (m *member) absent(now time.Time) string {
 	return ""
 }
 
-var namePattern = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}$`)
+var namePattern = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}$`)
+
+// ValidName tells whether a partition or a process may have a name, of which files are made.
+func ValidName(name string) bool { return namePattern.MatchString(name) }
 
 // Register lets a process in.
 func (p *Partition) Register(who Process) (Place, error) {
@@ -85,7 +88,7 @@ func (p *Partition) Register(who Process) (Place, error) {
 	defer p.mu.Unlock()
 	old := p.members[who.Name]
 	switch {
-	case !namePattern.MatchString(who.Name) || len(who.Role) > 16 || len(who.Host) > 256:
+	case !ValidName(who.Name) || len(who.Role) > 16 || len(who.Host) > 256:
 		return Place{}, refuse(Wrong, "a process has a name of up to 64 letters, digits, '_', '.' and '-', and a short role and host; "+
 			"and not %q", clip(who.Name))
 	case p.end != "":
@@ -164,7 +167,7 @@ func (p *Partition) Next(ctx context.Context, name, session string, after uint64
 			p.mu.Unlock()
 			return Assignment{}, ctx.Err()
 		}
-		a := Assignment{End: p.end, Order: p.nextOf(m, after)}
+		a := Assignment{End: p.endOf(m), Order: p.nextOf(m, after)}
 		changed := p.changed
 		p.mu.Unlock()
 		if a != (Assignment{}) || over {
@@ -177,6 +180,18 @@ func (p *Partition) Next(ctx context.Context, name, session string, after uint64
 		case <-ctx.Done():
 		}
 	}
+}
+
+// endOf is why a process is to end. Those who serve others do so after them.
+func (p *Partition) endOf(m *member) string {
+	if p.end != "" && m.Role != "drp" {
+		for _, other := range p.members {
+			if other.Role == "drp" && other.absent(p.now()) == "" {
+				return ""
+			}
+		}
+	}
+	return p.end
 }
 
 func (p *Partition) nextOf(m *member, after uint64) *Order {

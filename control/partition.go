@@ -41,14 +41,14 @@ type Partition struct {
 
 // Open takes up a partition where its journal ends.
 func Open(c Config) (*Partition, error) {
-	if !namePattern.MatchString(c.Partition) {
+	if !ValidName(c.Partition) {
 		return nil, fmt.Errorf("control: partition %q: give up to 64 letters, digits, '_', '.' and '-'", c.Partition)
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	for i, name := range c.Processes {
-		if !namePattern.MatchString(name) || slices.Contains(c.Processes[:i], name) {
+		if !ValidName(name) || slices.Contains(c.Processes[:i], name) {
 			return nil, fmt.Errorf("control: process %q: each has a name of its own, of up to 64 letters, digits, '_', '.' and '-'", name)
 		}
 	}

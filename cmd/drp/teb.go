@@ -32,6 +32,7 @@ type tebFlags struct {
 	decide       time.Duration
 	otherwise    string
 	summary      string
+	control      controlFlags
 }
 
 const tebLong = `teb decides, for all drp processes of a partition, which events are recorded: it joins what they bring by pulse ID,
@@ -66,6 +67,7 @@ func newTEBCommand() *cobra.Command {
 	fl.DurationVar(&f.decide, "trigger-deadline", time.Second, "longest wait for the rules")
 	fl.StringVar(&f.otherwise, "trigger-default", "keep", "then keep the event, or veto it")
 	fl.StringVar(&f.summary, "summary", "", "write the books as JSON to this `file`")
+	f.control.add(fl)
 	return cmd
 }
 
@@ -162,6 +164,9 @@ func (b *builders) make(schemas []*teb.Schema) (*teb.TEB, error) {
 // decideForOthers serves until it is interrupted.
 func decideForOthers(ctx context.Context, f tebFlags) error {
 	rules, listen, err := f.complete()
+	if err == nil {
+		err = f.control.complete("teb")
+	}
 	if err != nil {
 		return err
 	}
@@ -182,11 +187,18 @@ func decideForOthers(ctx context.Context, f tebFlags) error {
 		}
 		log.Info(fmt.Sprintf("partition %q listens at %v, for %s", f.partition, e, strings.Join(rules.Contributors, ", ")))
 	}
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	if err := f.control.obeyAll(ctx, log, end); err != nil {
+		s.Close()
+		return err
+	}
 	select {
 	case <-ctx.Done():
 	case err = <-s.Failed():
 		err = &drp.Failure{Kind: drp.Configuration, Err: err}
 	}
+	f.control.leave(err)
 	counts := s.Counts()
 	s.Close()
 	return errors.Join(err, b.close(counts))
