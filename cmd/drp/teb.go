@@ -66,6 +66,7 @@ func newTEBCommand() *cobra.Command {
 	fl.DurationVar(&f.decide, "trigger-deadline", time.Second, "longest wait for the rules")
 	fl.StringVar(&f.otherwise, "trigger-default", "keep", "then keep the event, or veto it")
 	fl.StringVar(&f.summary, "summary", "", "write the books as JSON to this `file`")
+	cmd.AddCommand(newTEBReplayCommand())
 	return cmd
 }
 

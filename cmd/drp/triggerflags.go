@@ -96,6 +96,9 @@ type ruleFile struct {
 	groups [16]uint32
 }
 
+// logic makes one that goes by the rules.
+func (r *ruleFile) logic() ([]teb.Logic, error) { return []teb.Logic{teb.NewExpression(r.Rules)}, nil }
+
 func readRules(path string) (r ruleFile, err error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
