@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"drp/internal/testkit"
+	"drp/xtc"
 )
 
 // goldenEvents are those of the run whose decisions are in testdata.
@@ -104,7 +105,9 @@ func TestGoldenTrigger(t *testing.T) {
 		})
 		t.Run(d.name+" beside three processes", func(t *testing.T) {
 			t.Parallel()
+			names := map[string]int{}
 			for s, o := range threeProcesses(t, by, script) {
+				ownSegments(t, o.dataFiles(t)[0], names)
 				checkGolden(t, fmt.Sprintf("process %d of three", s), goldenLines(t, decisionsOf(t, o.dataFiles(t)[0]), 7))
 				readOffline(t, o.dataFiles(t)[0], s, "cam_0", "cam_1", "cam_2")
 			}
@@ -120,13 +123,33 @@ func threeProcesses(t *testing.T, by []string, script string, flags ...string) (
 	var three []*invocation
 	for s := range 3 {
 		three = append(three, pipeline(t, append([]string{"-s", testkit.File(t, segmentOf(run, s)...), "-w", strconv.Itoa(1 + s), "-p", script, "-o",
-			t.TempDir(), "--partition", "tst", "--teb", at, "--contributor", fmt.Sprint("cam_", s)}, flags...)...).start())
+			t.TempDir(), "--partition", "tst", "--teb", at, "--contributor", fmt.Sprint("cam_", s), "--stream", strconv.Itoa(s)}, flags...)...).start())
 	}
 	for _, v := range three {
 		all = append(all, v.finish().wants(t, 0))
 	}
 	ended(t, server, fmt.Sprintf("events %d: %d kept, 0 by default", goldenEvents, len(golden(t))), "3 let in")
 	return all
+}
+
+// ownSegments finds what psana refuses: two streams with the same segment of the same algorithm.
+func ownSegments(t *testing.T, path string, seen map[string]int) {
+	t.Helper()
+	table, err := xtc.ReadConfigure(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range table.All() {
+		name := fmt.Sprint(n.DetName, " ", n.Alg, " ", n.Segment)
+		if seen[name]++; seen[name] > 1 && n.DetName != "runinfo" && n.DetName != "smdinfo" && n.DetName != "chunkinfo" {
+			t.Errorf("two streams have %s", name)
+		}
+	}
+	for _, own := range []string{"teb decision", "teb contribution", "teb reasons", "trigger input", "drp books"} {
+		if names := table.Find(strings.Fields(own)[0], strings.Fields(own)[1]); len(names) != 1 {
+			t.Errorf("%s has %d Names of %s", path, len(names), own)
+		}
+	}
 }
 
 // readOffline lets a script read what a contributor has recorded of the golden run.
