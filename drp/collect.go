@@ -153,6 +153,7 @@ func (c *collector) one(e *entry) error {
 	d := xtc.Dgram(ref.Bytes())
 	c.refs = append(c.refs, ref)
 	c.bytes += len(d)
+	c.trigger.apply(e)
 	if e.service.IsEvent() {
 		return c.event(e, d)
 	}
@@ -160,7 +161,6 @@ func (c *collector) one(e *entry) error {
 }
 
 func (c *collector) event(e *entry, d xtc.Dgram) error {
-	c.trigger.apply(e)
 	d, intact := c.verify(e, d)
 	if !intact { // what its script made of it, even a rejection, is of other data
 		c.refs[len(c.refs)-1].Spoilt()

@@ -69,16 +69,20 @@ func (t *trigger) describe(d xtc.Dgram) (*teb.Schema, error) {
 	return s, err
 }
 
-// fill makes the row of an event. Nothing in it says whether the event will be recorded in the end: all who have a part of it
-// must come to the same decision.
+// fill makes the row of an event, or of a transition. Nothing in it says whether the event will be recorded in the end: all
+// who have a part of it must come to the same decision.
 func (t *trigger) fill(e *entry, row []byte) {
+	clear(row)
+	if !e.service.IsEvent() {
+		teb.PutHead(row, t.between(e))
+		return
+	}
 	ref, err := t.c.pool.Events[e.worker].Ref(e.ix)
 	if err != nil {
 		panic(err) // the collector has not released it
 	}
 	d := xtc.Dgram(ref.Bytes())
 	damage := d.Damage() | damageOf(e)
-	clear(row)
 	teb.PutHead(row, teb.Head{Pulse: t.pulse(e, d), Time: e.time, Groups: uint16(d.Env()), Damage: damage, Service: xtc.L1Accept})
 	t.putHits(e, row)
 	values := t.inputs.script != nil && damage == d.Damage() && t.putScript(e, row)
@@ -91,9 +95,9 @@ func (t *trigger) fill(e *entry, row []byte) {
 
 // pulse gives the pulse ID, or the time where there is none: equal for all parts of an event, and larger for each event.
 func (t *trigger) pulse(e *entry, d xtc.Dgram) uint64 {
-	next := t.last + 1
+	next := t.last.Pulse + 1
 	if e.detail != nil && e.detail.corrupt != nil {
-		t.last = next
+		t.last = teb.Key{Pulse: next}
 		return next
 	}
 	pulse := e.time
@@ -107,8 +111,22 @@ func (t *trigger) pulse(e *entry, d xtc.Dgram) uint64 {
 	if pulse > math.MaxInt64 { // no expression can compute with it
 		pulse = next
 	}
-	t.last = max(next, pulse)
-	return t.last
+	t.last = teb.Key{Pulse: max(next, pulse)}
+	return t.last.Pulse
+}
+
+// between gives a transition its place among the events: by its time, or, where these have pulse IDs of a timing detector,
+// behind the one before it.
+func (t *trigger) between(e *entry) teb.Head {
+	h := teb.Head{Pulse: t.last.Pulse, Time: e.time, Service: e.service}
+	if t.inputs.pulse.names == nil && e.time <= math.MaxInt64 {
+		h.Pulse = max(h.Pulse, e.time)
+	}
+	if !t.last.Less(h.Key()) { // its time does not grow
+		h.Pulse++
+	}
+	t.last = h.Key()
+	return h
 }
 
 // damageOf is what the event will be recorded with, as far as that is known.

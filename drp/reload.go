@@ -2,14 +2,9 @@ package drp
 
 import (
 	"bytes"
-	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"os"
-	"os/exec"
-	"strings"
-	"time"
 
 	"drp/internal/script"
 )
@@ -28,7 +23,7 @@ func (r *Run) reload() {
 		_, err = script.Examine(r.cfg.Script) // what is refused at the start is refused here
 	}
 	if err == nil {
-		err = checkSyntax(r.python, r.cfg.Script, text)
+		err = script.Compiles(r.python, r.cfg.Script, text)
 	}
 	if err != nil {
 		r.cfg.Log.Error(fmt.Sprintf("script %s was changed and cannot be taken, the run goes on with the one before: %v",
@@ -39,26 +34,4 @@ func (r *Run) reload() {
 	r.cfg.Log.Info(fmt.Sprintf("script %s was changed, SHA-256 %s: it is read anew", r.cfg.Script, sum))
 	r.cfg.ScriptText, r.cfg.ScriptSHA256 = text, sum
 	r.group.SetScript(text)
-}
-
-const syntaxTime = 10 * time.Second
-
-// checkSyntax compiles a script without running it.
-func checkSyntax(python, name string, text []byte) error {
-	ctx, cancel := context.WithTimeout(context.Background(), syntaxTime)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, python, "-I", "-S", "-c",
-		"import sys; compile(sys.stdin.buffer.read(), sys.argv[1], 'exec')", name)
-	cmd.Stdin = bytes.NewReader(text)
-	out, err := cmd.CombinedOutput()
-	if err == nil {
-		return nil
-	}
-	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
-	for _, line := range lines {
-		if where := strings.TrimSpace(line); strings.HasPrefix(where, "File \""+name) {
-			return fmt.Errorf("%s: %s", where, lines[len(lines)-1])
-		}
-	}
-	return errors.Join(err, errors.New(lines[len(lines)-1]))
 }

@@ -1,6 +1,7 @@
 package drp
 
 import (
+	"context"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"drp/internal/wire"
 	"drp/internal/world"
 	"drp/teb"
+	"drp/teb/serve"
 	"drp/xtc"
 )
 
@@ -17,7 +19,7 @@ type Trigger struct {
 	Rules        []teb.Rule
 	Prescale     [16]uint32 // by readout group: one in so many events is kept with its raw data, whatever the rules say
 	PrescaleSeed uint64
-	Server       wire.Endpoint // of a stand-alone one, where there are no rules
+	Servers      []wire.Endpoint // of stand-alone ones, which share the events, where there are no rules
 	Partition    string
 	Contributor  string        // as what this process brings is called; empty: after its first camera
 	Deadline     time.Duration // for a decision; then the event is recorded
@@ -25,7 +27,8 @@ type Trigger struct {
 	KeepAll      bool          // record what the trigger does not want, too, with its decision
 	Connect      time.Duration // how long a stand-alone one is waited for at Configure
 
-	Logic func() teb.Logic // takes the place of the rules
+	Logic func() teb.Logic                                         // takes the place of the rules
+	Dial  func(context.Context, wire.Endpoint) (serve.Conn, error) // takes the place of the network
 }
 
 // Defaults of a trigger.
@@ -44,10 +47,12 @@ func (c *Config) checkTrigger() error {
 		return nil
 	}
 	t := *c.Trigger
-	served := t.Server.Path+t.Server.Address != ""
+	served := len(t.Servers) > 0
 	switch {
 	case served == (len(t.Rules) > 0 || t.Logic != nil):
 		return failf(Usage, "a trigger has rules (--trigger), or is a stand-alone one (--teb)")
+	case len(t.Servers) > serve.MaxServers:
+		return failf(Usage, "%d trigger event builders: at most %d can share the events", len(t.Servers), serve.MaxServers)
 	case t.Deadline < 0 || t.Connect < 0:
 		return failf(Usage, "a deadline cannot be negative")
 	}
@@ -67,7 +72,8 @@ func (c *Config) checkTrigger() error {
 }
 
 // trigger asks the trigger event builder about every event, in the order of the source, and holds events back until it has
-// answered. It belongs to the collector; only what is said of take differs.
+// answered. Transitions are asked for too, so that none overtakes an event of another process, or is overtaken. It belongs
+// to the collector; only what is said of take differs.
 //
 //	window:  tail ------ cursor ------ head
 //	         | asked for  | not finished, or there is no room for more |
@@ -81,10 +87,10 @@ type trigger struct {
 	schema  *teb.Schema
 	inputs  inputs
 	record  decisionNames
-	rows    []byte // what was contributed for each answer
-	last    uint64 // pulse ID
-	cursor  uint64 // in the window: what is before it was asked for, or is no event
-	asked   uint64 // events
+	rows    []byte  // what was contributed for each answer
+	last    teb.Key // of what was contributed last
+	cursor  uint64  // in the window: what is before it was asked for, or never is
+	asked   uint64
 	used    uint64 // answers
 	present *teb.Decision
 	taking  *world.Join
@@ -119,7 +125,7 @@ func (t *trigger) ask() {
 		if e.pending.Load() != 0 || e.service == xtc.Configure {
 			break
 		}
-		if e.service.IsEvent() {
+		if asksFor(e) {
 			row := t.row(t.asked)
 			t.fill(e, row)
 			t.by.contribute(row)
@@ -130,6 +136,10 @@ func (t *trigger) ask() {
 		t.by.flush()
 	}
 }
+
+// asksFor tells what all contributors of a partition see. At Configure nobody is there yet to be asked, and what was made up
+// here others do not know of.
+func asksFor(e *entry) bool { return e.service.IsEvent() || e.service != xtc.Configure && !e.implied }
 
 // take keeps what is decided for the collector; it runs on a goroutine of its own until there is no more.
 func (t *trigger) take(by decider) {
@@ -146,22 +156,22 @@ func (t *trigger) take(by decider) {
 
 // decided tells whether the oldest datagram can go on.
 func (t *trigger) decided(e *entry) bool {
-	return t == nil || !e.service.IsEvent() || t.by == nil || t.used < t.came.Load()
+	return t == nil || !asksFor(e) || t.by == nil || t.used < t.came.Load()
 }
 
-// apply takes the decision about an event.
+// apply takes the decision about an event, or that a transition was built.
 func (t *trigger) apply(e *entry) {
-	if t == nil || t.by == nil {
+	if t == nil || t.by == nil || !asksFor(e) {
 		return
 	}
 	before := t.present
 	t.present = &t.answers[t.used%uint64(len(t.answers))]
 	t.used++
 	if invariant.Enabled {
-		invariant.Check(before == nil || before == t.present || before.Pulse < t.present.Pulse, "decisions came in another order")
+		invariant.Check(before == nil || before == t.present || before.Key().Less(t.present.Key()), "decisions came in another order")
 		invariant.Check(t.present.Time == e.time, "the decision is of another event: %+v", t.present)
 	}
-	if t.present.Default {
+	if t.present.Default && e.service.IsEvent() {
 		if n := t.c.books.defaulted.Add(1); n&(n-1) == 0 {
 			t.c.cfg.Log.Warn(fmt.Sprintf("%s was not decided by the trigger within %v, and gets the default (%d so far)",
 				eventName(e.number, e.time), t.cfg.Deadline, n))

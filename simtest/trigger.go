@@ -67,6 +67,9 @@ func (l *lab) decide(b *teb.Batch, field *teb.Field) {
 		l.world.Sleep(d)
 	}
 	for i := range b.Len() {
+		if !b.Head(i).Service.IsEvent() {
+			continue
+		}
 		n := l.number(b.Head(i).Time)
 		e := l.events[n]
 		if e == nil {
