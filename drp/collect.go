@@ -351,7 +351,7 @@ func (c *collector) configure(e *entry, d xtc.Dgram) error {
 	if err != nil {
 		return failf(Script, "%s: %w", scriptName(c.cfg.Script), err)
 	}
-	if added, err = c.account.declare(c.table, d.Src(), added); err != nil {
+	if added, err = c.account.declare(c.table, d.Src(), c.freeSegment(c.table, booksDetector, booksAlg), added); err != nil {
 		c.cfg.Log.Warn(fmt.Sprintf("the books will not be in the file: %v", err))
 	}
 	if added, err = c.trigger.configure(d, added); err != nil {

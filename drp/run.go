@@ -18,6 +18,7 @@ import (
 	"drp/pebble"
 	"drp/record"
 	"drp/source"
+	"drp/xtc"
 )
 
 // Run is one run of the pipeline. Make it with New, let it go with Run, watch it with Snapshot.
@@ -117,7 +118,7 @@ func (r *Run) open(ctx context.Context) (err error) {
 	}
 	r.group, err = fex.Start(ctx, fex.Config{
 		Python: r.python, PythonPath: cfg.PythonPath, Script: cfg.Script, Args: cfg.Args, Detector: cfg.Detector,
-		Publisher: r.calibration.publisher, Expt: r.exptName(), Run: r.runNumber(),
+		Publisher: r.calibration.publisher, Expt: r.exptName(), Run: r.runNumber(), Stream: r.stream(),
 		GreetDeadline: greetDeadline, TransitionDeadline: cfg.TransitionDeadline, EventDeadline: cfg.EventDeadline,
 		SoftDeadline: cfg.SoftDeadline, Spares: cfg.Spares, Retries: cfg.Retries, MaxRestarts: cfg.MaxRestarts,
 		Degrade: !cfg.AbortOnUnrest, MaxResident: cfg.MaxResident, RecycleAfter: cfg.RecycleAfter,
@@ -204,6 +205,16 @@ func (r *Run) stream() int {
 		return r.cfg.Stream
 	}
 	return r.info.Stream
+}
+
+// freeSegment is that of what drp tells of itself in a stream: its number, so that streams which are read together differ, as
+// psana demands; or one more than there was in the source.
+func (r *Run) freeSegment(t *xtc.Table, detector, alg string) uint32 {
+	segment := uint32(max(0, r.stream()))
+	for _, old := range t.Find(detector, alg) {
+		segment = max(segment, old.Segment+1)
+	}
+	return segment
 }
 
 func (r *Run) runNumber() int {

@@ -78,6 +78,7 @@ func newTEBCommand() *cobra.Command {
 	fl.StringVar(&f.otherwise, "trigger-default", "keep", "then keep the event, or veto it")
 	fl.StringVar(&f.summary, "summary", "", "write the books as JSON to this `file`")
 	f.control.add(fl)
+	cmd.AddCommand(newTEBReplayCommand())
 	return cmd
 }
 
