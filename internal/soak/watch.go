@@ -134,7 +134,7 @@ func pythons(parent int) (found []int) {
 			continue
 		}
 		line, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
-		if strings.Contains(string(line), "\x00-m\x00drp\x00") {
+		if isChild(string(line)) {
 			found = append(found, pid)
 		}
 	}
@@ -142,11 +142,16 @@ func pythons(parent int) (found []int) {
 	return found
 }
 
+// isChild tells a child of drp by its command line, as it was started or as it names itself.
+func isChild(line string) bool {
+	return strings.Contains(line, "\x00-m\x00drp\x00") || strings.HasPrefix(line, "drp worker ")
+}
+
 // living are those of some processes of drp that still run.
 func living(pids []int) (found []int) {
 	for _, pid := range pids {
 		line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
-		if err == nil && strings.Contains(string(line), "\x00-m\x00drp\x00") {
+		if err == nil && isChild(string(line)) {
 			found = append(found, pid)
 		}
 	}

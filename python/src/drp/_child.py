@@ -25,11 +25,13 @@ import numpy as np
 
 from . import _shm
 from ._calib import Part
+from ._config import Config
 from ._errors import ConstantsError
 from ._event import Batch, Event
 from ._feed import EVENT, FAILED, LIVE, REPLAY, Feed
 from ._hits import Area
 from ._info import Deferred, SpareInfo, drp_info
+from ._title import set_title
 from ._version import __version__
 
 VERSION = 2
@@ -70,6 +72,7 @@ class ChildFeed(Feed):
     """The datagrams that drp hands to this process."""
 
     restarts = True
+    role = "worker"  # in the title of the process
 
     def __init__(self, requests: int, answers: int) -> None:
         super().__init__()
@@ -86,6 +89,9 @@ class ChildFeed(Feed):
         self._record: tuple[int, ...] = ()
         self._flush_at = 0.0
         self._at = 0  # of the record that was looked for
+        self._words = sys.argv[1:]  # the script and its arguments; sys.argv will be the script's own
+        self._number = ""  # of the worker; a spare has none
+        self._shown = ""  # the detector, from Configure on
         self._parts: dict[tuple[int, int], Part] = {}  # what can be asked for, by kind and NamesId
         self._prepared: dict[int, memoryview] = {}  # the segments of these
         self.attached = False
@@ -120,6 +126,7 @@ class ChildFeed(Feed):
             SpareInfo.asked = False
             drp_info.__class__ = SpareInfo
             os.register_at_fork(after_in_parent=self._parted)
+            self._entitle()
         answer = json.dumps(
             {
                 "version": VERSION,
@@ -142,6 +149,24 @@ class ChildFeed(Feed):
         self.area_of_hits = Area(place["hits"]) if place.get("hits") else None
         drp_info._attach(place["worker"], raw["slot_bytes"])
         self.attached = True
+        self._number = str(place["worker"])
+        self._entitle()
+
+    def prepare(self) -> Config:
+        """Read the Configure at hand, which says which detector there is."""
+        config = super().prepare()
+        camera = config.camera()
+        if camera and camera[0] != self._shown:
+            self._shown = camera[0]
+            self._entitle()
+        return config
+
+    def _entitle(self) -> None:
+        """Let the system show who this is: worker, detector, script and arguments."""
+        who = [self.role, self._number or "spare", self._shown]
+        script = os.path.basename(self._words[0]) if self._words else ""
+        title = " ".join(["drp", *(word for word in who if word), script, *self._words[1:]])
+        set_title(title, f"drp-{self._number or 's'} {script}")
 
     def _promote(self, size: int) -> None:
         """Become a worker."""

@@ -97,6 +97,7 @@ class Tried(BaseException):
 class TriggerFeed(ChildFeed):
     """Batches that drp hands to this process."""
 
+    role = "trigger"
     _views: dict[int, tuple[Any, ...]]
     layout_of: Layout | None = None
     tried = False  # the script has been, since the Configure at hand came
