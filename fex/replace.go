@@ -99,6 +99,7 @@ func (w *Worker) giveUp(status Status, why func(r *request) *Failure) {
 	w.mu.Lock()
 	r := w.queue.pop()
 	w.load.Add(-1)
+	w.tally()
 	f := why(&r)
 	if r.kind == kindTransition {
 		w.state.failed(uint8(r.transition))

@@ -47,6 +47,7 @@ func (w *Worker) room() int {
 // or fails at everything, is replaced.
 func (w *Worker) bear(a *Answer) {
 	w.wear.answered++
+	w.events++
 	if a.Status <= Rejected {
 		w.wear.worked, w.wear.failures = true, 0
 		return

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"drp/internal/world"
 	"drp/pebble"
@@ -54,6 +55,13 @@ type Worker struct {
 	stopped  world.Flag // set when run returns
 
 	dismissed bool // the child was ended for what it lacks, and what it has in hand goes to the next one
+
+	// For reports, over all children.
+	events   int64         // answered
+	deaths   int64         // of children
+	replaced int64         // as planned
+	busy     time.Duration // up to since
+	since    time.Duration // when the queue was last looked at
 }
 
 // Load is the number of requests without an answer.
@@ -93,7 +101,8 @@ func (w *Worker) push(r request) {
 	defer w.mu.Unlock()
 	w.load.Add(1)
 	if w.queue.len() == 0 {
-		w.progress.Store(int64(w.world.Now()))
+		w.since = w.world.Now()
+		w.progress.Store(int64(w.since))
 	}
 	w.queue.push(r)
 	switch {
@@ -149,6 +158,13 @@ func (w *Worker) run(p Process) {
 			w.queue.written = 0
 		}
 		closed, recycled := w.closed, w.recycle && w.queue.written == 0
+		switch {
+		case closed:
+		case recycled:
+			w.replaced++
+		default:
+			w.deaths++
+		}
 		if w.killed != nil {
 			err = w.killed
 		}
@@ -231,7 +247,7 @@ func (w *Worker) take(records []byte, answers []Answer) ([]Answer, []byte, error
 	if len(answers) == 0 {
 		return answers, records, nil // asking is no progress
 	}
-	w.progress.Store(int64(w.world.Now()))
+	w.progress.Store(int64(w.tally()))
 	w.warned = false
 	w.recycleIfDue()
 	answers = w.refused(answers)
