@@ -18,7 +18,7 @@ var layers = [][]string{
 	{"xtc", "shm"},
 	{"internal"},
 	{"pebble", "calib"},
-	{"source", "hit", "fex", "teb", "record", "control", "monitor"},
+	{"source", "hit", "fex", "teb", "record", "control", "monitor", "watch"},
 	{"teb/script"}, // runs children as fex does
 	{"drp"},
 	{"bench", "simtest"},
@@ -39,6 +39,7 @@ var importers = map[string][]string{
 	"github.com/lmittmann/tint":      {"cmd/drp"},
 	"golang.org/x/term":              {"cmd/drp"},
 	"modernc.org/sqlite":             {"calib/store"},
+	"github.com/prometheus":          {"watch"},
 	"github.com/schollz/progressbar": {"cmd/drp"},
 	"golang.org/x/sys":               {"simtest", "shm", "calib/correct", "fex", "bench", "cmd/drp"},
 }

@@ -1,0 +1,85 @@
+package watch
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"drp/internal/wire"
+)
+
+// Client asks a Server.
+type Client struct {
+	name  string
+	base  string
+	token string
+	http  *http.Client
+}
+
+// answerBytes is more than any status has.
+const answerBytes = 64 << 20
+
+// DialSocket makes a client of the Server at a socket.
+func DialSocket(path string) *Client {
+	return &Client{name: path, base: "http://localhost", http: &http.Client{Timeout: answerTime, Transport: &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return wire.DialPrivate(ctx, path) },
+	}}}
+}
+
+// DialURL makes a client of the Server at an address as it was printed, with the token.
+func DialURL(address string) (*Client, error) {
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "http" || u.Host == "" {
+		return nil, fmt.Errorf("watch: %q is no address as drp prints it: http://HOST:PORT/?token=…", address)
+	}
+	c := &Client{name: u.Host, base: "http://" + u.Host, token: u.Query().Get("token"), http: &http.Client{Timeout: answerTime,
+		Transport: &http.Transport{Proxy: nil, DialContext: (&net.Dialer{Timeout: headerTime}).DialContext}}}
+	c.http.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse } // the token is for nobody else
+	return c, nil
+}
+
+// Status asks for the status.
+func (c *Client) Status(ctx context.Context) (*Status, error) {
+	var s Status
+	text, err := c.get(ctx, "/v1/status")
+	if err == nil {
+		err = json.Unmarshal(text, &s)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("watch: ask %s: %w", c.name, err)
+	}
+	return &s, nil
+}
+
+func (c *Client) get(ctx context.Context, path string) ([]byte, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+path, http.NoBody)
+	if err != nil {
+		return nil, err
+	}
+	if c.token != "" {
+		r.Header.Set("Authorization", "Bearer "+c.token)
+	}
+	got, err := c.http.Do(r)
+	if err != nil {
+		if inner := (*url.Error)(nil); errors.As(err, &inner) {
+			err = inner.Err
+		}
+		return nil, err
+	}
+	defer func() { _ = got.Body.Close() }()
+	text, err := io.ReadAll(io.LimitReader(got.Body, answerBytes))
+	if err == nil && got.StatusCode != http.StatusOK {
+		said, _, _ := strings.Cut(string(text[:min(len(text), 300)]), "\n")
+		err = fmt.Errorf("%s: %q", got.Status, said)
+	}
+	return text, err
+}
+
+// Close ends the connection.
+func (c *Client) Close() { c.http.CloseIdleConnections() }

@@ -1,0 +1,85 @@
+package watch
+
+import (
+	"reflect"
+	"strings"
+	"time"
+)
+
+// Document describes what a Server answers, as OpenAPI 3.1. It is made from the types, so that it says what they do.
+func Document() map[string]any {
+	parts := map[string]any{}
+	describe(reflect.TypeFor[Status](), parts)
+	answer := func(says, kind string, schema any) map[string]any {
+		return map[string]any{"get": map[string]any{"summary": says, "responses": map[string]any{
+			"200": map[string]any{"description": says, "content": map[string]any{kind: map[string]any{"schema": schema}}},
+			"401": map[string]any{"description": "the token is missing or wrong"},
+			"403": map[string]any{"description": "a page of somebody else asks"},
+			"421": map[string]any{"description": "the host is no name of this machine"},
+		}}}
+	}
+	text := map[string]any{"type": "string"}
+	return map[string]any{
+		"openapi": "3.1.0",
+		"info": map[string]any{"title": "drp", "version": "1", "description": "A run of drp. Every member is always there unless it is said to be " +
+			"absent. Members may be added; clients leave what they do not know."},
+		"paths": map[string]any{
+			"/v1/status":       answer("the run at this moment", "application/json", reference("Status")),
+			"/v1/openapi.json": answer("this document", "application/json", map[string]any{"type": "object"}),
+			"/metrics":         answer("the same for Prometheus", "text/plain", text),
+		},
+		"components": map[string]any{"schemas": parts, "securitySchemes": map[string]any{
+			"bearer": map[string]any{"type": "http", "scheme": "bearer"},
+			"query":  map[string]any{"type": "apiKey", "in": "query", "name": "token"},
+		}},
+		"security": []any{map[string]any{"bearer": []any{}}, map[string]any{"query": []any{}}},
+	}
+}
+
+func reference(name string) map[string]any {
+	return map[string]any{"$ref": "#/components/schemas/" + name}
+}
+
+// describe gives the schema of a type. Those of structs go into parts, under their names.
+func describe(t reflect.Type, parts map[string]any) map[string]any {
+	switch t.Kind() {
+	case reflect.Pointer:
+		return describe(t.Elem(), parts)
+	case reflect.Slice:
+		return map[string]any{"type": "array", "items": describe(t.Elem(), parts)}
+	case reflect.String:
+		return map[string]any{"type": "string"}
+	case reflect.Float64:
+		return map[string]any{"type": "number"}
+	case reflect.Struct:
+		if t == reflect.TypeFor[time.Time]() {
+			return map[string]any{"type": "string", "format": "date-time"}
+		}
+		if parts[t.Name()] == nil {
+			parts[t.Name()] = true // should it hold itself
+			parts[t.Name()] = object(t, parts)
+		}
+		return reference(t.Name())
+	default:
+		return map[string]any{"type": "integer"}
+	}
+}
+
+func object(t reflect.Type, parts map[string]any) map[string]any {
+	members, always := map[string]any{}, []string{}
+	for f := range t.Fields() {
+		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+		schema := describe(f.Type, parts)
+		if says := f.Tag.Get("doc"); says != "" {
+			schema["description"] = says
+		}
+		if values := f.Tag.Get("enum"); values != "" {
+			schema["enum"] = strings.Split(values, ",")
+		}
+		members[name] = schema
+		if options != "omitempty" {
+			always = append(always, name)
+		}
+	}
+	return map[string]any{"type": "object", "properties": members, "required": always}
+}

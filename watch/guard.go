@@ -1,0 +1,170 @@
+package watch
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"os"
+	"path"
+	"strings"
+	"sync"
+	"time"
+)
+
+// newToken makes a word that nobody guesses.
+func newToken() string {
+	var b [24]byte
+	_, _ = rand.Read(b[:]) // it never fails
+	return base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+// guard lets in who knows the token. It refuses names of this machine that are not its own, since a page of somebody else
+// could have its name point here, and requests that a page of somebody else makes.
+type guard struct {
+	token  [sha256.Size]byte
+	cookie string // its name
+	names  []string
+	next   http.Handler
+
+	known, strange pace
+}
+
+// Requests that are answered in a second, however many there are; the others wait. A few come at once.
+const (
+	knownPerSecond   = 50
+	strangePerSecond = 10
+	burst            = 20
+)
+
+func newGuard(token, address string, next http.Handler) *guard {
+	host, port, _ := net.SplitHostPort(address)
+	own, _ := os.Hostname()
+	return &guard{token: sha256.Sum256([]byte(token)), cookie: "drp_" + port, names: []string{"localhost", host, own}, next: next,
+		known: pace{gap: time.Second / knownPerSecond}, strange: pace{gap: time.Second / strangePerSecond}}
+}
+
+// ServeHTTP implements http.Handler.
+func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	harden(w.Header())
+	if code, why := g.judge(r); code != 0 {
+		if !g.strange.wait(r) {
+			return
+		}
+		w.Header().Set("Connection", "close")
+		http.Error(w, why, code)
+		return
+	}
+	if !g.known.wait(r) {
+		return
+	}
+	if given := r.URL.Query().Get("token"); given != "" { // it need not be in later addresses
+		http.SetCookie(w, &http.Cookie{Name: g.cookie, Value: given, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode})
+	}
+	g.next.ServeHTTP(w, r)
+}
+
+// harden asks browsers to load nothing from elsewhere, and to tell nobody of the address.
+func harden(h http.Header) {
+	h.Set("Content-Security-Policy", "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Cache-Control", "no-store")
+}
+
+// judge gives 0, or with which code a request is refused, and why.
+func (g *guard) judge(r *http.Request) (code int, why string) {
+	switch {
+	case r.Method != http.MethodGet && r.Method != http.MethodHead:
+		return http.StatusMethodNotAllowed, "this address can only be read"
+	case !g.ours(r.Host):
+		return http.StatusMisdirectedRequest, "this is no name of this machine: use its address, or localhost"
+	case foreign(r):
+		return http.StatusForbidden, "pages of others are not answered"
+	case !g.knows(r):
+		return http.StatusUnauthorized, "the token is missing or wrong: it is in the address that drp has printed; clients give it as " +
+			"Authorization: Bearer TOKEN"
+	case path.Clean(r.URL.Path) != r.URL.Path:
+		return http.StatusNotFound, "there is no such page"
+	}
+	return 0, ""
+}
+
+// ours tells whether a host, with or without port, is a name of this machine. Through a tunnel the port is another.
+func (g *guard) ours(host string) bool {
+	name := host
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		name = h
+	}
+	if _, err := netip.ParseAddr(strings.Trim(name, "[]")); err == nil {
+		return true // nobody can make an address point elsewhere
+	}
+	for _, own := range g.names {
+		if own != "" && strings.EqualFold(name, own) {
+			return true
+		}
+	}
+	return false
+}
+
+// foreign tells whether a browser says that another page than one of ours asks.
+func foreign(r *http.Request) bool {
+	if site := r.Header.Get("Sec-Fetch-Site"); site != "" && site != "same-origin" && site != "none" {
+		return true
+	}
+	origin := r.Header.Get("Origin")
+	if origin == "" {
+		return false
+	}
+	u, err := url.Parse(origin)
+	return err != nil || u.Scheme != "http" || !strings.EqualFold(u.Host, r.Host)
+}
+
+// knows tells whether a request has the token. All ways to give it are compared in the same time.
+func (g *guard) knows(r *http.Request) bool {
+	given := []string{strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "), r.URL.Query().Get("token")}
+	if c, err := r.Cookie(g.cookie); err == nil {
+		given = append(given, c.Value)
+	}
+	known := 0
+	for _, text := range given {
+		sum := sha256.Sum256([]byte(text))
+		known |= subtle.ConstantTimeCompare(sum[:], g.token[:])
+	}
+	return known == 1
+}
+
+// pace lets requests through one after the other, so that a flood costs no more than a brisk reader.
+type pace struct {
+	gap time.Duration
+
+	mu   sync.Mutex // protects next
+	next time.Time  // moment at which the next one may go, in a row of moments
+}
+
+// wait returns when a request may be answered; false when whoever asked has gone.
+func (p *pace) wait(r *http.Request) bool {
+	p.mu.Lock()
+	now := time.Now()
+	at := p.next
+	if earliest := now.Add(-burst * p.gap); at.Before(earliest) {
+		at = earliest
+	}
+	p.next = at.Add(p.gap)
+	p.mu.Unlock()
+	if !at.After(now) {
+		return true
+	}
+	timer := time.NewTimer(at.Sub(now))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-r.Context().Done():
+		return false
+	}
+}

@@ -1,0 +1,237 @@
+package watch
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// family is metrics of one name.
+type family struct {
+	name, help string
+	kind       prometheus.ValueType
+	labels     []string
+	read       func(s *Status, put put)
+}
+
+// put gives one value, with the values of the labels.
+type put func(value float64, labels ...string)
+
+const (
+	counter = prometheus.CounterValue
+	gauge   = prometheus.GaugeValue
+)
+
+func count(n int64) float64 { return float64(n) }
+
+// families are all that are no histograms.
+var families = []family{
+	{"drp_run_info", "What runs, as labels; the value is 1.", gauge, []string{"version", "experiment", "run", "script"},
+		func(s *Status, put put) { put(1, s.Version, s.Experiment, strconv.Itoa(s.Run), s.Script) }},
+	{"drp_run_state", "1 for the state that the run is in, 0 for the others.", gauge, []string{"state"}, func(s *Status, put put) {
+		for _, state := range runStates {
+			put(one(s.State == state), state)
+		}
+	}},
+	{"drp_run_seconds", "Time since the run began.", gauge, nil, func(s *Status, put put) { put(s.Seconds) }},
+	{"drp_events_received_total", "Events that came from the source.", counter, nil,
+		func(s *Status, put put) { put(count(s.Events.Received)) }},
+	{"drp_events_total", "Events by their outcome, of which each gets one.", counter, []string{"outcome"}, outcomes},
+	{"drp_events_in_flight", "Events that were received and have no outcome yet.", gauge, nil,
+		func(s *Status, put put) { put(count(s.Events.InFlight)) }},
+	{"drp_events_lost_total", "Events that should have been kept and were not.", counter, nil,
+		func(s *Status, put put) { put(count(s.Events.Lost)) }},
+	{"drp_events_damaged_total", "Events recorded with a damage bit.", counter, nil,
+		func(s *Status, put put) { put(count(s.Events.Damaged)) }},
+	{"drp_events_altered_total", "Events that changed in memory since they came.", counter, nil,
+		func(s *Status, put put) { put(count(s.Events.Altered)) }},
+	{"drp_late_answers_total", "Answers for an event already decided.", counter, nil,
+		func(s *Status, put put) { put(count(s.Events.Late)) }},
+	{"drp_received_bytes_total", "Bytes of the events that came.", counter, nil,
+		func(s *Status, put put) { put(count(s.Events.BytesReceived)) }},
+	{"drp_recorded_bytes_total", "Bytes that were recorded.", counter, nil,
+		func(s *Status, put put) { put(count(s.Events.BytesRecorded)) }},
+	{"drp_deadtime_seconds_total", "Time that the source waited for a free slot.", counter, nil,
+		func(s *Status, put put) { put(s.Events.Deadtime) }},
+
+	{"drp_searched_total", "Events searched for hits, by what searched them.", counter, []string{"by"}, searched},
+	{"drp_unsearched_total", "Events that could not be searched for hits.", counter, nil,
+		func(s *Status, put put) { put(count(s.Hits.Unsearched)) }},
+	{"drp_hits_total", "Hits among the events searched.", counter, nil, func(s *Status, put put) { put(count(s.Hits.Hits)) }},
+	{"drp_passed_over_total", "Events not shown to the script, since they are no hits.", counter, nil,
+		func(s *Status, put put) { put(count(s.Hits.Passed)) }},
+
+	{"drp_transition_slots", "Slots for transitions.", gauge, nil, func(s *Status, put put) { put(float64(s.Transitions.Slots)) }},
+	{"drp_transition_slots_in_use", "Slots for transitions that are not free.", gauge, nil,
+		func(s *Status, put put) { put(float64(s.Transitions.InUse)) }},
+	{"drp_calibration_generation", "Counts the changes of constants in this process; 0 without any.", gauge, nil,
+		func(s *Status, put put) { put(float64(s.Calibration.Generation)) }},
+
+	{"drp_trigger_waiting", "Events and transitions that the trigger has not decided.", gauge, nil, func(s *Status, put put) {
+		if s.Trigger != nil {
+			put(count(s.Trigger.Waiting))
+		}
+	}},
+	{"drp_trigger_decisions_total", "Decisions of the trigger, by reason.", counter, []string{"reason"}, func(s *Status, put put) {
+		if s.Trigger != nil {
+			for _, d := range s.Trigger.Decisions {
+				put(float64(d.Count), d.Reason)
+			}
+		}
+	}},
+	{"drp_trigger_defaulted_total", "Events that the trigger did not decide in time.", counter, nil,
+		func(s *Status, put put) { put(count(s.Events.Defaulted)) }},
+	{"drp_trigger_unwanted_total", "Events recorded that the trigger did not want.", counter, nil,
+		func(s *Status, put put) { put(count(s.Events.Unwanted)) }},
+
+	{"drp_worker_state", "1 for the state that a worker is in, 0 for the others.", gauge, []string{"worker", "state"}, states},
+	ofWorkers("drp_worker_events_total", "Events answered.", counter, func(w *Worker) float64 { return count(w.Events) }),
+	ofWorkers("drp_worker_busy_seconds_total", "Time during which the worker had datagrams without an answer.", counter,
+		func(w *Worker) float64 { return w.Busy }),
+	ofWorkers("drp_worker_cpu_seconds_total", "CPU time of the worker's present process.", counter, func(w *Worker) float64 { return w.CPU }),
+	ofWorkers("drp_worker_waiting", "Datagrams without an answer.", gauge, func(w *Worker) float64 { return float64(w.Waiting) }),
+	ofWorkers("drp_worker_slots", "Event slots.", gauge, func(w *Worker) float64 { return float64(w.Slots.Slots) }),
+	ofWorkers("drp_worker_slots_in_use", "Event slots that are not free.", gauge, func(w *Worker) float64 { return float64(w.Slots.InUse) }),
+	ofWorkers("drp_worker_resident_bytes", "Memory of the worker's process, with the shared memory that it has touched.", gauge,
+		func(w *Worker) float64 { return count(w.Resident) }),
+	ofWorkers("drp_worker_proportional_bytes", "Memory of the worker's process, with its part of what it shares.", gauge,
+		func(w *Worker) float64 { return count(w.Share) }),
+	ofWorkers("drp_worker_restarts_total", "Processes that died.", counter, func(w *Worker) float64 { return count(w.Restarts) }),
+	ofWorkers("drp_worker_recycled_total", "Processes that were replaced as planned.", counter, func(w *Worker) float64 { return count(w.Recycled) }),
+
+	ofConsumers("drp_consumer_delivered_total", "Events that a consumer got.", func(c *Consumer) uint64 { return c.Delivered }),
+	ofConsumers("drp_consumer_missed_total", "Events that were overwritten before they came to a consumer.",
+		func(c *Consumer) uint64 { return c.Missed }),
+}
+
+func outcomes(s *Status, put put) {
+	e := &s.Events
+	put(count(e.Recorded), "recorded")
+	put(count(e.Rejected), "rejected")
+	put(count(e.Vetoed), "vetoed")
+	put(count(e.Quarantined), "quarantined")
+	put(count(e.Dropped), "dropped")
+	put(count(e.Failed), "failed")
+}
+
+func searched(s *Status, put put) {
+	h := &s.Hits
+	put(count(h.Searched-h.ByGPU-h.Instead), "cpu")
+	put(count(h.ByGPU), "gpu")
+	put(count(h.Instead), "cpu_instead")
+}
+
+// The states of a run, and of a worker.
+var (
+	runStates    = []string{"starting", "unconfigured", "configured", "running", "stepping", "enabled", "ended"}
+	workerStates = []string{"idle", "working", "starting", "stopped", "retired"}
+)
+
+func one(is bool) float64 {
+	if is {
+		return 1
+	}
+	return 0
+}
+
+func states(s *Status, put put) {
+	for i := range s.Workers {
+		for _, state := range workerStates {
+			put(one(s.Workers[i].State == state), strconv.Itoa(s.Workers[i].Number), state)
+		}
+	}
+}
+
+func ofWorkers(name, help string, kind prometheus.ValueType, value func(*Worker) float64) family {
+	return family{name, help, kind, []string{"worker"}, func(s *Status, put put) {
+		for i := range s.Workers {
+			put(value(&s.Workers[i]), strconv.Itoa(s.Workers[i].Number))
+		}
+	}}
+}
+
+func ofConsumers(name, help string, value func(*Consumer) uint64) family {
+	return family{name, help, counter, []string{"consumer", "pid"}, func(s *Status, put put) {
+		for i := range s.Consumers {
+			put(float64(value(&s.Consumers[i])), s.Consumers[i].Name, strconv.Itoa(s.Consumers[i].PID))
+		}
+	}}
+}
+
+// The histograms.
+var (
+	stageSeconds = prometheus.NewDesc("drp_stage_seconds", "Time that an event spends in a stage, of one in 16.", []string{"stage"}, nil)
+	scriptDesc   = prometheus.NewDesc("drp_worker_script_seconds", "Time from when an event was handed to the script until its answer, of one in 16.",
+		[]string{"worker"}, nil)
+	triggerDesc = prometheus.NewDesc("drp_trigger_seconds", "Time from when the trigger was asked until it decided, of one in 16.", nil, nil)
+)
+
+// collector makes metrics of a Status each time that somebody asks.
+type collector struct {
+	ask   func() Status
+	descs []*prometheus.Desc // of the families
+}
+
+// Metrics serves the metrics of what ask gives, and of this process.
+func Metrics(partition string, ask func() Status) http.Handler {
+	c := &collector{ask: ask}
+	for _, f := range families {
+		c.descs = append(c.descs, prometheus.NewDesc(f.name, f.help, f.labels, nil))
+	}
+	registry := prometheus.NewRegistry()
+	var labelled prometheus.Registerer = registry
+	if partition != "" {
+		labelled = prometheus.WrapRegistererWith(prometheus.Labels{"partition": partition}, registry)
+	}
+	labelled.MustRegister(c, collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), collectors.NewGoCollector())
+	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4, ErrorHandling: promhttp.ContinueOnError})
+}
+
+// Describe implements prometheus.Collector.
+func (c *collector) Describe(to chan<- *prometheus.Desc) {
+	for _, d := range c.descs {
+		to <- d
+	}
+	to <- stageSeconds
+	to <- scriptDesc
+	to <- triggerDesc
+}
+
+// Collect implements prometheus.Collector.
+func (c *collector) Collect(to chan<- prometheus.Metric) {
+	s := c.ask()
+	for i, f := range families {
+		f.read(&s, func(value float64, labels ...string) {
+			for i := range labels {
+				labels[i] = strings.ToValidUTF8(labels[i], "\uFFFD") // a script may have any name
+			}
+			to <- prometheus.MustNewConstMetric(c.descs[i], f.kind, value, labels...)
+		})
+	}
+	for i := range s.Stages {
+		to <- histogramOf(stageSeconds, &s.Stages[i].Latency, s.Stages[i].Name)
+	}
+	if len(s.Stages) > 0 {
+		for i := range s.Workers {
+			to <- histogramOf(scriptDesc, &s.Workers[i].Script, strconv.Itoa(s.Workers[i].Number))
+		}
+	}
+	if s.Trigger != nil {
+		to <- histogramOf(triggerDesc, &s.Trigger.Latency)
+	}
+}
+
+func histogramOf(d *prometheus.Desc, l *Latency, labels ...string) prometheus.Metric {
+	below, cumulative := map[float64]uint64{}, uint64(0)
+	for i, bound := range Bounds() {
+		if i < len(l.Counts) {
+			cumulative += l.Counts[i]
+		}
+		below[bound] = cumulative
+	}
+	return prometheus.MustNewConstHistogram(d, l.Count, l.Seconds, below, labels...)
+}

@@ -1,0 +1,157 @@
+package watch
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	"drp/internal/wire"
+)
+
+// Options say where a Server listens and what it shows.
+type Options struct {
+	Address   string // HOST:PORT; empty is nowhere
+	Token     string // that those who ask there must know; empty makes one
+	Socket    string // path, in a folder of this process alone; empty is none
+	Partition string
+	Status    func() Status // may be called at any time until Close
+	Log       *slog.Logger
+	Root      http.Handler // what is served where nothing else is; nil is a list of what there is
+}
+
+// Server answers who asks for the status of a run.
+type Server struct {
+	o       Options
+	url     string
+	servers []*http.Server
+	running sync.WaitGroup
+
+	mu     sync.Mutex // protects all below
+	latest Status
+	at     time.Time // of latest
+	closed bool
+}
+
+// What a client may take up.
+const (
+	connections  = 64
+	headerBytes  = 16 << 10
+	headerTime   = 5 * time.Second
+	answerTime   = 10 * time.Second
+	idleTime     = time.Minute
+	goodbyeTime  = time.Second
+	statusMaxAge = 100 * time.Millisecond
+)
+
+// Listen begins to answer.
+func Listen(o Options) (*Server, error) {
+	s := &Server{o: o}
+	pages := s.pages()
+	if o.Address != "" {
+		l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", o.Address)
+		if err != nil {
+			return nil, fmt.Errorf("watch: %w", err)
+		}
+		if s.o.Token == "" {
+			s.o.Token = newToken()
+		}
+		address := l.Addr().String()
+		s.url = "http://" + address + "/?token=" + url.QueryEscape(s.o.Token)
+		s.serve(l, newGuard(s.o.Token, address, pages))
+		if host, _ := l.Addr().(*net.TCPAddr); host != nil && !host.IP.IsLoopback() && o.Log != nil {
+			o.Log.Warn(fmt.Sprintf("watch: other machines can connect to %s, and nothing is encrypted: use it within a network that you "+
+				"trust, or 127.0.0.1 and a tunnel", address))
+		}
+	}
+	if o.Socket != "" {
+		l, err := wire.ListenPrivate(o.Socket)
+		if err != nil {
+			s.Close()
+			return nil, fmt.Errorf("watch: %w", err)
+		}
+		calm := pace{gap: time.Second / knownPerSecond}
+		s.serve(l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if calm.wait(r) {
+				pages.ServeHTTP(w, r)
+			}
+		}))
+	}
+	return s, nil
+}
+
+// URL is the address with the token, empty where there is none.
+func (s *Server) URL() string { return s.url }
+
+func (s *Server) serve(l net.Listener, h http.Handler) {
+	server := &http.Server{Handler: h, ReadHeaderTimeout: headerTime, ReadTimeout: headerTime, WriteTimeout: answerTime,
+		IdleTimeout: idleTime, MaxHeaderBytes: headerBytes, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug)}
+	s.servers = append(s.servers, server)
+	s.running.Go(func() { _ = server.Serve(newFewConnections(l)) })
+}
+
+// Close lets those who are answered have their answer, for a moment, and ends. It may be called more than once.
+func (s *Server) Close() {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	ctx, cancel := context.WithTimeout(context.Background(), goodbyeTime)
+	defer cancel()
+	for _, server := range s.servers {
+		if server.Shutdown(ctx) != nil {
+			_ = server.Close()
+		}
+	}
+	s.running.Wait()
+}
+
+func (s *Server) pages() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", Metrics(s.o.Partition, s.status))
+	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, _ *http.Request) { reply(w, s.status()) })
+	mux.HandleFunc("GET /v1/openapi.json", func(w http.ResponseWriter, _ *http.Request) { reply(w, Document()) })
+	if s.o.Root != nil {
+		mux.Handle("GET /", s.o.Root)
+	} else {
+		mux.HandleFunc("GET /{$}", index)
+	}
+	return mux
+}
+
+const indexPage = `<!doctype html>
+<title>drp</title>
+<ul>
+<li><a href="v1/status">v1/status</a>: the run as JSON, as <a href="v1/openapi.json">v1/openapi.json</a> describes it
+<li><a href="metrics">metrics</a> for Prometheus
+</ul>
+`
+
+func index(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	_, _ = w.Write([]byte(indexPage))
+}
+
+func reply(w http.ResponseWriter, v any) {
+	text, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(append(text, '\n'))
+}
+
+// status asks the run, or gives what it said a moment ago.
+func (s *Server) status() Status {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closed && time.Since(s.at) > statusMaxAge {
+		s.latest, s.at = s.o.Status(), time.Now()
+	}
+	return s.latest
+}

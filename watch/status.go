@@ -1,0 +1,118 @@
+package watch
+
+import "time"
+
+// Status is a run at a moment. Counts are since the run began.
+type Status struct {
+	Version    string    `json:"version" doc:"of drp"`
+	Host       string    `json:"host" doc:"name of the machine"`
+	PID        int       `json:"pid" doc:"process id of drp"`
+	Partition  string    `json:"partition" doc:"as --partition says; may be empty"`
+	Experiment string    `json:"experiment"`
+	Run        int       `json:"run" doc:"number of the run that goes on"`
+	Source     string    `json:"source" doc:"where the data come from"`
+	Script     string    `json:"script" doc:"name of the user's script and its arguments"`
+	State      string    `json:"state" doc:"how far the run was begun; enabled is when events come" enum:"starting,unconfigured,configured,running,stepping,enabled,ended"`
+	Transition string    `json:"transition" doc:"the latest that all workers have taken; may be empty"`
+	Time       time.Time `json:"time" doc:"of this status"`
+	Seconds    float64   `json:"seconds" doc:"since the run began"`
+
+	Events      Events      `json:"events"`
+	Hits        Hits        `json:"hits"`
+	Stages      []Stage     `json:"stages" doc:"in the order in which an event passes them; empty until somebody asked for the status"`
+	Bounds      []float64   `json:"latency_bounds" doc:"of all latencies, in seconds"`
+	Workers     []Worker    `json:"workers"`
+	Transitions Slots       `json:"transition_slots"`
+	Trigger     *Trigger    `json:"trigger,omitempty" doc:"absent where there is none"`
+	Calibration Calibration `json:"calibration"`
+	Consumers   []Consumer  `json:"consumers" doc:"who gets copies of events while the run goes on"`
+	Failures    []string    `json:"failures" doc:"of the script, a line for each kind"`
+}
+
+// Events are the books: each event gets one outcome, so that received is the sum of those and in_flight.
+type Events struct {
+	Received    int64 `json:"received"`
+	Recorded    int64 `json:"recorded"`
+	Rejected    int64 `json:"rejected" doc:"by the script"`
+	Vetoed      int64 `json:"vetoed" doc:"by the trigger"`
+	Quarantined int64 `json:"quarantined" doc:"killed the script's processes"`
+	Dropped     int64 `json:"dropped" doc:"by --policy drop"`
+	Failed      int64 `json:"failed" doc:"could not be recorded"`
+	InFlight    int64 `json:"in_flight" doc:"have no outcome yet"`
+
+	Lost          int64   `json:"lost" doc:"should have been kept and were not"`
+	Damaged       int64   `json:"damaged" doc:"recorded with a damage bit"`
+	Altered       int64   `json:"altered" doc:"changed in memory since they came"`
+	Late          int64   `json:"late_answers" doc:"for an event already decided"`
+	Defaulted     int64   `json:"decided_by_default" doc:"since the trigger did not in time"`
+	Unwanted      int64   `json:"kept_unwanted" doc:"not wanted by the trigger, and recorded since all are"`
+	BytesReceived int64   `json:"bytes_received"`
+	BytesRecorded int64   `json:"bytes_recorded"`
+	Deadtime      float64 `json:"deadtime_seconds" doc:"that the source waited for a free slot"`
+}
+
+// Hits counts what hit finding did; all is 0 where nobody looks for any.
+type Hits struct {
+	Searched   int64 `json:"searched" doc:"events"`
+	Hits       int64 `json:"hits" doc:"among these"`
+	Passed     int64 `json:"passed_over" doc:"not shown to the script, since they are no hits"`
+	Unsearched int64 `json:"unsearched" doc:"events that could not be searched"`
+	ByGPU      int64 `json:"by_gpu" doc:"of those searched"`
+	Instead    int64 `json:"by_cpu_instead" doc:"of those searched, since the GPU failed"`
+}
+
+// Stage is a part of an event's way.
+type Stage struct {
+	Name    string  `json:"name" doc:"see docs/metrics.md" enum:"fill,queue,prepare,script,order,record,total"`
+	Latency Latency `json:"latency" doc:"of one event in 16, by chance"`
+}
+
+// Slots are places for datagrams.
+type Slots struct {
+	Slots int `json:"slots"`
+	InUse int `json:"in_use"`
+}
+
+// Worker is one of those that run the script.
+type Worker struct {
+	Number   int     `json:"number"`
+	State    string  `json:"state" doc:"starting: its process is being replaced; stopped: by a signal; retired: it gets no process any more" enum:"idle,working,starting,stopped,retired"`
+	PID      int     `json:"pid" doc:"of its process; 0 without one"`
+	Slots    Slots   `json:"event_slots"`
+	Waiting  int     `json:"waiting" doc:"datagrams without an answer"`
+	Events   int64   `json:"events" doc:"answered"`
+	Busy     float64 `json:"busy_seconds" doc:"during which it had datagrams without an answer"`
+	CPU      float64 `json:"cpu_seconds" doc:"of its present process"`
+	Resident int64   `json:"resident_bytes" doc:"of its present process, with the shared memory that it has touched"`
+	Share    int64   `json:"proportional_bytes" doc:"of its present process, with its part of what it shares; looked at every few seconds"`
+	Restarts int64   `json:"restarts" doc:"of processes that died"`
+	Recycled int64   `json:"recycled" doc:"processes that were replaced as planned"`
+	Script   Latency `json:"script" doc:"from when an event was handed to its process until the answer, of one event in 16"`
+}
+
+// Trigger is who decides what is recorded.
+type Trigger struct {
+	Waiting   int64      `json:"waiting" doc:"events and transitions that are not decided"`
+	Latency   Latency    `json:"latency" doc:"from when one was asked for until it was decided, of one in 16"`
+	Decisions []Decision `json:"decisions" doc:"by reason"`
+}
+
+// Decision counts those of one reason.
+type Decision struct {
+	Reason string `json:"reason"`
+	Count  uint64 `json:"count"`
+}
+
+// Calibration is which constants are used.
+type Calibration struct {
+	Generation uint32 `json:"generation" doc:"counts changes in this process; 0 without constants"`
+	Published  string `json:"published" doc:"detectors and the generations that were told of"`
+}
+
+// Consumer gets copies of events.
+type Consumer struct {
+	Name      string `json:"name"`
+	PID       int    `json:"pid"`
+	Delivered uint64 `json:"delivered" doc:"events"`
+	Missed    uint64 `json:"missed" doc:"events that were overwritten before it came to them"`
+}
