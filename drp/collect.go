@@ -81,6 +81,7 @@ func (r *Run) collect() {
 // finish writes the batch, enters it in the books and releases its slots.
 func (c *collector) finish() {
 	c.enter()
+	c.timing.written()
 	for i := range c.refs {
 		c.refs[i].Release()
 	}
@@ -157,6 +158,7 @@ func (c *collector) one(e *entry) error {
 	c.bytes += len(d)
 	c.trigger.apply(e)
 	if e.service.IsEvent() {
+		c.timing.collected(c.window.tail)
 		return c.event(e, d)
 	}
 	err = c.transition(e, d)
@@ -283,6 +285,7 @@ func (c *collector) result(e *entry) (removed []uint32, added []byte, err error)
 }
 
 func (c *collector) transition(e *entry, d xtc.Dgram) error {
+	defer func() { c.standing.passed(e, c.table, d) }()
 	scriptTrouble := c.transitionTrouble(e)
 	e.detail.trouble = scriptTrouble
 	if those := served(e.detail.answers); len(those) > 0 {

@@ -90,6 +90,7 @@ func (r *Run) event(ctx context.Context, h source.Header) error {
 	}
 	r.inHand = free
 	loan := &r.inHand
+	r.timing.filling(r.window.head.Load())
 	n, err := r.source.Fill(loan)
 	if err != nil {
 		loan.Abort()
@@ -121,6 +122,7 @@ func (r *Run) event(ctx context.Context, h source.Header) error {
 	}
 	in := r.hits.rows.of(d, h.Time)
 	e.pending.Store(1)
+	r.timing.filled(tag)
 	r.window.push()
 	r.preparation.event(worker, &fex.Work{Index: e.ix, Bytes: n, Layout: layout, Time: h.Time, Tag: tag}, in)
 	return nil
@@ -283,6 +285,7 @@ func (r *Run) hand(loan *pebble.Loan, n int, id xtc.TransitionID, time uint64, d
 		published: r.calibration.published}
 	r.mark(e)
 	e.ix = loan.Seal(n)
+	r.standing.generation.Store(r.calibration.generation)
 	r.lastTime = max(r.lastTime, time)
 	if !deliver {
 		e.pending.Store(0)

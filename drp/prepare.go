@@ -162,10 +162,11 @@ func (w *preparer) run() {
 		fexWorker := w.p.r.group.Workers[w.worker]
 		if j.transition != 0 {
 			fexWorker.Transition(j.work.Index, j.work.Bytes, j.transition, j.implied, j.work.Time, j.work.Tag)
-		} else if w.find(&j) {
+		} else if w.p.r.timing.preparing(j.work.Tag); w.find(&j) {
 			if !w.prepare(&j.work) {
 				return
 			}
+			w.p.r.timing.prepared(j.work.Tag)
 			fexWorker.Work(&j.work)
 		}
 		w.taken.Store(n + 1)
@@ -187,6 +188,7 @@ func (w *preparer) find(j *job) (shown bool) {
 	if r.hits.searchers[w.worker].search(e, xtc.Dgram(ref.Bytes()), j.row) {
 		return true
 	}
+	r.timing.prepared(j.work.Tag)
 	r.pass(e)
 	return false
 }

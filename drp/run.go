@@ -42,6 +42,8 @@ type Run struct {
 	orders      Orders       // nil without
 	layouts     *layouts
 	sums        checksums
+	timing      timing
+	standing    standing
 
 	started  atomic.Int64    // when the run began, and when it has come the first event, in the time of the world
 	finished atomic.Int64    // nanoseconds the run took, once it is over
@@ -377,6 +379,7 @@ func (r *Run) close(complete bool) error {
 // answered takes the answers of a worker; it runs on the worker's goroutine.
 func (r *Run) answered(worker int, answers []fex.Answer) {
 	prepared := 0
+	r.timing.answered(worker, answers)
 	for i := range answers {
 		e := r.window.at(answers[i].Tag)
 		if e.service.IsEvent() {

@@ -132,11 +132,13 @@ func (t *trigger) ask() {
 		if asksFor(e) {
 			row := t.row(t.asked)
 			t.fill(e, row)
+			t.c.timing.ask(t.asked)
 			t.by.contribute(row)
 			t.asked++
 		}
 	}
 	if t.asked > before {
+		t.c.standing.undecided.Add(int64(t.asked - before))
 		t.by.flush()
 	}
 }
@@ -147,12 +149,14 @@ func asksFor(e *entry) bool { return e.service.IsEvent() || e.service != xtc.Con
 
 // take keeps what is decided for the collector; it runs on a goroutine of its own until there is no more.
 func (t *trigger) take(by decider) {
-	some := make([]teb.Decision, rowsAtOnce)
+	some, counters := make([]teb.Decision, rowsAtOnce), t.c.standing.counters(by.Table().Reasons)
 	for n := by.Next(some); n > 0; n = by.Next(some) {
 		at := t.came.Load()
 		for i, d := range some[:n] {
 			t.answers[(at+uint64(i))%uint64(len(t.answers))] = d
 		}
+		t.c.timing.decided(at, some[:n])
+		t.c.standing.decided(counters, some[:n])
 		t.came.Store(at + uint64(n))
 		t.c.window.signal()
 	}
@@ -227,4 +231,5 @@ func (t *trigger) close() {
 	t.taking.Wait()
 	t.by, t.present, t.asked, t.used = nil, nil, 0, 0
 	t.came.Store(0)
+	t.c.standing.undecided.Store(0)
 }
