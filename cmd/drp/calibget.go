@@ -81,7 +81,7 @@ func newCalibServeCommand(place *storeFlag) *cobra.Command {
 		Example: "  drp calib serve --store calib --listen daq:8765 --token-file token",
 		Args:    needs(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			token, err := readToken(tokenFile)
+			token, err := readToken("--token-file", tokenFile)
 			if err != nil {
 				return configuration(err)
 			}
@@ -136,28 +136,28 @@ func closed(err error) error {
 	return err
 }
 
-// readToken reads the token; others must not be able to.
-func readToken(path string) (string, error) {
+// readToken reads the token from the file of a flag; others must not be able to.
+func readToken(flag, path string) (string, error) {
 	if path == "" {
 		return "", nil
 	}
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return "", fmt.Errorf("--token-file %s: there is no such file: openssl rand -hex 16 > %s makes one", path, path)
+		return "", fmt.Errorf("%s %s: there is no such file: openssl rand -hex 16 > %s makes one", flag, path, path)
 	}
 	if err != nil {
-		return "", fmt.Errorf("--token-file: %w", err)
+		return "", fmt.Errorf("%s: %w", flag, err)
 	}
 	if info.Mode().Perm()&0o077 != 0 {
-		return "", fmt.Errorf("--token-file %s: others can read it: chmod 600 %s", path, path)
+		return "", fmt.Errorf("%s %s: others can read it: chmod 600 %s", flag, path, path)
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return "", fmt.Errorf("--token-file: %w", err)
+		return "", fmt.Errorf("%s: %w", flag, err)
 	}
 	token := strings.TrimSpace(string(text))
 	if len(token) < 16 {
-		return "", fmt.Errorf("--token-file %s: the token has %d characters, and 16 are needed", path, len(token))
+		return "", fmt.Errorf("%s %s: the token has %d characters, and 16 are needed", flag, path, len(token))
 	}
 	return token, nil
 }

@@ -49,7 +49,7 @@ A generation that was broadcast and never came, and a message that cannot be use
 			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
-			return general(watch(ctx, o, os.Stdout))
+			return general(watchConstants(ctx, o, os.Stdout))
 		},
 	}
 	cmd.Flags().StringVar(&o.partition, "partition", "", "only those of this partition")
@@ -67,8 +67,8 @@ type heard struct {
 	err   error
 }
 
-// watch prints until ctx ends, which is no error.
-func watch(ctx context.Context, o watchOptions, out io.Writer) error {
+// watchConstants prints until ctx ends, which is no error.
+func watchConstants(ctx context.Context, o watchOptions, out io.Writer) error {
 	ctx, end := context.WithCancel(ctx)
 	w := &watcher{o: o, out: out, news: make(chan heard), known: map[string]bool{}}
 	defer w.listening.Wait()

@@ -49,7 +49,7 @@ func watched(t *testing.T, o watchOptions) string {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	var out bytes.Buffer
-	if err := watch(ctx, o, &out); err != nil {
+	if err := watchConstants(ctx, o, &out); err != nil {
 		t.Fatal(err)
 	}
 	if ctx.Err() != nil {
@@ -80,7 +80,7 @@ func TestCalibWatch(t *testing.T) {
 	}
 	ended, cancel := context.WithCancel(context.Background())
 	cancel()
-	if err := watch(ended, watchOptions{}, &bytes.Buffer{}); err != nil {
+	if err := watchConstants(ended, watchOptions{}, &bytes.Buffer{}); err != nil {
 		t.Errorf("interrupted: %v", err)
 	}
 }
@@ -153,7 +153,7 @@ func TestCalibWatchSaysThatNobodyAnswers(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	go func() {
-		ended <- errors.Join(watch(ctx, watchOptions{connect: address, count: 1}, &out), write.Close())
+		ended <- errors.Join(watchConstants(ctx, watchOptions{connect: address, count: 1}, &out), write.Close())
 	}()
 	said := bufio.NewReader(read)
 	line, err := said.ReadString('\n')
@@ -177,7 +177,7 @@ func TestCalibWatchFindsRunsThatBeginLater(t *testing.T) {
 		var out bytes.Buffer
 		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 		defer cancel()
-		_ = watch(ctx, watchOptions{count: 2}, &out)
+		_ = watchConstants(ctx, watchOptions{count: 2}, &out)
 		seen <- out.String()
 	}()
 	broadcast(t, p, "camera", "", 1)

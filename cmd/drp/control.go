@@ -103,7 +103,7 @@ type door struct {
 
 // doors checks where to listen. A network that is not this machine needs a token.
 func (f *serviceFlags) doors() ([]door, error) {
-	token, err := readToken(f.tokenFile)
+	token, err := readToken("--token-file", f.tokenFile)
 	if err != nil {
 		return nil, configuration(err)
 	}

@@ -35,6 +35,7 @@ type runFlags struct {
 	hits      hitFlags
 	trigger   triggerFlags
 	control   controlFlags
+	watch     watchFlags
 	gpu       string
 	onUnrest  string
 }
@@ -101,6 +102,7 @@ func newRunCommand() *cobra.Command {
 	f.hits.add(fl)
 	f.trigger.add(fl)
 	f.control.add(fl)
+	f.watch.add(fl)
 	fl.StringVar(&f.gpu, "gpu", gpuOff, "find hits on a GPU: on, and by the CPU where there is none; or required (docs/gpu.md)")
 	fl.Lookup("gpu").NoOptDefVal = gpuOn
 	fl.StringVar(&f.partition, "partition", "", "name of the part of the experiment that this process serves: a second one of the same name is refused")
@@ -237,6 +239,11 @@ func run(cfg drp.Config, f runFlags) error {
 	started := make(chan *drp.Run, 1)
 	go watchSignals(signals, cancel, started, screen)
 
+	looking, err := f.watch.open(f.partition, cfg.Log)
+	if err != nil {
+		return err
+	}
+	defer looking.Close()
 	f.control.attach(ctx, &cfg)
 	r, err := drp.New(ctx, cfg)
 	if err != nil {
@@ -247,6 +254,7 @@ func run(cfg drp.Config, f runFlags) error {
 		return err
 	}
 	started <- r
+	looking.show(r)
 	stopProgress := screen.follow(r)
 	s, err := r.Run(ctx)
 	f.control.leave(err)

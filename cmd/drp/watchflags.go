@@ -1,0 +1,110 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"drp/drp"
+	"drp/internal/rundir"
+	"drp/watch"
+)
+
+// watchFlags say who may look at a run beside this user.
+type watchFlags struct {
+	http      string
+	tokenFile string
+}
+
+func (f *watchFlags) add(fl *pflag.FlagSet) {
+	fl.StringVar(&f.http, "http", "", "show the run at `HOST:PORT`, as 127.0.0.1:8080, to who has the token that is printed (docs/metrics.md)")
+	fl.StringVar(&f.tokenFile, "http-token-file", "", "`file` with the token for --http (default: another one in each run)")
+}
+
+// onlookers are those who look at a run.
+type onlookers struct {
+	partition string
+	http      bool
+	server    *watch.Server
+	folder    string
+	run       atomic.Pointer[drp.Run] // nil until it has begun
+}
+
+// open lets others look. What it needs is there before the run begins; without a socket of its own a run goes on.
+func (f *watchFlags) open(partition string, log *slog.Logger) (*onlookers, error) {
+	o := &onlookers{partition: partition, http: f.http != ""}
+	options := watch.Options{Address: f.http, Partition: partition, Status: o.status, Log: log}
+	var err error
+	if f.http != "" {
+		if _, _, err = net.SplitHostPort(f.http); err != nil {
+			return nil, fmt.Errorf("--http %q: give HOST:PORT, as 127.0.0.1:8080", f.http)
+		}
+	}
+	if f.tokenFile != "" {
+		if options.Token, err = readToken("--http-token-file", f.tokenFile); err != nil {
+			return nil, &drp.Failure{Kind: drp.Configuration, Err: err}
+		}
+	}
+	rundir.RemoveDead()
+	if o.folder, err = rundir.Create(); err == nil {
+		options.Socket = filepath.Join(o.folder, rundir.Status)
+		if len(options.Socket) > rundir.LongestSocket {
+			err = fmt.Errorf("%s is longer than the %d bytes that a socket may have: set XDG_RUNTIME_DIR to a shorter folder",
+				options.Socket, rundir.LongestSocket)
+		}
+	}
+	if err != nil {
+		log.Warn(fmt.Sprintf("drp status and drp top will not find this run: %v", err))
+		options.Socket = ""
+	}
+	if o.server, err = watch.Listen(options); err != nil {
+		o.removeFolder()
+		return nil, &drp.Failure{Kind: drp.Configuration, Err: fmt.Errorf("--http: %w", err)}
+	}
+	if url := o.server.URL(); url != "" {
+		log.Info("the run can be watched at " + url)
+	}
+	return o, nil
+}
+
+// show lets them see a run.
+func (o *onlookers) show(r *drp.Run) {
+	if o.http {
+		r.Watch()
+	}
+	o.run.Store(r)
+}
+
+func (o *onlookers) status() watch.Status {
+	s := watch.Status{State: "starting", PID: os.Getpid(), Time: time.Now(), Stages: []watch.Stage{}, Bounds: watch.Bounds(),
+		Workers: []watch.Worker{}, Consumers: []watch.Consumer{}, Failures: []string{}}
+	if r := o.run.Load(); r != nil {
+		s = r.Status()
+	} else {
+		s.Host, _ = os.Hostname()
+	}
+	s.Version, s.Partition = version, o.partition
+	return s
+}
+
+// Close ends it.
+func (o *onlookers) Close() {
+	o.server.Close()
+	o.removeFolder()
+}
+
+func (o *onlookers) removeFolder() {
+	if o.folder != "" {
+		_ = os.Remove(o.folder) // unless others of this process have sockets in it
+	}
+}
+
+// errNoRun says that there is nothing to look at.
+var errNoRun = errors.New("no run of this user is going on on this machine; that of another machine is at the address that drp --http prints")
