@@ -52,10 +52,10 @@ func counts(s *watch.Status) map[string]uint64 {
 	return all
 }
 
-// timedOf is how many of some events are timed: one in 16, by their place among all datagrams.
+// timedOf is how many of some events are timed: one in 64, by their place among all datagrams.
 func timedOf(first, events uint64) (n uint64) {
 	for tag := first; tag < first+events; tag++ {
-		if tag*0x9e3779b97f4a7c15>>60 == 0 {
+		if tag*0x9e3779b97f4a7c15>>58 == 0 {
 			n++
 		}
 	}

@@ -10,7 +10,7 @@ import (
 	"drp/watch"
 )
 
-// timing finds out how long events spend in each stage, of one event in 16: the clock is read for these only. Which they
+// timing finds out how long events spend in each stage, of one event in 64: the clock is read for these only. Which they
 // are goes by their place in the window, scattered so that no worker is preferred. It begins when somebody looks at the run
 // for the first time; until then each method only finds that there is nothing to do, and nothing has been allocated.
 //
@@ -48,40 +48,57 @@ func (t *timing) begin(r *Run) {
 }
 
 // chosen tells whether the datagram with a tag is timed.
-func chosen(tag uint64) bool { return tag*0x9e3779b97f4a7c15>>60 == 0 }
+func chosen(tag uint64) bool { return tag*0x9e3779b97f4a7c15>>58 == 0 }
 
-// of gives the stamp of an event, if it is timed.
-func (t *timing) of(tag uint64) (*timed, *stamp) {
-	k := t.on.Load()
-	if k == nil || !chosen(tag) {
-		return nil, nil
+// of gives the timing of a datagram, if there is one. It is small enough to stand where it is called.
+func (t *timing) of(tag uint64) *timed {
+	if k := t.on.Load(); k != nil && chosen(tag) {
+		return k
 	}
+	return nil
+}
+
+// stamp is that of an event, if it is of no other one: then nobody looked yet when it came.
+func (k *timed) stamp(tag uint64) *stamp {
 	if s := &k.stamps[tag%uint64(len(k.stamps))]; s.event == tag+1 {
-		return k, s
+		return s
 	}
-	return nil, nil
+	return nil
 }
 
 // filling says that the slot of the next event is filled now.
 func (t *timing) filling(tag uint64) {
-	if k := t.on.Load(); k != nil && chosen(tag) {
+	if k := t.of(tag); k != nil {
 		k.began = k.world.Now()
 	}
 }
 
 // filled says that an event is ready for its worker.
 func (t *timing) filled(tag uint64) {
-	if k := t.on.Load(); k != nil && chosen(tag) && k.began > 0 {
-		now := k.world.Now()
-		k.fill.Add(now - k.began)
-		k.stamps[tag%uint64(len(k.stamps))] = stamp{event: tag + 1, began: k.began, queued: now, handed: now}
-		k.began = 0
+	if k := t.of(tag); k != nil {
+		k.filled(tag)
 	}
+}
+
+func (k *timed) filled(tag uint64) {
+	if k.began == 0 {
+		return
+	}
+	now := k.world.Now()
+	k.fill.Add(now - k.began)
+	k.stamps[tag%uint64(len(k.stamps))] = stamp{event: tag + 1, began: k.began, queued: now, handed: now}
+	k.began = 0
 }
 
 // preparing says that the worker begins with an event, before the script's turn.
 func (t *timing) preparing(tag uint64) {
-	if k, s := t.of(tag); s != nil {
+	if k := t.of(tag); k != nil {
+		k.preparing(tag)
+	}
+}
+
+func (k *timed) preparing(tag uint64) {
+	if s := k.stamp(tag); s != nil {
 		s.handed = k.world.Now()
 		k.queue.Add(s.handed - s.queued)
 	}
@@ -89,7 +106,13 @@ func (t *timing) preparing(tag uint64) {
 
 // prepared says that an event is handed to the script, or is answered without it.
 func (t *timing) prepared(tag uint64) {
-	if k, s := t.of(tag); s != nil {
+	if k := t.of(tag); k != nil {
+		k.prepared(tag)
+	}
+}
+
+func (k *timed) prepared(tag uint64) {
+	if s := k.stamp(tag); s != nil {
 		now := k.world.Now()
 		k.prepare.Add(now - s.handed)
 		s.handed, s.answered = now, now
@@ -98,11 +121,17 @@ func (t *timing) prepared(tag uint64) {
 
 // answered takes the answers of a worker.
 func (t *timing) answered(worker int, answers []fex.Answer) {
-	if t.on.Load() == nil {
-		return
+	if k := t.on.Load(); k != nil {
+		k.answered(worker, answers)
 	}
+}
+
+func (k *timed) answered(worker int, answers []fex.Answer) {
 	for i := range answers {
-		if k, s := t.of(answers[i].Tag); s != nil {
+		if !chosen(answers[i].Tag) {
+			continue
+		}
+		if s := k.stamp(answers[i].Tag); s != nil {
 			s.answered = k.world.Now()
 			k.script[worker].Add(s.answered - s.handed)
 		}
@@ -111,7 +140,13 @@ func (t *timing) answered(worker int, answers []fex.Answer) {
 
 // collected says that it is an event's turn to be recorded.
 func (t *timing) collected(tag uint64) {
-	if k, s := t.of(tag); s != nil {
+	if k := t.of(tag); k != nil {
+		k.collected(tag)
+	}
+}
+
+func (k *timed) collected(tag uint64) {
+	if s := k.stamp(tag); s != nil {
 		s.toRecorder = k.world.Now()
 		k.order.Add(s.toRecorder - s.answered)
 		k.taken = append(k.taken, tag)
@@ -120,10 +155,12 @@ func (t *timing) collected(tag uint64) {
 
 // written says that all that was collected is recorded.
 func (t *timing) written() {
-	k := t.on.Load()
-	if k == nil || len(k.taken) == 0 {
-		return
+	if k := t.on.Load(); k != nil && len(k.taken) > 0 {
+		k.written()
 	}
+}
+
+func (k *timed) written() {
 	now := k.world.Now()
 	for _, tag := range k.taken {
 		s := &k.stamps[tag%uint64(len(k.stamps))]
@@ -135,17 +172,19 @@ func (t *timing) written() {
 
 // ask says that the trigger is asked, for the nth time.
 func (t *timing) ask(n uint64) {
-	if k := t.on.Load(); k != nil && chosen(n) {
+	if k := t.of(n); k != nil {
 		k.asked[n%uint64(len(k.asked))] = k.world.Now()
 	}
 }
 
 // decided says that answers came, from the nth on.
 func (t *timing) decided(n uint64, answers []teb.Decision) {
-	k := t.on.Load()
-	if k == nil {
-		return
+	if k := t.on.Load(); k != nil {
+		k.decided(n, answers)
 	}
+}
+
+func (k *timed) decided(n uint64, answers []teb.Decision) {
 	for i := range answers {
 		if at := &k.asked[(n+uint64(i))%uint64(len(k.asked))]; chosen(n+uint64(i)) && *at > 0 {
 			k.decide.Add(k.world.Now() - *at)

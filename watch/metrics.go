@@ -164,10 +164,10 @@ func ofConsumers(name, help string, value func(*Consumer) uint64) family {
 
 // The histograms.
 var (
-	stageSeconds = prometheus.NewDesc("drp_stage_seconds", "Time that an event spends in a stage, of one in 16.", []string{"stage"}, nil)
-	scriptDesc   = prometheus.NewDesc("drp_worker_script_seconds", "Time from when an event was handed to the script until its answer, of one in 16.",
+	stageSeconds = prometheus.NewDesc("drp_stage_seconds", "Time that an event spends in a stage, of one in 64.", []string{"stage"}, nil)
+	scriptDesc   = prometheus.NewDesc("drp_worker_script_seconds", "Time from when an event was handed to the script until its answer, of one in 64.",
 		[]string{"worker"}, nil)
-	triggerDesc = prometheus.NewDesc("drp_trigger_seconds", "Time from when the trigger was asked until it decided, of one in 16.", nil, nil)
+	triggerDesc = prometheus.NewDesc("drp_trigger_seconds", "Time from when the trigger was asked until it decided, of one in 64.", nil, nil)
 )
 
 // collector makes metrics of a Status each time that somebody asks.

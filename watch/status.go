@@ -64,7 +64,7 @@ type Hits struct {
 // Stage is a part of an event's way.
 type Stage struct {
 	Name    string  `json:"name" doc:"see docs/metrics.md" enum:"fill,queue,prepare,script,order,record,total"`
-	Latency Latency `json:"latency" doc:"of one event in 16, by chance"`
+	Latency Latency `json:"latency" doc:"of one event in 64, by chance"`
 }
 
 // Slots are places for datagrams.
@@ -87,13 +87,13 @@ type Worker struct {
 	Share    int64   `json:"proportional_bytes" doc:"of its present process, with its part of what it shares; looked at every few seconds"`
 	Restarts int64   `json:"restarts" doc:"of processes that died"`
 	Recycled int64   `json:"recycled" doc:"processes that were replaced as planned"`
-	Script   Latency `json:"script" doc:"from when an event was handed to its process until the answer, of one event in 16"`
+	Script   Latency `json:"script" doc:"from when an event was handed to its process until the answer, of one event in 64"`
 }
 
 // Trigger is who decides what is recorded.
 type Trigger struct {
 	Waiting   int64      `json:"waiting" doc:"events and transitions that are not decided"`
-	Latency   Latency    `json:"latency" doc:"from when one was asked for until it was decided, of one in 16"`
+	Latency   Latency    `json:"latency" doc:"from when one was asked for until it was decided, of one in 64"`
 	Decisions []Decision `json:"decisions" doc:"by reason"`
 }
 

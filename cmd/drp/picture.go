@@ -125,15 +125,17 @@ func workerTable(before, now *watch.Status) []string {
 // hundredths is a part as a percentage; a process that was replaced by a younger one has no less than none.
 func hundredths(part float64) float64 { return max(0, 100*part) }
 
-// timeText writes seconds with two digits.
+// timeText writes seconds with two or three digits.
 func timeText(seconds float64) string {
 	switch {
 	case seconds == 0:
 		return "-"
 	case seconds < 1e-3:
 		return strconv.FormatFloat(seconds*1e6, 'g', 3, 64) + "µs"
+	case seconds < 9.95e-3:
+		return strconv.FormatFloat(seconds*1e3, 'f', 1, 64) + "ms"
 	case seconds < 1:
-		return strconv.FormatFloat(seconds*1e3, 'g', 2, 64) + "ms"
+		return strconv.FormatFloat(seconds*1e3, 'f', 0, 64) + "ms"
 	}
 	return strconv.FormatFloat(seconds, 'f', 0, 64) + "s"
 }
