@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -121,7 +120,7 @@ func killAtRandom(r *drp.Run, kills int, events int64, seed uint32) int {
 		}
 		var pids []int
 		for _, pid := range testkit.Children(os.Getpid()) {
-			if strings.Contains(testkit.CommandLine(pid), "-m drp") {
+			if testkit.RunsScript(pid) {
 				pids = append(pids, pid)
 			}
 		}

@@ -65,6 +65,11 @@ var families = []family{
 	{"drp_passed_over_total", "Events not shown to the script, since they are no hits.", counter, nil,
 		func(s *Status, put put) { put(count(s.Hits.Passed)) }},
 
+	ofGPU("drp_gpu_up", "1 while the GPU works, 0 since it was given up.", gauge, func(g *GPU) float64 { return one(g.Lost == "") }),
+	ofGPU("drp_gpu_frames_total", "Frames searched by the GPU.", counter, func(g *GPU) float64 { return float64(g.Frames) }),
+	ofGPU("drp_gpu_batches_total", "Batches that these made.", counter, func(g *GPU) float64 { return float64(g.Batches) }),
+	ofGPU("drp_gpu_busy_seconds_total", "Time during which batches were under way.", counter, func(g *GPU) float64 { return g.Busy }),
+
 	{"drp_transition_slots", "Slots for transitions.", gauge, nil, func(s *Status, put put) { put(float64(s.Transitions.Slots)) }},
 	{"drp_transition_slots_in_use", "Slots for transitions that are not free.", gauge, nil,
 		func(s *Status, put put) { put(float64(s.Transitions.InUse)) }},
@@ -150,6 +155,14 @@ func ofWorkers(name, help string, kind prometheus.ValueType, value func(*Worker)
 	return family{name, help, kind, []string{"worker"}, func(s *Status, put put) {
 		for i := range s.Workers {
 			put(value(&s.Workers[i]), strconv.Itoa(s.Workers[i].Number))
+		}
+	}}
+}
+
+func ofGPU(name, help string, kind prometheus.ValueType, value func(*GPU) float64) family {
+	return family{name, help, kind, nil, func(s *Status, put put) {
+		if s.GPU != nil {
+			put(value(s.GPU))
 		}
 	}}
 }

@@ -63,6 +63,8 @@ func TestMetricsSayWhatTheStatusDoes(t *testing.T) {
 		{"drp_events_total", []string{"outcome", "recorded"}, 50},
 		{"drp_events_total", []string{"outcome", "quarantined"}, 1},
 		{"drp_events_in_flight", nil, 14},
+		{"drp_gpu_busy_seconds_total", nil, 0.75},
+		{"drp_gpu_up", nil, 1},
 		{"drp_searched_total", []string{"by", "cpu"}, 23},
 		{"drp_searched_total", []string{"by", "gpu"}, 60},
 		{"drp_deadtime_seconds_total", nil, 0.25},
@@ -126,7 +128,7 @@ func TestAStatusOfARunThatBegins(t *testing.T) {
 	if got := value(t, all, "drp_run_state", "state", "starting"); got != 1 {
 		t.Error(got)
 	}
-	for _, name := range []string{"drp_stage_seconds", "drp_trigger_seconds", "drp_worker_events_total"} {
+	for _, name := range []string{"drp_stage_seconds", "drp_trigger_seconds", "drp_gpu_up", "drp_worker_events_total"} {
 		if all[name] != nil {
 			t.Errorf("%s is there", name)
 		}

@@ -19,6 +19,7 @@ type Status struct {
 
 	Events      Events      `json:"events"`
 	Hits        Hits        `json:"hits"`
+	GPU         *GPU        `json:"gpu,omitempty" doc:"absent where none is used"`
 	Stages      []Stage     `json:"stages" doc:"in the order in which an event passes them; empty until somebody asked for the status"`
 	Bounds      []float64   `json:"latency_bounds" doc:"of all latencies, in seconds"`
 	Workers     []Worker    `json:"workers"`
@@ -59,6 +60,19 @@ type Hits struct {
 	Unsearched int64 `json:"unsearched" doc:"events that could not be searched"`
 	ByGPU      int64 `json:"by_gpu" doc:"of those searched"`
 	Instead    int64 `json:"by_cpu_instead" doc:"of those searched, since the GPU failed"`
+}
+
+// GPU is the device that looks for hits.
+type GPU struct {
+	Name     string  `json:"name"`
+	Lost     string  `json:"lost" doc:"why it was given up; empty while it works"`
+	Frames   uint64  `json:"frames" doc:"searched by it"`
+	Batches  uint64  `json:"batches" doc:"that these made"`
+	Busy     float64 `json:"busy_seconds" doc:"during which batches were under way"`
+	Staged   uint64  `json:"staged" doc:"frames that the CPU copied before"`
+	Overflow uint64  `json:"overflow" doc:"frames searched by the CPU, since a list of the device was too short"`
+	Other    uint64  `json:"other" doc:"frames searched by the CPU, since they are nothing for a GPU"`
+	Checked  uint64  `json:"checked" doc:"frames searched by both, and compared"`
 }
 
 // Stage is a part of an event's way.

@@ -69,6 +69,18 @@ func eventLines(before, now *watch.Status) []string {
 		lines = append(lines, fmt.Sprintf("hits %d of %d searched: %.2f %%; by the GPU %d, not shown to the script %d", h.Hits, h.Searched,
 			100*float64(hits)/float64(max(searched, 1)), h.ByGPU, h.Passed))
 	}
+	if g := now.GPU; g != nil {
+		was := before.GPU
+		if was == nil {
+			was = &watch.GPU{}
+		}
+		state := "works"
+		if g.Lost != "" {
+			state = "is lost: " + g.Lost
+		}
+		lines = append(lines, printable(fmt.Sprintf("GPU %s %s; %.0f frames/s, busy %.0f %%", g.Name, state,
+			perSecond(before, now, float64(was.Frames), float64(g.Frames)), 100*perSecond(before, now, was.Busy, g.Busy))))
+	}
 	return lines
 }
 

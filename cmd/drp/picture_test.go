@@ -31,6 +31,8 @@ func moments() (before, now watch.Status) {
 	now.Workers = []watch.Worker{{State: "working", PID: 70, Events: 1400, Busy: 5.5, CPU: 4.25, Script: h.Latency(), Resident: 2e7,
 		Slots: watch.Slots{Slots: 64, InUse: 3}}, {Number: 1, State: "starting", Restarts: 1}}
 	now.Consumers = []watch.Consumer{{Name: "plots", PID: 9, Delivered: 5, Missed: 1}}
+	now.GPU = &watch.GPU{Name: "A1", Frames: 110, Busy: 5.5, Lost: "it hangs"}
+	before.GPU = &watch.GPU{Name: "A1", Frames: 60, Busy: 5}
 	now.Failures = []string{"ValueError:\x1b[31m no"}
 	return before, now
 }
@@ -43,6 +45,7 @@ func TestAPictureIsOfTheTimeBetween(t *testing.T) {
 		"drp 7 on node: mfx1 run 5, stepping for 11s", "a.py on sim",
 		"received 1500: 500/s, 2 GB/s in, 5 MB/s out; in flight 0; deadtime 25 %",
 		"hits 390 of 1500 searched: 50.00 %",
+		"GPU A1 is lost: it hangs; 50 frames/s, busy 50 %",
 		"trigger: waiting 0, decided within - -; hits 90",
 		"consumer plots (process 9): 5 events, 1 missed",
 		"     0  working       70       500   50%   25%        0    3/64         524ms  524ms     20 MB       0 B         0",

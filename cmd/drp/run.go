@@ -254,7 +254,7 @@ func run(cfg drp.Config, f runFlags) error {
 		return err
 	}
 	started <- r
-	looking.show(r)
+	looking.show(r, gpu)
 	stopProgress := screen.follow(r)
 	s, err := r.Run(ctx)
 	f.control.leave(err)

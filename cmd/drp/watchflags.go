@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"drp/drp"
+	"drp/hit/cuda"
 	"drp/internal/rundir"
 	"drp/watch"
 )
@@ -34,6 +35,7 @@ type onlookers struct {
 	http      bool
 	server    *watch.Server
 	folder    string
+	gpu       *cuda.GPU               // nil without
 	run       atomic.Pointer[drp.Run] // nil until it has begun
 }
 
@@ -74,8 +76,9 @@ func (f *watchFlags) open(partition string, log *slog.Logger) (*onlookers, error
 	return o, nil
 }
 
-// show lets them see a run.
-func (o *onlookers) show(r *drp.Run) {
+// show lets them see a run, and its GPU.
+func (o *onlookers) show(r *drp.Run, gpu *cuda.GPU) {
+	o.gpu = gpu
 	if o.http {
 		r.Watch()
 	}
@@ -87,6 +90,7 @@ func (o *onlookers) status() watch.Status {
 		Workers: []watch.Worker{}, Consumers: []watch.Consumer{}, Failures: []string{}}
 	if r := o.run.Load(); r != nil {
 		s = r.Status()
+		s.GPU = gpuStatus(o.gpu)
 	} else {
 		s.Host, _ = os.Hostname()
 	}
@@ -108,3 +112,16 @@ func (o *onlookers) removeFolder() {
 
 // errNoRun says that there is nothing to look at.
 var errNoRun = errors.New("no run of this user is going on on this machine; that of another machine is at the address that drp --http prints")
+
+func gpuStatus(g *cuda.GPU) *watch.GPU {
+	if g == nil {
+		return nil
+	}
+	b := g.Books()
+	s := &watch.GPU{Name: g.Name(), Frames: b.GPU, Batches: b.Batches, Busy: b.Busy.Seconds(), Staged: b.Staged, Overflow: b.Overflow,
+		Other: b.Other, Checked: b.Checked}
+	if err := g.Lost(); err != nil {
+		s.Lost = err.Error()
+	}
+	return s
+}

@@ -34,6 +34,7 @@ type GPU struct {
 	// The owner's alone.
 	lanes     []*lane
 	filling   *lane
+	busySince time.Duration // batches are under way, and were not counted
 	residents map[*hit.Plan]*resident
 	known     map[*byte]bool // host memory of ours that is registered
 
@@ -60,6 +61,8 @@ type Books struct {
 	Other    uint64 `json:"other"`    // and since it is nothing for a GPU
 	Instead  uint64 `json:"instead"`  // and since it failed
 	Checked  uint64 `json:"checked"`  // searched by both
+
+	Busy time.Duration `json:"busy_ns"` // during which batches were under way
 }
 
 // Trouble with a device, beside what its driver says.

@@ -173,7 +173,11 @@ func (g *GPU) take(l *lane, r *request) error {
 // launch starts the search of a batch.
 func (g *GPU) launch(l *lane) error {
 	m, d, frames := l.of.rooms[l.stream], g.o.Driver, len(l.frames)
-	g.filling, l.underWay, l.began = nil, true, g.o.World.Now()
+	now := g.o.World.Now()
+	if g.underWay() == 0 {
+		g.busySince = now
+	}
+	g.filling, l.underWay, l.began = nil, true, now
 	if l.carried {
 		for _, c := range []struct {
 			to   Memory
@@ -240,12 +244,22 @@ func (g *GPU) land() error {
 		for k, r := range l.frames {
 			g.answer(r, l.of.rooms[l.stream].back[k*each:(k+1)*each])
 		}
-		g.count(&g.books.Batches)
+		g.landed()
 		clear(l.frames)
 		l.of.users--
 		l.underWay, l.of = false, nil
 	}
 	return nil
+}
+
+// landed counts a batch, and the time since the one before or since there was something under way.
+func (g *GPU) landed() {
+	now := g.o.World.Now()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.books.Batches++
+	g.books.Busy += now - g.busySince
+	g.busySince = now
 }
 
 // residentOf gives a plan on the device. Those that nobody uses make room for it.

@@ -204,12 +204,14 @@ func TestBatchesFormWhileOneIsUnderWay(t *testing.T) {
 	c := newScene(t, r, hit.Sampled)
 	w := world.NewSimulated(1, 1_000_000)
 	var b cuda.Books
+	var took time.Duration
 	if err := w.Run(func() {
 		g, err := cuda.Open(cuda.Options{World: w, Batch: 8, Driver: &stub.Driver{World: w, Faults: stub.Faults{Latency: 3 * time.Millisecond}}})
 		if err != nil {
 			t.Error(err)
 			return
 		}
+		began := w.Now()
 		all := world.NewJoin(w)
 		for range 16 {
 			f := c.frame(r)
@@ -222,7 +224,11 @@ func TestBatchesFormWhileOneIsUnderWay(t *testing.T) {
 			})
 		}
 		all.Wait()
-		b = g.Books()
+		b, took = g.Books(), w.Now()-began
+		w.NewFlag().Wait(time.Hour) // without work
+		if again := g.Books(); again != b {
+			t.Errorf("%+v became %+v", b, again)
+		}
 		if err := g.Close(); err != nil {
 			t.Error(err)
 		}
@@ -231,6 +237,9 @@ func TestBatchesFormWhileOneIsUnderWay(t *testing.T) {
 	}
 	if b.GPU != 80 || b.Batches > 30 {
 		t.Errorf("%+v", b)
+	}
+	if least := 5 * 3 * time.Millisecond; b.Busy < least || b.Busy > took {
+		t.Errorf("it was busy for %v, in %v", b.Busy, took)
 	}
 }
 

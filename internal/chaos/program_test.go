@@ -84,7 +84,7 @@ func tail(text string) string { return text[max(0, len(text)-3000):] }
 // children are the Python processes of the program.
 func (p *process) children() (pids []int) {
 	for _, pid := range testkit.Children(p.PID()) {
-		if strings.Contains(testkit.CommandLine(pid), "-m drp") && testkit.Alive(pid) {
+		if testkit.RunsScript(pid) && testkit.Alive(pid) {
 			pids = append(pids, pid)
 		}
 	}

@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -130,9 +129,7 @@ func TestTriggerProcessesAreKilled(t *testing.T) {
 				return
 			case <-time.After(time.Duration(50+rng.IntN(300)) * time.Millisecond):
 			}
-			pids := slices.DeleteFunc(testkit.Children(server.PID()), func(pid int) bool {
-				return !strings.Contains(testkit.CommandLine(pid), "_trigger_child")
-			})
+			pids := slices.DeleteFunc(testkit.Children(server.PID()), func(pid int) bool { return !testkit.RunsScript(pid) })
 			if len(pids) == processes && syscall.Kill(pids[rng.IntN(len(pids))], syscall.SIGKILL) == nil {
 				killed++
 			}

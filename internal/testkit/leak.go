@@ -158,6 +158,13 @@ func CommandLine(pid int) string {
 	return strings.TrimSpace(strings.ReplaceAll(string(text), "\x00", " "))
 }
 
+// RunsScript tells whether a process is one of drp that runs a script, of users or of triggers: as it was started, or as it
+// names itself.
+func RunsScript(pid int) bool {
+	line := CommandLine(pid)
+	return strings.Contains(line, " -m drp") || strings.HasPrefix(line, "drp worker ") || strings.HasPrefix(line, "drp trigger ")
+}
+
 // Segments lists the shared-memory segments that a process made and that are not gone.
 func Segments(creator int) []int {
 	table, _ := os.ReadFile("/proc/sysvipc/shm")

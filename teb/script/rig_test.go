@@ -227,10 +227,10 @@ func (r *rig) check() {
 	}
 }
 
-// children are the Python processes that run a script of this rig, in the order of their ids.
+// children are the Python processes that run a script, in the order of their ids.
 func (r *rig) children() (pids []int) {
 	for _, pid := range testkit.Children(os.Getpid()) {
-		if strings.Contains(testkit.CommandLine(pid), r.path) {
+		if testkit.RunsScript(pid) {
 			pids = append(pids, pid)
 		}
 	}
