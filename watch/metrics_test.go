@@ -188,6 +188,34 @@ func TestDashboardAndAlertsNameWhatThereIs(t *testing.T) {
 	}
 }
 
+// TestTheTableInDocs has every metric, with its help.
+func TestTheTableInDocs(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "docs", "metrics.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := scrape(t, "", full())
+	rows := regexp.MustCompile("(?m)^\\| `(drp_[a-z_]+)` \\| (.*?) \\| (.*) \\|$").FindAllStringSubmatch(string(text), -1)
+	for _, row := range rows {
+		f := all[row[1]]
+		if f == nil || f.GetHelp() != row[3] {
+			t.Errorf("%s: there is %v", row[0], f.GetHelp())
+			continue
+		}
+		for _, l := range f.GetMetric()[0].GetLabel() {
+			if !strings.Contains(row[2], "`"+l.GetName()+"`") {
+				t.Errorf("%s: its label %s is not named", row[1], l.GetName())
+			}
+		}
+		delete(all, row[1])
+	}
+	for name := range all {
+		if strings.HasPrefix(name, "drp_") {
+			t.Errorf("%s is not in the table", name)
+		}
+	}
+}
+
 // expressions gives those of a file.
 func expressions(t *testing.T, path string) (all []string) {
 	t.Helper()

@@ -20,7 +20,7 @@ type Status struct {
 	Events      Events      `json:"events"`
 	Hits        Hits        `json:"hits"`
 	GPU         *GPU        `json:"gpu,omitempty" doc:"absent where none is used"`
-	Stages      []Stage     `json:"stages" doc:"in the order in which an event passes them; empty until somebody asked for the status"`
+	Stages      []Stage     `json:"stages" doc:"in the order in which an event passes them; empty while the run starts"`
 	Bounds      []float64   `json:"latency_bounds" doc:"of all latencies, in seconds"`
 	Workers     []Worker    `json:"workers"`
 	Transitions Slots       `json:"transition_slots"`
