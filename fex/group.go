@@ -25,6 +25,7 @@ type Config struct {
 	Expt       string
 	Run        int
 	Hits       []Area // of each worker, where what was found in events lies for scripts to see; nil is nowhere
+	Decided    bool   // it is decided that the events are recorded: the script can neither reject them nor decide by them
 
 	GreetDeadline      time.Duration // for a child to start
 	TransitionDeadline time.Duration // for the script to take a transition
@@ -157,7 +158,7 @@ func Start(ctx context.Context, cfg Config, pool *pebble.Pool) (*Group, error) {
 func (g *Group) hello(p *place) (hello, int) {
 	now := g.presentScript()
 	return hello{Version: protocolVersion, Workers: len(g.Workers), Transitions: g.transitions, Publisher: g.cfg.Publisher, Expt: g.cfg.Expt,
-		Run: g.cfg.Run, Detector: g.cfg.Detector, Source: now.text, place: p}, now.edition
+		Run: g.cfg.Run, Detector: g.cfg.Detector, Source: now.text, Decided: g.cfg.Decided, place: p}, now.edition
 }
 
 func (g *Group) presentScript() script {
