@@ -20,6 +20,8 @@ type Books struct {
 	failed      atomic.Int64 // could not be recorded
 
 	defaulted  atomic.Int64 // the trigger did not decide in time
+	posted     atomic.Int64 // shown to the second script
+	postFailed atomic.Int64 // and recorded as they were before, since that failed
 	searched   atomic.Int64 // for hits
 	hits       atomic.Int64 // found in these
 	passed     atomic.Int64 // that no script was shown, since they are none
@@ -56,6 +58,8 @@ type Summary struct {
 	ByGPU           int64    `json:"searched_by_gpu,omitempty"`
 	Instead         int64    `json:"searched_by_cpu_instead,omitempty"`
 	Defaulted       int64    `json:"decided_by_default,omitempty"`
+	Posted          int64    `json:"posted,omitempty"`
+	PostFailed      int64    `json:"post_failed,omitempty"`
 	Altered         int64    `json:"altered"`
 	Late            int64    `json:"late"`
 	Restarts        int64    `json:"restarts"`
@@ -80,6 +84,7 @@ func (b *Books) Snapshot() Summary {
 		DeadtimeSeconds: time.Duration(b.deadtime.Load()).Seconds(), BytesReceived: b.bytesIn.Load(),
 		Searched: b.searched.Load(), Hits: b.hits.Load(), Passed: b.passed.Load(), Unsearched: b.unsearched.Load(),
 		ByGPU: b.byGPU.Load(), Instead: b.instead.Load(), Defaulted: b.defaulted.Load(),
+		Posted: b.posted.Load(), PostFailed: b.postFailed.Load(),
 		Files: []string{},
 	}
 	s.Received = b.received.Load() // last: it never lags behind the outcomes
@@ -115,6 +120,7 @@ func (s *Summary) Text() string {
 	}
 	b.WriteString(s.hitNote())
 	b.WriteString(s.defaultNote())
+	b.WriteString(s.postNote())
 	balance := "the books balance"
 	if s.InFlight != 0 {
 		balance = "the books do not balance"
@@ -138,6 +144,18 @@ func (s *Summary) defaultNote() string {
 		return ""
 	}
 	return fmt.Sprintf("trigger     %12d events were not decided in time, and got the default\n", s.Defaulted)
+}
+
+// postNote is the line about the second script; there is none where there was none.
+func (s *Summary) postNote() string {
+	if s.Posted == 0 {
+		return ""
+	}
+	note := fmt.Sprintf("post        %12d events were shown to the second script", s.Posted)
+	if s.PostFailed > 0 {
+		note += fmt.Sprintf("; it failed on %d", s.PostFailed)
+	}
+	return note + "\n"
 }
 
 // HitRate is the percentage of the events searched so far that are hits.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"math"
 	"slices"
 	"strconv"
@@ -31,6 +30,7 @@ type Run struct {
 	pool        *pebble.Pool
 	spawner     *fex.Spawner
 	group       *fex.Group
+	post        *post // nil without a second script
 	recorder    *record.Recorder
 	window      *window
 	preparation *preparation
@@ -122,25 +122,12 @@ func (r *Run) open(ctx context.Context) (err error) {
 			return fail(General, err)
 		}
 	}
-	r.group, err = fex.Start(ctx, fex.Config{
-		Python: r.python, PythonPath: cfg.PythonPath, Script: cfg.Script, Args: cfg.Args, Detector: cfg.Detector,
-		Publisher: r.calibration.publisher, Expt: r.exptName(), Run: r.runNumber(),
-		GreetDeadline: greetDeadline, TransitionDeadline: cfg.TransitionDeadline, EventDeadline: cfg.EventDeadline,
-		SoftDeadline: cfg.SoftDeadline, Spares: cfg.Spares, Retries: cfg.Retries, MaxRestarts: cfg.MaxRestarts,
-		Degrade: !cfg.AbortOnUnrest, MaxResident: cfg.MaxResident, RecycleAfter: cfg.RecycleAfter,
-		World: cfg.World, Start: cfg.Start, Source: cfg.ScriptText, Hits: r.hits.areas(),
-		Spawner: r.spawner, Log: cfg.Log.With(slog.String("script", scriptName(cfg.Script))),
-		Answered: r.answered, Restarted: r.restarted, GaveUp: r.gaveUp,
-		Want:     func(worker int, want fex.Want) fex.Wanted { return r.preparation.want(worker, want) },
-		Late:     func(n int) { r.books.late.Add(int64(n)) },
-		Recycled: func(int) { r.books.recycled.Add(1) }, Retired: func(int, error) { r.books.retired.Add(1) },
-	}, r.pool)
-	if err != nil {
+	if r.group, err = fex.Start(ctx, r.children(), r.pool); err != nil {
 		return fail(Configuration, err)
 	}
 	r.preparation = newPreparation(r)
 	cfg.Log.Info(fmt.Sprintf("%s: %v, %d slots of %d bytes each", r.info.Name, r.group, sizes.Slots, sizes.EventBytes))
-	return nil
+	return r.openPost(ctx)
 }
 
 func (r *Run) openConstants() error {
@@ -262,21 +249,35 @@ func (r *Run) Abandon(cause error) {
 	r.abandon(cause)
 	r.end(cause)
 	r.window.signal()
-	r.group.Kill()
+	for _, g := range r.groups() {
+		g.Kill()
+	}
+}
+
+// groups are the processes of all scripts.
+func (r *Run) groups() []*fex.Group {
+	if r.post == nil {
+		return []*fex.Group{r.group}
+	}
+	return []*fex.Group{r.group, r.post.group}
 }
 
 // halt notes what went wrong and ends the run in order.
 func (r *Run) halt(err error) {
 	r.note(err)
-	r.end(err)
-	r.group.Finish()
+	r.finish(err)
+}
+
+// finish ends the run in order.
+func (r *Run) finish(cause error) {
+	r.end(cause)
+	for _, g := range r.groups() {
+		g.Finish()
+	}
 }
 
 // Interrupt ends the run in order, as a cancelled context does.
-func (r *Run) Interrupt() {
-	r.end(errInterrupted)
-	r.group.Finish()
-}
+func (r *Run) Interrupt() { r.finish(errInterrupted) }
 
 // end lets the source end, and wakes whoever waits meanwhile. The children are not told, since they may be the cause.
 func (r *Run) end(cause error) {
@@ -309,7 +310,7 @@ func (r *Run) Snapshot() Summary {
 
 // close closes what is open, from the children on, so that nobody uses what is closed after.
 func (r *Run) close(complete bool) error {
-	var errs []error
+	errs := []error{r.post.close()}
 	if r.group != nil {
 		r.group.Close()
 	}
@@ -353,12 +354,17 @@ func (r *Run) answered(worker int, answers []fex.Answer) {
 		}
 		e.detail.answers[worker] = answers[i]
 		e.pending.Add(-1)
-		if r.awaited.Add(-1) == 0 {
-			r.transitionDone.Set()
-		}
+		r.oneAnswered()
 	}
 	r.preparation.workers[worker].note(prepared)
 	r.window.signal()
+}
+
+// oneAnswered counts an answer to the last transition.
+func (r *Run) oneAnswered() {
+	if r.awaited.Add(-1) == 0 {
+		r.transitionDone.Set()
+	}
 }
 
 func (r *Run) restarted(_ int, cause error) {
