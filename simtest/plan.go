@@ -57,6 +57,7 @@ type plan struct {
 	hits        drp.Hits
 	gpu         gpuPlan
 	trigger     triggerPlan
+	second      secondPlan
 
 	diskFull   int64 // chance that the disk is full for a while from a write on
 	diskBreaks int64 // chance of an error of input and output
@@ -123,6 +124,7 @@ func draw(rng *rand.Rand) plan {
 	p.drawHits(rng)
 	p.drawGPU(rng)
 	p.drawTrigger(rng)
+	p.drawSecond(rng)
 	return p
 }
 

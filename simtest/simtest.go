@@ -48,6 +48,7 @@ const (
 	Miscount        // in the books
 	Mishit          // what was found in a recorded event
 	Undecided       // a recorded event, whose decision is gone
+	Unposted        // what the second script added to one
 )
 
 // Result is what came of one seed.
@@ -94,6 +95,7 @@ type lab struct {
 	world  *world.Simulated
 	disk   *memdisk.Disk
 	pool   *pebble.Pool
+	beside *pebble.Pool // of the second script
 	run    *drp.Run
 	digest interface {
 		Write([]byte) (int, error)
@@ -104,7 +106,7 @@ type lab struct {
 	events    map[int64]*event // by number
 	order     []int64          // as the source gave them
 	kept      []*record.Quarantined
-	seats     map[int]*child // who has each worker's place
+	seats     map[bool]map[int]*child // who has each worker's place, of the second script and of the first
 	retired   bool
 	fullUntil time.Duration // of the disk
 	pedestals []float32     // of each generation of constants
@@ -132,11 +134,12 @@ type event struct {
 	hits       *hit.Record // what there is to find, nil where nobody looks
 	seen       *hit.Record // what the latest script saw
 	asked      int         // how often the trigger was asked
+	posted     int         // how often the second script was shown it
 }
 
 func newLab(o Options) *lab {
 	l := &lab{o: o, world: world.NewSimulated(o.Seed, maxSteps), disk: memdisk.New(), digest: fnv.New64a(),
-		events: map[int64]*event{}, seats: map[int]*child{}, attached: map[int][]byte{}}
+		events: map[int64]*event{}, seats: map[bool]map[int]*child{false: {}, true: {}}, attached: map[int][]byte{}}
 	l.plan = draw(rand.New(rand.NewPCG(o.Seed, 0x73696d)))
 	l.trace("plan %+v", l.plan)
 	l.disk.Fault = l.diskFault
@@ -167,7 +170,7 @@ func (l *lab) pipeline() (drp.Summary, error) {
 	}
 	cfg := drp.Config{Script: "script.py", Source: &timedSource{Sim: sim, lab: l}, World: l.world, Disk: l.disk,
 		Start: l.startChild, Memory: func(pool *pebble.Pool) { l.pool = pool }, Quarantine: l.quarantine,
-		OutputDir: "out", Stream: -1, Workers: p.workers, Slots: p.slots, ResultBytes: 4096, TransitionBytes: 32 << 10,
+		OutputDir: "out", Stream: -1, Workers: p.workers, Slots: p.slots, ResultBytes: 4096, TransitionBytes: 64 << 10,
 		Drop: p.drop, Prescale: p.prescale, EventDeadline: p.deadline, SoftDeadline: p.deadline / 2,
 		TransitionDeadline: 4 * p.deadline, Spares: p.spares, Retries: p.retries, MaxRestarts: p.maxRestarts,
 		RecycleAfter: p.recycleAfter, MaxQuarantine: p.maxQuarantine, CRC: p.crc, Verify: p.verify, ChunkBytes: p.chunkBytes,
@@ -178,7 +181,7 @@ func (l *lab) pipeline() (drp.Summary, error) {
 	if p.searches {
 		cfg.Hits = &p.hits
 	}
-	cfg.Trigger = p.trigger.config(l)
+	cfg.Trigger, cfg.Post = p.trigger.config(l), p.second.config(l)
 	defer l.openGPU(&cfg)()
 	run, err := drp.New(context.Background(), cfg)
 	if err != nil {
