@@ -71,6 +71,8 @@ func TestExitCodes(t *testing.T) {
 		{"no script", nil, 2, `no script: give one with -p "SCRIPT ARGS"`},
 		{"an empty script", []string{"-p", " "}, 2, "no script"},
 		{"a quote without partner", []string{"-p", "myroi.py 'a"}, 2, "-p: a quote or backslash has no partner: myroi.py 'a"},
+		{"the same in a second script", p("--post", "crop.py 'a"), 2, "--post: a quote or backslash has no partner: crop.py 'a"},
+		{"a second script that is missing", p("--post", "crop.py 1:2 3:4"), 5, "script crop.py: there is no such file"},
 		{"an unknown verb", []string{"rum"}, 2, `"rum" is neither a verb nor a flag`},
 		{"a script without -p", []string{"myroi.py", "100"}, 2, `in one string: -p "myroi.py …"`},
 		{"an unknown flag", p("--bufbytes", "5"), 2, "unknown flag: --bufbytes"},

@@ -22,6 +22,7 @@ import (
 // runFlags are the flags of the default verb that drp.Config does not hold as they are.
 type runFlags struct {
 	script   string
+	post     string
 	sources  []string
 	rate     string
 	policy   string
@@ -74,6 +75,7 @@ func newRunCommand() *cobra.Command {
 	fl := cmd.Flags()
 	fl.SortFlags = false
 	fl.StringVarP(&f.script, "script", "p", "", "the user's `script` and its arguments, in one string")
+	fl.StringVar(&f.post, "post", "", "a second `script` and its arguments, which is shown only what is recorded and may change it, as crop.py does")
 	fl.StringArrayVarP(&f.sources, "source", "s", []string{"sim:"}, "where datagrams come from: sim:key=value,… or XTC2 files, folders, patterns")
 	fl.IntVarP(&cfg.Workers, "workers", "w", runtime.NumCPU(), "worker processes")
 	fl.StringVarP(&cfg.OutputDir, "output", "o", "", "`folder` for the recorded files; without it nothing is recorded")
@@ -122,14 +124,9 @@ func noStrayArguments(cmd *cobra.Command, args []string) error {
 
 // complete turns the flags into the configuration.
 func (f *runFlags) complete(cfg *drp.Config) (err error) {
-	words, err := splitWords(f.script)
-	if err != nil {
-		return fmt.Errorf("-p: %w", err)
+	if err := f.completeScripts(cfg); err != nil {
+		return err
 	}
-	if len(words) == 0 {
-		return errors.New(`no script: give one with -p "SCRIPT ARGS"; drp --help shows examples`)
-	}
-	cfg.Script, cfg.Args = words[0], words[1:]
 	for _, s := range f.sources {
 		names, err := splitWords(s)
 		if err != nil {
@@ -172,6 +169,25 @@ func (f *runFlags) complete(cfg *drp.Config) (err error) {
 	return f.completeSupervision(cfg)
 }
 
+// completeScripts takes the scripts apart from their arguments.
+func (f *runFlags) completeScripts(cfg *drp.Config) error {
+	words, err := splitWords(f.script)
+	if err != nil {
+		return fmt.Errorf("-p: %w", err)
+	}
+	if len(words) == 0 {
+		return errors.New(`no script: give one with -p "SCRIPT ARGS"; drp --help shows examples`)
+	}
+	cfg.Script, cfg.Args = words[0], words[1:]
+	if words, err = splitWords(f.post); err != nil {
+		return fmt.Errorf("--post: %w", err)
+	}
+	if len(words) > 0 {
+		cfg.Post = &drp.Post{Script: words[0], Args: words[1:]}
+	}
+	return nil
+}
+
 // run does the main job.
 func run(cfg drp.Config, f runFlags) error {
 	if err := f.complete(&cfg); err != nil {
@@ -182,7 +198,11 @@ func run(cfg drp.Config, f runFlags) error {
 	if err := becomeGPUProgram(f.gpu, cfg.Hits, cfg.Log); err != nil {
 		return err
 	}
-	if err := refuseFewThreads(cfg.Workers); err != nil {
+	processes := cfg.Workers
+	if cfg.Post != nil {
+		processes *= 2
+	}
+	if err := refuseFewThreads(processes); err != nil {
 		return err
 	}
 	release, err := lockPartition(f.lock())
@@ -193,10 +213,10 @@ func run(cfg drp.Config, f runFlags) error {
 	if err := tryWriting(f.summary); err != nil {
 		return err
 	}
-	if _, err := examineScript(cfg.Script, cfg.Log); err != nil {
+	if err := examineScripts(&cfg); err != nil {
 		return err
 	}
-	warnOfLimits(cfg.Workers, cfg.Log)
+	warnOfLimits(processes, cfg.Log)
 	if err := tryFolder("--quarantine", cfg.QuarantineDir); err != nil {
 		return err
 	}

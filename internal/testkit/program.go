@@ -40,6 +40,8 @@ type Books struct {
 	ByGPU        int      `json:"searched_by_gpu"`
 	Instead      int      `json:"searched_by_cpu_instead"`
 	Defaulted    int      `json:"decided_by_default"`
+	Posted       int      `json:"posted"`
+	PostFailed   int      `json:"post_failed"`
 	Altered      int      `json:"altered"`
 	Late         int      `json:"late"`
 	Restarts     int      `json:"restarts"`
