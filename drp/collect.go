@@ -34,6 +34,7 @@ type collector struct {
 	taken    []bool // the events of this batch that the recorder took, in order: whether they are damaged
 	corrupt  int64  // events so far that could not be explained
 	unfit    int64  // and that could not be written
+	obeyed   obeyed
 	present  keptState
 	script   string // SHA-256 of its text
 	account  account
@@ -90,6 +91,7 @@ func (c *collector) finish() {
 		s := c.books.Snapshot()
 		invariant.Check(s.InFlight >= 0 && s.InFlight <= int64(len(c.window.ring)), "the books do not balance: %+v", s)
 	}
+	c.tell()
 	c.released = true
 	c.refs, c.bytes = c.refs[:0], 0
 	c.copied = c.copied[:0]
@@ -156,6 +158,7 @@ func (c *collector) one(e *entry) error {
 	d := xtc.Dgram(ref.Bytes())
 	c.refs = append(c.refs, ref)
 	c.bytes += len(d)
+	c.trigger.apply(e)
 	copied, refs := len(c.copied), len(c.refs)
 	if e.service.IsEvent() {
 		err = c.event(e, d)
@@ -179,7 +182,6 @@ func decide(ref *pebble.Ref) {
 }
 
 func (c *collector) event(e *entry, d xtc.Dgram) error {
-	c.trigger.apply(e)
 	d, intact := c.verify(e, d)
 	if !intact { // what its script made of it, even a rejection, is of other data
 		c.refs[len(c.refs)-1].Spoilt()
@@ -236,9 +238,12 @@ func (c *collector) strict() error {
 
 // keep records an event, unless the trigger does not want it.
 func (c *collector) keep(e *entry, d xtc.Dgram, removed []uint32, added []byte, damage xtc.Damage) error {
-	if c.trigger.vetoes() {
-		c.books.vetoed.Add(1)
-		return nil
+	if c.trigger.unwanted() {
+		if !c.cfg.Trigger.KeepAll {
+			c.books.vetoed.Add(1)
+			return nil
+		}
+		c.books.unwanted.Add(1)
 	}
 	k := kept{dgram: d, removed: removed, added: c.stamped(e, added, damage), damage: damage}
 	if c.post != nil {
@@ -319,6 +324,7 @@ func (c *collector) transition(e *entry, d xtc.Dgram) error {
 		invariant.Check(e.pending.Load() == 0, "a transition was collected before all answers were in")
 	}
 	scriptTrouble := c.transitionTrouble(scriptName(c.cfg.Script), e.service, e.detail)
+	e.detail.trouble = scriptTrouble
 	if those := served(e.detail.answers); len(those) > 0 {
 		e.detail.answers = those
 	}
@@ -340,7 +346,8 @@ func (c *collector) transition(e *entry, d xtc.Dgram) error {
 	} else if len(e.detail.answers) > 0 {
 		var err error
 		if added, err = merge(c.own, e.detail.answers); err != nil {
-			c.note(failf(Script, "%s at %v: %w", scriptName(c.cfg.Script), e.service, err))
+			e.detail.trouble = failf(Script, "%s at %v: %w", scriptName(c.cfg.Script), e.service, err)
+			c.note(e.detail.trouble)
 			damage = xtc.DamageUserDefined
 		}
 	}
@@ -358,7 +365,7 @@ func (c *collector) configure(e *entry, d xtc.Dgram) error {
 	if err != nil {
 		return failf(Script, "%s: %w", scriptName(c.cfg.Script), err)
 	}
-	if added, err = c.account.declare(c.table, d.Src(), added); err != nil {
+	if added, err = c.account.declare(c.table, d.Src(), c.freeSegment(c.table, booksDetector, booksAlg), added); err != nil {
 		c.cfg.Log.Warn(fmt.Sprintf("the books will not be in the file: %v", err))
 	}
 	if added, err = c.trigger.configure(d, added); err != nil {

@@ -23,6 +23,14 @@ type Post struct {
 	text []byte // read by the check, and anew at each Configure
 }
 
+// Processes is how many the scripts have when all is well, without spares.
+func (c *Config) Processes() int {
+	if c.Post == nil {
+		return c.Workers
+	}
+	return 2 * c.Workers
+}
+
 // checkPost reads the second script.
 func (c *Config) checkPost() (err error) {
 	if c.Post == nil {
@@ -43,7 +51,7 @@ func (c *Config) postRoom(resultBytes int) int {
 	if c.Post == nil {
 		return 0
 	}
-	const stamps = pageBytes // the generation of the constants, the decision
+	const stamps = 3 * pageBytes // the generation of the constants, the decision, and what was contributed to it
 	room := resultBytes + stamps
 	if c.Hits != nil {
 		room += c.Hits.RecordBytes()
@@ -196,7 +204,9 @@ func (p *post) takeTransition(c *collector, t *told, added []byte) {
 		}
 	}
 	if err != nil {
-		c.halt(failf(Configuration, "the %v cannot be shown to %s: %w: raise --transition-bytes", t.service, p.name(), err))
+		err = failf(Configuration, "the %v cannot be shown to %s: %w: raise --transition-bytes", t.service, p.name(), err)
+		it.told.detail.trouble = err
+		c.halt(err)
 		return
 	}
 	if len(t.detail.answers) == 0 || !p.shows { // the first script is not shown it either

@@ -1,6 +1,7 @@
 package drp
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"sync/atomic"
@@ -148,12 +149,13 @@ func (p *post) transition(c *collector, it *posted) (err error) {
 	if it.shown {
 		more, trouble := p.say(c, it)
 		added, t.said = append(added, more...), t.said || len(more) > 0
+		t.detail.trouble = cmp.Or(t.detail.trouble, trouble)
 		if trouble != nil && it.service == xtc.Configure {
 			c.recordNothing(trouble)
 			return trouble
 		}
 	}
-	c.tell(t, added)
+	c.enact(t, added)
 	return nil
 }
 
@@ -171,7 +173,8 @@ func (p *post) say(c *collector, it *posted) (added []byte, err error) {
 			return nil, failf(Script, "%s: %w", p.name(), err)
 		}
 		if c.account.names == nil {
-			if added, err = c.account.declare(c.table, it.dgram.Src(), added); err != nil {
+			segment := c.freeSegment(c.table, booksDetector, booksAlg)
+			if added, err = c.account.declare(c.table, it.dgram.Src(), segment, added); err != nil {
 				c.cfg.Log.Warn(fmt.Sprintf("the books will not be in the file: %v", err))
 			}
 		}
@@ -180,7 +183,8 @@ func (p *post) say(c *collector, it *posted) (added []byte, err error) {
 		if added, err = merge(p.own, answers); err == nil {
 			return added, nil
 		}
-		c.note(failf(Script, "%s at %v: %w", p.name(), it.service, err))
+		trouble = failf(Script, "%s at %v: %w", p.name(), it.service, err)
+		c.note(trouble)
 	}
 	it.told.damage |= xtc.DamageUserDefined
 	return nil, trouble

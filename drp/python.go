@@ -66,7 +66,7 @@ func (r *Run) children() fex.Config {
 	cfg := &r.cfg
 	return fex.Config{
 		Python: r.python, PythonPath: cfg.PythonPath, Script: cfg.Script, Args: cfg.Args, Detector: cfg.Detector,
-		Publisher: r.calibration.publisher, Expt: r.exptName(), Run: r.runNumber(),
+		Publisher: r.calibration.publisher, Expt: r.exptName(), Run: r.runNumber(), Stream: r.stream(),
 		GreetDeadline: greetDeadline, TransitionDeadline: cfg.TransitionDeadline, EventDeadline: cfg.EventDeadline,
 		SoftDeadline: cfg.SoftDeadline, Spares: cfg.Spares, Retries: cfg.Retries, MaxRestarts: cfg.MaxRestarts,
 		Degrade: !cfg.AbortOnUnrest, MaxResident: cfg.MaxResident, RecycleAfter: cfg.RecycleAfter,

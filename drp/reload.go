@@ -2,14 +2,9 @@ package drp
 
 import (
 	"bytes"
-	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"os"
-	"os/exec"
-	"strings"
-	"time"
 
 	"drp/internal/script"
 )
@@ -44,7 +39,7 @@ func (r *Run) reread(path string, before []byte) (text []byte, sum string) {
 		_, err = script.Examine(path) // what is refused at the start is refused here
 	}
 	if err == nil {
-		err = checkSyntax(r.python, path, text)
+		err = script.Compiles(r.python, path, text)
 	}
 	if err != nil {
 		r.cfg.Log.Error(fmt.Sprintf("script %s was changed and cannot be taken, the run goes on with the one before: %v", path, err))
@@ -53,26 +48,4 @@ func (r *Run) reread(path string, before []byte) (text []byte, sum string) {
 	sum = fmt.Sprintf("%x", sha256.Sum256(text))
 	r.cfg.Log.Info(fmt.Sprintf("script %s was changed, SHA-256 %s: it is read anew", path, sum))
 	return text, sum
-}
-
-const syntaxTime = 10 * time.Second
-
-// checkSyntax compiles a script without running it.
-func checkSyntax(python, name string, text []byte) error {
-	ctx, cancel := context.WithTimeout(context.Background(), syntaxTime)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, python, "-I", "-S", "-c",
-		"import sys; compile(sys.stdin.buffer.read(), sys.argv[1], 'exec')", name)
-	cmd.Stdin = bytes.NewReader(text)
-	out, err := cmd.CombinedOutput()
-	if err == nil {
-		return nil
-	}
-	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
-	for _, line := range lines {
-		if where := strings.TrimSpace(line); strings.HasPrefix(where, "File \""+name) {
-			return fmt.Errorf("%s: %s", where, lines[len(lines)-1])
-		}
-	}
-	return errors.Join(err, errors.New(lines[len(lines)-1]))
 }

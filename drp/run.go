@@ -17,6 +17,7 @@ import (
 	"drp/pebble"
 	"drp/record"
 	"drp/source"
+	"drp/xtc"
 )
 
 // Run is one run of the pipeline. Make it with New, let it go with Run, watch it with Snapshot.
@@ -37,6 +38,8 @@ type Run struct {
 	calibration calibration
 	hits        hits
 	control     runControl
+	held        *source.Held // nil without orders
+	orders      Orders       // nil without
 	layouts     *layouts
 	sums        checksums
 
@@ -79,18 +82,9 @@ func New(ctx context.Context, cfg Config) (*Run, error) {
 
 func (r *Run) open(ctx context.Context) (err error) {
 	cfg := &r.cfg
-	opened := cfg.Source
-	if opened == nil {
-		opened, err = source.Open(cfg.Sources, source.Options{Expt: cfg.Expt, Run: cfg.Run, Loop: cfg.Loop, Events: cfg.Events})
-		if err != nil {
-			return fail(SourceTrouble, err)
-		}
+	if err := r.openSource(); err != nil {
+		return err
 	}
-	r.info = opened.Info()
-	for _, w := range r.info.Warnings {
-		cfg.Log.Warn(w)
-	}
-	r.source = source.Paced(opened, cfg.Rate)
 	sizes, err := cfg.sizes(r.info)
 	if err != nil {
 		return err
@@ -127,7 +121,35 @@ func (r *Run) open(ctx context.Context) (err error) {
 	}
 	r.preparation = newPreparation(r)
 	cfg.Log.Info(fmt.Sprintf("%s: %v, %d slots of %d bytes each", r.info.Name, r.group, sizes.Slots, sizes.EventBytes))
-	return r.openPost(ctx)
+	if err := r.openPost(ctx); err != nil {
+		return err
+	}
+	return r.openOrders()
+}
+
+func (r *Run) openSource() (err error) {
+	opened := r.cfg.Source
+	if opened == nil {
+		if opened, err = r.openNamed(); err != nil {
+			return err
+		}
+	}
+	r.info = opened.Info()
+	for _, w := range r.info.Warnings {
+		r.cfg.Log.Warn(w)
+	}
+	if r.source = source.Paced(opened, r.cfg.Rate); r.cfg.Control != nil {
+		r.held = source.Hold(opened, r.openNamed, r.cfg.Rate, r.haltedAt)
+		r.source = r.held
+	}
+	return nil
+}
+
+// openNamed opens what the user named.
+func (r *Run) openNamed() (source.Source, error) {
+	c := &r.cfg
+	opened, err := source.Open(c.Sources, source.Options{Expt: c.Expt, Run: c.Run, Loop: c.Loop, Events: c.Events, Held: c.Control != nil})
+	return opened, fail(SourceTrouble, err)
 }
 
 func (r *Run) openConstants() error {
@@ -148,8 +170,12 @@ func (r *Run) openOutput() (err error) {
 	if r.cfg.OutputDir == "" {
 		return nil
 	}
-	r.recorder, err = record.New(record.Config{Dir: r.cfg.OutputDir, Expt: r.exptName(), Run: r.runNumber(), Stream: r.stream(),
-		ChunkBytes: r.cfg.ChunkBytes, ChunkTime: r.cfg.ChunkTime, CRC: r.cfg.CRC, Disk: r.cfg.Disk, Now: r.clock,
+	number := r.runNumber()
+	if r.cfg.Control != nil {
+		number = 0 // it is known when the run begins
+	}
+	r.recorder, err = record.New(record.Config{Dir: r.cfg.OutputDir, Expt: r.exptName(), Run: number, Stream: r.stream(),
+		Later: r.cfg.Control != nil, ChunkBytes: r.cfg.ChunkBytes, ChunkTime: r.cfg.ChunkTime, CRC: r.cfg.CRC, Disk: r.cfg.Disk, Now: r.clock,
 		News: r.recordNews})
 	return fail(Configuration, err)
 }
@@ -169,6 +195,16 @@ func (r *Run) stream() int {
 		return r.cfg.Stream
 	}
 	return r.info.Stream
+}
+
+// freeSegment is that of what drp tells of itself in a stream: its number, so that streams which are read together differ, as
+// psana demands; or one more than there was in the source.
+func (r *Run) freeSegment(t *xtc.Table, detector, alg string) uint32 {
+	segment := uint32(max(0, r.stream()))
+	for _, old := range t.Find(detector, alg) {
+		segment = max(segment, old.Segment+1)
+	}
+	return segment
 }
 
 func (r *Run) runNumber() int {
@@ -192,6 +228,9 @@ func (r *Run) Run(ctx context.Context) (Summary, error) {
 	r.started.Store(int64(r.world.Now()))
 	collecting := world.NewJoin(r.world)
 	collecting.Go(r.collect)
+	if r.orders != nil {
+		go r.obey()
+	}
 	err := r.dispatch(r.soft)
 	r.window.ended.Store(true)
 	r.window.signal()
@@ -242,54 +281,6 @@ func (r *Run) recordNews(n record.News) {
 	default:
 		r.cfg.Log.Warn(n.String())
 	}
-}
-
-// Abandon ends the run at once: children are killed, files stay as .inprogress.
-func (r *Run) Abandon(cause error) {
-	r.abandon(cause)
-	r.end(cause)
-	r.window.signal()
-	for _, g := range r.groups() {
-		g.Kill()
-	}
-}
-
-// groups are the processes of all scripts.
-func (r *Run) groups() []*fex.Group {
-	if r.post == nil {
-		return []*fex.Group{r.group}
-	}
-	return []*fex.Group{r.group, r.post.group}
-}
-
-// halt notes what went wrong and ends the run in order.
-func (r *Run) halt(err error) {
-	r.note(err)
-	r.finish(err)
-}
-
-// finish ends the run in order.
-func (r *Run) finish(cause error) {
-	r.end(cause)
-	for _, g := range r.groups() {
-		g.Finish()
-	}
-}
-
-// Interrupt ends the run in order, as a cancelled context does.
-func (r *Run) Interrupt() { r.finish(errInterrupted) }
-
-// end lets the source end, and wakes whoever waits meanwhile. The children are not told, since they may be the cause.
-func (r *Run) end(cause error) {
-	r.stop(cause)
-	r.pool.Freed()
-	r.transitionDone.Set()
-}
-
-func (r *Run) note(err error) {
-	r.troubleMu.Lock()
-	defer r.troubleMu.Unlock()
-	r.trouble = append(r.trouble, err)
 }
 
 // Snapshot reads the books. The files are named only in what Run returns.

@@ -27,11 +27,12 @@ func (c *collector) settle(t *told, added []byte) {
 		c.post.takeTransition(c, t, added)
 		return
 	}
-	c.tell(t, added)
+	c.enact(t, added)
 }
 
-// tell records a transition with what is added to it, unless it was made up and no script said anything.
-func (c *collector) tell(t *told, added []byte) {
+// enact records a transition with what is added to it, unless it was made up and no script said anything.
+func (c *collector) enact(t *told, added []byte) {
+	defer c.obeyed.note(t.detail)
 	if t.service == xtc.EndRun && len(t.detail.answers) > 0 {
 		added = c.closeBooks(t.detail, added)
 	}
@@ -39,7 +40,9 @@ func (c *collector) tell(t *told, added []byte) {
 		return
 	}
 	run := -1
-	if _, n, ok := xtc.RunInfo(c.table, t.dgram); ok && t.service == xtc.BeginRun && c.cfg.Run == 0 {
+	if t.detail.run > 0 {
+		run = t.detail.run
+	} else if _, n, ok := xtc.RunInfo(c.table, t.dgram); ok && t.service == xtc.BeginRun && c.cfg.Run == 0 {
 		run = n
 	}
 	err := c.recorder.Transition(t.dgram, added, t.damage, run)

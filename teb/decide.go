@@ -45,16 +45,22 @@ func (t *TEB) serve(d int) {
 // gather takes what may go, up to a batch, as far as there is room for the decisions.
 func (t *TEB) gather(now time.Duration) *Batch {
 	room := len(t.out) - t.outLen - int(t.books.InDecision)
-	if room <= 0 || len(t.spare) == 0 {
+	if room <= 0 || len(t.spare) == 0 || len(t.under) > 0 && alone(t.under[0].event(0)) {
 		return nil
 	}
 	b := t.spare[len(t.spare)-1]
 	for len(b.places) < min(room, cap(b.places)) {
+		apart := !t.b.empty() && alone(&t.b.events[t.b.front])
+		if apart && len(b.places)+len(t.under) > 0 {
+			break
+		}
 		place := t.b.take(now, t.closing)
 		if place == none {
 			break
 		}
-		b.places = append(b.places, place)
+		if b.places = append(b.places, place); apart {
+			break
+		}
 	}
 	if len(b.places) == 0 {
 		return nil
@@ -101,7 +107,7 @@ func (t *TEB) publishDefault(b *Batch) {
 
 // publish makes the decision of an event, and counts it. What is counted here is counted in order.
 func (t *TEB) publish(e *event, v Verdict) {
-	d := Decision{Pulse: e.pulse, Time: e.time, Contributions: e.have, Monitor: v.Monitor, Groups: e.groups, Damage: e.damage,
+	d := Decision{Pulse: e.key.Pulse, Time: e.time, Contributions: e.have, Monitor: v.Monitor, Groups: e.groups, Damage: e.damage,
 		Reason: v.Reason, Service: e.service, Persist: v.Persist, Default: v.Reason == ReasonDefault}
 	if e.service.IsEvent() {
 		t.prescale(&d)

@@ -1,16 +1,25 @@
 package teb
 
-import "time"
+import (
+	"time"
 
-// Logic decides. It is used by one goroutine at a time, and for as long as the TEB runs.
+	"drp/xtc"
+)
+
+// Logic decides. It is used by one goroutine at a time, and for as long as the TEB runs. One that is an io.Closer is closed
+// with the TEB, also while it decides: Decide then returns soon.
 type Logic interface {
 	// Configure is called once, with the schemas of all contributors in their order, and gives the reasons that Decide will
 	// name: verdict reason ReasonLogic is the first of them. An error says that it cannot work with these schemas.
 	Configure(schemas []*Schema) ([]Reason, error)
 	// Decide fills the verdicts of a batch, which are all zero before: rejected. What it says of transitions, which are
-	// among the events, does not count.
+	// among the events, does not count. A Configure or BeginRun comes alone, while no other Logic decides.
 	Decide(b *Batch)
 }
+
+// alone tells whether something comes to a Logic alone, while no other Logic has anything: what changes with a run changes
+// then.
+func alone(e *event) bool { return e.service == xtc.BeginRun || e.service == xtc.Configure }
 
 // Reason is why an event is kept.
 type Reason struct {
@@ -73,7 +82,7 @@ func (b *Batch) event(i int) *event { return &b.builder.events[b.places[i]] }
 // Head is what is known of event i: of all who brought something, the groups and the damage are joined.
 func (b *Batch) Head(i int) Head {
 	e := b.event(i)
-	return Head{Pulse: e.pulse, Time: e.time, Groups: e.groups, Damage: e.damage, Service: e.service}
+	return Head{Pulse: e.key.Pulse, Time: e.time, Groups: e.groups, Damage: e.damage, Service: e.service}
 }
 
 // Contributions has a bit for each contributor that brought something for event i.
@@ -103,10 +112,21 @@ func (b *Batch) Prescale(i int, n int64) bool {
 	return hits(e.ordinal, b.seed, uint64(lowest(e.groups)), uint64(n))
 }
 
+// Ordinal counts the events of the lowest readout group of event i, and Seed chooses where: what Prescale computes with, for
+// a Logic that prescales elsewhere.
+func (b *Batch) Ordinal(i int) uint64 { return b.event(i).ordinal }
+
+// Seed is Config.PrescaleSeed.
+func (b *Batch) Seed() uint64 { return b.seed }
+
 // hits tells whether one that was counted is the one in n. Seed and stream choose where the count begins.
 func hits(count, seed, stream, n uint64) bool {
 	return (count+mix(seed+stream*0x9e3779b97f4a7c15)%n)%n == 0
 }
+
+// Owner tells which of n TEBs that share the events of a partition decides about an event. Each gets blocks of 64 pulse IDs, in
+// an order that no period of the machine can meet.
+func Owner(pulse uint64, n int) int { return int(mix(pulse>>6) % uint64(n)) }
 
 // mix makes of near numbers distant ones (the finaliser of SplitMix64).
 func mix(x uint64) uint64 {

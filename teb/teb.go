@@ -3,6 +3,7 @@ package teb
 import (
 	"errors"
 	"fmt"
+	"io"
 	"sync"
 
 	"drp/internal/world"
@@ -57,6 +58,7 @@ func New(c Config) (*TEB, error) {
 	}
 	reasons, err := c.configureLogic()
 	if err != nil {
+		closeLogic(c.Logic)
 		return nil, err
 	}
 	t := &TEB{c: c, partition: PartitionID(c.Partition), reasons: reasons, join: world.NewJoin(c.World),
@@ -118,6 +120,13 @@ func (t *TEB) Join(s *Schema, generation uint64) (int, error) {
 	return 0, fmt.Errorf("teb: there is no contributor %s in partition %s", s.name, t.c.Partition)
 }
 
+// Begin says that all up to a key was decided before: what comes for that is late. It is called before the first Join.
+func (t *TEB) Begin(after Key) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.b.floor = after.Next()
+}
+
 // Gone says that a life of a contributor has ended: it is not waited for any more.
 func (t *TEB) Gone(k int, generation uint64) {
 	t.mu.Lock()
@@ -125,6 +134,16 @@ func (t *TEB) Gone(k int, generation uint64) {
 	if c := &t.b.contributors[k]; c.joined && c.generation == generation && t.b.waited>>k&1 != 0 {
 		t.b.gone(k)
 		t.books.Gone++
+		t.wake()
+	}
+}
+
+// Passed says that a contributor will bring nothing below a pulse ID: it is not waited for there.
+func (t *TEB) Passed(k int, generation, pulse uint64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if c := &t.b.contributors[k]; c.joined && c.generation == generation && c.from.Less(Key{Pulse: pulse}) {
+		c.from = Key{Pulse: pulse}
 		t.wake()
 	}
 }
@@ -275,7 +294,16 @@ func (t *TEB) Close() {
 	t.closing, t.closed = true, true
 	t.wakeAll()
 	t.mu.Unlock()
+	closeLogic(t.c.Logic)
 	t.join.Wait()
+}
+
+func closeLogic(all []Logic) {
+	for _, l := range all {
+		if c, ok := l.(io.Closer); ok {
+			_ = c.Close() // it has nothing to lose
+		}
+	}
 }
 
 func (t *TEB) wakeAll() {

@@ -26,6 +26,8 @@ func TestPlanted(t *testing.T) {
 		{"what is ours from the format", "xtc/a.go", importing("drp/shm"), wrongLayers, "imports drp/shm, which stands beside it"},
 		{"internal from the format", "xtc/a.go", importing("drp/internal/invariant"), wrongLayers, "which is not below it"},
 		{"a sub-folder of a stage", "hit/a.go", importing("drp/hit/cuda"), wrongLayers, ok},
+		{"a stage from what lies above", "teb/script/a.go", importing("drp/fex", "drp/teb"), wrongLayers, ok},
+		{"what lies above from a stage", "teb/a.go", importing("drp/teb/script"), wrongLayers, "which is not below it"},
 		{"internal from internal", "internal/wire/a.go", importing("drp/internal/invariant", "drp/xtc"), wrongLayers, ok},
 		{"a package from its test", "xtc/a_test.go", importing("drp/xtc", "drp/internal/testkit"), wrongLayers, ok},
 		{"what is for tests", "drp/a.go", importing("drp/internal/testkit"), wrongLayers, "which is for tests"},

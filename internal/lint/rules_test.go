@@ -18,7 +18,8 @@ var layers = [][]string{
 	{"xtc", "shm"},
 	{"internal"},
 	{"pebble", "calib"},
-	{"source", "hit", "fex", "teb", "record", "monitor"},
+	{"source", "hit", "fex", "teb", "record", "control", "monitor"},
+	{"teb/script"}, // runs children as fex does
 	{"drp"},
 	{"bench", "simtest"},
 	{"cmd"},
@@ -89,10 +90,14 @@ func imports(f *goFile) (all []string) {
 	return all
 }
 
-// layerOf gives the layer of a folder, -1 if it has none.
+// layerOf gives the layer of a folder, or of the nearest one above it, -1 if it has none.
 func layerOf(dir string) int {
-	top, _, _ := strings.Cut(dir, "/")
-	return slices.IndexFunc(layers, func(l []string) bool { return slices.Contains(l, top) })
+	for ; dir != "."; dir = path.Dir(dir) {
+		if at := slices.IndexFunc(layers, func(l []string) bool { return slices.Contains(l, dir) }); at >= 0 {
+			return at
+		}
+	}
+	return -1
 }
 
 func wrongLayers(f *goFile) (problems []string) {

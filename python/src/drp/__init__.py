@@ -39,6 +39,7 @@ from ._event import Batch, Event
 from ._fex import fex, run
 from ._info import drp_info
 from ._run import AlgDef, DataSource, DetectorDef, Run, Step
+from ._trigger import TriggerBatch, TriggerEvent, TriggerSource
 from ._version import __version__
 from ._xtc import EnumValue, TransitionId
 from .xtc import open_xtc
@@ -59,6 +60,9 @@ __all__ = [
     "ScriptEnded",
     "Step",
     "TransitionId",
+    "TriggerBatch",
+    "TriggerEvent",
+    "TriggerSource",
     "XtcError",
     "__version__",
     "drp_info",

@@ -18,13 +18,21 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar, overload
 
 from ._child import ChildFeed
 from ._feed import EVENT
 
+_F = TypeVar("_F", bound=ChildFeed)
 
-def connect(fds: str) -> ChildFeed | None:
+
+@overload
+def connect(fds: str) -> ChildFeed | None: ...
+@overload
+def connect(fds: str, make: type[_F]) -> _F | None: ...
+
+
+def connect(fds: str, make: type[ChildFeed] = ChildFeed) -> ChildFeed | None:
     """Greet drp by its two pipes, "3,4"; None, with a sentence on stderr, if that fails: the exit status is 3 then."""
     faulthandler.enable()
     faulthandler.register(signal.SIGUSR1, all_threads=True)
@@ -37,7 +45,7 @@ def connect(fds: str) -> ChildFeed | None:
         requests, answers = (int(fd) for fd in fds.split(","))
         for fd in (requests, answers):
             os.set_inheritable(fd, False)
-        feed = ChildFeed(requests, answers)
+        feed = make(requests, answers)
     except (OSError, ValueError, KeyError, TypeError) as error:
         print(f"drp child: {error}", file=sys.stderr)
         return None

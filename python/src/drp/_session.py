@@ -109,7 +109,7 @@ class Session:
         global _feed
         _feed = self.feed
         if self.feed.ask() == CONFIGURE:
-            drp_info._configure(self.feed.prepare())
+            self.configure()
         folder = os.path.dirname(os.path.abspath(self.script))
         forget(folder)
         _fex.forget()
@@ -119,6 +119,10 @@ class Session:
         run_script(self.script, self.feed.source)
         if self.feed.data_source is None and _fex.registered():
             _fex.run()
+
+    def configure(self) -> None:
+        """Make known what the Configure at hand says."""
+        drp_info._configure(self.feed.prepare())
 
     def put_off(self) -> bool:
         """Go back to before Configure, since the script asked too early who it is; it is not run again at once."""

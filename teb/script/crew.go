@@ -1,0 +1,324 @@
+package script
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"drp/fex"
+	userscript "drp/internal/script"
+	"drp/internal/world"
+	"drp/pebble"
+	"drp/teb"
+	"drp/xtc"
+)
+
+// Sizes of what the processes share.
+const (
+	slots           = 2 // of a process, which has one batch in hand
+	page            = 4096
+	transitionBytes = 256 << 10 // for the reasons of a script, and what it says when it fails
+	greetTime       = 30 * time.Second
+	farewellTime    = 2 * time.Second // for scripts to say what they gathered
+)
+
+// crew is the processes of a script.
+type crew struct {
+	c      Config
+	ctx    context.Context // cancelled by close
+	cancel context.CancelFunc
+	once   sync.Once // of configure
+
+	mu      sync.Mutex // protects what follows, but what a process has in hand; a post's may be taken while it is held
+	err     error      // of configure
+	layout  *layout
+	text    []byte // of the script that decides
+	reasons []teb.Reason
+	told    []byte // at Configure
+	count   uint64 // transitions
+	spawner *fex.Spawner
+	pool    *pebble.Pool
+	group   *fex.Group
+	posts   []*post
+	closed  bool
+
+	answers answers
+}
+
+// answers are those to a transition.
+type answers struct {
+	mu   sync.Mutex // protects all
+	all  []fex.Answer
+	came world.Flag
+}
+
+func (a *answers) add(one fex.Answer) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.all = append(a.all, one)
+	a.came.Set()
+}
+
+func (a *answers) take(n int) []fex.Answer {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(a.all) < n {
+		return nil
+	}
+	all := a.all
+	a.all = nil
+	return all
+}
+
+func newCrew(c Config) *crew {
+	k := &crew{c: c, answers: answers{came: world.Real().NewFlag()}}
+	k.ctx, k.cancel = context.WithCancel(context.Background())
+	return k
+}
+
+// configure starts the processes when it is called first, and gives what the script declares.
+func (k *crew) configure(schemas []*teb.Schema) ([]teb.Reason, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.once.Do(func() { k.err = k.start(schemas) })
+	return k.reasons, k.err
+}
+
+func (k *crew) start(schemas []*teb.Schema) (err error) {
+	if err := k.c.Check(); err != nil {
+		return err
+	}
+	if k.layout, err = newLayout(schemas, k.c.BatchEvents); err != nil {
+		return err
+	}
+	if k.told, err = k.layout.tell(); err != nil {
+		return err
+	}
+	info, text, err := k.read()
+	if err != nil {
+		return err
+	}
+	if k.pool, err = pebble.Open(pebble.Sizes{Workers: k.c.Workers, Slots: slots, EventBytes: whole(k.layout.slotBytes()),
+		ResultBytes: whole(k.layout.most * verdictBytes), TransitionBytes: max(transitionBytes, whole(len(k.told)))}); err != nil {
+		return err
+	}
+	if k.spawner, err = fex.NewSpawner(k.c.Log); err != nil {
+		return err
+	}
+	for i := range k.c.Workers {
+		k.posts = append(k.posts, newPost(k, i))
+	}
+	k.text = text
+	if k.group, err = fex.Start(k.ctx, k.children(), k.pool); err != nil {
+		return err
+	}
+	for i, p := range k.posts {
+		p.worker = k.group.Workers[i]
+	}
+	if k.reasons, err = k.begin(); err == nil {
+		k.c.Log.Info(fmt.Sprintf("the trigger script %s decides, %d bytes, SHA-256 %s: %v", k.c.Script, info.Bytes, info.SHA256, k.group))
+	}
+	return err
+}
+
+func whole(bytes int) int { return (bytes + page - 1) / page * page }
+
+// children is what the processes are.
+func (k *crew) children() fex.Config {
+	log := k.c.Log.With(slog.String("script", filepath.Base(k.c.Script)))
+	return fex.Config{Python: k.c.Python, PythonPath: k.c.PythonPath, Module: "drp._trigger_child", Script: k.c.Script,
+		Source: k.text, Args: k.c.Args, GreetDeadline: greetTime, TransitionDeadline: k.c.Configure, EventDeadline: k.c.Deadline,
+		Spares: k.c.Spares, Retries: 1, MaxRestarts: k.c.MaxRestarts, Degrade: true, Spawner: k.spawner, Log: log,
+		Answered: k.answered,
+		Restarted: func(_ int, cause error) {
+			log.Warn(fmt.Sprintf("a process of the trigger script is replaced: %v", cause))
+		},
+		GaveUp: func(int, error) { log.Error("no process of the trigger script is left: all events get the default") }}
+}
+
+// answered takes what processes answer, on their workers' goroutines.
+func (k *crew) answered(worker int, all []fex.Answer) {
+	for _, a := range all {
+		if a.Tag == transitionTag {
+			k.answers.add(a)
+		} else {
+			k.posts[worker].answered(a)
+		}
+	}
+}
+
+// Tags of requests.
+const (
+	transitionTag = iota
+	batchTag
+)
+
+// hand gives all processes a transition, and waits for their answers.
+func (k *crew) hand(service xtc.TransitionID, text []byte, limit time.Duration) ([]fex.Answer, error) {
+	loan, ok := k.pool.Transitions.TryLoan()
+	if !ok {
+		return nil, errors.New("script: a transition was not answered: no other can be handed on")
+	}
+	n := copy(loan.Bytes(), text)
+	ix := loan.Seal(n)
+	k.count++
+	for _, w := range k.group.Workers {
+		w.Transition(ix, n, uint8(service), false, k.count, transitionTag)
+	}
+	w := world.Real()
+	for end := w.Now() + limit; ; {
+		if all := k.answers.take(len(k.group.Workers)); all != nil {
+			ref, err := k.pool.Transitions.Ref(ix)
+			if err == nil {
+				ref.Release()
+			}
+			return all, err
+		}
+		left := end - w.Now()
+		if left <= 0 || service == xtc.Configure && k.ctx.Err() != nil {
+			return nil, errors.New("script: the trigger is closed")
+		}
+		k.answers.came.Wait(left)
+	}
+}
+
+// begin configures all processes, and gives what they declare, which must be the same.
+func (k *crew) begin() (reasons []teb.Reason, err error) {
+	all, err := k.hand(xtc.Configure, k.told, time.Hour) // those who hang are ended long before
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range all {
+		switch own, err := reasonsOf(a.Blocks()); {
+		case a.Status == fex.Unserved && reasons == nil && len(all) > 1:
+		case a.Status != fex.OK:
+			if a.Failure.Traceback != "" {
+				k.c.Log.Error(a.Failure.Traceback)
+			}
+			return nil, fmt.Errorf("script: %v", a.Failure)
+		case err != nil:
+			return nil, err
+		case reasons == nil:
+			reasons = own
+		case !slices.Equal(own, reasons):
+			return nil, fmt.Errorf("script %s: its processes declare different reasons: %v and %v", k.c.Script, reasons, own)
+		}
+	}
+	if reasons == nil {
+		return nil, errors.New("script: no process of the trigger script is left")
+	}
+	return reasons, nil
+}
+
+// read reads the script, and refuses what cannot be run. What is questionable about the file is said when it is new.
+func (k *crew) read() (info userscript.Info, text []byte, err error) {
+	if info, err = userscript.Examine(k.c.Script); err != nil {
+		return info, nil, err
+	}
+	text, err = os.ReadFile(k.c.Script)
+	if err != nil || bytes.Equal(text, k.text) {
+		return info, text, err
+	}
+	for _, w := range info.Warnings {
+		k.c.Log.Warn(w)
+	}
+	return info, text, userscript.Compiles(k.c.Python, k.c.Script, text)
+}
+
+// reload takes another text of the script, if there is one that can be run and declares what the one before did, since the
+// record speaks of reasons by number. Nothing is under way, or waited for any longer.
+func (k *crew) reload() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.closed || k.group == nil {
+		return
+	}
+	for _, p := range k.posts {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+	}
+	info, text, err := k.read()
+	if k.retired() {
+		k.renew()
+	}
+	if err == nil && bytes.Equal(text, k.text) {
+		return
+	}
+	if err == nil {
+		if err = k.change(text); err != nil {
+			if back := k.change(k.text); back != nil {
+				err = errors.Join(err, fmt.Errorf("the one before cannot be taken either: %w", back))
+			}
+		}
+	}
+	if err != nil {
+		k.c.Log.Error(fmt.Sprintf("the trigger script %s was changed and cannot be taken, the one before decides: %v", k.c.Script, err))
+		return
+	}
+	k.text = text
+	k.c.Log.Info(fmt.Sprintf("the trigger script %s was changed, SHA-256 %s: it is read anew", k.c.Script, info.SHA256))
+}
+
+// retired tells whether a process is out of service.
+func (k *crew) retired() bool { return slices.ContainsFunc(k.group.Workers, (*fex.Worker).Retired) }
+
+// renew starts all processes anew: what kept one from starting may be over with the run it was in.
+func (k *crew) renew() {
+	group, err := fex.Start(k.ctx, k.children(), k.pool)
+	if err == nil {
+		k.group.Close()
+		k.group = group
+		for i, p := range k.posts {
+			p.worker = group.Workers[i]
+		}
+		_, err = k.begin()
+	}
+	if err != nil {
+		k.c.Log.Error(fmt.Sprintf("the processes of the trigger script cannot be started anew: %v", err))
+	}
+}
+
+// change lets all processes run another text.
+func (k *crew) change(text []byte) error {
+	k.group.SetScript(text)
+	reasons, err := k.begin()
+	if err == nil && !slices.Equal(reasons, k.reasons) {
+		err = fmt.Errorf("script: it declares the reasons %v, and %v are recorded until the next Configure", reasons, k.reasons)
+	}
+	return err
+}
+
+// close ends the processes; scripts whose processes are idle come to the end of their loops first.
+func (k *crew) close() error {
+	k.cancel()
+	k.answers.came.Set()
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.closed {
+		return nil
+	}
+	k.closed = true
+	for _, p := range k.posts {
+		p.leave()
+	}
+	if k.group != nil {
+		if !slices.ContainsFunc(k.group.Workers, func(w *fex.Worker) bool { return w.Load() > 0 }) {
+			_, _ = k.hand(xtc.Unconfigure, nil, farewellTime)
+		}
+		k.group.Close()
+	}
+	if k.spawner != nil {
+		k.spawner.Close()
+	}
+	if k.pool != nil {
+		return k.pool.Close()
+	}
+	return nil
+}
