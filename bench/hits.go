@@ -52,9 +52,13 @@ func Hits(ctx context.Context, o HitsOptions) (*Report, error) {
 	r.bar("full, of what one pass allows", "full", "read_frame", 0.08, false)
 	r.bar("photons, of what one pass allows", "photons", "read_frame", 0.2, false)
 	r.bar("many photons, of what one pass allows", "photons_dense", "read_frame", 0.2, false)
-	r.bar("two workers, of one", "sampled_two", "sampled", 1.8, false)
+	r.bar("two workers, of one", "sampled_two", "sampled_one", 1.8, false)
 	return r, nil
 }
+
+// pairTurns is how often in a round one and two workers take turns: where memory is shared with other machines, what it
+// gives differs from one moment to the next by more than what is looked for.
+const pairTurns = 4
 
 // hitStep is one way to look at frames. Each worker has its own.
 type hitStep struct {
@@ -96,7 +100,10 @@ func newHitBench(frames int) (*hitBench, error) {
 		}
 		b.steps = append(b.steps, hitStep{s.name, s.what, 1, worker})
 		if s.name == hit.Sampled {
-			b.steps = append(b.steps, hitStep{"sampled_two", "the same by two workers at the same time", 2, worker})
+			for range pairTurns {
+				b.steps = append(b.steps, hitStep{"sampled_one", "the same, in turns with the next", 1, worker},
+					hitStep{"sampled_two", "the same by two workers at the same time", 2, worker})
+			}
 		}
 	}
 	for _, s := range []struct {
@@ -115,7 +122,7 @@ func newHitBench(frames int) (*hitBench, error) {
 		b.steps = append(b.steps, hitStep{s.name, s.what, 1, worker})
 	}
 	for _, s := range b.steps {
-		for range s.workers {
+		for len(b.runs[s.name]) < s.workers {
 			b.runs[s.name] = append(b.runs[s.name], s.worker())
 		}
 	}

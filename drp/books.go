@@ -20,6 +20,7 @@ type Books struct {
 	failed      atomic.Int64 // could not be recorded
 
 	defaulted  atomic.Int64 // the trigger did not decide in time
+	unwanted   atomic.Int64 // by the trigger, and not vetoed since all are to be recorded
 	searched   atomic.Int64 // for hits
 	hits       atomic.Int64 // found in these
 	passed     atomic.Int64 // that no script was shown, since they are none
@@ -56,6 +57,7 @@ type Summary struct {
 	ByGPU           int64    `json:"searched_by_gpu,omitempty"`
 	Instead         int64    `json:"searched_by_cpu_instead,omitempty"`
 	Defaulted       int64    `json:"decided_by_default,omitempty"`
+	Unwanted        int64    `json:"kept_unwanted,omitempty"`
 	Altered         int64    `json:"altered"`
 	Late            int64    `json:"late"`
 	Restarts        int64    `json:"restarts"`
@@ -80,7 +82,8 @@ func (b *Books) Snapshot() Summary {
 		DeadtimeSeconds: time.Duration(b.deadtime.Load()).Seconds(), BytesReceived: b.bytesIn.Load(),
 		Searched: b.searched.Load(), Hits: b.hits.Load(), Passed: b.passed.Load(), Unsearched: b.unsearched.Load(),
 		ByGPU: b.byGPU.Load(), Instead: b.instead.Load(), Defaulted: b.defaulted.Load(),
-		Files: []string{},
+		Unwanted: b.unwanted.Load(),
+		Files:    []string{},
 	}
 	s.Received = b.received.Load() // last: it never lags behind the outcomes
 	s.InFlight = s.Received - s.Recorded - s.Rejected - s.Vetoed - s.Quarantined - s.Dropped - s.Failed
@@ -114,7 +117,7 @@ func (s *Summary) Text() string {
 		}
 	}
 	b.WriteString(s.hitNote())
-	b.WriteString(s.defaultNote())
+	b.WriteString(s.triggerNote())
 	balance := "the books balance"
 	if s.InFlight != 0 {
 		balance = "the books do not balance"
@@ -132,12 +135,16 @@ func (s *Summary) Text() string {
 	return b.String()
 }
 
-// defaultNote is the line about events that the trigger did not decide in time; there is none where it decided all.
-func (s *Summary) defaultNote() string {
-	if s.Defaulted == 0 {
-		return ""
+// triggerNote is the lines about events that the trigger did not decide in time, and about those that it did not want and
+// that are recorded all the same; there are none where it decided all and was obeyed.
+func (s *Summary) triggerNote() (note string) {
+	if s.Defaulted > 0 {
+		note = fmt.Sprintf("trigger     %12d events were not decided in time, and got the default\n", s.Defaulted)
 	}
-	return fmt.Sprintf("trigger     %12d events were not decided in time, and got the default\n", s.Defaulted)
+	if s.Unwanted > 0 {
+		note += fmt.Sprintf("trigger     %12d events are kept that it did not want, since all are\n", s.Unwanted)
+	}
+	return note
 }
 
 // HitRate is the percentage of the events searched so far that are hits.

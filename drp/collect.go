@@ -153,6 +153,7 @@ func (c *collector) one(e *entry) error {
 	d := xtc.Dgram(ref.Bytes())
 	c.refs = append(c.refs, ref)
 	c.bytes += len(d)
+	c.trigger.apply(e)
 	if e.service.IsEvent() {
 		return c.event(e, d)
 	}
@@ -160,7 +161,6 @@ func (c *collector) one(e *entry) error {
 }
 
 func (c *collector) event(e *entry, d xtc.Dgram) error {
-	c.trigger.apply(e)
 	d, intact := c.verify(e, d)
 	if !intact { // what its script made of it, even a rejection, is of other data
 		c.refs[len(c.refs)-1].Spoilt()
@@ -217,9 +217,12 @@ func (c *collector) strict() error {
 
 // keep records an event; the books follow when it is written.
 func (c *collector) keep(e *entry, d xtc.Dgram, removed []uint32, added []byte, damage xtc.Damage) error {
-	if c.trigger.vetoes() {
-		c.books.vetoed.Add(1)
-		return nil
+	if c.trigger.unwanted() {
+		if !c.cfg.Trigger.KeepAll {
+			c.books.vetoed.Add(1)
+			return nil
+		}
+		c.books.unwanted.Add(1)
 	}
 	if c.failed == nil {
 		err := c.recorder.Event(d, removed, c.stamped(e, added, damage), damage)

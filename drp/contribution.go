@@ -69,31 +69,35 @@ func (t *trigger) describe(d xtc.Dgram) (*teb.Schema, error) {
 	return s, err
 }
 
-// fill makes the row of an event. Nothing in it says whether the event will be recorded in the end: all who have a part of it
-// must come to the same decision.
-func (t *trigger) fill(e *entry) {
+// fill makes the row of an event, or of a transition. Nothing in it says whether the event will be recorded in the end: all
+// who have a part of it must come to the same decision.
+func (t *trigger) fill(e *entry, row []byte) {
+	clear(row)
+	if !e.service.IsEvent() {
+		teb.PutHead(row, t.between(e))
+		return
+	}
 	ref, err := t.c.pool.Events[e.worker].Ref(e.ix)
 	if err != nil {
 		panic(err) // the collector has not released it
 	}
 	d := xtc.Dgram(ref.Bytes())
 	damage := d.Damage() | damageOf(e)
-	clear(t.row)
-	teb.PutHead(t.row, teb.Head{Pulse: t.pulse(e, d), Time: e.time, Groups: uint16(d.Env()), Damage: damage, Service: xtc.L1Accept})
-	t.putHits(e)
-	values := t.inputs.script != nil && damage == d.Damage() && t.putScript(e)
+	teb.PutHead(row, teb.Head{Pulse: t.pulse(e, d), Time: e.time, Groups: uint16(d.Env()), Damage: damage, Service: xtc.L1Accept})
+	t.putHits(e, row)
+	values := t.inputs.script != nil && damage == d.Damage() && t.putScript(e, row)
 	for i := range t.inputs.values {
 		if !values {
-			t.inputs.values[i].PutFloat(t.row, 0, math.NaN())
+			t.inputs.values[i].PutFloat(row, 0, math.NaN())
 		}
 	}
 }
 
 // pulse gives the pulse ID, or the time where there is none: equal for all parts of an event, and larger for each event.
 func (t *trigger) pulse(e *entry, d xtc.Dgram) uint64 {
-	next := t.last + 1
+	next := t.last.Pulse + 1
 	if e.detail != nil && e.detail.corrupt != nil {
-		t.last = next
+		t.last = teb.Key{Pulse: next}
 		return next
 	}
 	pulse := e.time
@@ -107,8 +111,22 @@ func (t *trigger) pulse(e *entry, d xtc.Dgram) uint64 {
 	if pulse > math.MaxInt64 { // no expression can compute with it
 		pulse = next
 	}
-	t.last = max(next, pulse)
-	return t.last
+	t.last = teb.Key{Pulse: max(next, pulse)}
+	return t.last.Pulse
+}
+
+// between gives a transition its place among the events: by its time, or, where these have pulse IDs of a timing detector,
+// behind the one before it.
+func (t *trigger) between(e *entry) teb.Head {
+	h := teb.Head{Pulse: t.last.Pulse, Time: e.time, Service: e.service}
+	if t.inputs.pulse.names == nil && e.time <= math.MaxInt64 {
+		h.Pulse = max(h.Pulse, e.time)
+	}
+	if !t.last.Less(h.Key()) { // its time does not grow
+		h.Pulse++
+	}
+	t.last = h.Key()
+	return h
 }
 
 // damageOf is what the event will be recorded with, as far as that is known.
@@ -125,7 +143,7 @@ func damageOf(e *entry) xtc.Damage {
 	return xtc.DamageUserDefined
 }
 
-func (t *trigger) putHits(e *entry) {
+func (t *trigger) putHits(e *entry, row []byte) {
 	f := t.c.hits.found(e)
 	if f == nil || len(t.inputs.hits) == 0 {
 		return
@@ -136,15 +154,15 @@ func (t *trigger) putHits(e *entry) {
 	}
 	fields := t.inputs.hits
 	for i, v := range [...]int64{hit, int64(f.Count), int64(f.Summary.Peaks), int64(f.Pixels), int64(f.Photons)} {
-		fields[i].PutInt(t.row, 0, v)
+		fields[i].PutInt(row, 0, v)
 	}
-	fields[5].PutFloat(t.row, 0, float64(f.Total))
-	fields[6].PutFloat(t.row, 0, float64(f.Max))
+	fields[5].PutFloat(row, 0, float64(f.Total))
+	fields[6].PutFloat(row, 0, float64(f.Max))
 }
 
 // putScript puts what the script gave for the event, if it did. What lies in the result area is the child's word: it is
 // looked at within its bounds, and once.
-func (t *trigger) putScript(e *entry) bool {
+func (t *trigger) putScript(e *entry, row []byte) bool {
 	area := t.c.pool.Results[e.worker].Event(e.ix.Slot)
 	if int(e.result) > len(area) {
 		return false
@@ -156,7 +174,7 @@ func (t *trigger) putScript(e *entry) bool {
 		for inner := xtc.NewIter(it.Payload()); inner.Next(); {
 			if data := inner.Payload(); inner.Header().Type == xtc.TypeData && len(data) >= 8*len(t.inputs.values) {
 				for i := range t.inputs.values {
-					t.inputs.values[i].PutFloat(t.row, 0, math.Float64frombits(binary.LittleEndian.Uint64(data[8*i:])))
+					t.inputs.values[i].PutFloat(row, 0, math.Float64frombits(binary.LittleEndian.Uint64(data[8*i:])))
 				}
 				return true
 			}

@@ -1,11 +1,14 @@
 package drp
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"time"
 
+	"drp/internal/wire"
+	"drp/internal/world"
 	"drp/teb"
 	tebscript "drp/teb/script"
 	"drp/teb/serve"
@@ -43,8 +46,8 @@ func (o *local) flush() {
 	}
 }
 
-// remote lets a stand-alone one decide.
-type remote struct{ *serve.Client }
+// remote lets stand-alone ones decide.
+type remote struct{ *serve.Several }
 
 func (s remote) contribute(row []byte) {
 	if err := s.Contribute(row); err != nil {
@@ -56,8 +59,8 @@ func (remote) flush() {}
 
 // open begins to decide about rows of a schema.
 func (t *Trigger) open(of *trigger, s *teb.Schema) (decider, error) {
-	if t.Server.Path+t.Server.Address != "" {
-		return t.dial(of, s)
+	if len(t.Servers) > 0 {
+		return t.dialAll(of, s)
 	}
 	const generation, batch = 1, rowsAtOnce
 	logic, err := t.logic(&of.c.cfg)
@@ -95,37 +98,69 @@ func (t *Trigger) logic(cfg *Config) ([]teb.Logic, error) {
 	return tebscript.New(c), err
 }
 
-// dial waits until the stand-alone one is there, and knows all its contributors.
-func (t *Trigger) dial(of *trigger, s *teb.Schema) (decider, error) {
-	log := of.c.cfg.Log
+// dialAll waits until all stand-alone ones are there, and know all their contributors.
+func (t *Trigger) dialAll(of *trigger, s *teb.Schema) (decider, error) {
 	ctx, cancel := context.WithTimeoutCause(of.c.soft, t.Connect, errNobodyDecides)
 	defer cancel()
-	said := ""
+	clients := make([]*serve.Client, len(t.Servers))
+	errs := make([]error, len(t.Servers))
+	all := world.NewJoin(of.c.world)
+	for i := range t.Servers { // at once, since one may wait for a process that waits for another
+		all.Go(func() { clients[i], errs[i] = t.dial(ctx, of, s, i) })
+	}
+	all.Wait()
+	err := cmp.Or(errs...)
+	if err == nil {
+		var several *serve.Several
+		if several, err = serve.NewSeveral(clients); err == nil {
+			return remote{several}, nil
+		}
+		err = fail(Configuration, err)
+	}
+	for _, c := range clients {
+		if c != nil {
+			c.Close()
+		}
+	}
+	return nil, err
+}
+
+// dial waits until one of them lets this contributor in.
+func (t *Trigger) dial(ctx context.Context, of *trigger, s *teb.Schema, number int) (*serve.Client, error) {
+	at, w, log := t.Servers[number], of.c.world, of.c.cfg.Log
+	o := serve.Options{World: w, Log: log, Partition: t.Partition, Window: len(of.answers), Decide: t.Deadline,
+		Default: t.otherwise(), Share: number, Shares: len(t.Servers)}
+	said, pause, deadline := "", w.NewFlag(), w.Now()+t.Connect
 	for {
 		generation := uint64(time.Now().UnixNano()) // larger than any that this contributor had before
-		c, err := serve.Dial(ctx, t.Server, s, generation, serve.Options{Log: log, Partition: t.Partition, Window: len(of.answers),
-			Decide: t.Deadline, Default: t.otherwise()})
+		c, err := t.connect(ctx, at, s, generation, o)
 		if err == nil {
-			log.Info(fmt.Sprintf("the trigger event builder at %v decides, for %s of partition %q", t.Server, s.Name(), t.Partition))
-			return remote{c}, nil
+			log.Info(fmt.Sprintf("the trigger event builder at %v decides, for %s of partition %q", at, s.Name(), t.Partition))
+			return c, nil
 		}
 		if refused := (*serve.RefusedError)(nil); errors.As(err, &refused) {
 			return nil, fail(Configuration, err)
 		}
 		if err.Error() != said && ctx.Err() == nil {
 			said = err.Error()
-			log.Info(fmt.Sprintf("waiting up to %v for the trigger event builder at %v: %v", t.Connect, t.Server, err))
+			log.Info(fmt.Sprintf("waiting up to %v for the trigger event builder at %v: %v", t.Connect, at, err))
 		}
-		select {
-		case <-ctx.Done():
-			if errors.Is(context.Cause(ctx), errNobodyDecides) {
-				return nil, failf(Configuration, "no trigger event builder lets %s in at %v within %v (%s): start one with drp teb -t RULES "+
-					"--listen %v, or give --teb another address", s.Name(), t.Server, t.Connect, said, t.Server)
-			}
-			return nil, context.Cause(ctx)
-		case <-time.After(redial):
+		pause.Wait(redial)
+		switch cause := context.Cause(ctx); {
+		case errors.Is(cause, errNobodyDecides), cause == nil && w.Now() >= deadline:
+			return nil, failf(Configuration, "no trigger event builder lets %s in at %v within %v (%s): start one with drp teb -t RULES "+
+				"--listen %v, or give --teb another address", s.Name(), at, t.Connect, said, at)
+		case cause != nil:
+			return nil, cause
 		}
 	}
+}
+
+func (t *Trigger) connect(ctx context.Context, at wire.Endpoint, s *teb.Schema, generation uint64, o serve.Options) (*serve.Client, error) {
+	if t.Dial == nil {
+		return serve.Dial(ctx, at, s, generation, o)
+	}
+	return serve.Connect(ctx, func(ctx context.Context) (serve.Conn, error) { return t.Dial(ctx, at) }, s, generation, o)
 }
 
 // redial is the pause between two attempts.

@@ -3,33 +3,41 @@ package drp
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strings"
 
 	"drp/teb"
 	"drp/xtc"
 )
 
-// What the trigger event builder has decided is recorded as a block of each event; what the numbers in it mean, as one of
-// the Configure.
+// What the trigger event builder has decided is recorded as a block of each event, and what this process contributed to it
+// as another; what the numbers in them mean, as one of the Configure.
 var (
 	decisionEntries = []xtc.Name{{Name: "persist", Type: xtc.UInt8}, {Name: "prescaled", Type: xtc.UInt8},
 		{Name: "monitor", Type: xtc.UInt32}, {Name: "reason", Type: xtc.UInt16}, {Name: "contributions", Type: xtc.UInt64},
 		{Name: "damage", Type: xtc.UInt16}, {Name: "pulse", Type: xtc.UInt64}}
 	reasonsEntries = []xtc.Name{{Name: "reasons", Type: xtc.CharStr, Rank: 1}, {Name: "rules", Type: xtc.CharStr, Rank: 1},
-		{Name: "prescale", Type: xtc.UInt32, Rank: 1}, {Name: "contributors", Type: xtc.CharStr, Rank: 1}}
+		{Name: "prescale", Type: xtc.UInt32, Rank: 1}, {Name: "contributors", Type: xtc.CharStr, Rank: 1},
+		{Name: "schema", Type: xtc.CharStr, Rank: 1}}
 )
 
 // decisionNames are in the Configure that holds.
-type decisionNames struct{ decision *xtc.Names }
+type decisionNames struct{ decision, contribution *xtc.Names }
 
-// declare appends the Names and the table of reasons to a Configure. Decisions of an earlier pass stay beside ours.
-func (n *decisionNames) declare(t *xtc.Table, src uint32, table teb.Table, added []byte) ([]byte, error) {
-	both := [2]*xtc.Names{{Alg: "decision", Entries: decisionEntries}, {Alg: "reasons", Entries: reasonsEntries}}
-	for _, names := range both {
-		names.DetName, names.DetType, names.Version = "teb", "teb", xtc.Version{Major: 1}
-		for _, old := range t.Find(names.DetName, names.Alg) {
-			names.Segment = max(names.Segment, old.Segment+1)
+// declare appends the Names and the table of reasons to a Configure. The segment is the place of the contributor, so that
+// streams which are read together differ. What an earlier pass recorded stays beside ours.
+func (n *decisionNames) declare(t *xtc.Table, src uint32, table teb.Table, s *teb.Schema, added []byte) ([]byte, error) {
+	all := [...]*xtc.Names{{Alg: "decision", Version: xtc.Version{Major: 1}, Entries: decisionEntries},
+		{Alg: "reasons", Version: xtc.Version{Major: 1, Minor: 1}, Entries: reasonsEntries},
+		{Alg: "contribution", Version: xtc.Version{Major: 1}, Entries: s.Entries()}}
+	segment := uint32(max(0, slices.Index(table.Contributors, s.Name())))
+	for _, names := range all {
+		for _, old := range t.Find("teb", names.Alg) {
+			segment = max(segment, old.Segment+1)
 		}
+	}
+	for _, names := range all {
+		names.DetName, names.DetType, names.Segment = "teb", "teb", segment
 		var err error
 		if names.ID, err = t.FreeID(src & 0xfff); err == nil {
 			if err = t.Add(names); err == nil {
@@ -40,13 +48,13 @@ func (n *decisionNames) declare(t *xtc.Table, src uint32, table teb.Table, added
 			return added, failf(Configuration, "no room in the Configure to tell of decisions: %w", err)
 		}
 	}
-	n.decision = both[0]
-	added, err := appendReasons(added, both[1], table)
+	n.decision, n.contribution = all[0], all[2]
+	added, err := appendReasons(added, all[1], table, s)
 	return added, fail(Configuration, err)
 }
 
-// appendReasons appends the table: a line for each reason, and for each contributor.
-func appendReasons(to []byte, names *xtc.Names, table teb.Table) ([]byte, error) {
+// appendReasons appends the table: a line for each reason, and for each contributor, and what this one brings.
+func appendReasons(to []byte, names *xtc.Names, table teb.Table, s *teb.Schema) ([]byte, error) {
 	var reasons, rules []string
 	for _, r := range table.Reasons {
 		reasons, rules = append(reasons, r.Name), append(rules, strings.Join(strings.Fields(r.When), " "))
@@ -60,6 +68,7 @@ func appendReasons(to []byte, names *xtc.Names, table teb.Table) ([]byte, error)
 		binary.LittleEndian.PutUint32(prescale[4*i:], r.Prescale)
 	}
 	b.Text(strings.Join(table.Contributors, "\n"))
+	b.Text(s.Text())
 	to, err := b.End()
 	if err != nil {
 		return to, fmt.Errorf("the reasons of the trigger: %w", err)
@@ -67,7 +76,7 @@ func appendReasons(to []byte, names *xtc.Names, table teb.Table) ([]byte, error)
 	return to, nil
 }
 
-// append appends the decision about the event at hand.
+// append appends the decision about the event at hand, and what was contributed to it.
 func (t *trigger) append(to []byte) []byte {
 	d := t.present
 	var b xtc.Builder
@@ -78,6 +87,9 @@ func (t *trigger) append(to []byte) []byte {
 		b.Uint(v)
 	}
 	to, err := b.End()
+	if err == nil {
+		to, err = t.schema.AppendRecord(to, t.record.contribution, t.row(t.used-1))
+	}
 	if err != nil {
 		panic(err) // the names are our own
 	}

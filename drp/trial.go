@@ -27,12 +27,7 @@ func CorrectEvent(ctx context.Context, state []xtc.Dgram, event xtc.Dgram, store
 	if err := table.Configure(state[0]); err != nil {
 		return nil, err
 	}
-	run := 0
-	for _, d := range state {
-		if _, n, ok := xtc.RunInfo(table, d); ok && d.Service() == xtc.BeginRun {
-			run = n
-		}
-	}
+	run := runOf(table, state)
 	for _, c := range camerasOf(table, state[0]) {
 		set, trouble := store.Get(ctx, calib.Query{Detector: c.name, Serials: c.serials, Run: run})
 		if trouble == nil {

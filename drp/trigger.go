@@ -1,6 +1,7 @@
 package drp
 
 import (
+	"context"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"drp/internal/world"
 	"drp/teb"
 	tebscript "drp/teb/script"
+	"drp/teb/serve"
 	"drp/xtc"
 )
 
@@ -18,15 +20,17 @@ type Trigger struct {
 	Rules        []teb.Rule
 	Prescale     [16]uint32 // by readout group: one in so many events is kept with its raw data, whatever the rules say
 	PrescaleSeed uint64
-	Server       wire.Endpoint // of a stand-alone one, where there are no rules
+	Servers      []wire.Endpoint // of stand-alone ones, which share the events, where there are no rules
 	Partition    string
 	Contributor  string        // as what this process brings is called; empty: after its first camera
 	Deadline     time.Duration // for a decision; then the event is recorded
 	Veto         bool          // or left out
+	KeepAll      bool          // record what the trigger does not want, too, with its decision
 	Connect      time.Duration // how long a stand-alone one is waited for at Configure
 
-	Logic  func() teb.Logic  // takes the place of the rules
-	Script *tebscript.Config // so does a script; the interpreter, deadline, spares and log are those of the run
+	Logic  func() teb.Logic                                         // takes the place of the rules
+	Script *tebscript.Config                                        // so does a script; interpreter, deadline, spares and log are the run's
+	Dial   func(context.Context, wire.Endpoint) (serve.Conn, error) // takes the place of the network
 }
 
 // Defaults of a trigger.
@@ -45,12 +49,14 @@ func (c *Config) checkTrigger() error {
 		return nil
 	}
 	t := *c.Trigger
-	served := t.Server.Path+t.Server.Address != ""
+	served := len(t.Servers) > 0
 	switch {
 	case served == (len(t.Rules) > 0 || t.Logic != nil || t.Script != nil):
 		return failf(Usage, "a trigger has rules or a script (--trigger), or is a stand-alone one (--teb)")
 	case t.Script != nil && t.Script.Check() != nil:
 		return fail(Usage, t.Script.Check())
+	case len(t.Servers) > serve.MaxServers:
+		return failf(Usage, "%d trigger event builders: at most %d can share the events", len(t.Servers), serve.MaxServers)
 	case t.Deadline < 0 || t.Connect < 0:
 		return failf(Usage, "a deadline cannot be negative")
 	}
@@ -70,7 +76,8 @@ func (c *Config) checkTrigger() error {
 }
 
 // trigger asks the trigger event builder about every event, in the order of the source, and holds events back until it has
-// answered. It belongs to the collector; only what is said of take differs.
+// answered. Transitions are asked for too, so that none overtakes an event of another process, or is overtaken. It belongs
+// to the collector; only what is said of take differs.
 //
 //	window:  tail ------ cursor ------ head
 //	         | asked for  | not finished, or there is no room for more |
@@ -84,10 +91,10 @@ type trigger struct {
 	schema  *teb.Schema
 	inputs  inputs
 	record  decisionNames
-	row     []byte
-	last    uint64 // pulse ID
-	cursor  uint64 // in the window: what is before it was asked for, or is no event
-	asked   uint64 // events
+	rows    []byte  // what was contributed for each answer
+	last    teb.Key // of what was contributed last
+	cursor  uint64  // in the window: what is before it was asked for, or never is
+	asked   uint64
 	used    uint64 // answers
 	present *teb.Decision
 	taking  *world.Join
@@ -122,9 +129,10 @@ func (t *trigger) ask() {
 		if e.pending.Load() != 0 || e.service == xtc.Configure {
 			break
 		}
-		if e.service.IsEvent() {
-			t.fill(e)
-			t.by.contribute(t.row)
+		if asksFor(e) {
+			row := t.row(t.asked)
+			t.fill(e, row)
+			t.by.contribute(row)
 			t.asked++
 		}
 	}
@@ -132,6 +140,10 @@ func (t *trigger) ask() {
 		t.by.flush()
 	}
 }
+
+// asksFor tells what all contributors of a partition see. At Configure nobody is there yet to be asked, and what was made up
+// here others do not know of.
+func asksFor(e *entry) bool { return e.service.IsEvent() || e.service != xtc.Configure && !e.implied }
 
 // take keeps what is decided for the collector; it runs on a goroutine of its own until there is no more.
 func (t *trigger) take(by decider) {
@@ -148,22 +160,22 @@ func (t *trigger) take(by decider) {
 
 // decided tells whether the oldest datagram can go on.
 func (t *trigger) decided(e *entry) bool {
-	return t == nil || !e.service.IsEvent() || t.by == nil || t.used < t.came.Load()
+	return t == nil || !asksFor(e) || t.by == nil || t.used < t.came.Load()
 }
 
-// apply takes the decision about an event.
+// apply takes the decision about an event, or that a transition was built.
 func (t *trigger) apply(e *entry) {
-	if t == nil || t.by == nil {
+	if t == nil || t.by == nil || !asksFor(e) {
 		return
 	}
 	before := t.present
 	t.present = &t.answers[t.used%uint64(len(t.answers))]
 	t.used++
 	if invariant.Enabled {
-		invariant.Check(before == nil || before == t.present || before.Pulse < t.present.Pulse, "decisions came in another order")
+		invariant.Check(before == nil || before == t.present || before.Key().Less(t.present.Key()), "decisions came in another order")
 		invariant.Check(t.present.Time == e.time, "the decision is of another event: %+v", t.present)
 	}
-	if t.present.Default {
+	if t.present.Default && e.service.IsEvent() {
 		if n := t.c.books.defaulted.Add(1); n&(n-1) == 0 {
 			t.c.cfg.Log.Warn(fmt.Sprintf("%s was not decided by the trigger within %v, and gets the default (%d so far)",
 				eventName(e.number, e.time), t.cfg.Deadline, n))
@@ -172,8 +184,14 @@ func (t *trigger) apply(e *entry) {
 	e.keepRaw = e.keepRaw || t.present.Prescaled
 }
 
-// vetoes tells that the event at hand is not recorded.
-func (t *trigger) vetoes() bool { return t != nil && t.present != nil && !t.present.Kept() }
+// row is what is contributed for an event: that of the same place among the answers.
+func (t *trigger) row(event uint64) []byte {
+	size := t.schema.RowBytes()
+	return t.rows[int(event%uint64(len(t.answers)))*size:][:size]
+}
+
+// unwanted tells that the event at hand is not to be recorded, unless all are.
+func (t *trigger) unwanted() bool { return t != nil && t.present != nil && !t.present.Kept() }
 
 // otherwise is what becomes of an event that is not decided in time.
 func (t *Trigger) otherwise() teb.Verdict { return teb.Verdict{Persist: !t.Veto} }
@@ -194,10 +212,10 @@ func (t *trigger) configure(d xtc.Dgram, added []byte) ([]byte, error) {
 		if err != nil {
 			return added, err
 		}
-		t.by, t.schema, t.row = by, s, make([]byte, s.RowBytes())
+		t.by, t.schema, t.rows = by, s, make([]byte, len(t.answers)*s.RowBytes())
 		t.taking.Go(func() { t.take(by) })
 	}
-	return t.record.declare(t.c.table, d.Src(), t.by.Table(), added)
+	return t.record.declare(t.c.table, d.Src(), t.by.Table(), t.schema, added)
 }
 
 // close ends whoever decides for this run. What is not decided then never will be.

@@ -3,100 +3,88 @@
 // Offsets in struct clips.
 #define VALUES 0
 #define ACTIVE 8
-#define BOUNDS 16
-#define SUMS 24
-#define N 32
+#define LO 16
+#define HI 24
+#define COUNTS 32
+#define TOTAL 40
+#define SQUARES 48
+#define N 56
+
+// Of a group of 16 bins there are 56 rows of 64 bytes, which have two values of each.
+#define ROW 64
+#define GROUP 3584
+#define SEVENS 8
+
+// ADD adds the row at OFFSET: Z9 counts in words, Z10 has sums and Z13 squares of up to seven rows, without a sign.
+#define ADD(OFFSET) \
+	VMOVDQU16 OFFSET(SI)(R9*1), Z2 \
+	VPCMPGTW Z0, Z2, K1 \
+	VPCMPGTW Z2, Z1, K1, K1 \
+	VMOVDQU16.Z Z2, K1, Z2 \
+	VPADDW Z15, Z9, K1, Z9 \
+	VPMADDWD Z15, Z2, Z3 \
+	VPMADDWD Z2, Z2, Z4 \
+	VPADDD Z3, Z10, Z10 \
+	VPADDD Z4, Z13, Z13
 
 // func clipAVX512(c *clips)
-// The bounds are saturated to 16 bits, which changes nothing: the lowest value is never above the lower bound, and no
-// value is as high as the highest.
 TEXT ·clipAVX512(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), AX
 	MOVQ VALUES(AX), SI
 	MOVQ ACTIVE(AX), BX
-	MOVQ BOUNDS(AX), DX
-	MOVQ SUMS(AX), DI
+	MOVQ LO(AX), DX
+	MOVQ HI(AX), DI
+	MOVQ COUNTS(AX), R11
+	MOVQ TOTAL(AX), R12
+	MOVQ SQUARES(AX), R13
 	MOVQ N(AX), CX
 	VPTERNLOGD $0xFF, Z15, Z15, Z15
 	VPSRLW $15, Z15, Z15          // ones
 	VPTERNLOGD $0xFF, Z14, Z14, Z14
 	VPSRLQ $32, Z14, Z14          // low halves
 
-bin:
+group:
 	MOVWQZX (BX), R8
-	MOVQ R8, R9
-	SHLQ $8, R9                   // of 128 values
-	VPBROADCASTD (DX)(R8*8), Z0
-	VPBROADCASTD 4(DX)(R8*8), Z1
-	VPACKSSDW Z0, Z0, Z0
-	VPACKSSDW Z1, Z1, Z1
-	VMOVDQU16 (SI)(R9*1), Z2
-	VMOVDQU16 64(SI)(R9*1), Z3
-	VMOVDQU16 128(SI)(R9*1), Z4
-	VMOVDQU16 192(SI)(R9*1), Z5
-	VPCMPGTW Z0, Z2, K1
-	VPCMPGTW Z0, Z3, K2
-	VPCMPGTW Z0, Z4, K3
-	VPCMPGTW Z0, Z5, K4
-	VPCMPGTW Z2, Z1, K1, K1
-	VPCMPGTW Z3, Z1, K2, K2
-	VPCMPGTW Z4, Z1, K3, K3
-	VPCMPGTW Z5, Z1, K4, K4
-	VMOVDQU16.Z Z2, K1, Z2
-	VMOVDQU16.Z Z3, K2, Z3
-	VMOVDQU16.Z Z4, K3, Z4
-	VMOVDQU16.Z Z5, K4, Z5
-	KUNPCKDQ K1, K2, K1
-	KUNPCKDQ K3, K4, K3
-	KMOVQ K1, R10
-	KMOVQ K3, R11
-	POPCNTQ R10, R10
-	POPCNTQ R11, R11
-	ADDQ R11, R10                 // how many
-	VPADDW Z2, Z3, Z6             // two values fit
-	VPADDW Z4, Z5, Z7
-	VPMADDWD Z15, Z6, Z6
-	VPMADDWD Z15, Z7, Z7
-	VPADDD Z7, Z6, Z6             // sums
-	VPMADDWD Z2, Z2, Z2
-	VPMADDWD Z3, Z3, Z3
-	VPMADDWD Z4, Z4, Z4
-	VPMADDWD Z5, Z5, Z5
-	VPADDD Z3, Z2, Z2
-	VPADDD Z5, Z4, Z4
-	VPADDD Z4, Z2, Z2             // squares, without a sign
-	VPSRLQ $32, Z2, Z3
-	VPANDD Z14, Z2, Z2
-	VPADDQ Z3, Z2, Z2
-	VEXTRACTI64X4 $1, Z6, Y7
-	VEXTRACTI64X4 $1, Z2, Y3
-	VPADDD Y7, Y6, Y6
-	VPADDQ Y3, Y2, Y2
-	VEXTRACTI128 $1, Y6, X7
-	VEXTRACTI128 $1, Y2, X3
-	VPADDD X7, X6, X6
-	VPADDQ X3, X2, X2
-	VPSHUFD $0x4E, X6, X7
-	VPSHUFD $0x4E, X2, X3
-	VPADDD X7, X6, X6
-	VPADDQ X3, X2, X2
-	VPSHUFD $0xB1, X6, X7
-	VPADDD X7, X6, X6
-	VMOVD X6, R11
-	MOVLQSX R11, R11
-	VMOVQ X2, R12
-	SHLQ $5, R8                   // struct Sums
-	MOVQ R10, (DI)(R8*1)
-	MOVQ R11, 8(DI)(R8*1)
-	MOVQ $0, 16(DI)(R8*1)
-	MOVQ R12, 24(DI)(R8*1)
+	IMUL3Q $GROUP, R8, R9
+	SHLQ $6, R8
+	VMOVDQU16 (DX)(R8*1), Z0
+	VMOVDQU16 (DI)(R8*1), Z1
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	MOVQ $SEVENS, R10
+
+seven:
+	VPXORD Z13, Z13, Z13
+	ADD(0*ROW)
+	ADD(1*ROW)
+	ADD(2*ROW)
+	ADD(3*ROW)
+	ADD(4*ROW)
+	ADD(5*ROW)
+	ADD(6*ROW)
+	VPSRLQ $32, Z13, Z4
+	VPANDD Z14, Z13, Z13
+	VPADDQ Z4, Z12, Z12           // squares of odd bins
+	VPADDQ Z13, Z11, Z11          // and of even ones
+	ADDQ $(7*ROW), R9
+	DECQ R10
+	JNZ seven
+	VPMADDWD Z15, Z9, Z9
+	VMOVDQU32 Z9, (R11)(R8*1)
+	VMOVDQU32 Z10, (R12)(R8*1)
+	VMOVDQU64 Z11, (R13)(R8*2)
+	VMOVDQU64 Z12, 64(R13)(R8*2)
 	ADDQ $2, BX
 	DECQ CX
-	JNZ bin
+	JNZ group
 	VZEROUPPER
 	RET
 
-// ADD adds the sixteen values at OFFSET: Y9 counts, Y10 and Y11 have the sums and squares.
+#undef ADD
+
+// ADD does the same for eight bins.
 #define ADD(OFFSET) \
 	VMOVDQU OFFSET(SI)(R9*1), Y2 \
 	VPCMPGTW Y0, Y2, Y3 \
@@ -107,65 +95,67 @@ bin:
 	VPMADDWD Y15, Y2, Y5 \
 	VPMADDWD Y2, Y2, Y6 \
 	VPADDD Y5, Y10, Y10 \
-	VPADDD Y6, Y11, Y11
+	VPADDD Y6, Y13, Y13
 
 // func clipAVX2(c *clips)
 TEXT ·clipAVX2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), AX
 	MOVQ VALUES(AX), SI
 	MOVQ ACTIVE(AX), BX
-	MOVQ BOUNDS(AX), DX
-	MOVQ SUMS(AX), DI
+	MOVQ LO(AX), DX
+	MOVQ HI(AX), DI
+	MOVQ COUNTS(AX), R11
+	MOVQ TOTAL(AX), R12
+	MOVQ SQUARES(AX), R13
 	MOVQ N(AX), CX
+	ADDQ CX, CX                   // halves of groups
 	VPCMPEQW Y15, Y15, Y15
 	VPSRLQ $32, Y15, Y14
 	VPSRLW $15, Y15, Y15
+	XORQ R14, R14                 // 0 or 32 bytes
 
-bin:
+half:
 	MOVWQZX (BX), R8
-	MOVQ R8, R9
-	SHLQ $8, R9
-	VPBROADCASTD (DX)(R8*8), Y0
-	VPBROADCASTD 4(DX)(R8*8), Y1
-	VPACKSSDW Y0, Y0, Y0
-	VPACKSSDW Y1, Y1, Y1
+	IMUL3Q $GROUP, R8, R9
+	ADDQ R14, R9
+	SHLQ $6, R8
+	MOVQ R8, R15
+	ADDQ R14, R15
+	VMOVDQU (DX)(R15*1), Y0
+	VMOVDQU (DI)(R15*1), Y1
 	VPXOR Y9, Y9, Y9
 	VPXOR Y10, Y10, Y10
 	VPXOR Y11, Y11, Y11
-	ADD(0)
-	ADD(32)
-	ADD(64)
-	ADD(96)
-	ADD(128)
-	ADD(160)
-	ADD(192)
-	ADD(224)
+	VPXOR Y12, Y12, Y12
+	MOVQ $SEVENS, R10
+
+seven:
+	VPXOR Y13, Y13, Y13
+	ADD(0*ROW)
+	ADD(1*ROW)
+	ADD(2*ROW)
+	ADD(3*ROW)
+	ADD(4*ROW)
+	ADD(5*ROW)
+	ADD(6*ROW)
+	VPSRLQ $32, Y13, Y4
+	VPAND Y14, Y13, Y13
+	VPADDQ Y4, Y12, Y12
+	VPADDQ Y13, Y11, Y11
+	ADDQ $(7*ROW), R9
+	DECQ R10
+	JNZ seven
 	VPMADDWD Y15, Y9, Y9
-	VPSRLQ $32, Y11, Y3
-	VPAND Y14, Y11, Y11
-	VPADDQ Y3, Y11, Y11
-	VEXTRACTI128 $1, Y9, X2
-	VEXTRACTI128 $1, Y10, X3
-	VEXTRACTI128 $1, Y11, X4
-	VPADDD X2, X9, X9
-	VPADDD X3, X10, X10
-	VPADDQ X4, X11, X11
-	VPHADDD X10, X9, X9           // counts, sums
-	VPSHUFD $0xB1, X9, X2
-	VPADDD X2, X9, X9
-	VPSHUFD $0x4E, X11, X4
-	VPADDQ X4, X11, X11
-	VMOVD X9, R10
-	VPEXTRD $2, X9, R11
-	MOVLQSX R11, R11
-	VMOVQ X11, R12
-	SHLQ $5, R8
-	MOVQ R10, (DI)(R8*1)
-	MOVQ R11, 8(DI)(R8*1)
-	MOVQ $0, 16(DI)(R8*1)
-	MOVQ R12, 24(DI)(R8*1)
-	ADDQ $2, BX
+	VMOVDQU Y9, (R11)(R15*1)
+	VMOVDQU Y10, (R12)(R15*1)
+	LEAQ (R14)(R8*2), R15
+	VMOVDQU Y11, (R13)(R15*1)
+	VMOVDQU Y12, 64(R13)(R15*1)
+	MOVQ R14, R15
+	SHRQ $4, R15                  // the next group after the second half
+	ADDQ R15, BX
+	XORQ $32, R14
 	DECQ CX
-	JNZ bin
+	JNZ half
 	VZEROUPPER
 	RET

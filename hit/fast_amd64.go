@@ -1,7 +1,6 @@
 package hit
 
 import (
-	"math/bits"
 	"unsafe"
 
 	"drp/calib/correct"
@@ -107,6 +106,7 @@ type gather struct {
 	pass     // blocks are clusters, and steps are all or no bits of the place in bytes
 	clusters *survivor
 	picks    *uint32
+	ends     *uint32
 	values   *int16
 	room     *byte
 }
@@ -114,22 +114,21 @@ type gather struct {
 //go:noescape
 func gatherAVX512(from *gather)
 
-// gatherVectors takes the values of whole blocks, and gives the number of their pixels. flagged is room.
+// gatherVectors takes the values of whole blocks, and gives their number. flagged is room.
 func (s *sample) gatherVectors(v *view, o *orderly, flagged []survivor) (picked int) {
 	if o.whole == 0 {
 		return 0
 	}
-	g := gather{clusters: &o.clusters[0], picks: &o.picks[0], values: &s.values[0], room: &s.room[0]}
+	g := gather{clusters: &o.clusters[0], picks: &o.picks[0], ends: &o.ends[0], values: &s.values[0], room: &s.room[0]}
 	g.pixels(v, 0, len(v.raw)/blockPixels)
 	g.blocks, g.out = o.whole, &flagged[:o.whole][0]
 	g.toPedestal, g.toCodes = -g.toPedestal>>63, -g.toCodes>>63
 	gatherAVX512(&g)
 	// Those with pixels in another range, or too large a value, are done once more.
 	for _, f := range flagged[:g.found] {
-		c := o.clusters[f.block]
-		s.gather(v, c.block, o.picks[f.mask:][:bits.OnesCount32(c.mask)])
+		s.gather(v, o, int(f.block))
 	}
-	return int(uintptr(unsafe.Pointer(g.picks))-uintptr(unsafe.Pointer(&o.picks[0]))) / 4
+	return o.whole
 }
 
 // disc16 adds the pieces of a disc.
@@ -184,13 +183,15 @@ func aligned(n int) []byte {
 
 func uint16s(a []int16) *uint16 { return (*uint16)(unsafe.Pointer(&a[0])) }
 
-// clips asks for the sums of bins.
+// clips asks for the sums of groups of bins.
 type clips struct {
-	values *int16
-	active *uint16
-	bounds *Bounds
-	sums   *Sums
-	n      int
+	values  *int16
+	active  *uint16
+	lo, hi  *int16
+	counts  *int32
+	total   *int32
+	squares *uint64
+	n       int
 }
 
 //go:noescape
@@ -203,7 +204,8 @@ func (s *sample) addVectors(active []uint16) bool {
 	if len(active) == 0 {
 		return true
 	}
-	c := clips{&s.values[0], &active[0], &s.bounds[0], &s.sums[0], len(active)}
+	l := &s.lanes
+	c := clips{&s.values[0], &active[0], &l.lo[0], &l.hi[0], &l.counts[0], &l.total[0], &l.squares[0], len(active)}
 	if s.t.vectors == avx512 {
 		clipAVX512(&c)
 	} else {

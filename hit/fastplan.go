@@ -38,13 +38,20 @@ type ladder struct {
 	bins, levels, shift int
 }
 
-// orderly is the sample of a segment as it lies in the frame: blocks with a bit for each sampled pixel, and for each of
-// these its place in the sample by bins << 5 | place in the block.
+// orderly is the sample of a segment as it lies in the frame: clusters are blocks with a bit for each sampled pixel, and
+// picks say of each of these where it goes in the sample, which cluster of its chunk it is of, and which pixel:
+//
+//	bits 31…10 place in the sample | 9…5 cluster | 4…0 pixel
 type orderly struct {
 	clusters []survivor
+	first    []uint32 // of each cluster in picks, and the end
 	picks    []uint32
-	whole    int // clusters that are of whole blocks
+	ends     []uint32 // of chunks of clusters, in picks
+	whole    int      // clusters that are of whole blocks
 }
+
+// chunkClusters is how many clusters are gathered at a time.
+const chunkClusters = 32
 
 func (p *Plan) newFastPlan() *fastPlan {
 	n := p.Pixels()
@@ -138,33 +145,35 @@ func (l *ladder) fill(dst []int16, limits []int32) {
 
 // order sorts the sample as it lies in the frame.
 func (t *fastPlan) order(p *Plan) {
-	const none = math.MaxUint32
-	to := make([]uint32, len(p.Bin))
-	for i := range to {
-		to[i] = none
+	sampled := make([]bool, len(p.Bin))
+	for _, i := range p.Sample {
+		sampled[i] = true
 	}
-	for b := range p.Bins {
-		for k, i := range p.Sample[p.SampleAt[b]:p.SampleAt[b+1]] {
-			to[i] = uint32(b*sampleRoom + k)
-		}
-	}
+	held := make([]int, p.Bins)
 	n := p.Pixels()
 	for s := range p.Segments {
 		var o orderly
-		for i, to := range to[s*n : (s+1)*n] {
-			if to == none {
+		for i, bin := range p.Bin[s*n : (s+1)*n] {
+			if !sampled[s*n+i] {
 				continue
 			}
 			block := uint32(i / blockPixels)
 			if last := len(o.clusters) - 1; last < 0 || o.clusters[last].block != block {
 				o.clusters = append(o.clusters, survivor{block: block})
+				o.first = append(o.first, uint32(len(o.picks)))
 			}
-			o.clusters[len(o.clusters)-1].mask |= 1 << (i % blockPixels)
-			o.picks = append(o.picks, to<<5|uint32(i%blockPixels))
+			last := len(o.clusters) - 1
+			o.clusters[last].mask |= 1 << (i % blockPixels)
+			o.picks = append(o.picks, uint32(placed(int(bin), held[bin])*chunkClusters*blockPixels+last%chunkClusters*blockPixels+i%blockPixels))
+			held[bin]++
 		}
+		o.first = append(o.first, uint32(len(o.picks)))
 		o.whole = len(o.clusters)
 		if o.whole > 0 && int(o.clusters[o.whole-1].block) == n/blockPixels {
 			o.whole-- // the last block has fewer pixels
+		}
+		for chunk := 0; chunk < o.whole; chunk += chunkClusters {
+			o.ends = append(o.ends, o.first[min(chunk+chunkClusters, o.whole)])
 		}
 		t.sample = append(t.sample, o)
 	}

@@ -35,6 +35,7 @@ func (l *lab) look() (found []recorded, unfinished bool) {
 	tables := map[string]*xtc.Table{} // of a run in a folder, whose later chunks have no Configure
 	type part struct {
 		begins uint64
+		behind int // the largest event that came right behind something else
 		events []recorded
 	}
 	var parts []part
@@ -63,6 +64,9 @@ func (l *lab) look() (found []recorded, unfinished bool) {
 			if d.Time() < last || d.Time() == last && d.Service().IsEvent() {
 				l.problem("%s: %v of time %d comes after time %d", f.Path, d.Service(), d.Time(), last)
 			}
+			if d.Service().IsEvent() && d.Time()-last <= 2 {
+				p.behind = max(p.behind, len(d))
+			}
 			last = d.Time()
 			if d.Service() == xtc.Configure {
 				tables[set] = xtc.NewTable()
@@ -76,7 +80,7 @@ func (l *lab) look() (found []recorded, unfinished bool) {
 		}
 		if len(p.events) > 0 { // what it begins with may be repeated from other files
 			p.begins = p.events[0].time
-			l.checkChunk(f.Path, len(f.Data), len(p.events))
+			l.checkChunk(f.Path, len(f.Data)-p.behind, len(p.events))
 			parts = append(parts, p)
 		}
 	}
@@ -85,19 +89,6 @@ func (l *lab) look() (found []recorded, unfinished bool) {
 		found = append(found, p.events...)
 	}
 	return found, unfinished
-}
-
-// checkChunk looks at the size of a file. One that begins with Configure, or has a single event, may have any, and the
-// transitions between two steps are with what went before, in a few hundred bytes.
-func (l *lab) checkChunk(path string, size, events int) {
-	between := 400
-	if l.plan.choices > 0 {
-		between += 400 // a BeginStep tells of constants that were chosen
-	}
-	first := strings.Contains(path, "-c000")
-	if limit := l.plan.chunkBytes; limit > 0 && !first && events > 1 && int64(size) > limit+int64(between) {
-		l.problem("%s has %d bytes, and chunks of %d were asked for", path, size, limit)
-	}
 }
 
 func (l *lab) read(t *xtc.Table, d xtc.Dgram, complete bool) recorded {
@@ -113,7 +104,11 @@ func (l *lab) read(t *xtc.Table, d xtc.Dgram, complete bool) recorded {
 	it := t.Blocks(d)
 	for it.Next() {
 		switch b := it.Block(); b.Names.Alg {
-		case "decision": // the last block, which is ours
+		case "contribution":
+			if v, ok := b.FieldNamed("n"); ok && e.decision != nil {
+				e.decision.contributed, e.decision.n = true, v.Float64()
+			}
+		case "decision": // with what was contributed the last blocks, which are ours
 			e.decision = decisionIn(b)
 			if e.hits == nil && e.used == 0 {
 				e.payload = append([]byte(nil), d[xtc.DgramHeaderBytes:b.Offset]...)

@@ -67,6 +67,9 @@ func (l *lab) decide(b *teb.Batch, field *teb.Field) {
 		l.world.Sleep(d)
 	}
 	for i := range b.Len() {
+		if !b.Head(i).Service.IsEvent() {
+			continue
+		}
 		n := l.number(b.Head(i).Time)
 		e := l.events[n]
 		if e == nil {
@@ -92,11 +95,15 @@ type decision struct {
 	persist, prescaled bool
 	monitor, reason    uint64
 	pulse              uint64
+
+	contributed bool    // what the script contributed is beside it
+	n           float64 // that, NaN where the script failed
 }
 
 func decisionIn(b *xtc.Block) *decision {
 	number := func(name string) uint64 { v, _ := b.FieldNamed(name); return v.Uint64() }
-	return &decision{number("persist") != 0, number("prescaled") != 0, number("monitor"), number("reason"), number("pulse")}
+	return &decision{persist: number("persist") != 0, prescaled: number("prescaled") != 0, monitor: number("monitor"),
+		reason: number("reason"), pulse: number("pulse")}
 }
 
 // judgeDecision looks whether an event may be recorded, as it was decided.
@@ -114,6 +121,8 @@ func (l *lab) judgeDecision(n int64, r *recorded) {
 	}
 	byDefault := d.reason == uint64(teb.ReasonDefault)
 	switch {
+	case !d.contributed || d.n == d.n && d.n != float64(n):
+		l.problem("event %d is recorded, and to have contributed %+v", n, *d)
 	case !d.persist && !d.prescaled || d.pulse != r.time:
 		l.problem("event %d is recorded, and decided was %+v", n, *d)
 	case d.prescaled && t.prescale == 0, byDefault && d.persist == t.veto, byDefault && t.slow == 0 && l.plan.suspendAt == 0:

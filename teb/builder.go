@@ -16,14 +16,15 @@ const none = int32(-1)
 
 // event is what the builder knows of one event, or transition, in its window.
 type event struct {
-	pulse, time uint64
-	ordinal     uint64 // counts the events of its lowest readout group; known when it is taken
-	due         time.Duration
-	have        uint64 // contributors that brought something
-	next, prev  int32  // in order of pulse IDs
-	groups      uint16
-	damage      xtc.Damage
-	service     xtc.TransitionID
+	key        Key
+	time       uint64
+	ordinal    uint64 // counts the events of its lowest readout group; known when it is taken
+	due        time.Duration
+	have       uint64 // contributors that brought something
+	next, prev int32  // in order of keys
+	groups     uint16
+	damage     xtc.Damage
+	service    xtc.TransitionID
 }
 
 // contributor is what the builder knows of one of them.
@@ -34,13 +35,13 @@ type contributor struct {
 
 	generation uint64
 	sequence   uint64 // of its next batch
-	from       uint64 // the lowest pulse ID that it may bring next: of lower ones nothing more will come
+	from       Key    // the lowest that it may bring next: of lower ones nothing more will come
 	cursor     int32  // the place of its last row, if that is still in the window
 	joined     bool
 }
 
 // builder joins the rows of several contributors to events. It is a window of a fixed number of places, in a list in the
-// order of pulse IDs: what is complete at the front, or waited for long enough, may be taken. A row is found or put in by a
+// order of keys: what is complete at the front, or waited for long enough, may be taken. A row is found or put in by a
 // walk from where the contributor's last one was, which is nearly always one step.
 //
 //	front                                       back
@@ -64,8 +65,8 @@ type builder struct {
 	free        []int32 // a ring: places come back in about the order in which they were taken
 	freeAt      int
 	freeCount   int
-	reserve     int    // places that are left for what comes before the front
-	floor       uint64 // pulse IDs below were given away
+	reserve     int // places that are left for what comes before the front
+	floor       Key // what is below was given away
 
 	ordinals [16]uint64
 	books    *Books
@@ -108,26 +109,26 @@ const (
 // add takes a row of contributor k, which has the size of its schema. A new generation starts at the floor.
 func (b *builder) add(k int, row []byte, now time.Duration) fate {
 	h := HeadOf(row)
-	if h.Service >= xtc.NumTransitions || le.Uint32(row[20:])>>8 != 0 || h.Pulse == math.MaxUint64 {
+	if h.Service >= xtc.NumTransitions || le.Uint32(row[20:])>>8 != 0 || h.Pulse == math.MaxUint64 || h.Time == math.MaxUint64 {
 		return malformed
 	}
-	c := &b.contributors[k]
+	c, key := &b.contributors[k], h.Key()
 	switch {
-	case h.Pulse < c.from:
-		return b.again(k, h.Pulse)
-	case h.Pulse < b.floor:
-		c.from = h.Pulse + 1
+	case key.Less(c.from):
+		return b.again(k, key)
+	case key.Less(b.floor):
+		c.from = key.Next()
 		return late
 	}
-	at := b.find(c.cursor, h.Pulse)
-	if at == none || b.events[at].pulse != h.Pulse {
+	at := b.find(c.cursor, key)
+	if at == none || b.events[at].key != key {
 		place := b.open(at, h, now)
 		if place == none {
 			return full
 		}
 		at = place
 	}
-	c.from = h.Pulse + 1
+	c.from = key.Next()
 	b.waited |= 1 << k // if it was gone, it is back
 	e := &b.events[at]
 	switch {
@@ -146,30 +147,30 @@ func (b *builder) add(k int, row []byte, now time.Duration) fate {
 }
 
 // again tells what it is that a contributor brings after it was beyond it.
-func (b *builder) again(k int, pulse uint64) fate {
-	if pulse < b.floor {
+func (b *builder) again(k int, key Key) fate {
+	if key.Less(b.floor) {
 		return late
 	}
 	at := b.contributors[k].cursor
-	for at != none && b.events[at].pulse > pulse {
+	for at != none && key.Less(b.events[at].key) {
 		at = b.events[at].prev
 	}
-	if at != none && b.events[at].pulse == pulse && b.events[at].have>>k&1 != 0 {
+	if at != none && b.events[at].key == key && b.events[at].have>>k&1 != 0 {
 		return duplicate
 	}
 	return unordered
 }
 
-// find gives the last event of the window with this pulse ID or a lower one. It begins at a place at which that holds.
-func (b *builder) find(at int32, pulse uint64) int32 {
-	if b.back != none && b.events[b.back].pulse <= pulse {
+// find gives the last event of the window with this key or a lower one. It begins at a place at which that holds.
+func (b *builder) find(at int32, key Key) int32 {
+	if b.back != none && !key.Less(b.events[b.back].key) {
 		return b.back
 	}
 	next := b.front
 	if at != none {
 		next = b.events[at].next
 	}
-	for next != none && b.events[next].pulse <= pulse {
+	for next != none && !key.Less(b.events[next].key) {
 		at, next = next, b.events[next].next
 	}
 	return at
@@ -191,7 +192,7 @@ func (b *builder) open(behind int32, h Head, now time.Duration) int32 {
 		next = b.events[behind].next
 	}
 	e := &b.events[place]
-	*e = event{pulse: h.Pulse, time: h.Time, due: now + b.deadline, service: h.Service, next: next, prev: behind}
+	*e = event{key: h.Key(), time: h.Time, due: now + b.deadline, service: h.Service, next: next, prev: behind}
 	if next != none {
 		e.due = min(e.due, b.events[next].due)
 		b.events[next].prev = place
@@ -233,7 +234,7 @@ func (b *builder) pending(e *event, missing uint64) uint64 {
 	missing &= b.waited
 	for left := missing; left != 0; left &= left - 1 {
 		k := bits.TrailingZeros64(left)
-		if b.contributors[k].from > e.pulse {
+		if e.key.Less(b.contributors[k].from) {
 			missing &^= 1 << k
 		}
 	}
@@ -262,7 +263,7 @@ func (b *builder) take(now time.Duration, all bool) int32 {
 	} else {
 		b.events[b.front].prev = none
 	}
-	b.floor = e.pulse + 1
+	b.floor = e.key.Next()
 	b.books.InWindow--
 	for have := e.have; have != 0; have &= have - 1 {
 		if c := &b.contributors[bits.TrailingZeros64(have)]; c.cursor == place {

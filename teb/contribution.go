@@ -19,12 +19,32 @@ const rowHeadBytes = 24
 
 // Head is what each row begins with.
 type Head struct {
-	Pulse   uint64 // the same for all contributors of an event, and larger for each that follows
+	Pulse   uint64 // the same for all contributors of an event, and larger for each event that follows
 	Time    uint64 // as in the datagram
 	Groups  uint16 // the readout groups of the event, one bit for each
 	Damage  xtc.Damage
 	Service xtc.TransitionID
 }
+
+// Key orders rows, and decisions: by pulse ID. Transitions have none of their own in some systems, and then that of the event
+// before them; so they come after the event of the same pulse ID, in the order of their times.
+type Key struct{ Pulse, After uint64 }
+
+// Less orders keys.
+func (k Key) Less(o Key) bool { return k.Pulse < o.Pulse || k.Pulse == o.Pulse && k.After < o.After }
+
+// Next is the first key behind k.
+func (k Key) Next() Key { return Key{k.Pulse, k.After + 1} }
+
+func keyOf(pulse, time uint64, service xtc.TransitionID) Key {
+	if service.IsEvent() {
+		return Key{Pulse: pulse}
+	}
+	return Key{pulse, max(time, 1)}
+}
+
+// Key is the place of a row among others.
+func (h *Head) Key() Key { return keyOf(h.Pulse, h.Time, h.Service) }
 
 // PutHead writes the head of a row.
 func PutHead(row []byte, h Head) {

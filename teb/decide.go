@@ -107,7 +107,7 @@ func (t *TEB) publishDefault(b *Batch) {
 
 // publish makes the decision of an event, and counts it. What is counted here is counted in order.
 func (t *TEB) publish(e *event, v Verdict) {
-	d := Decision{Pulse: e.pulse, Time: e.time, Contributions: e.have, Monitor: v.Monitor, Groups: e.groups, Damage: e.damage,
+	d := Decision{Pulse: e.key.Pulse, Time: e.time, Contributions: e.have, Monitor: v.Monitor, Groups: e.groups, Damage: e.damage,
 		Reason: v.Reason, Service: e.service, Persist: v.Persist, Default: v.Reason == ReasonDefault}
 	if e.service.IsEvent() {
 		t.prescale(&d)

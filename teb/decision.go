@@ -22,6 +22,9 @@ type Decision struct {
 	Default       bool // nobody decided in time
 }
 
+// Key is the place of a decision among others.
+func (d *Decision) Key() Key { return keyOf(d.Pulse, d.Time, d.Service) }
+
 // Kept tells whether the event is recorded.
 func (d *Decision) Kept() bool { return d.Persist || d.Prescaled }
 

@@ -155,7 +155,7 @@ func (b *Batch) scalar(name string, i int) int64 {
 	e := b.event(i)
 	switch name {
 	case "pulse":
-		return int64(e.pulse)
+		return int64(e.key.Pulse)
 	case "time":
 		return int64(e.time)
 	case "groups":

@@ -82,7 +82,7 @@ func (b *Batch) event(i int) *event { return &b.builder.events[b.places[i]] }
 // Head is what is known of event i: of all who brought something, the groups and the damage are joined.
 func (b *Batch) Head(i int) Head {
 	e := b.event(i)
-	return Head{Pulse: e.pulse, Time: e.time, Groups: e.groups, Damage: e.damage, Service: e.service}
+	return Head{Pulse: e.key.Pulse, Time: e.time, Groups: e.groups, Damage: e.damage, Service: e.service}
 }
 
 // Contributions has a bit for each contributor that brought something for event i.
@@ -123,6 +123,10 @@ func (b *Batch) Seed() uint64 { return b.seed }
 func hits(count, seed, stream, n uint64) bool {
 	return (count+mix(seed+stream*0x9e3779b97f4a7c15)%n)%n == 0
 }
+
+// Owner tells which of n TEBs that share the events of a partition decides about an event. Each gets blocks of 64 pulse IDs, in
+// an order that no period of the machine can meet.
+func Owner(pulse uint64, n int) int { return int(mix(pulse>>6) % uint64(n)) }
 
 // mix makes of near numbers distant ones (the finaliser of SplitMix64).
 func mix(x uint64) uint64 {

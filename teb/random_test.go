@@ -111,8 +111,8 @@ func (p *partition) decide(b *teb.Batch) {
 		for k, m := range p.members {
 			if row := b.Row(i, k); row != nil {
 				v := m.Schema.Field("npeaks").Int(row, 0)
-				if v != value(k, h.Pulse) || teb.HeadOf(row).Pulse != h.Pulse {
-					p.problem("event %d has of %d the value %d of %d", h.Pulse, k, v, teb.HeadOf(row).Pulse)
+				if v != value(k, h.Time) || teb.HeadOf(row).Pulse != h.Pulse {
+					p.problem("event %d has of %d the value %d of %d", h.Time, k, v, teb.HeadOf(row).Pulse)
 				}
 				sum += v
 			}
@@ -186,7 +186,11 @@ func (p *partition) put(e *teb.Encoder, k int, pulse uint64) {
 	if p.need(pulse)>>k&1 == 0 || p.once(40) {
 		return
 	}
-	row := e.Add(teb.Head{Pulse: pulse, Time: pulse, Groups: groupsOf(pulse), Service: service(pulse)})
+	h := teb.Head{Pulse: pulse, Time: pulse, Groups: groupsOf(pulse), Service: service(pulse)}
+	if !h.Service.IsEvent() {
+		h.Pulse-- // that of the event before it
+	}
+	row := e.Add(h)
 	p.members[k].Schema.Field("npeaks").PutInt(row, 0, value(k, pulse))
 	p.sent[pulse] |= 1 << k
 }
@@ -221,14 +225,14 @@ func (p *partition) run() (all []teb.Decision, books teb.Books, err error) {
 func (p *partition) check(all []teb.Decision, books teb.Books) {
 	last, rows := uint64(0), uint64(0)
 	for _, d := range all {
-		need := p.need(d.Pulse)
-		if d.Pulse <= last {
-			p.problem("%d comes after %d", d.Pulse, last)
+		need := p.need(d.Time)
+		if d.Time <= last {
+			p.problem("%d comes after %d", d.Time, last)
 		}
-		last = d.Pulse
+		last = d.Time
 		rows += uint64(bits.OnesCount64(d.Contributions))
-		if d.Service != service(d.Pulse) || d.Groups != groupsOf(d.Pulse) || d.Contributions == 0 ||
-			d.Contributions&^p.sent[d.Pulse] != 0 {
+		if d.Service != service(d.Time) || d.Groups != groupsOf(d.Time) || d.Contributions == 0 ||
+			d.Contributions&^p.sent[d.Time] != 0 {
 			p.problem("%+v was built of what was not sent", d)
 		}
 		if incomplete := need&^d.Contributions != 0; incomplete != d.Damage.Has(xtc.DamageDroppedContribution) ||
@@ -242,7 +246,7 @@ func (p *partition) check(all []teb.Decision, books teb.Books) {
 			}
 		case d.Default != (d.Reason == teb.ReasonDefault) || d.Default && (d.Persist || d.Monitor != 8 || p.hung == 0):
 			p.problem("default %+v", d)
-		case !d.Default && d.Persist != wanted(d.Contributions, d.Pulse):
+		case !d.Default && d.Persist != wanted(d.Contributions, d.Time):
 			p.problem("%+v was decided wrongly", d)
 		}
 	}

@@ -76,6 +76,7 @@ func TestBadRows(t *testing.T) {
 	a.put(teb.Head{Pulse: 8, Service: 99})
 	a.put(teb.Head{Pulse: 1<<64 - 1, Service: xtc.L1Accept})
 	a.event(9)
+	a.put(teb.Head{Pulse: 9, Time: 9, Service: xtc.SlowUpdate})
 	a.send()
 	batch := a.e.Batch()
 	if err := b.Contribute(batch); err != nil { // empty
@@ -86,15 +87,15 @@ func TestBadRows(t *testing.T) {
 	}
 	a.e.Batch() // and one gets lost
 	a.send()
-	c.put(teb.Head{Pulse: 5, Service: xtc.SlowUpdate, Groups: 1})
 	c.event(9)
+	c.put(teb.Head{Pulse: 9, Time: 9, Service: xtc.Disable})
 	c.send()
-	if got := rest(t, b); len(got) != 3 {
+	if got := rest(t, b); len(got) != 4 {
 		t.Errorf("%+v", got)
 	}
 	books := b.Books()
-	if books.Accepted != 4 || books.Duplicate != 2 || books.Unordered != 1 || books.Malformed != 2 || books.Conflict != 1 ||
-		books.RepeatedBatches != 1 || books.LostBatches != 1 || books.Skipped != 2 || books.Complete != 1 {
+	if books.Accepted != 5 || books.Duplicate != 2 || books.Unordered != 1 || books.Malformed != 2 || books.Conflict != 1 ||
+		books.RepeatedBatches != 1 || books.LostBatches != 1 || books.Skipped != 3 || books.Complete != 1 {
 		t.Errorf("the books: %+v", books)
 	}
 }

@@ -120,6 +120,13 @@ func (t *TEB) Join(s *Schema, generation uint64) (int, error) {
 	return 0, fmt.Errorf("teb: there is no contributor %s in partition %s", s.name, t.c.Partition)
 }
 
+// Begin says that all up to a key was decided before: what comes for that is late. It is called before the first Join.
+func (t *TEB) Begin(after Key) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.b.floor = after.Next()
+}
+
 // Gone says that a life of a contributor has ended: it is not waited for any more.
 func (t *TEB) Gone(k int, generation uint64) {
 	t.mu.Lock()
@@ -127,6 +134,16 @@ func (t *TEB) Gone(k int, generation uint64) {
 	if c := &t.b.contributors[k]; c.joined && c.generation == generation && t.b.waited>>k&1 != 0 {
 		t.b.gone(k)
 		t.books.Gone++
+		t.wake()
+	}
+}
+
+// Passed says that a contributor will bring nothing below a pulse ID: it is not waited for there.
+func (t *TEB) Passed(k int, generation, pulse uint64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if c := &t.b.contributors[k]; c.joined && c.generation == generation && c.from.Less(Key{Pulse: pulse}) {
+		c.from = Key{Pulse: pulse}
 		t.wake()
 	}
 }

@@ -91,3 +91,28 @@ func TestFullWindowTakesWhatEverybodyWaitsFor(t *testing.T) {
 		}
 	})
 }
+
+// TestWhoHasPassedIsNotWaitedFor, though nothing came from it.
+func TestWhoHasPassedIsNotWaitedFor(t *testing.T) {
+	simulate(t, teb.Config{Contributors: peaks(t, "a", "b"), Deadline: time.Hour}, func(w *world.Simulated, b *teb.TEB, feeds []*feed) {
+		feeds[0].event(1)
+		feeds[0].event(2)
+		feeds[0].send()
+		b.Passed(1, 7, 3) // another life of it
+		w.Sleep(time.Minute)
+		if books := b.Books(); books.Decided != 0 {
+			t.Errorf("%+v", books)
+		}
+		b.Passed(1, 1, 2)
+		var d [2]teb.Decision
+		if n := b.Next(d[:]); n != 1 || d[0].Pulse != 1 || d[0].Contributions != 1 || w.Now() > 2*time.Minute {
+			t.Errorf("%d decisions at %v: %+v", n, w.Now(), d)
+		}
+		feeds[1].event(1)
+		feeds[1].event(2)
+		feeds[1].send()
+		if n := b.Next(d[:]); n != 1 || d[0].Pulse != 2 || d[0].Contributions != 3 || b.Books().Late != 1 || b.Books().Skipped != 1 {
+			t.Errorf("%d decisions: %+v, %+v", n, d, b.Books())
+		}
+	})
+}

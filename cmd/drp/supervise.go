@@ -48,7 +48,7 @@ func (f *runFlags) completeSupervision(cfg *drp.Config) error {
 
 // lock is what only one process may have: the partition, or its part in one that several share by their trigger.
 func (f *runFlags) lock() string {
-	if f.partition == "" || f.trigger.teb == "" {
+	if f.partition == "" || len(f.trigger.teb) == 0 {
 		return f.partition
 	}
 	return f.partition + "." + f.trigger.contributor

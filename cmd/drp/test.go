@@ -26,6 +26,7 @@ type testFlags struct {
 	detector string
 	deadline time.Duration
 	calib    storeFlag
+	hits     hitsFlag
 }
 
 const testLong = `test runs a script on one event, without the pipeline, and shows what it adds, removes and rejects, or how it fails.
@@ -58,6 +59,7 @@ func newTestCommand() *cobra.Command {
 	fl.StringVar(&f.python, "python", "", "Python interpreter (default: that of the active or neighbouring .venv, or python3)")
 	fl.StringVar(&f.detector, "detector", "", "detector that a script takes as its own (default: as in the report, or the first camera)")
 	fl.StringVar(&f.calib.name, "calib", "", "`folder or address` of the store of constants (default: as for drp; none: do without)")
+	fl.Var(&f.hits, "hits", "look for hits first, for evt.hits: `FINDER:name=value,…`, as the run did")
 	fl.DurationVar(&f.deadline, "deadline", 30*time.Second, "longest time the script may take, with all it imports; none with --pdb")
 	return cmd
 }
@@ -101,6 +103,9 @@ func (f *testFlags) run(words []string) error {
 	}
 	fmt.Printf("event %d, time %d.%09d, %d bytes: %s\n", event.Number, event.Event.Time()>>32, uint32(event.Event.Time()),
 		len(event.Event), filepath.Base(t.script))
+	if err := searchEvent(event, &f.hits, &f.calib); err != nil {
+		return err
+	}
 	return t.run(event, &f.calib)
 }
 

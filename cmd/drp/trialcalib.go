@@ -40,6 +40,35 @@ func writeCorrected(dir string, q *record.Quarantined, place *storeFlag) error {
 	return err
 }
 
+// searchEvent looks for hits in the event, where that is wanted, for the script to see.
+func searchEvent(q *record.Quarantined, find *hitsFlag, place *storeFlag) error {
+	c, err := find.config()
+	if c == nil || err != nil {
+		return err
+	}
+	if place.name == noStore {
+		return configuration(errors.New("hits are found with the constants of the camera: name a store with --calib"))
+	}
+	s, err := place.open(false)
+	if err != nil {
+		return err
+	}
+	configure, event, found, err := drp.SearchEvent(context.Background(), q.State, q.Event, s, *c)
+	if err = errors.Join(err, s.Close()); err != nil {
+		return err
+	}
+	q.State[0], q.Event = configure, event
+	switch {
+	case found == nil:
+		fmt.Println("hits: not searched, since pixels are missing")
+	case found.Hit:
+		fmt.Printf("hits: %s finds %d, a hit\n", c.Finder, found.Count)
+	default:
+		fmt.Printf("hits: %s finds %d, no hit\n", c.Finder, found.Count)
+	}
+	return nil
+}
+
 func writeArrays(dir string, c *drp.Corrected) error {
 	s := c.Set
 	frame := []int{len(s.Serials), s.Rows, s.Cols}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,20 +17,22 @@ import (
 // triggerFlags are those of a run about who decides what is recorded.
 type triggerFlags struct {
 	rules       string
-	teb         string
+	teb         []string
 	contributor string
 	deadline    time.Duration
 	otherwise   string
 	workers     int
+	keepAll     bool
 }
 
 func (f *triggerFlags) add(fl *pflag.FlagSet) {
 	fl.StringVar(&f.rules, "trigger", "", "record what the `rules` of this YAML file want, or a trigger script: \"trigger.py ARGS\" (docs/teb.md; default: all that the script leaves)")
 	fl.IntVar(&f.workers, "trigger-workers", 1, "processes of the trigger script; with one it may remember earlier events")
-	fl.StringVar(&f.teb, "teb", "", "let a stand-alone trigger event builder decide, at `tcp://HOST:PORT` or ipc:///PATH (drp teb)")
+	fl.StringSliceVar(&f.teb, "teb", nil, "let stand-alone trigger event builders decide, at `tcp://HOST:PORT` or ipc:///PATH (drp teb); several, with commas, share the events")
 	fl.StringVar(&f.contributor, "contributor", "", "name of what this process brings to the trigger (default: the first camera and its first segment, as epix_0)")
 	fl.DurationVar(&f.deadline, "trigger-deadline", 0, "longest wait for a decision of the trigger (default 2s, or 5s with --teb)")
 	fl.StringVar(&f.otherwise, "trigger-default", "keep", "then keep the event, or veto it")
+	fl.BoolVar(&f.keepAll, "trigger-keep-all", false, "record the events that the trigger does not want, too, with its decision: for drp teb replay")
 }
 
 // complete gives what a run is to know of its trigger, nil where there is none.
@@ -37,21 +40,27 @@ func (f *triggerFlags) complete(partition string) (*drp.Trigger, error) {
 	if err := errors.Join(checkOtherwise(f.otherwise), checkWorkers(f.workers)); err != nil {
 		return nil, err
 	}
-	t := &drp.Trigger{Partition: partition, Contributor: f.contributor, Deadline: f.deadline, Veto: f.otherwise == "veto"}
+	t := &drp.Trigger{Partition: partition, Contributor: f.contributor, Deadline: f.deadline, Veto: f.otherwise == "veto",
+		KeepAll: f.keepAll}
 	switch {
-	case f.rules != "" && f.teb != "":
+	case f.rules != "" && len(f.teb) > 0:
 		return nil, errors.New("--trigger and --teb: one of them decides; give the rules to drp teb -t")
-	case f.rules == "" && f.teb == "":
-		if f.contributor != "" || f.deadline != 0 {
-			return nil, errors.New("--contributor and --trigger-deadline are for --trigger or --teb: give one of these, too")
+	case f.rules == "" && len(f.teb) == 0:
+		if f.contributor != "" || f.deadline != 0 || f.keepAll {
+			return nil, errors.New("--contributor, --trigger-deadline and --trigger-keep-all are for --trigger or --teb: give one of these, too")
 		}
 		return nil, nil
-	case f.teb != "":
-		server, err := parseEndpoint(f.teb)
-		if err != nil {
-			return nil, fmt.Errorf("--teb: %w", err)
+	case len(f.teb) > 0:
+		for i, text := range f.teb {
+			server, err := parseEndpoint(text)
+			if err == nil && slices.Contains(f.teb[:i], text) {
+				err = fmt.Errorf("%s is named twice", text)
+			}
+			if err != nil {
+				return nil, fmt.Errorf("--teb: %w", err)
+			}
+			t.Servers = append(t.Servers, server)
 		}
-		t.Server = server
 		return t, nil
 	}
 	rules, err := readRules(f.rules)

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -232,4 +233,46 @@ func TestTrialIsInterrupted(t *testing.T) {
 	}
 	signal(t, v, syscall.SIGINT)
 	v.finish().wants(t, 130, "interrupted")
+}
+
+// TestTrialFindsHits: with --hits a script sees of an event what it saw in the run, and what was recorded.
+func TestTrialFindsHits(t *testing.T) {
+	t.Parallel()
+	const sim = "sim:segments=2,bank=8,hits=0.5,slow=0"
+	script := testkit.Script(t, `
+from drp import DataSource
+ds = DataSource()
+for run in ds.runs():
+    for evt in run.events():
+        print("seen", evt.is_hit, evt.hits.tobytes().hex()[:4000])
+`)
+	plain, searched := filepath.Join(t.TempDir(), "plain"), filepath.Join(t.TempDir(), "searched")
+	seen := map[string]string{}
+	for dir, more := range map[string][]string{plain: nil, searched: {"--hits", "peakfinder8"}} {
+		file := pipeline(t, append([]string{"-s", sim, "--events", "6", "-w", "1", "-p", bundled("passthrough.py"), "-o", dir}, more...)...).
+			run().wants(t, 0).dataFiles(t)[0]
+		for event := range 6 {
+			args := []string{script, "--event", file, "--event-number", strconv.Itoa(event)}
+			if more == nil {
+				args = append(args, "--hits", "peakfinder8", "--calib", sim)
+			}
+			o := trialRun(t, args...).wants(t, 0)
+			for line := range strings.Lines(o.stdout) {
+				if strings.HasPrefix(line, "seen ") {
+					seen[dir] += line
+				}
+			}
+		}
+		if more != nil {
+			trialRun(t, script, "--event", file, "--event-number", "0", "--hits", "peakfinder8", "--calib", sim).
+				wants(t, 2, "has hits of epixhr already")
+		} else {
+			trialRun(t, script, "--event", file, "--event-number", "0", "--hits", "peakfinder8", "--calib", "none").
+				wants(t, 3, "name a store with --calib")
+		}
+	}
+	if seen[plain] != seen[searched] || strings.Count(seen[plain], "\n") != 6 || !strings.Contains(seen[plain], "seen True") ||
+		!strings.Contains(seen[plain], "seen False") {
+		t.Errorf("drp test finds\n%s\nand the run recorded\n%s", seen[plain], seen[searched])
+	}
 }

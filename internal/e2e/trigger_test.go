@@ -268,6 +268,63 @@ func TestTriggerComesAndGoes(t *testing.T) {
 	ended(t, server)
 }
 
+// TestTriggersShareEvents: what two decide, each a part, is what one decides.
+func TestTriggersShareEvents(t *testing.T) {
+	t.Parallel()
+	const events = 300
+	all, script := triggerCamera.Run(events), testkit.Script(t, countsSpots)
+	var at []string
+	var servers []*invocation
+	for range 2 {
+		server, address := builder(t, "tcp://127.0.0.1:0", "--contributors", "cam_0,cam_1,cam_2")
+		servers, at = append(servers, server), append(at, address)
+	}
+	var three []*invocation
+	for s := range 3 {
+		three = append(three, pipeline(t, "-s", testkit.File(t, segmentOf(all, s)...), "-w", "1", "-p", script, "-o", t.TempDir(),
+			"--partition", "tst", "--teb", strings.Join(at, ","), "--contributor", fmt.Sprint("cam_", s)).start())
+	}
+	for s, v := range three {
+		o := v.finish().wants(t, 0)
+		if b := o.balanced(t); b.Received != events || b.Defaulted != 0 {
+			t.Errorf("process %d: %+v", s, b)
+		}
+		many := 0
+		for _, d := range decisionsOf(t, o.dataFiles(t)[0]) {
+			if d.contributions != 7 || d.damage != 0 {
+				t.Errorf("process %d: %+v", s, d)
+			}
+			if d.reason == "many" {
+				many++
+			}
+		}
+		for n := range events {
+			if triggerCamera.Spots(n) >= 6 {
+				many--
+			}
+		}
+		if many != 0 {
+			t.Errorf("process %d: %d events with many spots too many", s, many)
+		}
+	}
+	built := regexp.MustCompile(`events +(\d+): .* transitions (\d+)`)
+	sum := 0
+	for _, server := range servers {
+		server.Signal(syscall.SIGTERM)
+		o := server.finish().wants(t, 0)
+		m := built.FindStringSubmatch(o.stdout)
+		if m == nil || m[1] == "0" || m[2] != "7" { // BeginRun, BeginStep, Enable, Disable, EndStep, EndRun, Unconfigure
+			t.Errorf("%s", o.stdout)
+			continue
+		}
+		n, _ := strconv.Atoi(m[1])
+		sum += n
+	}
+	if sum != events {
+		t.Errorf("%d events were built", sum)
+	}
+}
+
 // TestTriggerIsRefused, in words that help.
 func TestTriggerIsRefused(t *testing.T) {
 	t.Parallel()

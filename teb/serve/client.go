@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"drp/internal/wire"
+	"drp/internal/world"
 	"drp/teb"
 )
 
@@ -29,41 +30,61 @@ type ClientBooks struct {
 // Client contributes to the TEB of a Server.
 type Client struct {
 	o          Options
-	endpoint   wire.Endpoint
+	dial       func(context.Context) (Conn, error)
 	schema     *teb.Schema
 	table      teb.Table // as the server had it at first
 	generation uint64    // of the present connection
 	said       string    // why it is not let in any more
-	running    sync.WaitGroup
+	running    *world.Join
+	ctx        context.Context // of what dials
 	stop       context.CancelFunc
-	ctx        context.Context
 
 	mu      sync.Mutex // protects all below
-	rows    []byte     // a ring of places, as is pending; row n lies at n modulo its length
+	closed  bool
+	conn    Conn   // the latest
+	over    bool   // it has ended
+	heard   uint64 // batches, over it
+	rows    []byte // a ring of places, as is pending; row n lies at n modulo its length
 	pending []pendingRow
-	first   uint64 // the first row without a decision
-	sent    uint64 // the first row that was not sent in this generation
-	last    uint64 // the next row
-	next    uint64 // the next decision that is taken: those of the rows before first are in the ring
+	first   uint64         // the first row without a decision
+	sent    uint64         // the first row that was not sent in this generation
+	last    uint64         // the next row
+	next    uint64         // the next decision that is taken: those of the rows before first are in the ring
+	known   []teb.Decision // a ring of the latest, those of events of others too
+	knows   uint64         // decisions so far; number n lies at n modulo the length of known
 	books   ClientBooks
-	full    chan struct{} // holds a token when there may be a place
-	decided chan struct{} // or a decision
-	more    chan struct{} // or a row to be sent
+	full    world.Flag // there may be a place
+	decided world.Flag // or a decision
+	more    world.Flag // or a row to be sent
+	pause   world.Flag // set when it is closed, as is the next
+	clock   world.Flag
 }
 
 type pendingRow struct {
 	head     teb.Head
-	came     time.Time
+	came     time.Duration
 	decision teb.Decision
 	sent     bool
 }
 
-// Dial connects to a Server. The generation must be larger than any that this contributor had before; with each connection
-// it grows by one. It fails when nobody is there, or refuses.
+// Dial connects to a Server that listens. See Connect.
 func Dial(ctx context.Context, e wire.Endpoint, s *teb.Schema, generation uint64, o Options) (*Client, error) {
-	c := &Client{o: o.withDefaults(), endpoint: e, schema: s, generation: generation, full: make(chan struct{}, 1),
-		decided: make(chan struct{}, 1), more: make(chan struct{}, 1)}
-	c.rows, c.pending = make([]byte, c.o.Window*s.RowBytes()), make([]pendingRow, c.o.Window)
+	o = o.withDefaults()
+	return Connect(ctx, func(ctx context.Context) (Conn, error) {
+		p, err := wire.DialPair(ctx, e, o.wire())
+		return pair{p}, err
+	}, s, generation, o)
+}
+
+// Connect lets a contributor speak to a Server, over the connections that dial gives. The generation must be larger than any
+// that this contributor had before; with each connection it grows by one. It fails when nobody is there, or refuses.
+func Connect(ctx context.Context, dial func(context.Context) (Conn, error), s *teb.Schema, generation uint64, o Options) (*Client, error) {
+	o = o.withDefaults()
+	c := &Client{o: o, dial: dial, schema: s, generation: generation, running: world.NewJoin(o.World),
+		rows: make([]byte, o.Window*s.RowBytes()), pending: make([]pendingRow, o.Window), known: make([]teb.Decision, min(o.History, teb.MaxBatchRows))}
+	for _, f := range []*world.Flag{&c.full, &c.decided, &c.more, &c.pause, &c.clock} {
+		*f = o.World.NewFlag()
+	}
 	p, place, table, err := c.connect(ctx)
 	if err != nil {
 		return nil, err
@@ -78,20 +99,27 @@ func Dial(ctx context.Context, e wire.Endpoint, s *teb.Schema, generation uint64
 // Table is what the numbers in decisions mean.
 func (c *Client) Table() teb.Table { return c.table }
 
-func (c *Client) connect(ctx context.Context) (*wire.Pair, uint32, teb.Table, error) {
-	p, err := wire.DialPair(ctx, c.endpoint, c.o.wire())
+func (c *Client) connect(ctx context.Context) (Conn, uint32, teb.Table, error) {
+	p, err := c.dial(ctx)
 	if err != nil {
 		return nil, 0, teb.Table{}, fmt.Errorf("teb: %w", err)
 	}
 	c.mu.Lock()
-	h := hello{partition: teb.PartitionID(c.o.Partition), generation: c.generation, schema: c.schema}
+	if c.closed {
+		c.mu.Unlock()
+		p.Close()
+		return nil, 0, teb.Table{}, ErrClosed
+	}
+	c.conn = p
+	h := hello{partition: teb.PartitionID(c.o.Partition), generation: c.generation, schema: c.schema,
+		share: uint32(c.o.Share), shares: uint32(c.o.Shares)}
 	if c.first < c.last {
-		h.from = c.at(c.first).head.Pulse
-	} else if c.last > 0 {
+		h.from = c.at(c.first).head.Pulse + 1
+	} else if c.last > 0 { // the next row may be a transition of the same pulse ID
 		h.from = c.at(c.last-1).head.Pulse + 1
 	}
 	c.mu.Unlock()
-	place, table, err := introduce(p, &h, 3*c.o.Heartbeat)
+	place, table, err := introduce(p, &h, c.remembered, 3*c.o.Heartbeat)
 	if err != nil {
 		p.Close()
 		return nil, 0, table, err
@@ -100,7 +128,7 @@ func (c *Client) connect(ctx context.Context) (*wire.Pair, uint32, teb.Table, er
 }
 
 // again connects once more. A server that was started anew with other rules would speak of reasons that nobody knows.
-func (c *Client) again() (*wire.Pair, uint32, error) {
+func (c *Client) again() (Conn, uint32, error) {
 	p, place, table, err := c.connect(c.ctx)
 	if err == nil && !reflect.DeepEqual(table, c.table) {
 		p.Close()
@@ -125,44 +153,44 @@ func (c *Client) row(n uint64) []byte {
 	return c.rows[int(n%uint64(len(c.pending)))*size:][:size]
 }
 
-func poke(token chan struct{}) {
-	select {
-	case token <- struct{}{}:
-	default:
-	}
-}
-
-// Contribute takes a row, with a larger pulse ID than the one before. It waits while as many have no decision, or have one
-// that was not taken with Next, as the window holds.
+// Contribute takes a row, behind the one before. It waits while as many have no decision, or have one that was not taken with
+// Next, as the window holds.
 func (c *Client) Contribute(row []byte) error {
 	if len(row) != c.schema.RowBytes() {
 		return fmt.Errorf("teb: contributor %s: a row of %d bytes, and not %d", c.schema.Name(), len(row), c.schema.RowBytes())
 	}
-	h := teb.HeadOf(row)
 	for {
-		if c.ctx.Err() != nil {
-			return ErrClosed
+		taken, err := c.put(row)
+		if err != nil {
+			return err
 		}
-		c.mu.Lock()
-		if c.last > 0 && h.Pulse <= c.at(c.last-1).head.Pulse {
-			c.mu.Unlock()
-			return fmt.Errorf("teb: contributor %s: pulse ID %d comes again, or too late", c.schema.Name(), h.Pulse)
-		}
-		if c.last-c.next < uint64(len(c.pending)) {
-			copy(c.row(c.last), row)
-			*c.at(c.last) = pendingRow{head: h, came: time.Now()}
-			c.last++
-			c.books.Contributed++
-			c.mu.Unlock()
-			poke(c.more)
+		if taken {
+			c.more.Set()
 			return nil
 		}
-		c.mu.Unlock()
-		select {
-		case <-c.full:
-		case <-c.ctx.Done():
-		}
+		c.full.Wait(world.ForEver)
 	}
+}
+
+// put takes a row if there is a place.
+func (c *Client) put(row []byte) (taken bool, err error) {
+	h := teb.HeadOf(row)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return false, ErrClosed
+	}
+	if c.last > 0 && !c.at(c.last-1).head.Key().Less(h.Key()) {
+		return false, fmt.Errorf("teb: contributor %s: %v of pulse ID %d comes again, or too late", c.schema.Name(), h.Service, h.Pulse)
+	}
+	if c.last-c.next == uint64(len(c.pending)) {
+		return false, nil
+	}
+	copy(c.row(c.last), row)
+	*c.at(c.last) = pendingRow{head: h, came: c.o.World.Now()}
+	c.last++
+	c.books.Contributed++
+	return true, nil
 }
 
 // Next gives decisions, one for each row, in their order. It waits until there is one; it gives none when the client is
@@ -174,16 +202,15 @@ func (c *Client) Next(dst []teb.Decision) (n int) {
 			dst[n] = c.at(c.next).decision
 			n, c.next = n+1, c.next+1
 		}
+		closed := c.closed
 		c.mu.Unlock()
 		if n > 0 {
-			poke(c.full)
+			c.full.Set()
+		}
+		if n > 0 || closed {
 			return n
 		}
-		select {
-		case <-c.decided:
-		case <-c.ctx.Done():
-			return 0
-		}
+		c.decided.Wait(world.ForEver)
 	}
 }
 
@@ -198,129 +225,21 @@ func (c *Client) Books() ClientBooks {
 
 // Close ends at once.
 func (c *Client) Close() {
+	c.mu.Lock()
+	c.closed = true
+	c.conn.Close()
+	c.mu.Unlock()
 	c.stop()
+	for _, f := range []world.Flag{c.full, c.decided, c.more, c.pause, c.clock} {
+		f.Set()
+	}
 	c.running.Wait()
 }
 
-// run keeps a connection, and makes another when it is lost.
-func (c *Client) run(p *wire.Pair, place uint32) {
-	for c.ctx.Err() == nil {
-		if p != nil {
-			c.speak(p, place)
-		}
-		c.generation++
-		var err error
-		if p, place, err = c.again(); err != nil {
-			p = nil
-			c.o.Log.Debug("no connection to the trigger event builder", "error", err)
-			select {
-			case <-c.ctx.Done():
-			case <-time.After(c.o.Heartbeat / 10):
-			}
-		}
-	}
-	if p != nil {
-		p.Close()
-	}
-}
-
-// speak uses a connection until it ends.
-func (c *Client) speak(p *wire.Pair, place uint32) {
-	defer context.AfterFunc(c.ctx, p.Close)()
-	c.mu.Lock()
-	if c.books.Connections++; c.books.Connections > 1 {
-		c.o.Log.Info("the trigger event builder is there again")
-	}
-	c.sent = c.first
-	c.mu.Unlock()
-	done := make(chan struct{})
-	var writer sync.WaitGroup
-	writer.Go(func() { c.send(p, place, done) })
-	for {
-		m, err := p.Recv(3 * c.o.Heartbeat)
-		if err == nil {
-			err = c.hear(m[0])
-		}
-		if err != nil {
-			if c.ctx.Err() == nil {
-				c.o.Log.Warn("the connection to the trigger event builder is lost", "error", err)
-			}
-			break
-		}
-	}
-	close(done)
-	p.Close()
-	writer.Wait()
-}
-
-// rowsAtOnce is the most that goes into a batch; more wait for the next.
-const rowsAtOnce = 1024
-
-// send sends the rows that there are, or else a sign of life.
-func (c *Client) send(p *wire.Pair, place uint32, done chan struct{}) {
-	e, err := teb.NewEncoder(c.schema, teb.BatchHead{Partition: teb.PartitionID(c.o.Partition), Contributor: place,
-		Generation: c.generation}, rowsAtOnce)
-	if err != nil {
-		p.Close()
-		return
-	}
-	for {
-		c.mu.Lock()
-		for ; c.sent < c.last && e.Len() < rowsAtOnce; c.sent++ {
-			r := c.at(c.sent)
-			copy(e.Add(r.head), c.row(c.sent))
-			if r.sent {
-				c.books.Resent++
-			}
-			r.sent = true
-		}
-		rest := c.sent < c.last
-		c.mu.Unlock()
-		if p.Send(e.Batch()) != nil {
-			p.Close()
-			return
-		}
-		if rest {
-			continue
-		}
-		timer := time.NewTimer(c.o.Heartbeat)
-		select {
-		case <-c.more:
-		case <-timer.C:
-		case <-done:
-			timer.Stop()
-			return
-		}
-		timer.Stop()
-	}
-}
-
-// hear takes decisions. Those of events of others are left out.
-func (c *Client) hear(b []byte) error {
-	h, all, err := teb.ParseDecisions(b)
-	if err == nil && h.Partition != teb.PartitionID(c.o.Partition) {
-		err = errors.New("teb: the server decides for another partition")
-	}
-	if err != nil {
-		return err
-	}
+func (c *Client) isClosed() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	before := c.first
-	for d := range all {
-		for c.first < c.last && c.at(c.first).head.Pulse < d.Pulse {
-			c.settle(c.instead())
-			c.books.Lost++
-		}
-		if c.first < c.last && c.at(c.first).head.Pulse == d.Pulse {
-			c.settle(d)
-			c.books.Decided++
-		}
-	}
-	if c.first > before {
-		poke(c.decided)
-	}
-	return nil
+	return c.closed
 }
 
 // settle gives the first row without a decision one.
@@ -328,6 +247,30 @@ func (c *Client) settle(d teb.Decision) {
 	c.at(c.first).decision = d
 	c.first++
 	c.sent = max(c.sent, c.first)
+	c.remember(d)
+}
+
+// remember keeps a decision for a server that was started again.
+func (c *Client) remember(d teb.Decision) {
+	size := uint64(len(c.known))
+	if c.knows > 0 && !c.known[(c.knows-1)%size].Key().Less(d.Key()) {
+		return // it is known, or came after it was given up
+	}
+	c.known[c.knows%size] = d
+	c.knows++
+}
+
+// remembered is all of that, in a batch.
+func (c *Client) remembered() []byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	size := uint64(len(c.known))
+	var all []teb.Decision
+	for n := c.knows - min(c.knows, size); n < c.knows; n++ {
+		all = append(all, c.known[n%size])
+	}
+	b, _ := teb.AppendDecisions(nil, teb.BatchHead{Partition: teb.PartitionID(c.o.Partition)}, all) // it cannot be too many
+	return b
 }
 
 // instead is the decision of the first row when there is no other.
@@ -343,20 +286,16 @@ func (c *Client) instead() teb.Decision {
 
 // watch gives the default to what waits too long.
 func (c *Client) watch() {
-	ticker := time.NewTicker(max(c.o.Decide/16, time.Millisecond))
-	defer ticker.Stop()
-	for {
-		select {
-		case <-c.ctx.Done():
-			return
-		case now := <-ticker.C:
-			c.mu.Lock()
-			for c.first < c.last && now.Sub(c.at(c.first).came) >= c.o.Decide {
-				c.settle(c.instead())
-				c.books.Overdue++
-				poke(c.decided)
-			}
-			c.mu.Unlock()
+	often := max(c.o.Decide/16, time.Millisecond)
+	for !c.isClosed() {
+		c.clock.Wait(often)
+		now := c.o.World.Now()
+		c.mu.Lock()
+		for c.first < c.last && now-c.at(c.first).came >= c.o.Decide {
+			c.settle(c.instead())
+			c.books.Overdue++
+			c.decided.Set()
 		}
+		c.mu.Unlock()
 	}
 }

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
+	"drp/internal/world"
 	"drp/teb"
 )
 
@@ -15,9 +15,9 @@ type era struct {
 	t       *teb.TEB
 	history []teb.Decision
 	count   uint64 // of decisions so far; number n lies at n modulo the length
-	over    bool   // no more will come
 	inside  int    // clients that were let in and have not left
 	let     bool   // somebody was
+	share   string // as those who were let in say, of the events
 }
 
 // gathering is a Server that has no TEB yet: what its contributors bring is known when all are there.
@@ -31,10 +31,10 @@ type gathering struct {
 
 // waiter is a client that waits for the others.
 type waiter struct {
-	schema *teb.Schema
-	done   chan struct{} // closed when it may go on, or another takes its place
-	era    *era
-	err    error
+	hello
+	done world.Flag // it may go on, or another takes its place
+	era  *era
+	err  error
 }
 
 // NewGathering makes a Server that lets clients in when all contributors of these names are there, and then makes a TEB for
@@ -69,6 +69,9 @@ func (s *Server) enter(h *hello) (*era, error) {
 		s.retire()
 	}
 	if s.now != nil {
+		if err := h.agrees(&s.now.share); err != nil {
+			return nil, err
+		}
 		s.now.inside++
 		return s.now, nil
 	}
@@ -76,14 +79,8 @@ func (s *Server) enter(h *hello) (*era, error) {
 	if err != nil {
 		return nil, err
 	}
-	timer := time.NewTimer(2 * s.o.Heartbeat)
-	defer timer.Stop()
 	s.mu.Unlock()
-	select {
-	case <-w.done:
-	case <-timer.C:
-	case <-s.closed:
-	}
+	w.done.Wait(2 * s.o.Heartbeat)
 	s.mu.Lock()
 	switch {
 	case w.era != nil:
@@ -113,11 +110,18 @@ func (s *Server) wait(h *hello) (*waiter, error) {
 		return nil, fmt.Errorf("teb: there is no contributor %s in partition %s: there are %s", name, s.o.Partition,
 			strings.Join(g.names, ", "))
 	}
+	for other, w := range g.waiting {
+		if share := w.part(); other != name {
+			if err := h.agrees(&share); err != nil {
+				return nil, err
+			}
+		}
+	}
 	if old := g.waiting[name]; old != nil {
 		old.err = &LaterError{"another one of its name is there"}
-		close(old.done)
+		old.done.Set()
 	}
-	w := &waiter{schema: h.schema, done: make(chan struct{})}
+	w := &waiter{hello: *h, done: s.o.World.NewFlag()}
 	g.waiting[name] = w
 	if len(g.missing()) > 0 {
 		return w, nil
@@ -128,7 +132,8 @@ func (s *Server) wait(h *hello) (*waiter, error) {
 	}
 	t, err := g.make(schemas)
 	if err == nil {
-		s.begin(t)
+		s.begin(t, g.recalled())
+		s.now.share = h.part()
 	} else {
 		g.failed, g.untold = err, len(g.waiting)
 	}
@@ -137,7 +142,7 @@ func (s *Server) wait(h *hello) (*waiter, error) {
 			w.era = s.now
 			s.now.inside++
 		}
-		close(w.done)
+		w.done.Set()
 	}
 	clear(g.waiting)
 	return w, nil
@@ -152,9 +157,40 @@ func (g *gathering) missing() (names []string) {
 	return names
 }
 
-// begin serves a TEB.
-func (s *Server) begin(t *teb.TEB) {
+// recalled is what those who wait have decisions for, from a server that is gone: all that was decided up to the last of them,
+// as far back as anybody remembers. What one of them gave itself by default counts only where nobody knows more.
+func (g *gathering) recalled() []teb.Decision {
+	var all []teb.Decision
+	for _, w := range g.waiting {
+		all = append(all, w.known...)
+	}
+	slices.SortFunc(all, func(a, b teb.Decision) int {
+		switch {
+		case a.Key().Less(b.Key()), a.Key() == b.Key() && b.Default && !a.Default:
+			return -1
+		case b.Key().Less(a.Key()), a.Key() == b.Key() && a.Default && !b.Default:
+			return 1
+		}
+		return 0
+	})
+	return slices.CompactFunc(all, func(a, b teb.Decision) bool { return a.Key() == b.Key() })
+}
+
+// close lets nobody wait any more.
+func (g *gathering) close() {
+	for _, w := range g.waiting {
+		w.done.Set()
+	}
+}
+
+// begin serves a TEB. What its clients had decisions for before is not decided again, and those who have none get them.
+func (s *Server) begin(t *teb.TEB, known []teb.Decision) {
 	e := &era{t: t, history: make([]teb.Decision, s.o.History)}
+	if n := len(known); n > 0 {
+		t.Begin(known[n-1].Key())
+		e.count = uint64(copy(e.history, known[max(0, n-s.o.History):]))
+		s.o.Log.Info("the contributors know of decisions of another trigger event builder", "decisions", n)
+	}
 	s.now = e
 	s.running.Go(func() { s.remember(e) })
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"time"
 
-	"drp/internal/wire"
 	"drp/teb"
 )
 
@@ -15,20 +14,26 @@ var le = binary.LittleEndian
 
 // The first message of a client, and the answer to it:
 //
-//	0       4          8           16           24     32
-//	| DRPH  | version  | partition | generation | from | text of the schema
+//	0       4          8           16           24     32      36       40
+//	| DRPH  | version  | partition | generation | from | share | shares | text of the schema
 //	| DRPW  | place    | table, as JSON: what the numbers in decisions mean
 //	| DRPL  | what is waited for, so that nobody is let in yet
 //	| DRPR  | why it was refused
+//	| DRPA
 //
-// From is the lowest pulse ID whose decision the client wants.
+// The last asks a client that had decisions before for those that it remembers; it sends them as a batch, and is answered
+// again.
+//
+// From is one more than the lowest pulse ID whose decision the client wants, and 0 when it begins.
+// Share is which one the server is, for this client, of so many that share the events.
 const (
 	helloMagic   = "DRPH"
 	welcomeMagic = "DRPW"
 	laterMagic   = "DRPL"
 	refuseMagic  = "DRPR"
-	version      = 2
-	helloBytes   = 32
+	askMagic     = "DRPA"
+	version      = 3
+	helloBytes   = 40
 )
 
 // messageBytes is the largest message of either side.
@@ -36,7 +41,9 @@ const messageBytes = teb.MaxBatchBytes
 
 type hello struct {
 	partition, generation, from uint64
+	share, shares               uint32
 	schema                      *teb.Schema
+	known                       []teb.Decision // as it says when it is asked
 }
 
 func (h *hello) bytes() []byte {
@@ -46,14 +53,31 @@ func (h *hello) bytes() []byte {
 	le.PutUint64(b[8:], h.partition)
 	le.PutUint64(b[16:], h.generation)
 	le.PutUint64(b[24:], h.from)
+	le.PutUint32(b[32:], h.share)
+	le.PutUint32(b[36:], h.shares)
 	return append(b, h.schema.Text()...)
+}
+
+func (h *hello) part() string { return fmt.Sprintf("number %d of %d", h.share+1, h.shares) }
+
+// agrees tells whether a client and those before it take the server for the same one of those that share the events.
+func (h *hello) agrees(others *string) error {
+	if *others == "" {
+		*others = h.part()
+	}
+	if own := h.part(); *others != own {
+		return fmt.Errorf("teb: for %s this is trigger event builder %s, and for others %s: give all processes the same addresses in the same order",
+			h.schema.Name(), own, *others)
+	}
+	return nil
 }
 
 func parseHello(b []byte) (h hello, err error) {
 	if len(b) < helloBytes || string(b[:4]) != helloMagic || le.Uint32(b[4:]) != version {
 		return h, errors.New("teb: a client introduces itself in a way that is not known")
 	}
-	h = hello{partition: le.Uint64(b[8:]), generation: le.Uint64(b[16:]), from: le.Uint64(b[24:])}
+	h = hello{partition: le.Uint64(b[8:]), generation: le.Uint64(b[16:]), from: le.Uint64(b[24:]),
+		share: le.Uint32(b[32:]), shares: le.Uint32(b[36:])}
 	h.schema, err = teb.ParseSchema(string(b[helloBytes:]))
 	return h, err
 }
@@ -76,16 +100,15 @@ func welcome(place int, t teb.Table) []byte {
 	return append(le.AppendUint32([]byte(welcomeMagic), uint32(place)), text...)
 }
 
-// introduce says who a client is, and gives its place.
-func introduce(p *wire.Pair, h *hello, within time.Duration) (place uint32, table teb.Table, err error) {
-	if err := p.Send(h.bytes()); err != nil {
-		return 0, table, err
+// introduce says who a client is, and what it knows if it is asked, and gives its place.
+func introduce(p Conn, h *hello, known func() []byte, within time.Duration) (place uint32, table teb.Table, err error) {
+	b, err := ask(p, h.bytes(), within)
+	if err == nil && string(b) == askMagic {
+		b, err = ask(p, known(), within)
 	}
-	m, err := p.Recv(within)
 	if err != nil {
 		return 0, table, err
 	}
-	b := m[0]
 	if len(b) < 4 {
 		return 0, table, errStrange
 	}
@@ -100,6 +123,14 @@ func introduce(p *wire.Pair, h *hello, within time.Duration) (place uint32, tabl
 		return 0, table, &RefusedError{why}
 	}
 	return 0, table, errStrange
+}
+
+// ask sends a message and gives the answer.
+func ask(p Conn, message []byte, within time.Duration) ([]byte, error) {
+	if err := p.Send(message); err != nil {
+		return nil, err
+	}
+	return p.Recv(within)
 }
 
 var errStrange = errors.New("teb: the server answers in a way that is not known")

@@ -5,10 +5,11 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"sync"
-	"time"
 
 	"drp/internal/wire"
+	"drp/internal/world"
 	"drp/teb"
 )
 
@@ -27,31 +28,42 @@ type Counts struct {
 type Server struct {
 	o       Options
 	pairs   []*wire.Pairs
-	running sync.WaitGroup
-	closed  chan struct{}
+	running *world.Join
+	left    world.Flag // a session has ended
 	failed  chan error
 
 	mu        sync.Mutex // protects all below
+	closed    bool
 	now       *era       // nil until all contributors are there
 	gathering *gathering // nil where the TEB came from outside
-	wake      map[*wire.Pair]chan struct{}
+	sessions  map[*session]struct{}
 	counts    Counts
+}
+
+// session is a connection. What is said of it is protected by the mutex of the Server.
+type session struct {
+	Conn
+	wake world.Flag // there are decisions, or it is over
+	let  bool       // it is a contributor's
+	over bool
 }
 
 // NewServer takes the decisions of a TEB, and lets nobody in yet.
 func NewServer(t *teb.TEB, o Options) *Server {
 	s := newServer(o)
-	s.begin(t)
+	s.begin(t, nil)
 	return s
 }
 
 func newServer(o Options) *Server {
-	return &Server{o: o.withDefaults(), wake: map[*wire.Pair]chan struct{}{}, closed: make(chan struct{}), failed: make(chan error, 1)}
+	o = o.withDefaults()
+	return &Server{o: o, running: world.NewJoin(o.World), left: o.World.NewFlag(), failed: make(chan error, 1),
+		sessions: map[*session]struct{}{}}
 }
 
 // Listen opens an endpoint.
 func (s *Server) Listen(e wire.Endpoint) (net.Addr, error) {
-	p, address, err := wire.ListenPairs(e, s.o.wire(), s.serve)
+	p, address, err := wire.ListenPairs(e, s.o.wire(), func(p *wire.Pair) { s.Serve(pair{p}) })
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +78,11 @@ func (s *Server) Counts() Counts {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := s.counts
-	c.Clients = len(s.wake)
+	for me := range s.sessions {
+		if me.let {
+			c.Clients++
+		}
+	}
 	for _, p := range s.pairs {
 		c.Refused += p.Refused()
 	}
@@ -75,10 +91,16 @@ func (s *Server) Counts() Counts {
 
 // Close ends all connections, and closes the TEB. It is called once.
 func (s *Server) Close() {
-	close(s.closed)
 	s.mu.Lock()
+	s.closed = true
 	pairs, now := s.pairs, s.now
-	s.gathering = nil
+	if s.gathering != nil {
+		s.gathering.close()
+		s.gathering = nil
+	}
+	for me := range s.sessions {
+		me.Close()
+	}
 	s.mu.Unlock()
 	if now != nil {
 		now.t.Close() // contributors that wait in it go on
@@ -86,135 +108,181 @@ func (s *Server) Close() {
 	for _, p := range pairs {
 		p.Close()
 	}
+	for s.serving() {
+		s.left.Wait(world.ForEver)
+	}
 	s.running.Wait()
+}
+
+func (s *Server) serving() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.sessions) > 0
 }
 
 // remember keeps the decisions for the clients.
 func (s *Server) remember(e *era) {
 	some := make([]teb.Decision, batchDecisions)
-	for {
-		n := e.t.Next(some)
+	for n := e.t.Next(some); n > 0; n = e.t.Next(some) {
 		s.mu.Lock()
 		for _, d := range some[:n] {
 			e.history[e.count%uint64(len(e.history))] = d
 			e.count++
 		}
-		e.over = n == 0
-		for _, w := range s.wake {
-			select {
-			case w <- struct{}{}:
-			default:
-			}
+		for me := range s.sessions {
+			me.wake.Set()
 		}
 		s.mu.Unlock()
-		if n == 0 {
-			return
-		}
 	}
 }
 
-// serve is a connection, from the first message to the last.
-func (s *Server) serve(p *wire.Pair) {
-	h, err := s.meet(p)
+// Serve talks to whoever connected, from the first message to the last. It is what Listen lets happen to each of them.
+func (s *Server) Serve(c Conn) {
+	me := &session{Conn: c, wake: s.o.World.NewFlag()}
+	defer c.Close()
+	if !s.open(me) {
+		return
+	}
+	defer s.shut(me)
+	h, err := s.meet(c)
 	var e *era
 	if err == nil {
 		e, err = s.enter(&h)
 	}
 	if err != nil {
-		s.refuse(p, err)
+		s.refuse(c, err)
 		return
 	}
 	defer s.leave(e)
 	k, err := e.t.Join(h.schema, h.generation)
 	if err != nil {
-		s.refuse(p, err)
+		s.refuse(c, err)
 		return
 	}
 	defer e.t.Gone(k, h.generation)
-	if p.Send(welcome(k, e.t.Table())) != nil {
+	if c.Send(welcome(k, e.t.Table())) != nil {
 		return
 	}
 	s.o.Log.Info("a contributor was let in", "contributor", h.schema.Name())
-	wake := make(chan struct{}, 1)
+	cause := s.exchange(me, e, k, &h)
+	s.o.Log.Info("a contributor is gone", "contributor", h.schema.Name(), "cause", cause)
+}
+
+func (s *Server) open(me *session) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closed {
+		s.sessions[me] = struct{}{}
+	}
+	return !s.closed
+}
+
+func (s *Server) shut(me *session) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.sessions, me)
+	s.left.Set()
+}
+
+// exchange takes the rows of a contributor, and sends it decisions, until it has gone; it gives the cause.
+func (s *Server) exchange(me *session, e *era, k int, h *hello) error {
 	s.mu.Lock()
 	s.counts.Let++
-	s.wake[p], e.let = wake, true
+	me.let, e.let = true, true
 	cursor := e.after(h.from)
 	s.counts.Repeated += e.count - cursor
 	s.mu.Unlock()
-	var writer sync.WaitGroup
-	done := make(chan struct{})
-	writer.Go(func() { s.write(p, e, cursor, wake, done) })
-	err = s.read(p, e.t, k, h.generation)
+	writer := world.NewJoin(s.o.World)
+	writer.Go(func() { s.write(me, e, cursor) })
+	err := s.read(me, e.t, k, h.generation)
+	me.Close()
+	s.mu.Lock()
 	var none net.Error
-	switch {
-	case errors.As(err, &none) || errors.Is(err, net.ErrClosed) || errors.Is(err, io.EOF) || errors.Is(err, teb.ErrClosed):
-		s.tally(func(c *Counts) { c.Silent++ })
-	default:
-		s.tally(func(c *Counts) { c.Unfit++ })
+	if errors.As(err, &none) || errors.Is(err, net.ErrClosed) || errors.Is(err, io.EOF) || errors.Is(err, teb.ErrClosed) {
+		s.counts.Silent++
+	} else {
+		s.counts.Unfit++
 	}
-	s.o.Log.Info("a contributor is gone", "contributor", h.schema.Name(), "cause", err)
-	p.Close()
-	close(done)
-	writer.Wait()
-	s.mu.Lock()
-	delete(s.wake, p)
+	me.over = true
 	s.mu.Unlock()
-}
-
-func (s *Server) tally(f func(*Counts)) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	f(&s.counts)
+	me.wake.Set()
+	writer.Wait()
+	return err
 }
 
 // refuse lets a client know why it is not let in. That others are waited for is no news, after the first time.
-func (s *Server) refuse(p *wire.Pair, err error) {
+func (s *Server) refuse(c Conn, err error) {
 	if later := (*LaterError)(nil); !errors.As(err, &later) {
 		s.o.Log.Warn("a contributor was refused", "error", err)
-		s.tally(func(c *Counts) { c.Refused++ })
+		s.mu.Lock()
+		s.counts.Refused++
+		s.mu.Unlock()
 	}
-	_ = p.Send(refusal(err))
+	_ = c.Send(refusal(err))
 	s.told()
 }
 
 // meet hears who a client is.
-func (s *Server) meet(p *wire.Pair) (hello, error) {
-	m, err := p.Recv(3 * s.o.Heartbeat)
+func (s *Server) meet(c Conn) (hello, error) {
+	m, err := c.Recv(3 * s.o.Heartbeat)
 	if err != nil {
 		return hello{}, err
 	}
-	h, err := parseHello(m[0])
+	h, err := parseHello(m)
 	if err == nil && h.partition != teb.PartitionID(s.o.Partition) {
 		err = fmt.Errorf("it belongs to another partition than %q", s.o.Partition)
+	}
+	if err == nil && h.from > 0 && s.begins() {
+		h.known, err = s.recall(c)
 	}
 	return h, err
 }
 
-// after gives the number of the first decision that is remembered, of this pulse ID or a larger one.
-func (e *era) after(pulse uint64) uint64 {
+// begins tells whether there is no TEB yet, so that nothing is known of what was decided before.
+func (s *Server) begins() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.now == nil
+}
+
+// recall hears what a client has decisions for.
+func (s *Server) recall(c Conn) ([]teb.Decision, error) {
+	m, err := ask(c, []byte(askMagic), 3*s.o.Heartbeat)
+	if err != nil {
+		return nil, err
+	}
+	_, all, err := teb.ParseDecisions(m)
+	if err != nil {
+		return nil, err
+	}
+	return slices.Collect(all), nil
+}
+
+// after gives the number of the first decision that is remembered and that one who said from wants.
+func (e *era) after(from uint64) uint64 {
 	n := e.count
-	for n > 0 && e.count-n < uint64(len(e.history)) && e.history[(n-1)%uint64(len(e.history))].Pulse >= pulse {
+	for n > 0 && e.count-n < uint64(len(e.history)) && e.history[(n-1)%uint64(len(e.history))].Pulse+1 >= from {
 		n--
 	}
 	return n
 }
 
 // read takes what a client contributes, until it ends.
-func (s *Server) read(p *wire.Pair, t *teb.TEB, k int, generation uint64) error {
+func (s *Server) read(c Conn, t *teb.TEB, k int, generation uint64) error {
 	for {
-		m, err := p.Recv(3 * s.o.Heartbeat)
+		m, err := c.Recv(3 * s.o.Heartbeat)
 		if err != nil {
 			return err
 		}
-		if err := t.ContributeAs(k, generation, m[0]); err != nil {
+		if err := t.ContributeAs(k, generation, m); err != nil {
 			return err
 		}
 	}
 }
 
 // write sends decisions, or else a sign of life.
-func (s *Server) write(p *wire.Pair, e *era, cursor uint64, wake, done chan struct{}) {
+func (s *Server) write(me *session, e *era, cursor uint64) {
+	defer me.Close()
 	some := make([]teb.Decision, 0, batchDecisions)
 	var message []byte
 	head := teb.BatchHead{Partition: teb.PartitionID(s.o.Partition)}
@@ -224,38 +292,21 @@ func (s *Server) write(p *wire.Pair, e *era, cursor uint64, wake, done chan stru
 		for some = some[:0]; !overrun && cursor < e.count && len(some) < cap(some); cursor++ {
 			some = append(some, e.history[cursor%uint64(len(e.history))])
 		}
-		over := e.over && cursor == e.count
 		if overrun {
 			s.counts.Overrun++
 		}
+		over := me.over || overrun
 		s.mu.Unlock()
-		if overrun {
-			p.Close()
+		if over {
 			return
 		}
 		message, _ = teb.AppendDecisions(message[:0], head, some) // it cannot be too many
 		head.Sequence++
-		if p.Send(message) != nil {
-			p.Close()
+		if me.Send(message) != nil {
 			return
 		}
-		if len(some) == cap(some) {
-			continue
-		}
-		timer := time.NewTimer(s.o.Heartbeat)
-		if over {
-			wake = nil
-		}
-		select {
-		case <-wake:
-		case <-timer.C:
-		case <-done:
-		}
-		timer.Stop()
-		select {
-		case <-done:
-			return
-		default:
+		if len(some) < cap(some) {
+			me.wake.Wait(s.o.Heartbeat)
 		}
 	}
 }

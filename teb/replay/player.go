@@ -1,0 +1,293 @@
+package replay
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"drp/teb"
+)
+
+// Options say who decides.
+type Options struct {
+	Logic        func() ([]teb.Logic, error) // new ones, alike; a replay needs others when something else is contributed
+	Prescale     [16]uint32                  // as in teb.Config
+	PrescaleSeed uint64
+	Default      teb.Verdict
+	Decide       time.Duration // for a logic; 1 minute
+	Warn         func(string)
+	Each         func(*Event) error // told of each event; may be nil
+}
+
+// Event is what was decided about an event, and what would be now.
+type Event struct {
+	Pulse        uint64  `json:"pulse"`
+	Time         uint64  `json:"time"` // as in the datagram
+	Groups       uint16  `json:"groups"`
+	Contributors int     `json:"contributors"` // how many contributed to it
+	Missing      int     `json:"missing"`      // and how many did not, of whom there are files
+	Now          Outcome `json:"now"`
+	Was          Outcome `json:"was"`
+}
+
+// batchEvents is how many events are given to the TEB before it is asked what became of them.
+const batchEvents = 1024
+
+// generation of contributors; each TEB has them once.
+const generation = 1
+
+// player gives the TEB what the streams have.
+type player struct {
+	ctx     context.Context //nolint:containedctx // for as long as it runs
+	o       Options
+	streams []*stream
+	report  *Report
+
+	teb     *teb.TEB // nil where another is to be made
+	schemas []string
+	reasons []string // by number
+	rows    []*teb.Encoder
+	ends    func() bool // takes back that the end of the context closes the TEB
+	batch   []Event
+	decided []teb.Decision
+}
+
+// Run lets a trigger decide about what files have. The report is that of what was done before an error, too.
+func Run(ctx context.Context, paths []string, o Options) (*Report, error) {
+	if o.Decide == 0 {
+		o.Decide = time.Minute
+	}
+	if o.Warn == nil {
+		o.Warn = func(string) {}
+	}
+	p := &player{ctx: ctx, o: o, report: newReport(paths), decided: make([]teb.Decision, batchEvents)}
+	err := p.open(paths)
+	if err == nil {
+		err = p.run()
+	}
+	p.close()
+	for _, s := range p.streams {
+		s.close()
+		p.report.count(s)
+	}
+	p.report.finish(p.reasons)
+	return p.report, err
+}
+
+// open reads the beginnings of all files, and finds out who contributes what.
+func (p *player) open(paths []string) error {
+	var all []input
+	for _, path := range paths {
+		in, err := openInput(path)
+		if err != nil {
+			return err
+		}
+		all = append(all, in)
+	}
+	slices.SortStableFunc(all, func(a, b input) int { return cmp.Compare(a.time, b.time) })
+	of := map[string]*stream{}
+	for _, in := range all {
+		name := in.record.schema.Name()
+		if of[name] == nil {
+			of[name] = &stream{warn: p.o.Warn, known: in.record}
+			p.streams = append(p.streams, of[name])
+		}
+		of[name].files = append(of[name].files, in)
+	}
+	order := all[0].record.contributors
+	slices.SortStableFunc(p.streams, func(a, b *stream) int {
+		return cmp.Compare(placeOf(order, a), placeOf(order, b))
+	})
+	for _, name := range order {
+		if of[name] == nil {
+			p.o.Warn(fmt.Sprintf("contributor %s of the partition has none of the files: it is missing in all events", name))
+		}
+	}
+	for _, s := range p.streams {
+		p.report.Contributors = append(p.report.Contributors, s.schema().Name())
+		if err := s.advance(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// placeOf is that of a contributor in the partition, so that sets of them mean the same as in the run.
+func placeOf(order []string, s *stream) int {
+	if k := slices.Index(order, s.schema().Name()); k >= 0 {
+		return k
+	}
+	return len(order)
+}
+
+// run goes over all items: events in the order of their pulse IDs, and a Configure before all events that are not earlier.
+func (p *player) run() error {
+	for {
+		pulse, configured := p.lowest()
+		switch {
+		case configured != nil:
+			if err := p.configure(configured); err != nil {
+				return err
+			}
+			continue
+		case pulse == math.MaxUint64:
+			return p.flush()
+		}
+		if err := p.event(pulse); err != nil {
+			return err
+		}
+	}
+}
+
+// lowest finds the lowest pulse ID of the events that are earlier than any Configure; where there is none, the earliest
+// Configure.
+func (p *player) lowest() (pulse uint64, configured *stream) {
+	for _, s := range p.streams {
+		if !s.ended && s.head.configure && (configured == nil || s.head.time < configured.head.time) {
+			configured = s
+		}
+	}
+	pulse = math.MaxUint64
+	for _, s := range p.streams {
+		if !s.ended && !s.head.configure && (configured == nil || s.head.time < configured.head.time) {
+			pulse = min(pulse, s.head.pulse)
+		}
+	}
+	if pulse < math.MaxUint64 {
+		return pulse, nil
+	}
+	return pulse, configured
+}
+
+// configure takes a Configure of a stream. Where something else is contributed from here on, another TEB decides.
+func (p *player) configure(s *stream) error {
+	if at := slices.Index(p.streams, s); p.teb != nil && p.schemas[at] != s.schema().Text() {
+		if err := p.flush(); err != nil {
+			return err
+		}
+		p.close()
+	}
+	return s.advance()
+}
+
+// begin makes a TEB for what is contributed now.
+func (p *player) begin() error {
+	logic, err := p.o.Logic()
+	if err != nil {
+		return err
+	}
+	const never = 1 << 20 * time.Hour // nothing is waited for, however slowly files are read
+	c := teb.Config{Partition: "replay", Logic: logic, Window: 2 * batchEvents, Deadline: never, Decide: p.o.Decide,
+		Default: p.o.Default, Prescale: p.o.Prescale, PrescaleSeed: p.o.PrescaleSeed}
+	for _, s := range p.streams {
+		c.Contributors = append(c.Contributors, teb.Member{Schema: s.schema()})
+	}
+	if p.teb, err = teb.New(c); err != nil {
+		return &LogicError{err}
+	}
+	p.reasons, p.rows, p.schemas = nil, nil, nil
+	for _, r := range p.teb.Reasons() {
+		p.reasons = append(p.reasons, r.Name)
+	}
+	p.ends = context.AfterFunc(p.ctx, p.teb.Close)
+	for k, s := range p.streams {
+		_, err := p.teb.Join(s.schema(), generation)
+		head := teb.BatchHead{Partition: teb.PartitionID(c.Partition), Contributor: uint32(k), Generation: generation}
+		rows, failed := teb.NewEncoder(s.schema(), head, batchEvents)
+		if err = errors.Join(err, failed); err != nil {
+			return err
+		}
+		p.rows, p.schemas = append(p.rows, rows), append(p.schemas, s.schema().Text())
+	}
+	return nil
+}
+
+// LogicError says that a logic cannot work with what is contributed.
+type LogicError struct{ Err error }
+
+func (e *LogicError) Error() string { return e.Err.Error() }
+
+// Unwrap gives the logic's error.
+func (e *LogicError) Unwrap() error { return e.Err }
+
+// event takes the event of a pulse ID from all streams that have it.
+func (p *player) event(pulse uint64) error {
+	if p.teb == nil {
+		if err := p.begin(); err != nil {
+			return err
+		}
+	}
+	e := Event{Pulse: pulse}
+	for k, s := range p.streams {
+		if s.ended || s.head.configure || s.head.pulse != pulse {
+			continue
+		}
+		copy(p.rows[k].Add(teb.HeadOf(s.head.row)), s.head.row)
+		if e.Contributors > 0 && e.Was != s.head.was {
+			p.report.Disagreeing++
+		}
+		if e.Contributors == 0 {
+			e.Time, e.Was = s.head.time, s.head.was
+		}
+		e.Groups |= s.head.groups
+		e.Contributors++
+		if err := s.advance(); err != nil {
+			return err
+		}
+	}
+	e.Missing = len(p.streams) - e.Contributors
+	if p.batch = append(p.batch, e); len(p.batch) == batchEvents {
+		return p.flush()
+	}
+	return nil
+}
+
+// flush has the batch decided. All of it fits in the window, so that nothing waits.
+func (p *player) flush() error {
+	if len(p.batch) == 0 {
+		return nil
+	}
+	for _, rows := range p.rows {
+		if err := p.teb.Contribute(rows.Batch()); err != nil {
+			return cmp.Or(context.Cause(p.ctx), err)
+		}
+	}
+	for k := range p.rows {
+		p.teb.Passed(k, generation, p.batch[len(p.batch)-1].Pulse+1)
+	}
+	for at := 0; at < len(p.batch); {
+		n := p.teb.Next(p.decided)
+		if n == 0 {
+			return cmp.Or(context.Cause(p.ctx), teb.ErrClosed)
+		}
+		for i := range p.decided[:n] {
+			e, d := &p.batch[at+i], &p.decided[i]
+			if d.Pulse != e.Pulse {
+				panic(fmt.Sprintf("replay: pulse %d was decided in the place of %d", d.Pulse, e.Pulse))
+			}
+			e.Now = Outcome{d.Persist, d.Prescaled, d.Monitor, p.reasons[d.Reason]}
+			p.report.add(e)
+			if p.o.Each == nil {
+				continue
+			}
+			if err := p.o.Each(e); err != nil {
+				return err
+			}
+		}
+		at += n
+	}
+	p.batch = p.batch[:0]
+	return nil
+}
+
+// close ends the TEB. What is in it was decided.
+func (p *player) close() {
+	if p.teb != nil && p.ends() {
+		p.teb.Close()
+	}
+	p.teb = nil
+}

@@ -1,0 +1,199 @@
+package replay
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"drp/teb"
+	"drp/xtc"
+)
+
+// errNothing says that a file does not have what is needed.
+var errNothing = errors.New("it has no contributions: record it with --trigger or --teb, and with --trigger-keep-all to have those of " +
+	"all events")
+
+// item is what a stream has next: an event with its contribution, or a Configure after which other things may be contributed.
+type item struct {
+	configure bool
+	time      uint64
+	pulse     uint64
+	groups    uint16
+	row       []byte
+	was       Outcome
+}
+
+// stream is what one contributor has recorded: its files, in the order of their times, and the chunks of each.
+type stream struct {
+	files []input // that are left
+	warn  func(string)
+	known *record
+	head  item
+	ended bool
+
+	r      *xtc.Reader
+	next   string   // chunk
+	seen   []string // chunks of this file
+	last   uint64   // time
+	from   uint64   // the lowest pulse ID that may come
+	events int64
+	lacks  int64 // events without a contribution
+	again  int64 // events whose pulse ID is no larger than that of one before
+	buf    xtc.Dgram
+}
+
+// input is a file whose Configure was read.
+type input struct {
+	path   string
+	time   uint64 // of its first datagram
+	record *record
+}
+
+// openInput reads the Configure of a file.
+func openInput(path string) (input, error) {
+	in := input{path: path}
+	r, err := xtc.Open(path)
+	if err != nil {
+		return in, err
+	}
+	defer func() { _ = r.Close() }()
+	d, err := r.Next()
+	switch {
+	case errors.Is(err, io.EOF):
+		return in, fmt.Errorf("%s: there is nothing in it", path)
+	case err != nil:
+		return in, err
+	case d.Service() != xtc.Configure:
+		return in, fmt.Errorf("%s begins with %v, as later chunks do: name the first chunk of the run", path, d.Service())
+	}
+	in.time = d.Time()
+	if d, err = r.ReadDgram(nil); err != nil {
+		return in, err
+	}
+	if in.record, err = newRecord(d); err != nil {
+		err = fmt.Errorf("%s: %w", path, err)
+	}
+	return in, err
+}
+
+// open begins with the next file.
+func (s *stream) open() error {
+	in := s.files[0]
+	s.files, s.seen = s.files[1:], nil
+	if in.time < s.last {
+		return fmt.Errorf("%s begins at %v, before the file before it ends (%v), and both are of contributor %s: name one of them",
+			in.path, xtc.TimestampOf(in.time), xtc.TimestampOf(s.last), in.record.schema.Name())
+	}
+	return s.chunk(in.path)
+}
+
+func (s *stream) chunk(path string) (err error) {
+	s.next, s.seen = "", append(s.seen, filepath.Base(path))
+	s.r, err = xtc.Open(path)
+	return err
+}
+
+// close closes the file that is open.
+func (s *stream) close() {
+	if s.r != nil {
+		_ = s.r.Close()
+	}
+	s.r = nil
+}
+
+// advance goes to the next item, or notes that there is none.
+func (s *stream) advance() error {
+	for {
+		if s.r == nil {
+			if s.ended = len(s.files) == 0; s.ended {
+				return nil
+			}
+			if err := s.open(); err != nil {
+				return err
+			}
+		}
+		d, err := s.r.Next()
+		switch cut := (*xtc.TruncatedError)(nil); {
+		case errors.As(err, &cut):
+			s.warn(fmt.Sprintf("%s ends inside a datagram; the events before it are used", s.r.Path()))
+			s.close()
+			continue
+		case errors.Is(err, io.EOF):
+			if err := s.goOn(); err != nil {
+				return err
+			}
+			continue
+		case err != nil:
+			return err
+		}
+		s.last = max(s.last, d.Time())
+		found, err := s.datagram(d.Service())
+		if found || err != nil {
+			return err
+		}
+	}
+}
+
+// goOn opens the next chunk, if there is one.
+func (s *stream) goOn() error {
+	path := s.r.Path()
+	s.close()
+	if s.next == "" {
+		return nil
+	}
+	next := filepath.Join(filepath.Dir(path), filepath.Base(s.next))
+	if slices.Contains(s.seen, filepath.Base(next)) {
+		return fmt.Errorf("%s goes on in %s, which came before it", path, next)
+	}
+	err := s.chunk(next)
+	if errors.Is(err, os.ErrNotExist) {
+		s.warn(fmt.Sprintf("%s goes on in %s, which is not there", path, next))
+		return nil
+	}
+	return err
+}
+
+// datagram takes the one that was announced; it tells whether it is an item.
+func (s *stream) datagram(service xtc.TransitionID) (found bool, err error) {
+	if service != xtc.Configure && service != xtc.Enable && service != xtc.L1Accept {
+		return false, s.r.Skip()
+	}
+	if s.buf, err = s.r.ReadDgram(s.buf[:0]); err != nil {
+		return false, err
+	}
+	switch service {
+	case xtc.Configure:
+		if s.known, err = newRecord(s.buf); err != nil {
+			return false, fmt.Errorf("%s: %w", s.r.Path(), err)
+		}
+		s.head = item{configure: true, time: s.buf.Time(), row: make([]byte, s.known.schema.RowBytes())}
+		return true, nil
+	case xtc.Enable:
+		if name, _, ok := xtc.ChunkInfo(s.known.table, s.buf); ok {
+			s.next = name
+		}
+		return false, nil
+	}
+	return s.event(), nil
+}
+
+func (s *stream) event() (found bool) {
+	s.events++
+	switch {
+	case !s.known.read(s.buf, &s.head):
+		s.lacks++
+		return false
+	case s.head.pulse < s.from, s.head.pulse == math.MaxUint64:
+		s.again++
+		return false
+	}
+	s.from = s.head.pulse + 1
+	return true
+}
+
+// schema is what is contributed now.
+func (s *stream) schema() *teb.Schema { return s.known.schema }

@@ -1,0 +1,126 @@
+package serve
+
+import (
+	"errors"
+
+	"drp/internal/world"
+	"drp/teb"
+)
+
+// run keeps a connection, and makes another when it is lost.
+func (c *Client) run(p Conn, place uint32) {
+	for !c.isClosed() {
+		if p != nil {
+			c.speak(p, place)
+		}
+		c.generation++
+		var err error
+		if p, place, err = c.again(); err != nil {
+			p = nil
+			c.o.Log.Debug("no connection to the trigger event builder", "error", err)
+			c.pause.Wait(c.o.Heartbeat / 10)
+		}
+	}
+	if p != nil {
+		p.Close()
+	}
+}
+
+// speak uses a connection until it ends.
+func (c *Client) speak(p Conn, place uint32) {
+	c.mu.Lock()
+	if c.books.Connections++; c.books.Connections > 1 {
+		c.o.Log.Info("the trigger event builder is there again")
+	}
+	c.sent, c.over, c.heard = c.first, false, 0
+	c.mu.Unlock()
+	writer := world.NewJoin(c.o.World)
+	writer.Go(func() { c.send(p, place) })
+	for {
+		m, err := p.Recv(3 * c.o.Heartbeat)
+		if err == nil {
+			err = c.hear(m)
+		}
+		if err != nil {
+			if !c.isClosed() {
+				c.o.Log.Warn("the connection to the trigger event builder is lost", "error", err)
+			}
+			break
+		}
+	}
+	p.Close()
+	c.mu.Lock()
+	c.over = true
+	c.mu.Unlock()
+	c.more.Set()
+	writer.Wait()
+}
+
+// rowsAtOnce is the most that goes into a batch; more wait for the next.
+const rowsAtOnce = 1024
+
+// send sends the rows that there are, or else a sign of life.
+func (c *Client) send(p Conn, place uint32) {
+	defer p.Close()
+	e, err := teb.NewEncoder(c.schema, teb.BatchHead{Partition: teb.PartitionID(c.o.Partition), Contributor: place,
+		Generation: c.generation}, rowsAtOnce)
+	if err != nil {
+		return
+	}
+	for {
+		c.mu.Lock()
+		for ; c.sent < c.last && e.Len() < rowsAtOnce; c.sent++ {
+			r := c.at(c.sent)
+			copy(e.Add(r.head), c.row(c.sent))
+			if r.sent {
+				c.books.Resent++
+			}
+			r.sent = true
+		}
+		rest, over := c.sent < c.last, c.over || c.closed
+		c.mu.Unlock()
+		if over || p.Send(e.Batch()) != nil {
+			return
+		}
+		if !rest {
+			c.more.Wait(c.o.Heartbeat)
+		}
+	}
+}
+
+// hear takes decisions. Those of events of others are only remembered.
+func (c *Client) hear(b []byte) error {
+	h, all, err := teb.ParseDecisions(b)
+	if err == nil && h.Partition != teb.PartitionID(c.o.Partition) {
+		err = errors.New("teb: the server decides for another partition")
+	}
+	if err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if h.Sequence != c.heard {
+		return errGap
+	}
+	c.heard++
+	before := c.first
+	for d := range all {
+		key := d.Key()
+		for c.first < c.last && c.at(c.first).head.Key().Less(key) {
+			c.settle(c.instead())
+			c.books.Lost++
+		}
+		if c.first < c.last && c.at(c.first).head.Key() == key {
+			c.settle(d)
+			c.books.Decided++
+		}
+		c.remember(d)
+	}
+	if c.first > before {
+		c.decided.Set()
+	}
+	return nil
+}
+
+// errGap ends a connection, so that what is missing is sent again over the next.
+var errGap = errors.New("teb: decisions were lost on their way")
