@@ -15,6 +15,12 @@ type account struct {
 // the DRP, far from those that are given out from 0 on.
 const booksIndex = 251
 
+// The Names of the books.
+const (
+	booksDetector = "drp"
+	booksAlg      = "books"
+)
+
 // rows of the books, in the order of the fields.
 var rows = []struct {
 	name  string
@@ -34,16 +40,13 @@ var rows = []struct {
 // declare appends the Names of the books to what a script declares, and adds them to the table of everything. A script
 // that declares nothing leaves the Configure as it came, so that a copy stays a copy. The books of a run that was recorded
 // by drp before stay: ours are the next segment.
-func (a *account) declare(table *xtc.Table, node uint32, declared []byte) ([]byte, error) {
+func (a *account) declare(table *xtc.Table, node, segment uint32, declared []byte) ([]byte, error) {
 	a.names = nil
 	if it := xtc.NewIter(declared); !it.Next() || it.Header().Type != xtc.TypeNames {
 		return declared, nil
 	}
-	n := &xtc.Names{ID: xtc.NewNamesID(node, booksIndex), DetName: "drp", DetType: "drp", Alg: "books",
-		Version: xtc.Version{Major: 1}}
-	for _, old := range table.Find(n.DetName, n.Alg) {
-		n.Segment = max(n.Segment, old.Segment+1)
-	}
+	n := &xtc.Names{ID: xtc.NewNamesID(node, booksIndex), DetName: booksDetector, DetType: booksDetector, Alg: booksAlg,
+		Version: xtc.Version{Major: 1}, Segment: segment}
 	if table.Lookup(n.ID) != nil {
 		var err error
 		if n.ID, err = table.FreeID(node); err != nil {

@@ -116,9 +116,7 @@ func constantsEntries() []xtc.Name {
 
 // declare gives Names a free id and segment number and appends them. What drp told of an earlier run stays.
 func (k *calibration) declare(n *xtc.Names, node uint32, added *[]byte) (err error) {
-	for _, old := range k.table.Find(n.DetName, n.Alg) {
-		n.Segment = max(n.Segment, old.Segment+1)
-	}
+	n.Segment = k.r.freeSegment(k.table, n.DetName, n.Alg)
 	if n.ID, err = k.table.FreeID(node); err == nil {
 		if err = k.table.Add(n); err == nil {
 			*added, err = n.AppendTo(*added)

@@ -3,6 +3,7 @@ package drp_test
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -129,4 +130,35 @@ func TestContributionsOfASecondPass(t *testing.T) {
 	if int64(len(all)) != first.Recorded || len(all) == 0 {
 		t.Errorf("%d events of %d", len(all), first.Recorded)
 	}
+}
+
+// TestOwnSegments: what drp adds has the number of the stream as its segment, or the next one where that is taken.
+func TestOwnSegments(t *testing.T) {
+	testkit.NoLeaks(t)
+	cfg := hitSettings(t, numbered(t), "statistics=full", spotRun(20))
+	cfg.OutputDir, cfg.Stream = t.TempDir(), 3
+	check := func(want ...uint32) []string {
+		t.Helper()
+		s, err := run(t, cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		table, err := xtc.ReadConfigure(s.Files[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, own := range [][2]string{{"drp", "books"}, {"calibration", "used"}, {"calibration", "constants"}, {"trigger", "input"}} {
+			var got []uint32
+			for _, n := range table.Find(own[0], own[1]) {
+				got = append(got, n.Segment)
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("%v: segments %v, want %v", own, got, want)
+			}
+		}
+		return s.Files[:1]
+	}
+	cfg.Sources = check(3)
+	cfg.OutputDir, cfg.Stream = t.TempDir(), 2
+	check(3, 4)
 }

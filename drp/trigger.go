@@ -29,7 +29,7 @@ type Trigger struct {
 	Connect      time.Duration // how long a stand-alone one is waited for at Configure
 
 	Logic  func() teb.Logic                                         // takes the place of the rules
-	Script *tebscript.Config                                        // so does a script; interpreter, deadline, spares and log are the run's
+	Script *tebscript.Config                                        // so does a script; the interpreter, deadline, spares and log are those of the run
 	Dial   func(context.Context, wire.Endpoint) (serve.Conn, error) // takes the place of the network
 }
 

@@ -23,6 +23,7 @@ type hello struct {
 	Publisher   string    `json:"publisher,omitempty"` // whose constants count
 	Expt        string    `json:"expt"`
 	Run         int       `json:"run"`
+	Stream      int       `json:"stream"`
 	Detector    string    `json:"detector"`
 	Source      []byte    `json:"source,omitempty"` // the text of the script, so that all children run the same
 	*place                // of a worker; a spare has none yet

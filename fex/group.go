@@ -24,6 +24,7 @@ type Config struct {
 	Publisher  string // who tells of constants in this run; what others told of before is in recorded files
 	Expt       string
 	Run        int
+	Stream     int    // number of what is declared for all scripts in a stream of the run
 	Hits       []Area // of each worker, where what was found in events lies for scripts to see; nil is nowhere
 
 	GreetDeadline      time.Duration // for a child to start
@@ -157,7 +158,7 @@ func Start(ctx context.Context, cfg Config, pool *pebble.Pool) (*Group, error) {
 func (g *Group) hello(p *place) (hello, int) {
 	now := g.presentScript()
 	return hello{Version: protocolVersion, Workers: len(g.Workers), Transitions: g.transitions, Publisher: g.cfg.Publisher, Expt: g.cfg.Expt,
-		Run: g.cfg.Run, Detector: g.cfg.Detector, Source: now.text, place: p}, now.edition
+		Run: g.cfg.Run, Stream: g.cfg.Stream, Detector: g.cfg.Detector, Source: now.text, place: p}, now.edition
 }
 
 func (g *Group) presentScript() script {

@@ -21,8 +21,8 @@ type triggerFlags struct {
 	contributor string
 	deadline    time.Duration
 	otherwise   string
-	workers     int
 	keepAll     bool
+	workers     int
 }
 
 func (f *triggerFlags) add(fl *pflag.FlagSet) {

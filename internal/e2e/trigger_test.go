@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -106,9 +105,20 @@ var listensAt = regexp.MustCompile(`listens at (\S+),`)
 // builder is a stand-alone trigger event builder, and where it listens.
 func builder(t *testing.T, listen string, args ...string) (*invocation, string) {
 	t.Helper()
-	rules := filepath.Join(t.TempDir(), "rules.yaml")
-	testkit.WriteFile(t, rules, triggerRules)
-	v := prepare(t, nil, append([]string{"teb", "-t", rules, "--partition", "tst", "--listen", listen}, args...)...).start()
+	return builderBy(t, listen, append([]string{"-t", rulesFile(t, triggerRules)}, args...)...)
+}
+
+func rulesFile(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "rules.yaml")
+	testkit.WriteFile(t, path, text)
+	return path
+}
+
+// builderBy is one that decides in some way.
+func builderBy(t *testing.T, listen string, args ...string) (*invocation, string) {
+	t.Helper()
+	v := prepare(t, nil, append([]string{"teb", "--partition", "tst", "--listen", listen}, args...)...).start()
 	v.Says("listens at")
 	return v, listensAt.FindStringSubmatch(v.Stderr.String())[1]
 }
@@ -134,68 +144,6 @@ func ended(t *testing.T, v *invocation, said ...string) {
 			t.Errorf("%q is not printed:\n%s", s, o.stdout)
 		}
 	}
-}
-
-// TestGoldenTrigger: one process or three, with the trigger inside or alone, the same events are recorded for the same
-// reasons.
-func TestGoldenTrigger(t *testing.T) {
-	t.Parallel()
-	const events = 200
-	all, script := triggerCamera.Run(events), testkit.Script(t, countsSpots)
-	whole := testkit.File(t, all...)
-	rules := filepath.Join(t.TempDir(), "rules.yaml")
-	testkit.WriteFile(t, rules, triggerRules)
-	one := pipeline(t, "-s", whole, "-w", "2", "-p", script, "-o", t.TempDir(), "--trigger", rules).run().wants(t, 0)
-	want := decisionsOf(t, one.dataFiles(t)[0])
-	checkAgainstTruth(t, want, events)
-	if b := one.balanced(t); b.Vetoed != events-len(want) || b.Recorded != len(want) {
-		t.Errorf("%+v", b)
-	}
-
-	server, at := builder(t, "ipc://"+filepath.Join(socketFolder(t), "teb"), "--contributors", "cam_0")
-	alone := pipeline(t, "-s", whole, "-w", "2", "-p", script, "-o", t.TempDir(), "--partition", "tst", "--teb", at).run().wants(t, 0)
-	if got := decisionsOf(t, alone.dataFiles(t)[0]); !slices.Equal(got, want) {
-		t.Errorf("stand-alone: %v\nwant %v", got, want)
-	}
-	ended(t, server, fmt.Sprintf("events %d: %d kept, 0 by default", events, len(want)), "1 let in")
-
-	server, at = builder(t, "tcp://127.0.0.1:0", "--contributors", "cam_0,cam_1,cam_2")
-	var three []*invocation
-	for s := range 3 {
-		three = append(three, pipeline(t, "-s", testkit.File(t, segmentOf(all, s)...), "-w", strconv.Itoa(1+s), "-p", script, "-o",
-			t.TempDir(), "--partition", "tst", "--teb", at, "--contributor", fmt.Sprint("cam_", s)).start())
-	}
-	for s, v := range three {
-		o := v.finish().wants(t, 0)
-		got := decisionsOf(t, o.dataFiles(t)[0])
-		for i := range got {
-			if got[i].contributions != 7 {
-				t.Errorf("%+v", got[i])
-			}
-			got[i].contributions = 1
-		}
-		if !slices.Equal(got, want) {
-			t.Errorf("process %d of three: %v\nwant %v", s, got, want)
-		}
-	}
-	ended(t, server, fmt.Sprintf("events %d: %d kept, 0 by default", events, len(want)), "3 let in")
-	offline(t, one.dataFiles(t)[0], `
-import sys
-from drp import DataSource
-for run in DataSource().runs():
-    det, n = run.Detector("teb"), 0
-    known = det.config()
-    reasons = known.reasons.split("\n")
-    assert reasons[5:] == ["many", "few", "background"] and list(known.prescale) == [0, 0, 0, 0, 0, 0, 5, 0], known
-    assert known.rules.split("\n")[5] == "sum(c.spots) >= 6" and known.contributors == "cam_0", known
-    for evt in run.events():
-        n += 1
-        assert det.decision.persist(evt) or det.decision.prescaled(evt)
-        assert det.decision.pulse(evt) == evt.timestamp
-        assert det.decision.contributions(evt) == 1
-        assert reasons[det.decision.reason(evt)] in ("many", "few", "background", "prescale")
-    assert n == int(sys.argv[1]), n
-`, len(want))
 }
 
 // checkAgainstTruth holds decisions against the spots that there are.

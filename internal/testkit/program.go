@@ -31,6 +31,7 @@ type Books struct {
 	Recorded     int      `json:"recorded"`
 	Rejected     int      `json:"rejected"`
 	Vetoed       int      `json:"vetoed"`
+	Unwanted     int      `json:"kept_unwanted"`
 	Quarantined  int      `json:"quarantined"`
 	Dropped      int      `json:"dropped"`
 	Failed       int      `json:"failed"`

@@ -110,6 +110,7 @@ class ChildFeed(Feed):
         self.transition_bytes = transitions["slot_bytes"]  # what a spare goes by
         self.detector = str(hello.get("detector") or "")
         self.publisher = str(hello.get("publisher") or "")
+        self.stream = int(hello.get("stream") or 0)
         if hello.get("source"):
             self.source = base64.b64decode(hello["source"])
         drp_info._hello(hello)

@@ -160,9 +160,11 @@ class Detector:
             if alg not in SPECIAL:
                 setattr(self, alg, Alg(config, name, alg, config.of(name, alg)))
 
-    def config(self, segment: int = 0) -> SimpleNamespace:
-        """Read the configuration values of a segment, as Configure and later transitions set them."""
+    def config(self, segment: int | None = None) -> SimpleNamespace:
+        """Read the configuration of a segment (the first) as Configure and later transitions set it."""
         known = sorted({n.segment for n in settings(self._config, self._det_name)})
+        if segment is None:
+            segment = known[0] if known else 0
         if segment not in known:
             raise KeyError(f"{self._det_name} has no configuration for segment {segment}; there are: {known}")
         return values(self._config, self._det_name, segment)

@@ -119,6 +119,7 @@ class Feed:
         self.config: Config | None = None
         self.detector = os.environ.get("DRP_DETECTOR", "")  # the child is told by drp
         self.data_source: Any = None
+        self.stream = 0  # of the run, that is recorded
         self.script = ""
         self.source: bytes | None = None  # its text, when drp sends it
         # The datagram at hand.
@@ -432,7 +433,9 @@ class Feed:
         fields = tuple(Field(name, (np.float64, 0)) for name in names)
         entries = tuple(make_entry(field) for field in fields)
         names_id = self.free_id(self.config.src)
-        block = Names(names_id, "trigger", "trigger", "trigger", "input", (1, 0, 0), 0, entries)
+        before = [n.segment + 1 for n in self.config.of("trigger", "input")]  # by scripts of earlier passes
+        segment = max([self.stream, *before])
+        block = Names(names_id, "trigger", "trigger", "trigger", "input", (1, 0, 0), segment, entries)
         self.trigger = self.declare(block, fields, None)
         self.trigger_plan = self.trigger.plan(((),) * len(fields))
         self.trigger_struct = struct.Struct(f"<{len(fields)}d")
