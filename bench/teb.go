@@ -19,6 +19,8 @@ type TEBOptions struct {
 	Rounds  int
 	Seconds float64 // of each measurement
 	Events  int     // of the run that shows whether memory grows
+
+	Python, PythonPath string // of trigger scripts
 }
 
 // The rates that were promised, in events per second and core.
@@ -43,7 +45,7 @@ func TEB(ctx context.Context, o TEBOptions) (*Report, error) {
 			contributors int
 			rule         string
 		}{{1, tebRule}, {8, tebRule}, {1, tebSlowRule}} {
-			b, err := newTEBLoad(load.contributors, load.rule)
+			b, err := newTEBLoad(load.contributors, expression(load.rule))
 			if err != nil {
 				return nil, err
 			}
@@ -66,6 +68,9 @@ func TEB(ctx context.Context, o TEBOptions) (*Report, error) {
 		r.add("promised_1", "1/s/core", "what is promised for one contributor", promisedAlone)
 		r.add("promised_8", "1/s/core", "what is promised for eight", promisedEight)
 	}
+	if err := tebScripts(ctx, r, o); err != nil {
+		return nil, err
+	}
 	if err := tebSockets(ctx, r, o); err != nil {
 		return nil, err
 	}
@@ -76,6 +81,8 @@ func TEB(ctx context.Context, o TEBOptions) (*Report, error) {
 	r.bar("expression, 1 contributor, in process", "events_1", "promised_1", 1, false)
 	r.bar("expression, 8 contributors, in process", "events_8", "promised_8", 1, false)
 	r.bar("an event of one contributor against a message", "events_1", "messages", 0.25, false)
+	r.bar("script, batches, in one process", "script_batches_1", "promised_batches", 1, false)
+	r.bar("script, one event at a time, in one process", "script_events_1", "promised_events", 1, false)
 	r.bar("3 contributors over sockets", "served_3", "promised_served", 1, false)
 	r.bar("latency over sockets, p50", "latency_p50", "promised_p50", 1, true)
 	r.bar("latency over sockets, p99", "latency_p99", "promised_p99", 1, true)
@@ -90,17 +97,21 @@ type tebLoad struct {
 	contributors []*teb.Encoder
 	field        *teb.Field
 	decided      int
-	look         func() // called now and then by whoever takes the decisions
+	took         time.Duration // until the last of these
+	look         func()        // called now and then by whoever takes the decisions
 }
 
 // tebRows is what a contributor sends at once.
 const tebRows = 256
 
-func newTEBLoad(contributors int, rule string) (*tebLoad, error) {
+func expression(rule string) []teb.Logic {
+	return []teb.Logic{teb.NewExpression([]teb.Rule{{Name: "hit", When: rule, Persist: true}})}
+}
+
+func newTEBLoad(contributors int, logic []teb.Logic) (*tebLoad, error) {
 	const partition = "bench"
 	l := &tebLoad{look: func() {}}
-	c := teb.Config{Partition: partition, Deadline: time.Minute, Decide: time.Minute,
-		Logic: []teb.Logic{teb.NewExpression([]teb.Rule{{Name: "hit", When: rule, Persist: true}})}}
+	c := teb.Config{Partition: partition, Deadline: time.Minute, Decide: time.Minute, Logic: logic}
 	for k := range contributors {
 		s, err := teb.NewSchema("segment_"+strconv.Itoa(k), teb.Field{Name: "npeaks", Type: teb.U16},
 			teb.Field{Name: "energy", Type: teb.F32})
@@ -161,9 +172,11 @@ func (l *tebLoad) run(enough func(events int) bool) error {
 		})
 	}
 	go func() { all.Wait(); l.teb.Shutdown() }()
+	begin := time.Now()
 	some := make([]teb.Decision, tebRows)
 	for n := l.teb.Next(some); n > 0; n = l.teb.Next(some) {
 		l.decided += n
+		l.took = time.Since(begin)
 		l.look()
 	}
 	select {
@@ -226,7 +239,7 @@ func messageRate(seconds float64) (float64, error) {
 // tebMemory lets eight contributors bring many events, and looks from time to time what is in use.
 func tebMemory(ctx context.Context, r *Report, events int) error {
 	before := inUse()
-	l, err := newTEBLoad(8, tebRule)
+	l, err := newTEBLoad(8, expression(tebRule))
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"drp/internal/wire"
 	"drp/internal/world"
 	"drp/teb"
+	tebscript "drp/teb/script"
 	"drp/teb/serve"
 )
 
@@ -62,10 +63,14 @@ func (t *Trigger) open(of *trigger, s *teb.Schema) (decider, error) {
 		return t.dialAll(of, s)
 	}
 	const generation, batch = 1, rowsAtOnce
-	c := teb.Config{World: of.c.world, Partition: t.Partition, Contributors: []teb.Member{{Schema: s}}, Logic: []teb.Logic{t.Logic()},
+	logic, err := t.logic(&of.c.cfg)
+	if err != nil {
+		return nil, err
+	}
+	c := teb.Config{World: of.c.world, Partition: t.Partition, Contributors: []teb.Member{{Schema: s}}, Logic: logic,
 		Decide: t.Deadline, Default: t.otherwise(), Prescale: t.Prescale, PrescaleSeed: t.PrescaleSeed, BatchEvents: batch,
-		// What is asked for, what a logic that hangs holds, and what is kept back for a contributor.
-		Window: len(of.answers) + batch + 2}
+		// What is asked for, what logics that hang hold, and what is kept back for a contributor.
+		Window: len(of.answers) + batch*len(logic) + 2}
 	b, err := teb.New(c)
 	if err != nil {
 		return nil, fail(Configuration, err)
@@ -78,6 +83,19 @@ func (t *Trigger) open(of *trigger, s *teb.Schema) (decider, error) {
 		return nil, fail(Configuration, err)
 	}
 	return &local{b, rows}, nil
+}
+
+// logic makes what decides in this process.
+func (t *Trigger) logic(cfg *Config) ([]teb.Logic, error) {
+	if t.Script == nil {
+		return []teb.Logic{t.Logic()}, nil
+	}
+	c := *t.Script
+	c.PythonPath, c.Deadline, c.BatchEvents, c.Log = cfg.PythonPath, t.Deadline, rowsAtOnce, cfg.Log
+	c.Spares, c.MaxRestarts = cfg.Spares, cfg.MaxRestarts
+	var err error
+	c.Python, err = FindPython(cfg.Python)
+	return tebscript.New(c), err
 }
 
 // dialAll waits until all stand-alone ones are there, and know all their contributors.

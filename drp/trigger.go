@@ -10,11 +10,12 @@ import (
 	"drp/internal/wire"
 	"drp/internal/world"
 	"drp/teb"
+	tebscript "drp/teb/script"
 	"drp/teb/serve"
 	"drp/xtc"
 )
 
-// Trigger says who decides which events are recorded: rules in this process, or a stand-alone trigger event builder.
+// Trigger says who decides which events are recorded: rules or a script here, or a stand-alone trigger event builder.
 type Trigger struct {
 	Rules        []teb.Rule
 	Prescale     [16]uint32 // by readout group: one in so many events is kept with its raw data, whatever the rules say
@@ -27,8 +28,9 @@ type Trigger struct {
 	KeepAll      bool          // record what the trigger does not want, too, with its decision
 	Connect      time.Duration // how long a stand-alone one is waited for at Configure
 
-	Logic func() teb.Logic                                         // takes the place of the rules
-	Dial  func(context.Context, wire.Endpoint) (serve.Conn, error) // takes the place of the network
+	Logic  func() teb.Logic                                         // takes the place of the rules
+	Script *tebscript.Config                                        // so does a script; the interpreter, deadline, spares and log are those of the run
+	Dial   func(context.Context, wire.Endpoint) (serve.Conn, error) // takes the place of the network
 }
 
 // Defaults of a trigger.
@@ -49,8 +51,10 @@ func (c *Config) checkTrigger() error {
 	t := *c.Trigger
 	served := len(t.Servers) > 0
 	switch {
-	case served == (len(t.Rules) > 0 || t.Logic != nil):
-		return failf(Usage, "a trigger has rules (--trigger), or is a stand-alone one (--teb)")
+	case served == (len(t.Rules) > 0 || t.Logic != nil || t.Script != nil):
+		return failf(Usage, "a trigger has rules or a script (--trigger), or is a stand-alone one (--teb)")
+	case t.Script != nil && t.Script.Check() != nil:
+		return fail(Usage, t.Script.Check())
 	case len(t.Servers) > serve.MaxServers:
 		return failf(Usage, "%d trigger event builders: at most %d can share the events", len(t.Servers), serve.MaxServers)
 	case t.Deadline < 0 || t.Connect < 0:
@@ -202,7 +206,7 @@ func (t *trigger) configure(d xtc.Dgram, added []byte) ([]byte, error) {
 	if err != nil {
 		return added, fail(Configuration, err)
 	}
-	if t.by == nil || s.Text() != t.schema.Text() {
+	if t.by == nil || s.Text() != t.schema.Text() || t.cfg.Script != nil { // which may be another one by now
 		t.close()
 		by, err := t.cfg.open(t, s)
 		if err != nil {

@@ -137,8 +137,9 @@ func newBenchTEBCommand() *cobra.Command {
 		Use:   "teb",
 		Short: "Measure how fast events are built and decided",
 		Long: `teb measures the trigger event builder in one run and in turns: in this process with 1 and 8 contributors, beside
-messages through a channel of Go; over sockets of this machine with 3 contributors, as fast as possible and at 25,000
-events a second, beside a message there and back; and whether its memory grows.`,
+messages through a channel of Go; by trigger scripts, in batches and one event at a time; over sockets of this machine
+with 3 contributors, as fast as possible and at 25,000 events a second, beside a message there and back; and whether its
+memory grows.`,
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -146,6 +147,11 @@ events a second, beside a message there and back; and whether its memory grows.`
 			if o.Rounds < 1 || o.Seconds <= 0 || o.Events < 1000 {
 				return fmt.Errorf("--rounds and --seconds must be above 0, and --events at least 1000")
 			}
+			python, err := drp.FindPython(o.Python)
+			if err != nil {
+				return err
+			}
+			o.Python, o.PythonPath = python, drp.PythonPath()
 			r, err := bench.TEB(ctx, o)
 			if err != nil {
 				return general(err)
@@ -157,6 +163,7 @@ events a second, beside a message there and back; and whether its memory grows.`
 	cmd.Flags().BoolVar(&check, "check", false, "exit with 1 when a bar was missed")
 	cmd.Flags().IntVar(&o.Rounds, "rounds", 5, "rounds; figures are medians over them")
 	cmd.Flags().Float64Var(&o.Seconds, "seconds", 0.5, "length of each measurement")
+	cmd.Flags().StringVar(&o.Python, "python", "", "Python interpreter (default: as for a run)")
 	cmd.Flags().IntVar(&o.Events, "events", 20_000_000, "events of the run that shows whether memory grows")
 	return cmd
 }

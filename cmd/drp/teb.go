@@ -32,12 +32,20 @@ type tebFlags struct {
 	decide       time.Duration
 	otherwise    string
 	summary      string
+	workers      int
+	python       string
+}
+
+// runner is what a script runs with.
+func (f *tebFlags) runner(log *slog.Logger) runner {
+	return runner{python: f.python, workers: f.workers, deadline: f.decide, log: log}
 }
 
 const tebLong = `teb decides, for all drp processes of a partition, which events are recorded: it joins what they bring by pulse ID,
 and answers each of them (docs/teb.md).
 
   drp teb -t rules.yaml --partition tst --contributors epix_0,epix_1 --listen tcp://:5600
+  drp teb -t "trigger.py 100" --trigger-workers 4 --partition tst --contributors epix_0,epix_1 --listen tcp://:5600
   drp -p "myroi.py 100 120" --partition tst --teb tcp://daq-node:5600 --contributor epix_0
 
 It lets them in when all contributors are there, prints the books when all have left, and waits for the next run, until it
@@ -58,12 +66,14 @@ func newTEBCommand() *cobra.Command {
 	}
 	fl := cmd.Flags()
 	fl.SortFlags = false
-	fl.StringVarP(&f.rules, "trigger", "t", "", "YAML `file` of rules, as scripts/trigger_expr.yaml")
+	fl.StringVarP(&f.rules, "trigger", "t", "", "YAML file of `rules`, as scripts/trigger_expr.yaml, or a trigger script: \"trigger.py ARGS\"")
+	fl.IntVar(&f.workers, "trigger-workers", 1, "processes of the trigger script; with one it may remember earlier events")
+	fl.StringVar(&f.python, "python", "", "Python interpreter (default: that of the active or neighbouring .venv, or python3)")
 	fl.StringArrayVar(&f.listen, "listen", nil, "where drp processes connect: `tcp://HOST:PORT` or ipc:///PATH; may be given several times")
 	fl.StringVar(&f.partition, "partition", "", "name of the partition; those of others are refused")
 	fl.StringSliceVar(&f.contributors, "contributors", nil, "names of those who must be there (default: as the file of rules says)")
 	fl.DurationVar(&f.wait, "wait", time.Second, "how long an event waits for a contribution, from the first one on")
-	fl.DurationVar(&f.decide, "trigger-deadline", time.Second, "longest wait for the rules")
+	fl.DurationVar(&f.decide, "trigger-deadline", time.Second, "longest wait for the rules, or the script")
 	fl.StringVar(&f.otherwise, "trigger-default", "keep", "then keep the event, or veto it")
 	fl.StringVar(&f.summary, "summary", "", "write the books as JSON to this `file`")
 	cmd.AddCommand(newTEBReplayCommand())
@@ -73,15 +83,18 @@ func newTEBCommand() *cobra.Command {
 // complete gives the rules, and where to listen.
 func (f *tebFlags) complete() (rules ruleFile, listen []wire.Endpoint, err error) {
 	if f.rules == "" {
-		return rules, nil, errors.New("no rules: give a file with -t; scripts/trigger_expr.yaml is one")
+		return rules, nil, errors.New("no rules: give a file or a script with -t; scripts/trigger_expr.yaml is one")
 	}
-	if err := checkOtherwise(f.otherwise); err != nil {
+	if err := errors.Join(checkOtherwise(f.otherwise), checkWorkers(f.workers)); err != nil {
 		return rules, nil, err
 	}
 	if f.wait <= 0 || f.decide <= 0 {
 		return rules, nil, errors.New("--wait and --trigger-deadline are times above 0")
 	}
-	if rules, err = readRules(f.rules); err != nil {
+	if rules, err = readRules(f.rules); err == nil {
+		_, err = rules.logic(f.runner(nil)) // what is wrong is known before anybody waits
+	}
+	if err != nil {
 		return rules, nil, &drp.Failure{Kind: drp.Configuration, Err: fmt.Errorf("-t: %w", err)}
 	}
 	if len(f.contributors) > 0 {
@@ -143,7 +156,11 @@ type builders struct {
 
 // make makes the TEB of contributors that are all there.
 func (b *builders) make(schemas []*teb.Schema) (*teb.TEB, error) {
-	c := teb.Config{Partition: b.f.partition, Logic: []teb.Logic{teb.NewExpression(b.rules.Rules)}, Deadline: b.f.wait,
+	logic, err := b.rules.logic(b.f.runner(b.log))
+	if err != nil {
+		return nil, err
+	}
+	c := teb.Config{Partition: b.f.partition, Logic: logic, Deadline: b.f.wait,
 		Decide: b.f.decide, Default: teb.Verdict{Persist: b.f.otherwise == "keep"}, Prescale: b.rules.groups,
 		PrescaleSeed: b.rules.Seed}
 	for _, s := range schemas {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"time"
@@ -21,6 +22,8 @@ import (
 // replayFlags are those of a trigger that decides about recorded events.
 type replayFlags struct {
 	rules     string
+	workers   int
+	python    string
 	decide    time.Duration
 	otherwise string
 	list      bool
@@ -42,11 +45,12 @@ Exit codes: 0 ok, 1 nothing can be printed, 2 usage, 3 rules that do not fit, 4 
 func newTEBReplayCommand() *cobra.Command {
 	f := &replayFlags{}
 	cmd := &cobra.Command{
-		Use:   "replay -t RULES.yaml FILE…",
+		Use:   `replay -t RULES.yaml|"TRIGGER.py ARGS" FILE…`,
 		Short: "Show what a trigger would have kept of a recorded run",
 		Long:  replayLong,
 		Example: `  drp -p "myroi.py 100 120" --trigger rules.yaml --trigger-keep-all -o out
   drp teb replay -t others.yaml out/exp-r0005-s000-c000.xtc2
+  drp teb replay -t "trigger.py 100" --trigger-workers 2 out/exp-r0005-s000-c000.xtc2
   drp teb replay -t others.yaml -v --changed out0/*.xtc2 out1/*.xtc2`,
 		Args: someFiles("recorded files", "drp teb replay -t rules.yaml out/exp-r0005-s000-c000.xtc2"),
 		RunE: func(cmd *cobra.Command, paths []string) error {
@@ -57,42 +61,48 @@ func newTEBReplayCommand() *cobra.Command {
 	}
 	fl := cmd.Flags()
 	fl.SortFlags = false
-	fl.StringVarP(&f.rules, "trigger", "t", "", "YAML `file` of rules, as scripts/trigger_expr.yaml")
+	fl.StringVarP(&f.rules, "trigger", "t", "", "YAML file of `rules`, as scripts/trigger_expr.yaml, or a trigger script: \"trigger.py ARGS\"")
+	fl.IntVar(&f.workers, "trigger-workers", 1, "processes of the trigger script; with one it may remember earlier events")
+	fl.StringVar(&f.python, "python", "", "Python interpreter (default: that of the active or neighbouring .venv, or python3)")
 	fl.BoolVarP(&f.list, "verbose", "v", false, "list each event, with a * where it is decided otherwise than in the run")
 	fl.BoolVar(&f.changed, "changed", false, "with -v, list only those")
 	fl.BoolVar(&f.asJSON, "json", false, "print JSON; with -v, a line for each event and then one for all")
-	fl.DurationVar(&f.decide, "trigger-deadline", time.Minute, "longest wait for the rules")
+	fl.DurationVar(&f.decide, "trigger-deadline", time.Minute, "longest wait for the rules, or the script")
 	fl.StringVar(&f.otherwise, "trigger-default", "keep", "then keep the event, or veto it")
 	return cmd
 }
 
 // complete says who decides.
-func (f *replayFlags) complete() (o replay.Options, err error) {
+func (f *replayFlags) complete(log *slog.Logger) (o replay.Options, err error) {
 	switch {
 	case f.rules == "":
-		return o, errors.New("no rules: give a file with -t; scripts/trigger_expr.yaml is one")
+		return o, errors.New("no rules: give a file or a script with -t; scripts/trigger_expr.yaml is one")
 	case f.decide <= 0:
 		return o, errors.New("--trigger-deadline is a time above 0")
 	case f.changed && !f.list:
 		return o, errors.New("--changed is about the list that -v prints: give that, too")
 	}
-	if err := checkOtherwise(f.otherwise); err != nil {
+	if err := errors.Join(checkOtherwise(f.otherwise), checkWorkers(f.workers)); err != nil {
 		return o, err
 	}
+	with := runner{python: f.python, workers: f.workers, deadline: f.decide, log: log}
 	rules, err := readRules(f.rules)
+	if err == nil {
+		_, err = rules.logic(with) // what is wrong is known before a file is read
+	}
 	if err != nil {
 		return o, &drp.Failure{Kind: drp.Configuration, Err: fmt.Errorf("-t: %w", err)}
 	}
-	return replay.Options{Logic: rules.logic, Prescale: rules.groups, PrescaleSeed: rules.Seed, Decide: f.decide,
+	return replay.Options{Logic: func() ([]teb.Logic, error) { return rules.logic(with) }, Prescale: rules.groups, PrescaleSeed: rules.Seed, Decide: f.decide,
 		Default: teb.Verdict{Persist: f.otherwise == "keep"}}, nil
 }
 
 func (f *replayFlags) run(ctx context.Context, paths []string) error {
-	o, err := f.complete()
+	log := newScreen(os.Stderr, false).logger()
+	o, err := f.complete(log)
 	if err != nil {
 		return err
 	}
-	log := newScreen(os.Stderr, false).logger()
 	o.Warn = func(text string) { log.Warn(text) }
 	f.out = bufio.NewWriter(os.Stdout)
 	if f.list {

@@ -62,11 +62,10 @@ func TestReplay(t *testing.T) {
 	for _, d := range deciders {
 		t.Run(d.name, func(t *testing.T) {
 			t.Parallel()
-			path := filepath.Join(t.TempDir(), d.file)
-			testkit.WriteFile(t, path, d.text)
-			by := append([]string{"-t", path}, d.flags...)
+			path := d.file(t, d.text)
+			by := slices.Concat([]string{"-t", path, "--python", testkit.Python(t)}, patience, d.flags)
 			one := pipeline(t, slices.Concat([]string{"-s", testkit.File(t, triggerCamera.Run(goldenEvents)...), "-w", "2", "-p", script, "-o",
-				t.TempDir(), "--trigger-keep-all", "--chunk-bytes", "500KB", "--trigger", path}, d.flags)...).run().wants(t, 0)
+				t.TempDir(), "--trigger-keep-all", "--chunk-bytes", "500KB", "--trigger", path}, patience, d.flags)...).run().wants(t, 0)
 			if b := one.balanced(t); b.Recorded != goldenEvents || b.Unwanted != goldenEvents-len(golden(t)) || b.Vetoed != 0 {
 				t.Errorf("%+v", b)
 			}
@@ -78,12 +77,12 @@ func TestReplay(t *testing.T) {
 
 			var files []string
 			for s, o := range threeProcesses(t, by, script, "--trigger-keep-all") {
-				all := decisionsOf(t, o.dataFiles(t)[0])
+				all := decisionsOf(t, o.dataFile(t))
 				checkGolden(t, fmt.Sprintf("process %d of three", s), goldenLines(t, all, 7))
 				if len(all) != goldenEvents {
 					t.Errorf("process %d: %d events", s, len(all))
 				}
-				files = append(files, o.dataFiles(t)[0])
+				files = append(files, o.dataFile(t))
 			}
 			slices.Reverse(files)
 			checkReplay(t, by, 3, files...)
@@ -144,8 +143,8 @@ func TestReplayOfWhatWasKept(t *testing.T) {
 	t.Parallel()
 	rules := rulesFile(t, triggerRules)
 	o := pipeline(t, "-s", testkit.File(t, triggerCamera.Run(goldenEvents)...), "-w", "1", "-p", testkit.Script(t, countsSpots), "-o", t.TempDir(),
-		"--trigger", rules).run().wants(t, 0)
-	file := o.dataFiles(t)[0]
+		"--trigger", rules, patience[0], patience[1]).run().wants(t, 0)
+	file := o.dataFile(t)
 	replay := func(args ...string) *invocation {
 		return prepare(t, nil, append([]string{"teb", "replay"}, args...)...)
 	}
@@ -170,8 +169,8 @@ func TestRulesThatCome(t *testing.T) {
 	scripts := filepath.Join(testkit.Root(), "scripts")
 	rules := filepath.Join(scripts, "trigger_expr.yaml")
 	o := pipeline(t, "-s", "sim:segments=1,hits=0.2", "--events", fmt.Sprint(events), "-w", "2", "-p", filepath.Join(scripts, "passthrough.py"),
-		"--hits", "peakfinder8", "--trigger", rules, "--trigger-keep-all", "-o", t.TempDir()).run().wants(t, 0)
-	file := o.dataFiles(t)[0]
+		"--hits", "peakfinder8", "--trigger", rules, "--trigger-keep-all", "-o", t.TempDir(), patience[0], patience[1]).run().wants(t, 0)
+	file := o.dataFile(t)
 	seen := map[string]int{}
 	table, reasons := xtc.NewTable(), []string(nil)
 	for _, d := range testkit.Dgrams(t, file) {

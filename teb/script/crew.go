@@ -101,7 +101,7 @@ func (k *crew) start(schemas []*teb.Schema) (err error) {
 	if k.told, err = k.layout.tell(); err != nil {
 		return err
 	}
-	text, err := k.read()
+	info, text, err := k.read()
 	if err != nil {
 		return err
 	}
@@ -123,7 +123,7 @@ func (k *crew) start(schemas []*teb.Schema) (err error) {
 		p.worker = k.group.Workers[i]
 	}
 	if k.reasons, err = k.begin(); err == nil {
-		k.c.Log.Info(fmt.Sprintf("the trigger script %s decides, %v", k.c.Script, k.group))
+		k.c.Log.Info(fmt.Sprintf("the trigger script %s decides, %d bytes, SHA-256 %s: %v", k.c.Script, info.Bytes, info.SHA256, k.group))
 	}
 	return err
 }
@@ -217,16 +217,19 @@ func (k *crew) begin() (reasons []teb.Reason, err error) {
 	return reasons, nil
 }
 
-// read reads the script, and refuses what cannot be run.
-func (k *crew) read() ([]byte, error) {
-	if _, err := userscript.Examine(k.c.Script); err != nil {
-		return nil, err
+// read reads the script, and refuses what cannot be run. What is questionable about the file is said when it is new.
+func (k *crew) read() (info userscript.Info, text []byte, err error) {
+	if info, err = userscript.Examine(k.c.Script); err != nil {
+		return info, nil, err
 	}
-	text, err := os.ReadFile(k.c.Script)
+	text, err = os.ReadFile(k.c.Script)
 	if err != nil || bytes.Equal(text, k.text) {
-		return text, err
+		return info, text, err
 	}
-	return text, userscript.Compiles(k.c.Python, k.c.Script, text)
+	for _, w := range info.Warnings {
+		k.c.Log.Warn(w)
+	}
+	return info, text, userscript.Compiles(k.c.Python, k.c.Script, text)
 }
 
 // reload takes another text of the script, if there is one that can be run and declares what the one before did, since the
@@ -241,7 +244,7 @@ func (k *crew) reload() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 	}
-	text, err := k.read()
+	info, text, err := k.read()
 	if k.retired() {
 		k.renew()
 	}
@@ -260,7 +263,7 @@ func (k *crew) reload() {
 		return
 	}
 	k.text = text
-	k.c.Log.Info(fmt.Sprintf("the trigger script %s was changed: it is read anew", k.c.Script))
+	k.c.Log.Info(fmt.Sprintf("the trigger script %s was changed, SHA-256 %s: it is read anew", k.c.Script, info.SHA256))
 }
 
 // retired tells whether a process is out of service.

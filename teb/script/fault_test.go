@@ -12,7 +12,6 @@ import (
 
 	"drp/internal/testkit"
 	"drp/teb"
-	"drp/xtc"
 )
 
 // odd keeps odd events, and does something else at event 500: what its argument says, once or each time.
@@ -190,11 +189,7 @@ func TestOutOfService(t *testing.T) {
 	if err := os.WriteFile(r.path, []byte(strings.Replace(odd, `"fine" in`, `"die" in`, 1)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	go func() {
-		r.transition(xtc.BeginRun)
-		r.events(999)
-	}()
-	if count := r.reasons(r.decisions(1000)); count["failed"] > 0 || count["odd"] < 400 {
+	if count := r.reasons(r.begin(1000)); count["failed"] > 0 || count["odd"] < 400 {
 		t.Errorf("%v; log:\n%s", count, r.log)
 	}
 	r.check()
@@ -224,34 +219,27 @@ func reload(t *testing.T, workers int, text func(every int) string) {
 		text, says string
 		every      int
 	}{
-		{text(3), "was changed: it is read anew", 3},
+		{text(3), ": it is read anew", 3},
 		{text(3), "", 3},
 		{"for", "cannot be taken, the one before decides: File", 3},
 		{"raise ValueError('no')\n", "ValueError: no", 3},
 		{strings.Replace(text(5), "hit", "other", 2), "it declares the reasons [{other 0 }], and [{hit 0 }] are recorded until the next Configure", 3},
 		{"import drp\nts = drp.TriggerSource()\nts.reason('hit')\nfor b in ts.batches(): b.sum('nothing')\n", "no contributor has a field nothing", 3},
-		{text(7), "was changed: it is read anew", 7},
+		{text(7), ": it is read anew", 7},
 	} {
 		before := r.exchange(n)
 		if err := os.WriteFile(r.path, []byte(step.text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		between := r.exchange(n) // the edit does not count yet
-		go func() {
-			r.transition(xtc.BeginRun)
-			r.events(n - 1)
-		}()
-		after := r.decisions(n)
-		if after[0].Service != xtc.BeginRun {
-			t.Errorf("%+v", after[0])
-		}
+		after := r.begin(n)
 		for _, d := range append(before, between...) {
 			if d.Persist != (d.Pulse%uint64(every) == 0) {
 				t.Errorf("before %q: %+v", step.text, d)
 			}
 		}
 		every = step.every
-		for _, d := range after[1:] {
+		for _, d := range after {
 			if d.Persist != (d.Pulse%uint64(every) == 0) {
 				t.Errorf("after %q: %+v", step.text, d)
 			}

@@ -193,6 +193,22 @@ func (r *rig) exchange(n int) []teb.Decision {
 	return all
 }
 
+// begin begins a run with events, n datagrams in all, and gives the decisions about the events.
+func (r *rig) begin(n int) []teb.Decision {
+	r.t.Helper()
+	var bringing sync.WaitGroup
+	bringing.Go(func() {
+		r.transition(xtc.BeginRun)
+		r.events(n - 1)
+	})
+	all := r.decisions(n)
+	bringing.Wait()
+	if all[0].Service != xtc.BeginRun {
+		r.t.Errorf("%+v", all[0])
+	}
+	return all[1:]
+}
+
 // reasons counts the decisions by reason.
 func (r *rig) reasons(all []teb.Decision) map[string]int {
 	count := map[string]int{}

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml"
+
+	"drp/drp"
+	userscript "drp/internal/script"
+	"drp/teb"
+	"drp/teb/script"
+)
+
+// ruleFile is what a trigger goes by, as scripts/trigger_expr.yaml has it.
+type ruleFile struct {
+	Rules        []teb.Rule     `yaml:"rules"`
+	Script       string         `yaml:"script"`   // with its arguments; in the place of the rules
+	Prescale     map[int]uint32 `yaml:"prescale"` // by readout group
+	Seed         uint64         `yaml:"prescale_seed"`
+	Contributors []string       `yaml:"contributors"` // that a stand-alone one waits for
+
+	groups [16]uint32
+}
+
+// readRules reads a file of rules; a text whose first word ends in .py is a script with its arguments.
+func readRules(text string) (r ruleFile, err error) {
+	if words, err := splitWords(text); err == nil && len(words) > 0 && strings.HasSuffix(words[0], ".py") {
+		return ruleFile{Script: text}, nil
+	}
+	return readRuleFile(text)
+}
+
+func readRuleFile(path string) (r ruleFile, err error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return r, err
+	}
+	if err := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(&r); err != nil && !errors.Is(err, io.EOF) {
+		return r, fmt.Errorf("%s: %s", path, yaml.FormatError(err, false, true))
+	}
+	switch {
+	case len(r.Rules) > 0 && r.Script != "":
+		return r, fmt.Errorf("%s: there are rules: and a script: in it, and one of them decides", path)
+	case len(r.Rules) == 0 && r.Script == "":
+		return r, fmt.Errorf("%s: there are no rules in it: rules: is a list of name, when, persist and monitor (docs/teb.md)", path)
+	}
+	for group, n := range r.Prescale {
+		if group < 0 || group >= len(r.groups) {
+			return r, fmt.Errorf("%s: prescale: there is no readout group %d: give 0 to %d", path, group, len(r.groups)-1)
+		}
+		r.groups[group] = n
+	}
+	return r, nil
+}
+
+// checkWorkers refuses what no trigger can have.
+func checkWorkers(n int) error {
+	if n < 1 || n > script.MaxWorkers {
+		return fmt.Errorf("--trigger-workers %d: give 1 to %d", n, script.MaxWorkers)
+	}
+	return nil
+}
+
+// decidingScript is the script that decides in so many processes, nil where rules do. The file is looked at, and not run.
+func (r *ruleFile) decidingScript(workers int) (*script.Config, error) {
+	if r.Script == "" {
+		return nil, nil //nolint:nilnil // there is none
+	}
+	words, err := splitWords(r.Script)
+	if err != nil {
+		return nil, err
+	}
+	if len(words) == 0 || !strings.HasSuffix(words[0], ".py") {
+		return nil, fmt.Errorf("script: %q is no script: give its file, NAME.py, and arguments", r.Script)
+	}
+	info, err := userscript.Examine(words[0])
+	if err != nil {
+		return nil, err
+	}
+	return &script.Config{Script: info.Path, Args: words[1:], Workers: workers}, nil
+}
+
+// runner is what a script of a trigger runs with.
+type runner struct {
+	python   string // as named; empty is looked for
+	workers  int
+	deadline time.Duration
+	log      *slog.Logger
+}
+
+// Of the processes of a script outside a run.
+const (
+	triggerSpares      = 1
+	triggerMaxRestarts = 60
+)
+
+// logic makes what decides.
+func (r *ruleFile) logic(with runner) ([]teb.Logic, error) {
+	c, err := r.decidingScript(with.workers)
+	if err != nil {
+		return nil, err
+	}
+	if c == nil {
+		return []teb.Logic{teb.NewExpression(r.Rules)}, nil
+	}
+	if c.Python, err = drp.FindPython(with.python); err != nil {
+		return nil, err
+	}
+	c.PythonPath, c.Deadline, c.Log, c.Spares, c.MaxRestarts = drp.PythonPath(), with.deadline, with.log, triggerSpares, triggerMaxRestarts
+	return script.New(*c), nil
+}

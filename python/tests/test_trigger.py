@@ -1,0 +1,81 @@
+"""What trigger scripts see, without drp around them: the rest is tested with it (teb/script)."""
+
+import json
+
+import numpy as np
+import pytest
+
+import drp
+from drp._trigger import VERDICT, TriggerBatch, TriggerEvent, offset
+from drp._trigger_feed import Layout
+
+
+def told():
+    fields = [
+        {"name": "photons", "type": "<u4", "len": 0, "at": 24},
+        {"name": "rings", "type": "<i2", "len": 2, "at": 28},
+    ]
+    other = [{"name": "photons", "type": "<f4", "len": 0, "at": 24}]
+    contributors = [
+        {"name": "a", "at": 32, "bytes": 32, "fields": fields},
+        {"name": "b", "at": 64, "bytes": 32, "fields": other},
+        {"name": "empty", "at": 96, "bytes": 24, "fields": []},
+    ]
+    return json.dumps({"reason": 5, "events": 8, "event_bytes": 120, "contributors": contributors}).encode()
+
+
+def batch_of(n, seed=0, groups=1, ordinals=None):
+    layout = Layout(told())
+    area = np.zeros(n, layout.dtype)
+    area["pulse"] = np.arange(n) + 10
+    area["groups"] = groups
+    layout.ordinals(area)[:] = np.arange(n) if ordinals is None else ordinals
+    area["a"]["photons"], area["b"]["photons"] = np.arange(n), 0.5
+    area["a"]["present"] = True
+    verdicts = np.zeros(n, VERDICT)
+    return TriggerBatch(layout, seed, area, (verdicts["accept"], verdicts["reason"], verdicts["monitor"])), verdicts
+
+
+def test_layout():
+    batch, verdicts = batch_of(4)
+    assert batch.events.dtype.itemsize == 120 and batch.events.dtype["a"].names == (
+        "present",
+        "damage",
+        "photons",
+        "rings",
+    )
+    assert batch["a"]["rings"].shape == (4, 2) and batch["empty"].dtype.names == ("present", "damage")
+    assert batch.sum("photons").tolist() == [0.5, 1.5, 2.5, 3.5]
+    assert batch.values("photons").tolist() == [[k, 0.5] for k in range(4)]
+    batch.accept, batch.reason, batch.monitor = [True, False, True, False], 7, np.arange(4)
+    assert verdicts.tolist() == [(True, 7, 0), (False, 7, 1), (True, 7, 2), (False, 7, 3)]
+
+
+def test_event():
+    batch, _ = batch_of(4)
+    evt = TriggerEvent(batch, 2)
+    assert (evt.pulse, evt["groups"], evt.a.photons, evt["b"]["photons"], evt.a.present, evt.b.present) == (
+        12, 1, 2, 0.5, True, False,
+    )  # fmt: skip
+    assert evt.sum("photons") == 2.5 and evt.values("photons") == [2, 0.5] and evt.a.rings == [0, 0]
+    for wrong in (lambda: evt.c, lambda: evt.a.nothing, lambda: evt.empty.photons, lambda: evt.sum("nothing")):
+        with pytest.raises(drp.FieldError, match="there are: .*a.photons, a.rings, b.present"):
+            wrong()
+    with pytest.raises(AttributeError):
+        evt.__array__  # noqa: B018
+
+
+@pytest.mark.parametrize("n", [-1, 0, 1, 2, 7, 1 << 33])
+def test_prescale(n):
+    groups = np.array([1 << k for k in range(16)] + [0, 6, 0x8001, 0xFFF0], np.uint16)
+    lowest = [*range(16), 0, 1, 0, 4]
+    for seed in (0, 5, (1 << 64) - 1):
+        batch, _ = batch_of(len(groups), seed, groups, np.arange(len(groups)) * 3)
+        want = [n == 1 if n <= 1 else (3 * k + offset(seed, g, n)) % n == 0 for k, g in enumerate(lowest)]
+        assert batch.prescale(n).tolist() == want
+        assert [TriggerEvent(batch, k).prescale(n) for k in range(len(groups))] == want
+
+
+def test_outside():
+    with pytest.raises(RuntimeError, match='there is nothing to decide about: .* drp teb -t "script.py args"'):
+        drp.TriggerSource()
