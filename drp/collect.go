@@ -35,6 +35,7 @@ type collector struct {
 	taken    []bool // the events of this batch that the recorder took, in order: whether they are damaged
 	corrupt  int64  // events so far that could not be explained
 	unfit    int64  // and that could not be written
+	obeyed   obeyed
 	present  keptState
 	script   string // SHA-256 of its text
 	account  account
@@ -87,6 +88,7 @@ func (c *collector) finish() {
 		s := c.books.Snapshot()
 		invariant.Check(s.InFlight >= 0 && s.InFlight <= int64(len(c.window.ring)), "the books do not balance: %+v", s)
 	}
+	c.tell()
 	c.released = true
 	c.refs, c.bytes = c.refs[:0], 0
 	c.copied = c.copied[:0]
@@ -157,7 +159,11 @@ func (c *collector) one(e *entry) error {
 	if e.service.IsEvent() {
 		return c.event(e, d)
 	}
-	return c.transition(e, d)
+	err = c.transition(e, d)
+	if err == nil {
+		c.obeyed.note(e.detail)
+	}
+	return err
 }
 
 func (c *collector) event(e *entry, d xtc.Dgram) error {
@@ -278,6 +284,7 @@ func (c *collector) result(e *entry) (removed []uint32, added []byte, err error)
 
 func (c *collector) transition(e *entry, d xtc.Dgram) error {
 	scriptTrouble := c.transitionTrouble(e)
+	e.detail.trouble = scriptTrouble
 	if those := served(e.detail.answers); len(those) > 0 {
 		e.detail.answers = those
 	}
@@ -298,7 +305,8 @@ func (c *collector) transition(e *entry, d xtc.Dgram) error {
 	} else if len(e.detail.answers) > 0 {
 		var err error
 		if added, err = merge(c.own, e.detail.answers); err != nil {
-			c.note(failf(Script, "%s at %v: %w", scriptName(c.cfg.Script), e.service, err))
+			e.detail.trouble = failf(Script, "%s at %v: %w", scriptName(c.cfg.Script), e.service, err)
+			c.note(e.detail.trouble)
 			damage = xtc.DamageUserDefined
 		}
 	}
@@ -311,7 +319,9 @@ func (c *collector) transition(e *entry, d xtc.Dgram) error {
 		return nil
 	}
 	run := -1
-	if _, n, ok := xtc.RunInfo(c.table, d); ok && e.service == xtc.BeginRun && c.cfg.Run == 0 {
+	if e.detail.run > 0 {
+		run = e.detail.run
+	} else if _, n, ok := xtc.RunInfo(c.table, d); ok && e.service == xtc.BeginRun && c.cfg.Run == 0 {
 		run = n
 	}
 	c.present.apply(e.service, d)

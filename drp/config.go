@@ -71,6 +71,9 @@ type Config struct {
 	Calibration Calibration
 	Hits        *Hits    // nil: nobody looks for hits
 	Trigger     *Trigger // nil: nobody decides
+	// Control lets the run be one of several that run control brings through it together, by the orders that it gives; nil:
+	// the run goes as its source does.
+	Control func(Progress) (Orders, error)
 
 	// What a simulation puts in the place of the machine; nil is the machine's own.
 	World  world.World
@@ -113,6 +116,10 @@ func (c *Config) check() error {
 		return failf(Usage, "%d workers: give 1 to 1024", c.Workers)
 	case c.Events < 0:
 		return failf(Usage, "%d events: give 0 for all, or more", c.Events)
+	case c.Events > 0 && c.Control != nil:
+		return failf(Usage, "--events and --control: run control says when a run ends; sim:events=N limits the events of each step")
+	case c.Run > 0 && c.Control != nil:
+		return failf(Usage, "--run and --control: run control gives runs their numbers")
 	case c.Prescale < 0:
 		return failf(Usage, "prescale %d: give 0 for none, or N to keep the raw data of every Nth event", c.Prescale)
 	case c.Run < 0 || c.Run > 9999:

@@ -191,6 +191,7 @@ func (r *Run) transition(h source.Header) error {
 		r.control.undo(v)
 		return sourceFailure(err)
 	}
+	r.numberRun(h.Service, loan.Bytes()[:n])
 	if h.Service == xtc.Configure {
 		r.reload()
 		r.preparation.forget()
@@ -280,6 +281,7 @@ func (r *Run) hand(loan *pebble.Loan, n int, id xtc.TransitionID, time uint64, d
 	e.service, e.time, e.implied, e.detail = id, time, implied, &detail{script: r.cfg.ScriptSHA256,
 		received: r.books.received.Load(), dropped: r.books.dropped.Load(), constants: r.calibration.expected,
 		published: r.calibration.published}
+	r.mark(e)
 	e.ix = loan.Seal(n)
 	r.lastTime = max(r.lastTime, time)
 	if !deliver {

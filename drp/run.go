@@ -38,6 +38,8 @@ type Run struct {
 	calibration calibration
 	hits        hits
 	control     runControl
+	held        *source.Held // nil without orders
+	orders      Orders       // nil without
 	layouts     *layouts
 	sums        checksums
 
@@ -80,18 +82,9 @@ func New(ctx context.Context, cfg Config) (*Run, error) {
 
 func (r *Run) open(ctx context.Context) (err error) {
 	cfg := &r.cfg
-	opened := cfg.Source
-	if opened == nil {
-		opened, err = source.Open(cfg.Sources, source.Options{Expt: cfg.Expt, Run: cfg.Run, Loop: cfg.Loop, Events: cfg.Events})
-		if err != nil {
-			return fail(SourceTrouble, err)
-		}
+	if err := r.openSource(); err != nil {
+		return err
 	}
-	r.info = opened.Info()
-	for _, w := range r.info.Warnings {
-		cfg.Log.Warn(w)
-	}
-	r.source = source.Paced(opened, cfg.Rate)
 	sizes, err := cfg.sizes(r.info)
 	if err != nil {
 		return err
@@ -141,7 +134,32 @@ func (r *Run) open(ctx context.Context) (err error) {
 	}
 	r.preparation = newPreparation(r)
 	cfg.Log.Info(fmt.Sprintf("%s: %v, %d slots of %d bytes each", r.info.Name, r.group, sizes.Slots, sizes.EventBytes))
+	return r.openOrders()
+}
+
+func (r *Run) openSource() (err error) {
+	opened := r.cfg.Source
+	if opened == nil {
+		if opened, err = r.openNamed(); err != nil {
+			return err
+		}
+	}
+	r.info = opened.Info()
+	for _, w := range r.info.Warnings {
+		r.cfg.Log.Warn(w)
+	}
+	if r.source = source.Paced(opened, r.cfg.Rate); r.cfg.Control != nil {
+		r.held = source.Hold(opened, r.openNamed, r.cfg.Rate, r.haltedAt)
+		r.source = r.held
+	}
 	return nil
+}
+
+// openNamed opens what the user named.
+func (r *Run) openNamed() (source.Source, error) {
+	c := &r.cfg
+	opened, err := source.Open(c.Sources, source.Options{Expt: c.Expt, Run: c.Run, Loop: c.Loop, Events: c.Events, Held: c.Control != nil})
+	return opened, fail(SourceTrouble, err)
 }
 
 func (r *Run) openConstants() error {
@@ -162,8 +180,12 @@ func (r *Run) openOutput() (err error) {
 	if r.cfg.OutputDir == "" {
 		return nil
 	}
-	r.recorder, err = record.New(record.Config{Dir: r.cfg.OutputDir, Expt: r.exptName(), Run: r.runNumber(), Stream: r.stream(),
-		ChunkBytes: r.cfg.ChunkBytes, ChunkTime: r.cfg.ChunkTime, CRC: r.cfg.CRC, Disk: r.cfg.Disk, Now: r.clock,
+	number := r.runNumber()
+	if r.cfg.Control != nil {
+		number = 0 // it is known when the run begins
+	}
+	r.recorder, err = record.New(record.Config{Dir: r.cfg.OutputDir, Expt: r.exptName(), Run: number, Stream: r.stream(),
+		Later: r.cfg.Control != nil, ChunkBytes: r.cfg.ChunkBytes, ChunkTime: r.cfg.ChunkTime, CRC: r.cfg.CRC, Disk: r.cfg.Disk, Now: r.clock,
 		News: r.recordNews})
 	return fail(Configuration, err)
 }
@@ -216,6 +238,9 @@ func (r *Run) Run(ctx context.Context) (Summary, error) {
 	r.started.Store(int64(r.world.Now()))
 	collecting := world.NewJoin(r.world)
 	collecting.Go(r.collect)
+	if r.orders != nil {
+		go r.obey()
+	}
 	err := r.dispatch(r.soft)
 	r.window.ended.Store(true)
 	r.window.signal()

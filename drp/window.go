@@ -46,6 +46,9 @@ type detail struct {
 	received, dropped int64
 	constants         uint32 // what a child says that holds the present ones
 	published         string // these
+	order             uint64 // of run control, that it follows; 0 is none
+	run               int    // that run control has named it; 0 is not
+	trouble           error  // of the script
 }
 
 // note takes the answer to an event.

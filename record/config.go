@@ -13,6 +13,7 @@ type Config struct {
 	Expt   string
 	Run    int // of the first run; each further one counts up
 	Stream int
+	Later  bool // open the files of the first run when it begins, since only then its number is known, and complete them at Unconfigure
 
 	// A chunk ends before the datagram with which it would have more bytes than this, where it can end there, and at the
 	// next Enable once it was written to for so long; 0 is never.

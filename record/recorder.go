@@ -37,10 +37,14 @@ type Recorder struct {
 	chunks
 }
 
-// New opens the files of the first run, so that a folder that cannot be written ends the start and not the run.
+// New opens the files of the first run, unless they are for later, so that a folder that cannot be written ends the start
+// and not the run.
 func New(cfg Config) (*Recorder, error) {
 	cfg.complete()
 	r := &Recorder{cfg: cfg}
+	if cfg.Later {
+		return r, nil
+	}
 	if err := r.open(cfg.Dir); err != nil {
 		return nil, fmt.Errorf("record: %w", err)
 	}
@@ -138,6 +142,9 @@ func (r *Recorder) put(h held) error {
 		r.findChunkInfo(h.d)
 	}
 	r.ended = r.ended || service == xtc.EndRun
+	if r.cfg.Later && r.ended && service == xtc.Unconfigure {
+		return r.endFiles() // another run may be long in coming
+	}
 	return nil
 }
 

@@ -76,14 +76,17 @@ func (p *SimParams) noise() []float32 {
 	return noise
 }
 
+// pixel is the number of a pixel in the whole camera.
+func (p *SimParams) pixel(i int) uint64 { return uint64(p.First*p.Rows*p.Cols + i) }
+
 // pedestal is that of a pixel in high gain.
 func (p *SimParams) pedestal(i int, noise []float32) float32 {
-	return pedestalADU + patternADU*noise[mix(p.Seed^uint64(i)<<1)%noiseTableWords]
+	return pedestalADU + patternADU*noise[mix(p.Seed^p.pixel(i)<<1)%noiseTableWords]
 }
 
 // stuck tells whether a pixel always reads the same, and what.
 func (p *SimParams) stuck(i int) (word uint16, stuck bool) {
-	h := mix(p.Seed ^ uint64(i)<<1 ^ 1)
+	h := mix(p.Seed ^ p.pixel(i)<<1 ^ 1)
 	if h&1 == 1 {
 		word = hotADU + uint16(h>>1%(hotADU/2))
 	}
@@ -128,7 +131,7 @@ func (b *bank) scene(noise []float32) scene {
 
 func (b *bank) frame(n int, s *scene, noise []float32) ([]uint16, []Peak) {
 	p := b.p
-	rng := rand.New(rand.NewPCG(p.Seed, uint64(n)+2))
+	rng := rand.New(rand.NewPCG(p.Seed, uint64(p.First)<<32+uint64(n)+2))
 	signal := map[int]float64{}
 	var peaks []Peak
 	if n < b.hits {

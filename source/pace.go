@@ -2,6 +2,7 @@ package source
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -66,19 +67,32 @@ func (p *paced) Next(ctx context.Context) (Header, error) {
 		p.schedule(h)
 		p.waiting, p.holds = h, true
 	}
+	if err := p.wait(ctx, nil); err != nil {
+		return Header{}, err
+	}
+	p.holds = false
+	return p.waiting, nil
+}
+
+// errEarly says that an event is not due yet.
+var errEarly = errors.New("source: somebody has called while an event was not due")
+
+// wait waits until the event is due, or somebody calls.
+func (p *paced) wait(ctx context.Context, call <-chan struct{}) error {
 	if wait := time.Until(p.due); wait > shortWait {
 		timer := time.NewTimer(wait)
 		defer timer.Stop()
 		select {
 		case <-timer.C:
 		case <-ctx.Done():
-			return Header{}, ctx.Err()
+			return ctx.Err()
+		case <-call:
+			return errEarly
 		}
 	} else if wait < -catchUp {
 		p.due = time.Now().Add(-catchUp)
 	}
-	p.holds = false
-	return p.waiting, nil
+	return nil
 }
 
 // schedule sets when an event is due, counted from the one before.

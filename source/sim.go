@@ -29,6 +29,10 @@ type Sim struct {
 	ticks  uint64 // transitions announced so far: each takes a nanosecond of its own
 	runNo  int
 	head   Header
+
+	ordered bool   // transitions are made as they are ordered, see follow
+	epoch   uint64 // then: the time of the Configure, from which events are counted, nanoseconds
+	at      uint64 // and of the transition that was ordered last
 }
 
 // simStart is the time of the first datagram: 2026-01-01 in seconds of the EPICS epoch. It is fixed, so that a
@@ -84,9 +88,20 @@ func (s *Sim) Next(context.Context) (Header, error) {
 	if s.slow {
 		service = xtc.SlowUpdate
 	}
-	ns := uint64(simStart)*1e9 + s.ticks + uint64(float64(s.total)*1e9/s.p.Hertz)
-	s.head = Header{Service: service, Time: timestamp(ns), Bytes: s.bytes(service)}
+	s.head = Header{Service: service, Time: s.time(service), Bytes: s.bytes(service)}
 	return s.head, nil
+}
+
+func (s *Sim) time(service xtc.TransitionID) uint64 {
+	switch {
+	case !s.ordered:
+		return timestamp(uint64(simStart)*1e9 + s.ticks + uint64(float64(s.total)*1e9/s.p.Hertz))
+	case service == xtc.SlowUpdate:
+		return timestamp(s.beat(s.total) - 1)
+	case service == xtc.L1Accept:
+		return timestamp(s.beat(s.total))
+	}
+	return s.at
 }
 
 // bytes is an upper bound for transitions, which are small but for Configure.
@@ -164,6 +179,10 @@ func (s *Sim) advance() {
 	}
 	if s.slow {
 		s.slow = false
+		return
+	}
+	if s.ordered {
+		s.goOn()
 		return
 	}
 	switch s.phase {

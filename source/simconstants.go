@@ -34,7 +34,7 @@ func (p *SimParams) Constants() (*calib.Set, error) {
 	s := &calib.Set{Detector: p.Name, Model: simType, Unit: calib.KeV, Rows: p.Rows, Cols: p.Cols, Geometry: p.geometry(),
 		Mask: make([]uint8, n), Provenance: calib.Provenance{Who: "drp", When: time.Unix(simStartUnix, 0).UTC(), From: "sim:"}}
 	for segment := range p.Segments {
-		s.Serials = append(s.Serials, simSerial(segment))
+		s.Serials = append(s.Serials, simSerial(p.First+segment))
 	}
 	noise := p.noise()
 	high := make([]float32, n)

@@ -40,13 +40,14 @@ func makeSimNames(p SimParams, expt string) simNames {
 	n := simNames{p: p, expt: expt}
 	node := uint32(1)
 	for seg := range uint32(p.Segments) {
-		detID := simSerial(int(seg))
+		number := uint32(p.First) + seg
+		detID := simSerial(int(number))
 		n.raw = append(n.raw, &xtc.Names{ID: xtc.NewNamesID(node, seg), DetType: simType, DetName: p.Name, DetID: detID,
-			Alg: "raw", Version: xtc.Version{Major: 2, Minor: 0, Micro: 1}, Segment: seg,
+			Alg: "raw", Version: xtc.Version{Major: 2, Minor: 0, Micro: 1}, Segment: number,
 			Entries: []xtc.Name{{Name: "raw", Type: xtc.UInt16, Rank: 2}}})
 		if p.HasConstants() {
 			n.config = append(n.config, &xtc.Names{ID: xtc.NewNamesID(node, 32+seg), DetType: simType, DetName: p.Name,
-				DetID: detID, Alg: "config", Version: xtc.Version{Major: 2}, Segment: seg,
+				DetID: detID, Alg: "config", Version: xtc.Version{Major: 2}, Segment: number,
 				Entries: []xtc.Name{{Name: "asicPixelConfig", Type: xtc.UInt8, Rank: 3}, {Name: "trbit", Type: xtc.UInt8, Rank: 1}}})
 		}
 	}

@@ -11,6 +11,7 @@ import (
 type SimParams struct {
 	Seed     uint64
 	Segments int     // 1..16
+	First    int     // number of the first segment, where others have those before it
 	Rows     int     // of a segment
 	Cols     int     // of a segment
 	Events   int     // of each step; 0 is without end
@@ -43,6 +44,7 @@ var simKeys = map[string]struct {
 }{
 	"seed":     {func(p *SimParams, v float64) { p.Seed = uint64(v) }, 0, 1 << 53, true},
 	"segments": {func(p *SimParams, v float64) { p.Segments = int(v) }, 1, 16, true},
+	"first":    {func(p *SimParams, v float64) { p.First = int(v) }, 0, 255, true},
 	"rows":     {func(p *SimParams, v float64) { p.Rows = int(v) }, 1, 8192, true},
 	"cols":     {func(p *SimParams, v float64) { p.Cols = int(v) }, 1, 8192, true},
 	"events":   {func(p *SimParams, v float64) { p.Events = int(v) }, 0, 1e15, true},

@@ -48,6 +48,7 @@ type Options struct {
 	Run    int
 	Loop   bool
 	Events int64 // how many the user wants in all; 0 is not said
+	Held   bool  // transitions are ordered, and a camera has no end of its own
 }
 
 // Open opens what the user named: "sim:key=value,…", or XTC2 files, folders and patterns.
@@ -60,6 +61,9 @@ func Open(names []string, o Options) (Source, error) {
 			p, err := ParseSim(rest)
 			if err != nil {
 				return nil, err
+			}
+			if o.Held && !strings.Contains(rest, "events=") {
+				p.Events = 0
 			}
 			if o.Events > 0 && !strings.Contains(rest, "events=") {
 				parts := int64(p.Steps * p.Runs * p.Configs)

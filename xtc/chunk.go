@@ -1,6 +1,7 @@
 package xtc
 
 import (
+	"encoding/binary"
 	"fmt"
 	"io"
 	"os"
@@ -28,6 +29,17 @@ func RunInfo(t *Table, d Dgram) (expt string, run int, ok bool) {
 	name, okName := b.FieldNamed("expt")
 	number, okRun := b.FieldNamed("runnum")
 	return name.String(), int(number.Uint64()), okName && okRun
+}
+
+// SetRun changes the number of the run in a datagram that has one.
+func SetRun(t *Table, d Dgram, run int) {
+	b, ok := findBlock(t, d, "runinfo")
+	if !ok {
+		return
+	}
+	if v, ok := b.FieldNamed("runnum"); ok && v.Type == UInt32 && len(v.Data) == 4 {
+		binary.LittleEndian.PutUint32(v.Data, uint32(run))
+	}
 }
 
 func findBlock(t *Table, d Dgram, detName string) (Block, bool) {

@@ -101,7 +101,7 @@ func newCalibServeCommand(place *storeFlag) *cobra.Command {
 			} else {
 				fmt.Printf("serving %s at http://%s\n", st, l.Addr())
 			}
-			return general(serve(ctx, l, store.Handler(st, token)))
+			return general(serve(ctx, l, store.NewServer(store.Handler(st, token))))
 		},
 	}
 	cmd.Flags().StringVar(&listen, "listen", "127.0.0.1:8765", "`address` and port")
@@ -110,8 +110,7 @@ func newCalibServeCommand(place *storeFlag) *cobra.Command {
 }
 
 // serve serves until it is told to end, and then finishes what is under way.
-func serve(ctx context.Context, l net.Listener, h http.Handler) error {
-	server := store.NewServer(h)
+func serve(ctx context.Context, l net.Listener, server *http.Server) error {
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(l) }()
 	select {

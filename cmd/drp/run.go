@@ -34,6 +34,7 @@ type runFlags struct {
 	calib     calibFlags
 	hits      hitFlags
 	trigger   triggerFlags
+	control   controlFlags
 	gpu       string
 	onUnrest  string
 }
@@ -99,6 +100,7 @@ func newRunCommand() *cobra.Command {
 	f.calib.add(fl, &cfg.Calibration)
 	f.hits.add(fl)
 	f.trigger.add(fl)
+	f.control.add(fl)
 	fl.StringVar(&f.gpu, "gpu", gpuOff, "find hits on a GPU: on, and by the CPU where there is none; or required (docs/gpu.md)")
 	fl.Lookup("gpu").NoOptDefVal = gpuOn
 	fl.StringVar(&f.partition, "partition", "", "name of the part of the experiment that this process serves: a second one of the same name is refused")
@@ -165,6 +167,9 @@ func (f *runFlags) complete(cfg *drp.Config) (err error) {
 	if f.hits.search.takenBack() && f.gpu == gpuOn {
 		f.gpu = gpuOff // there is nothing for it
 	}
+	if err := f.control.complete(f.trigger.contributor); err != nil {
+		return err
+	}
 	if cfg.Trigger, err = f.trigger.complete(f.partition); err != nil {
 		return err
 	}
@@ -200,6 +205,11 @@ func run(cfg drp.Config, f runFlags) error {
 	if err := tryFolder("--quarantine", cfg.QuarantineDir); err != nil {
 		return err
 	}
+	if f.control.at != "" { // the first file comes with the first run
+		if err := tryFolder("--output", cfg.OutputDir); err != nil {
+			return err
+		}
+	}
 	if cfg.OutputDir != "" {
 		warnOfAborted(cfg.OutputDir, cfg.Log)
 		defer absent(filepath.Join(cfg.OutputDir, "smalldata")).removeEmpty()
@@ -227,8 +237,10 @@ func run(cfg drp.Config, f runFlags) error {
 	started := make(chan *drp.Run, 1)
 	go watchSignals(signals, cancel, started, screen)
 
+	f.control.attach(ctx, &cfg)
 	r, err := drp.New(ctx, cfg)
 	if err != nil {
+		f.control.leave(err)
 		if ctx.Err() != nil {
 			return &drp.Failure{Kind: drp.Interrupted, Err: errors.New("interrupted")}
 		}
@@ -237,6 +249,7 @@ func run(cfg drp.Config, f runFlags) error {
 	started <- r
 	stopProgress := screen.follow(r)
 	s, err := r.Run(ctx)
+	f.control.leave(err)
 	stopProgress()
 	fmt.Print(s.Text())
 	if written := writeSummary(f.summary, &s); written != nil {

@@ -54,7 +54,7 @@ func applySettings(flags *pflag.FlagSet, path string) error {
 // warnOfStrangers points at variables that look like settings and are none.
 func warnOfStrangers(flags *pflag.FlagSet) {
 	known := map[string]bool{ // of the Python package, the tests and drp calib
-		"DRP_FILES": true, "DRP_OUT": true, "DRP_TESTDATA": true, "DRP_CALIB": true, "DRP_CALIB_TOKEN": true,
+		"DRP_FILES": true, "DRP_OUT": true, "DRP_TESTDATA": true, "DRP_CALIB": true, "DRP_CALIB_TOKEN": true, controlToken: true,
 	}
 	flags.VisitAll(func(flag *pflag.Flag) { known[envName(flag.Name)] = true })
 	for _, variable := range os.Environ() {

@@ -46,12 +46,17 @@ func (f *runFlags) completeSupervision(cfg *drp.Config) error {
 	return nil
 }
 
-// lock is what only one process may have: the partition, or its part in one that several share by their trigger.
+// lock is what only one process may have: the partition, or its part in one that several share by their trigger or by run
+// control.
 func (f *runFlags) lock() string {
-	if f.partition == "" || len(f.trigger.teb) == 0 {
-		return f.partition
+	switch {
+	case f.partition == "":
+	case f.control.at != "":
+		return f.partition + "." + f.control.process
+	case len(f.trigger.teb) > 0:
+		return f.partition + "." + f.trigger.contributor
 	}
-	return f.partition + "." + f.trigger.contributor
+	return f.partition
 }
 
 // lockPartition makes this process the only one of its partition.

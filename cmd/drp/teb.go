@@ -34,6 +34,7 @@ type tebFlags struct {
 	summary      string
 	workers      int
 	python       string
+	control      controlFlags
 }
 
 // runner is what a script runs with.
@@ -76,6 +77,7 @@ func newTEBCommand() *cobra.Command {
 	fl.DurationVar(&f.decide, "trigger-deadline", time.Second, "longest wait for the rules, or the script")
 	fl.StringVar(&f.otherwise, "trigger-default", "keep", "then keep the event, or veto it")
 	fl.StringVar(&f.summary, "summary", "", "write the books as JSON to this `file`")
+	f.control.add(fl)
 	cmd.AddCommand(newTEBReplayCommand())
 	return cmd
 }
@@ -180,6 +182,9 @@ func (b *builders) make(schemas []*teb.Schema) (*teb.TEB, error) {
 // decideForOthers serves until it is interrupted.
 func decideForOthers(ctx context.Context, f tebFlags) error {
 	rules, listen, err := f.complete()
+	if err == nil {
+		err = f.control.complete("teb")
+	}
 	if err != nil {
 		return err
 	}
@@ -200,11 +205,18 @@ func decideForOthers(ctx context.Context, f tebFlags) error {
 		}
 		log.Info(fmt.Sprintf("partition %q listens at %v, for %s", f.partition, e, strings.Join(rules.Contributors, ", ")))
 	}
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	if err := f.control.obeyAll(ctx, log, end); err != nil {
+		s.Close()
+		return err
+	}
 	select {
 	case <-ctx.Done():
 	case err = <-s.Failed():
 		err = &drp.Failure{Kind: drp.Configuration, Err: err}
 	}
+	f.control.leave(err)
 	counts := s.Counts()
 	s.Close()
 	return errors.Join(err, b.close(counts))

@@ -93,8 +93,8 @@ func (f *replayFlags) complete(log *slog.Logger) (o replay.Options, err error) {
 	if err != nil {
 		return o, &drp.Failure{Kind: drp.Configuration, Err: fmt.Errorf("-t: %w", err)}
 	}
-	return replay.Options{Logic: func() ([]teb.Logic, error) { return rules.logic(with) }, Prescale: rules.groups, PrescaleSeed: rules.Seed, Decide: f.decide,
-		Default: teb.Verdict{Persist: f.otherwise == "keep"}}, nil
+	return replay.Options{Logic: func() ([]teb.Logic, error) { return rules.logic(with) }, Prescale: rules.groups,
+		PrescaleSeed: rules.Seed, Decide: f.decide, Default: teb.Verdict{Persist: f.otherwise == "keep"}}, nil
 }
 
 func (f *replayFlags) run(ctx context.Context, paths []string) error {

@@ -18,7 +18,7 @@ var layers = [][]string{
 	{"xtc", "shm"},
 	{"internal"},
 	{"pebble", "calib"},
-	{"source", "hit", "fex", "teb", "record", "monitor"},
+	{"source", "hit", "fex", "teb", "record", "control", "monitor"},
 	{"teb/script"}, // runs children as fex does
 	{"drp"},
 	{"bench", "simtest"},

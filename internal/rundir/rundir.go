@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -34,8 +35,15 @@ func Ready() (string, error) {
 	return base, Private(base)
 }
 
-// Calib is the folder of those who broadcast constants.
-const Calib = "calib"
+// Shared folders: of those who broadcast constants, of run controls, and of what was started together.
+const (
+	Calib   = "calib"
+	Control = "control"
+	Up      = "up"
+)
+
+// sockets are those of the folders that have sockets.
+var sockets = []string{Calib, Control}
 
 // Shared makes a folder of all processes of this user, for sockets that keep their place when their owner is started
 // anew, and gives its path. Beside each socket lies its lock, which Hold takes.
@@ -127,7 +135,10 @@ func Stale() ([]string, error) {
 			stale = append(stale, path)
 		}
 	}
-	return append(stale, staleSockets(filepath.Join(Base(), Calib))...), nil
+	for _, shared := range sockets {
+		stale = append(stale, staleSockets(filepath.Join(Base(), shared))...)
+	}
+	return stale, nil
 }
 
 // staleSockets lists the locks of a shared folder that nobody holds, whose sockets are of no use any more.
@@ -184,7 +195,8 @@ func removeLock(path string) error {
 // with its lock. Anything else in a folder is not ours, and keeps it.
 func Remove(dir string) error {
 	if isLock(filepath.Base(dir)) && filepath.Dir(dir) == Base() ||
-		strings.HasSuffix(dir, lockSuffix) && filepath.Dir(dir) == filepath.Join(Base(), Calib) {
+		strings.HasSuffix(dir, lockSuffix) && filepath.Dir(filepath.Dir(dir)) == Base() &&
+			slices.Contains(sockets, filepath.Base(filepath.Dir(dir))) {
 		return removeLock(dir)
 	}
 	owner, ours := parse(filepath.Base(dir))

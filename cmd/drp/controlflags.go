@@ -1,0 +1,104 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"drp/control"
+	"drp/drp"
+)
+
+// controlFlags are those of a process that run control brings through a run.
+type controlFlags struct {
+	at      string
+	process string
+	agent   *control.Agent
+}
+
+func (f *controlFlags) add(fl *pflag.FlagSet) {
+	fl.StringVar(&f.at, "control", "", "follow the orders of run control, at `http://HOST:PORT` or ipc:///PATH (docs/control.md)")
+	fl.StringVar(&f.process, "process", "", "name of this process at run control (default: that of --contributor)")
+}
+
+// complete checks the flags; name is what the process is called unless it is said.
+func (f *controlFlags) complete(name string) error {
+	if f.at == "" {
+		if f.process != "" {
+			return errors.New("--process is the name at run control: give --control, too")
+		}
+		return nil
+	}
+	if f.process == "" {
+		f.process = name
+	}
+	if f.process == "" {
+		return errors.New("--control: this process needs a name there: give --process NAME")
+	}
+	_, err := control.NewClient(f.at, "")
+	if err != nil {
+		return fmt.Errorf("--control: %w", err)
+	}
+	return nil
+}
+
+// controlPatience is how long run control is waited for.
+const controlPatience = 30 * time.Second
+
+// join registers with run control.
+func (f *controlFlags) join(ctx context.Context, role string, log *slog.Logger, progress drp.Progress) (*control.Agent, error) {
+	c, err := control.NewClient(f.at, os.Getenv(controlToken))
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, controlPatience)
+	defer cancel()
+	f.agent, err = control.Join(ctx, c, control.Process{Name: f.process, Role: role}, log, progress)
+	if err != nil {
+		c.Close()
+	}
+	return f.agent, err
+}
+
+// attach makes a run wait for run control, if it is to.
+func (f *controlFlags) attach(ctx context.Context, cfg *drp.Config) {
+	if f.at == "" {
+		return
+	}
+	cfg.Control = func(progress drp.Progress) (drp.Orders, error) { return f.join(ctx, "drp", cfg.Log, progress) }
+}
+
+// leave says goodbye.
+func (f *controlFlags) leave(cause error) {
+	if f.agent != nil {
+		f.agent.Close(cause)
+	}
+}
+
+// controlToken is the variable of the environment with the token of run control.
+const controlToken = "DRP_CONTROL_TOKEN"
+
+// obeyAll follows orders by which nothing is to be done but to be there. It calls end when the process is to end.
+func (f *controlFlags) obeyAll(ctx context.Context, log *slog.Logger, end func()) error {
+	if f.at == "" {
+		return nil
+	}
+	a, err := f.join(ctx, "teb", log, func() control.Report { return control.Report{} })
+	if err != nil {
+		return &drp.Failure{Kind: drp.Configuration, Err: err}
+	}
+	go func() {
+		for o := range a.Orders() {
+			a.Done(o.Number, nil)
+		}
+		if a.Why() != "" {
+			end()
+		}
+	}()
+	return nil
+}

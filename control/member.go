@@ -1,0 +1,253 @@
+package control
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Process is how a process introduces itself.
+type Process struct {
+	Name string `json:"name"`
+	Role string `json:"role"` // drp or teb
+	Host string `json:"host"`
+	PID  int    `json:"pid"`
+	// Of one that run control knew before it was started again itself: whose orders it has followed, and up to which.
+	Journal string `json:"journal,omitempty"`
+	Number  uint64 `json:"number,omitempty"`
+}
+
+// Place is what a process gets when it is let in.
+type Place struct {
+	Session string `json:"session"` // to be named in what it says from here on
+	Journal string `json:"journal"`
+}
+
+// Report is what a process says of itself, now and then and when it has followed an order.
+type Report struct {
+	Session string `json:"session"`
+	Number  uint64 `json:"number"`            // of the last order that it has followed
+	Last    uint64 `json:"last"`              // time of its last datagram
+	Events  int64  `json:"events"`            // so far
+	Through bool   `json:"through,omitempty"` // its source has no more events until the next Enable
+	Warning string `json:"warning,omitempty"` // what went wrong as it followed its orders, though it goes on
+	Left    string `json:"left,omitempty"`    // why it has ended
+}
+
+// Assignment is what a process hears when it asks what to do next.
+type Assignment struct {
+	Order *Order `json:"order,omitempty"` // none yet: ask again
+	End   string `json:"end,omitempty"`   // it is to end, and why
+}
+
+// member is a process that was let in. All of it is protected by the mutex of the Partition.
+type member struct {
+	Process
+	session string
+	queue   []Order // that it has not followed yet
+	state   State
+	late    bool // the others had begun when it came
+	seen    time.Time
+	hungUp  time.Time // its connection was closed, and it has not come back
+	report  Report
+	gone    string // why it has ended
+}
+
+const (
+	silence = 10 * time.Second // after which nothing good is expected
+	grace   = time.Second      // for a process whose connection was closed to come back
+	// longPoll is how long a process that asks for its next order waits for one.
+	longPoll   = time.Second
+	mostPlaces = 256
+)
+
+// absent is why nothing can be expected of a process, empty when something can.
+func (m *member) absent(now time.Time) string {
+	switch {
+	case m.gone != "":
+		return m.gone
+	case !m.hungUp.IsZero() && now.Sub(m.hungUp) > grace:
+		return "is lost: its connection was closed at " + m.hungUp.Format(time.TimeOnly)
+	case now.Sub(m.seen) > silence:
+		return "is lost: nothing was heard from it since " + m.seen.Format(time.TimeOnly)
+	}
+	return ""
+}
+
+var namePattern = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}$`)
+
+// ValidName tells whether a partition or a process may have a name, of which files are made.
+func ValidName(name string) bool { return namePattern.MatchString(name) }
+
+// Register lets a process in.
+func (p *Partition) Register(who Process) (Place, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	old := p.members[who.Name]
+	switch {
+	case !ValidName(who.Name) || len(who.Role) > 16 || len(who.Host) > 256:
+		return Place{}, refuse(Wrong, "a process has a name of up to 64 letters, digits, '_', '.' and '-', and a short role and host; "+
+			"and not %q", clip(who.Name))
+	case p.end != "":
+		return Place{}, refuse(Gone, "partition %s is being shut down", p.cfg.Partition)
+	case !p.expects(who.Name):
+		return Place{}, refuse(Unknown, "there is no process %s in partition %s: there are %s", who.Name, p.cfg.Partition,
+			strings.Join(p.cfg.Processes, ", "))
+	case old != nil && old.absent(p.now()) == "":
+		return Place{}, refuse(Conflict, "%s is there already, as process %d on %s: end that first", who.Name, old.PID, old.Host)
+	case old == nil && len(p.members) == mostPlaces:
+		return Place{}, refuse(Conflict, "partition %s has %d processes, which is as many as there can be", p.cfg.Partition, mostPlaces)
+	}
+	m := &member{Process: who, session: newID(), seen: p.now(), late: len(p.stack) > 0, queue: slices.Clone(p.stack)}
+	if who.Number > 0 {
+		if who.Journal != p.journal.head.ID || who.Number > uint64(len(p.journal.orders)) {
+			return Place{}, refuse(Gone, "%s has followed the orders of another run control: start it again", who.Name)
+		}
+		var done []Order
+		for _, o := range p.journal.orders[:who.Number] {
+			done = leads(done, o)
+		}
+		m.state, m.late, m.report.Number = stateOf(done), false, who.Number
+		m.queue = slices.Clone(p.journal.orders[who.Number:])
+	}
+	if old != nil {
+		p.dismiss(old, "another process has taken its place")
+	}
+	p.members[who.Name] = m
+	delete(p.dropped, who.Name)
+	p.cfg.Log.Info(fmt.Sprintf("%s is there: %s, process %d on %s", m.Name, clip(m.Role), m.PID, clip(m.Host)))
+	p.change()
+	return Place{Session: m.session, Journal: p.journal.head.ID}, nil
+}
+
+// expects tells whether a process may be part of the partition.
+func (p *Partition) expects(name string) bool {
+	return len(p.cfg.Processes) == 0 || slices.Contains(p.cfg.Processes, name)
+}
+
+// dismiss lets a process know that it has no place any more, should it ask.
+func (p *Partition) dismiss(m *member, why string) {
+	const remembered = 1024
+	if len(p.dismissed) == remembered { // those were told long ago
+		clear(p.dismissed)
+	}
+	p.dismissed[m.session] = why
+}
+
+// of gives the member of a session.
+func (p *Partition) of(name, session string) (*member, error) {
+	if why, known := p.dismissed[session]; known {
+		return nil, refuse(Gone, "%s has no place in partition %s any more: %s", clip(name), p.cfg.Partition, why)
+	}
+	m := p.members[name]
+	if m == nil || m.session != session {
+		return nil, refuse(Unknown, "%s is not known in partition %s by this session: register", clip(name), p.cfg.Partition)
+	}
+	m.seen, m.hungUp = p.now(), time.Time{}
+	return m, nil
+}
+
+// Next gives the order after one that a process has, waiting for it for a while.
+func (p *Partition) Next(ctx context.Context, name, session string, after uint64) (Assignment, error) {
+	timer := time.NewTimer(longPoll)
+	defer timer.Stop()
+	over := false
+	for {
+		p.mu.Lock()
+		m, err := p.of(name, session)
+		if err != nil {
+			p.mu.Unlock()
+			return Assignment{}, err
+		}
+		if ctx.Err() != nil {
+			m.hungUp = p.now()
+			p.mu.Unlock()
+			return Assignment{}, ctx.Err()
+		}
+		a := Assignment{End: p.endOf(m), Order: p.nextOf(m, after)}
+		changed := p.changed
+		p.mu.Unlock()
+		if a != (Assignment{}) || over {
+			return a, nil
+		}
+		select {
+		case <-changed:
+		case <-timer.C:
+			over = true
+		case <-ctx.Done():
+		}
+	}
+}
+
+// endOf is why a process is to end. Those who serve others do so after them.
+func (p *Partition) endOf(m *member) string {
+	if p.end != "" && m.Role != "drp" {
+		for _, other := range p.members {
+			if other.Role == "drp" && other.absent(p.now()) == "" {
+				return ""
+			}
+		}
+	}
+	return p.end
+}
+
+func (p *Partition) nextOf(m *member, after uint64) *Order {
+	for _, o := range m.queue {
+		if o.Number > after {
+			if o.Name == "enable" && m.late {
+				o.From = next(p.furthest)
+			}
+			return &o
+		}
+	}
+	return nil
+}
+
+// Report takes what a process says of itself.
+func (p *Partition) Report(name string, r Report) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	m, err := p.of(name, r.Session)
+	if err != nil {
+		return err
+	}
+	if r.Number > uint64(len(p.journal.orders)) {
+		return refuse(Wrong, "%s has followed order %d, and the last one is %d", m.Name, r.Number, len(p.journal.orders))
+	}
+	for len(m.queue) > 0 && m.queue[0].Number <= r.Number {
+		if t, err := find(m.queue[0].Name); err == nil {
+			m.state = t.To
+		}
+		m.queue = m.queue[1:]
+	}
+	r.Number = max(r.Number, m.report.Number)
+	m.report = r
+	p.furthest = max(p.furthest, r.Last)
+	if r.Left != "" {
+		m.gone = "has ended: " + clip(r.Left)
+		p.cfg.Log.Info(m.Name + " " + m.gone)
+	}
+	p.change()
+	return nil
+}
+
+// Drop lets a process go, and no longer waits for it. It may come back.
+func (p *Partition) Drop(name string) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	m := p.members[name]
+	if m == nil && !(slices.Contains(p.cfg.Processes, name) && !p.dropped[name]) {
+		return refuse(Unknown, "there is no process %s in partition %s", clip(name), p.cfg.Partition)
+	}
+	if m != nil {
+		p.dismiss(m, "it was dropped")
+		delete(p.members, name)
+	}
+	p.dropped[name] = true
+	p.cfg.Log.Info(name + " was dropped")
+	p.change()
+	return nil
+}

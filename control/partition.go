@@ -1,0 +1,149 @@
+package control
+
+import (
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Config is what a Partition is opened with.
+type Config struct {
+	Partition string
+	Processes []string     // who must be there; empty: whoever comes
+	Journal   string       // path of the file
+	Log       *slog.Logger // nil: nobody is told
+}
+
+// maxRun is the largest number that the names of recorded files have room for.
+const maxRun = 9999
+
+// Partition is the processes of a run, and how far they were brought.
+type Partition struct {
+	cfg Config
+	now func() time.Time
+
+	mu        sync.Mutex // protects all below
+	journal   *journal
+	stack     []Order // of the journal, those that hold
+	run, step int
+	latest    uint64 // time of an order
+	furthest  uint64 // time of a datagram of any process since the Configure
+	members   map[string]*member
+	dropped   map[string]bool   // names of those who need not be there
+	dismissed map[string]string // sessions that are over, and why
+	busy      string            // what is being done
+	end       string            // why all are to end
+	changed   chan struct{}     // closed when something changes, and replaced
+}
+
+// Open takes up a partition where its journal ends.
+func Open(c Config) (*Partition, error) {
+	if !ValidName(c.Partition) {
+		return nil, fmt.Errorf("control: partition %q: give up to 64 letters, digits, '_', '.' and '-'", c.Partition)
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	for i, name := range c.Processes {
+		if !ValidName(name) || slices.Contains(c.Processes[:i], name) {
+			return nil, fmt.Errorf("control: process %q: each has a name of its own, of up to 64 letters, digits, '_', '.' and '-'", name)
+		}
+	}
+	j, err := openJournal(c.Journal, c.Partition)
+	if err != nil {
+		return nil, err
+	}
+	p := &Partition{cfg: c, now: time.Now, journal: j, members: map[string]*member{}, dropped: map[string]bool{},
+		dismissed: map[string]string{}, changed: make(chan struct{})}
+	for _, o := range j.orders {
+		p.note(o)
+	}
+	return p, nil
+}
+
+// Close closes the journal.
+func (p *Partition) Close() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.journal.close()
+}
+
+// note moves to where an order leads.
+func (p *Partition) note(o Order) {
+	p.stack = leads(p.stack, o)
+	p.latest = max(p.latest, o.Time)
+	switch o.Name {
+	case "begin-run":
+		p.run, p.step = o.Run, -1
+	case "begin-step":
+		p.step = o.Step
+	}
+}
+
+// change wakes whoever waits for something. The mutex is held.
+func (p *Partition) change() {
+	close(p.changed)
+	p.changed = make(chan struct{})
+}
+
+// Status is what there is to know about a partition.
+type Status struct {
+	Partition string          `json:"partition"`
+	State     State           `json:"state"`
+	Run       int             `json:"run"`  // the last one that was begun
+	Step      int             `json:"step"` // of it, from 0; -1 before the first
+	Order     uint64          `json:"order"`
+	Busy      string          `json:"busy,omitempty"`
+	Processes []ProcessStatus `json:"processes"`
+}
+
+// ProcessStatus is what there is to know about a process.
+type ProcessStatus struct {
+	Name    string `json:"name"`
+	Role    string `json:"role,omitempty"`
+	Host    string `json:"host,omitempty"`
+	PID     int    `json:"pid,omitempty"`
+	State   State  `json:"state"`
+	There   bool   `json:"there"`
+	Behind  int    `json:"behind"` // orders that it has not followed
+	Events  int64  `json:"events"`
+	Last    uint64 `json:"last"`
+	Through bool   `json:"through"`
+	Trouble string `json:"trouble,omitempty"`
+}
+
+// Status tells how things are.
+func (p *Partition) Status() Status {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := Status{Partition: p.cfg.Partition, State: stateOf(p.stack), Run: p.run, Step: p.step, Order: uint64(len(p.journal.orders)),
+		Busy: p.busy, Processes: []ProcessStatus{}}
+	names := maps.Clone(p.dropped)
+	clear(names)
+	for _, name := range p.cfg.Processes {
+		names[name] = !p.dropped[name]
+	}
+	for name := range p.members {
+		names[name] = true
+	}
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		m := p.members[name]
+		switch {
+		case m != nil:
+			absent := m.absent(p.now())
+			trouble := m.report.Warning
+			if absent != "" {
+				trouble = absent
+			}
+			s.Processes = append(s.Processes, ProcessStatus{Name: name, Role: m.Role, Host: m.Host, PID: m.PID, State: m.state,
+				There: absent == "", Behind: len(m.queue), Events: m.report.Events, Last: m.report.Last, Through: m.report.Through,
+				Trouble: trouble})
+		case names[name]:
+			s.Processes = append(s.Processes, ProcessStatus{Name: name, Trouble: "has not come yet"})
+		}
+	}
+	return s
+}
