@@ -58,7 +58,7 @@ func New(c Config) (*TEB, error) {
 	}
 	reasons, err := c.configureLogic()
 	if err != nil {
-		closeLogic(c.Logic)
+		CloseLogic(c.Logic)
 		return nil, err
 	}
 	t := &TEB{c: c, partition: PartitionID(c.Partition), reasons: reasons, join: world.NewJoin(c.World),
@@ -294,11 +294,12 @@ func (t *TEB) Close() {
 	t.closing, t.closed = true, true
 	t.wakeAll()
 	t.mu.Unlock()
-	closeLogic(t.c.Logic)
+	CloseLogic(t.c.Logic)
 	t.join.Wait()
 }
 
-func closeLogic(all []Logic) {
+// CloseLogic closes those that can be closed. It may be called while New makes a TEB of them, which then fails soon.
+func CloseLogic(all []Logic) {
 	for _, l := range all {
 		if c, ok := l.(io.Closer); ok {
 			_ = c.Close() // it has nothing to lose

@@ -3,6 +3,7 @@ package script_test
 import (
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,6 +13,7 @@ import (
 
 	"drp/internal/testkit"
 	"drp/teb"
+	"drp/teb/script"
 )
 
 // odd keeps odd events, and does something else at event 500: what its argument says, once or each time.
@@ -263,4 +265,22 @@ func reload(t *testing.T, workers int, text func(every int) string) {
 		}
 	}
 	r.check()
+}
+
+// TestClosedWhileItBegins: a script that hangs before the first event holds nobody up who does not want it any more.
+func TestClosedWhileItBegins(t *testing.T) {
+	testkit.NoLeaks(t)
+	begun := filepath.Join(t.TempDir(), "begun")
+	path := testkit.Script(t, "import os, sys, time\nos.mkdir(sys.argv[1])\ntime.sleep(3600)\n")
+	logic := script.New(script.Config{Python: testkit.Python(t), PythonPath: testkit.PythonPath(), Script: path, Args: []string{begun}, Workers: 2})
+	r := &rig{t: t, log: &logText{}}
+	failed := make(chan error, 1)
+	go func() { failed <- r.start(rigOptions{}, logic) }()
+	if !testkit.Within(30*time.Second, func() bool { _, err := os.Stat(begun); return err == nil }) {
+		t.Fatal("the script does not begin")
+	}
+	teb.CloseLogic(logic)
+	if err := <-failed; err == nil || !strings.Contains(err.Error(), "the trigger is closed") {
+		t.Error(err)
+	}
 }
