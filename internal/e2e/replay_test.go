@@ -152,7 +152,7 @@ func TestReplayOfWhatWasKept(t *testing.T) {
 	if !strings.Contains(r.stdout, "the files have only events that the run kept; --trigger-keep-all") || strings.Contains(r.stdout, "(many)  keep") {
 		t.Error(r.stdout)
 	}
-	replay(file).run().wants(t, 2, "no rules: give a file with -t")
+	replay(file).run().wants(t, 2, "no rules: give a file or a script with -t")
 	replay("-t", rules).run().wants(t, 2, "name recorded files")
 	replay("-t", rules, "--changed", file).run().wants(t, 2, "--changed is about the list that -v prints")
 	replay("-t", filepath.Join(testkit.Root(), "scripts", "trigger_expr.yaml"), file).run().
