@@ -138,12 +138,12 @@ func (t *TEB) Gone(k int, generation uint64) {
 	}
 }
 
-// Passed says that a contributor will bring nothing below a pulse ID: it is not waited for there.
+// Passed says that a contributor will bring no event up to a pulse ID any more: it is not waited for there.
 func (t *TEB) Passed(k int, generation, pulse uint64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if c := &t.b.contributors[k]; c.joined && c.generation == generation && c.from.Less(Key{Pulse: pulse}) {
-		c.from = Key{Pulse: pulse}
+	if c := &t.b.contributors[k]; c.joined && c.generation == generation && !(Key{Pulse: pulse}).Less(c.from) {
+		c.from = Key{Pulse: pulse}.Next()
 		t.wake()
 	}
 }

@@ -202,13 +202,8 @@ func run(cfg drp.Config, f runFlags) error {
 		return err
 	}
 	warnOfLimits(cfg.Workers, cfg.Log)
-	if err := tryFolder("--quarantine", cfg.QuarantineDir); err != nil {
+	if err := f.tryFolders(&cfg); err != nil {
 		return err
-	}
-	if f.control.at != "" { // the first file comes with the first run
-		if err := tryFolder("--output", cfg.OutputDir); err != nil {
-			return err
-		}
 	}
 	if cfg.OutputDir != "" {
 		warnOfAborted(cfg.OutputDir, cfg.Log)
@@ -255,11 +250,28 @@ func run(cfg drp.Config, f runFlags) error {
 	if written := writeSummary(f.summary, &s); written != nil {
 		err = errors.Join(err, written)
 	}
-	if err == nil && float64(s.Lost()) > f.maxLoss/100*float64(s.Received) {
-		return &drp.Failure{Kind: drp.Loss, Err: fmt.Errorf("%d of %d events were lost: more than --max-loss %g %%", s.Lost(),
-			s.Received, f.maxLoss)}
+	if err == nil {
+		err = f.judgeLoss(&s)
 	}
 	return err
+}
+
+// tryFolders finds out whether files can be made where the run may want to only later.
+func (f *runFlags) tryFolders(cfg *drp.Config) error {
+	err := tryFolder("--quarantine", cfg.QuarantineDir)
+	if err == nil && f.control.at != "" { // the first file comes with the first run
+		err = tryFolder("--output", cfg.OutputDir)
+	}
+	return err
+}
+
+// judgeLoss is the error of a run that lost more than it may.
+func (f *runFlags) judgeLoss(s *drp.Summary) error {
+	if float64(s.Lost()) <= f.maxLoss/100*float64(s.Received) {
+		return nil
+	}
+	return &drp.Failure{Kind: drp.Loss, Err: fmt.Errorf("%d of %d events were lost: more than --max-loss %g %%", s.Lost(), s.Received,
+		f.maxLoss)}
 }
 
 // watchSignals ends the run in order at the first signal and at once at the second.

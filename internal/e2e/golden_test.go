@@ -21,10 +21,13 @@ var deciders = []struct {
 	name, file, text string
 	flags            []string
 }{
-	{"rules", "rules.yaml", triggerRules, nil},
-	{"script", "script.yaml", triggerScript, nil},
-	{"script in four", "script.yaml", triggerScript, []string{"--trigger-workers", "4"}},
+	{"rules", "rules.yaml", triggerRules, patience},
+	{"script", "script.yaml", triggerScript, patience},
+	{"script in four", "script.yaml", triggerScript, append([]string{"--trigger-workers", "4"}, patience...)},
 }
+
+// patience is longer than any machine is busy with something else.
+var patience = []string{"--trigger-deadline", "1m"}
 
 // triggerScript has scriptOfRules decide as triggerRules do.
 const triggerScript = "script: decides.py\nprescale: {0: 11}\nprescale_seed: 3\n"
