@@ -205,11 +205,6 @@ func run(cfg drp.Config, f runFlags) error {
 	if err := tryFolder("--quarantine", cfg.QuarantineDir); err != nil {
 		return err
 	}
-	if f.control.at != "" { // the first file comes with the first run
-		if err := tryFolder("--output", cfg.OutputDir); err != nil {
-			return err
-		}
-	}
 	if cfg.OutputDir != "" {
 		warnOfAborted(cfg.OutputDir, cfg.Log)
 		defer absent(filepath.Join(cfg.OutputDir, "smalldata")).removeEmpty()
@@ -237,7 +232,9 @@ func run(cfg drp.Config, f runFlags) error {
 	started := make(chan *drp.Run, 1)
 	go watchSignals(signals, cancel, started, screen)
 
-	f.control.attach(ctx, &cfg)
+	if err := f.control.attach(ctx, &cfg); err != nil {
+		return err
+	}
 	r, err := drp.New(ctx, cfg)
 	if err != nil {
 		f.control.leave(err)
@@ -255,11 +252,19 @@ func run(cfg drp.Config, f runFlags) error {
 	if written := writeSummary(f.summary, &s); written != nil {
 		err = errors.Join(err, written)
 	}
-	if err == nil && float64(s.Lost()) > f.maxLoss/100*float64(s.Received) {
-		return &drp.Failure{Kind: drp.Loss, Err: fmt.Errorf("%d of %d events were lost: more than --max-loss %g %%", s.Lost(),
-			s.Received, f.maxLoss)}
+	if err == nil {
+		err = f.tooMuchLost(&s)
 	}
 	return err
+}
+
+// tooMuchLost is the error of a run that lost more events than it may.
+func (f *runFlags) tooMuchLost(s *drp.Summary) error {
+	if float64(s.Lost()) <= f.maxLoss/100*float64(s.Received) {
+		return nil
+	}
+	return &drp.Failure{Kind: drp.Loss, Err: fmt.Errorf("%d of %d events were lost: more than --max-loss %g %%", s.Lost(), s.Received,
+		f.maxLoss)}
 }
 
 // watchSignals ends the run in order at the first signal and at once at the second.
