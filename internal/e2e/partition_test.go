@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"drp/control"
 	"drp/internal/testkit"
 	"drp/xtc"
 )
@@ -94,12 +93,12 @@ func TestASegmentIsKilled(t *testing.T) {
 	s.ctl("state", "enabled")
 	s.more(100, "x0", "x1", "y0")
 	s.kill("x1")
-	s.until("x1", "lost", func(p control.ProcessStatus) bool { return !p.There && strings.Contains(p.Trouble, "is lost") })
+	s.until("x1", "lost", func(p processStatus) bool { return !p.There && strings.Contains(p.Trouble, "is lost") })
 	s.more(100, "x0", "y0")
 	if o := s.up(); strings.Count(o.stdout, "runs already") != 4 {
 		t.Error(o.stdout)
 	}
-	s.until("x1", "enabled", func(p control.ProcessStatus) bool { return p.State == control.Enabled && p.Behind == 0 })
+	s.until("x1", "enabled", func(p processStatus) bool { return p.State == "enabled" && p.Behind == 0 })
 	s.more(100, "x1")
 	s.ctl("state", "unconfigured")
 	s.down()
@@ -144,7 +143,7 @@ func TestASegmentIsStopped(t *testing.T) {
 	if err := syscall.Kill(b.PID, syscall.SIGCONT); err != nil {
 		t.Fatal(err)
 	}
-	s.until("x1", "enabled", func(p control.ProcessStatus) bool { return p.State == control.Enabled })
+	s.until("x1", "enabled", func(p processStatus) bool { return p.State == "enabled" })
 	s.more(50, "x0", "x1", "y0")
 	s.ctl("drop", "x1")
 	if !testkit.Within(30*time.Second, func() bool { return testkit.CommandLine(b.PID) == "" }) {
@@ -175,7 +174,7 @@ func TestRunControlIsKilled(t *testing.T) {
 		t.Error(o.stderr)
 	}
 	s.up()
-	if st := s.status(); st.State != control.Enabled || st.Run != 1 {
+	if st := s.status(); st.State != "enabled" || st.Run != 1 {
 		t.Errorf("%+v", st)
 	}
 	s.more(100, "x0", "x1", "y0")

@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"drp/control"
 	"drp/internal/testkit"
 	"drp/xtc"
 )
@@ -23,6 +22,23 @@ type site struct {
 	folder string
 	file   string
 	marks  []*invocation
+}
+
+// partitionStatus is what drp ctl status --json prints, as far as it matters here.
+type partitionStatus struct {
+	State     string
+	Run       int
+	Processes []processStatus
+}
+
+type processStatus struct {
+	Name    string
+	PID     int
+	State   string
+	There   bool
+	Behind  int
+	Events  int64
+	Trouble string
 }
 
 // newSite writes a file for drp up, in whose text FOLDER stands for a folder of the test.
@@ -101,7 +117,7 @@ func (s *site) down() {
 	}
 }
 
-func (s *site) status() (st control.Status) {
+func (s *site) status() (st partitionStatus) {
 	s.t.Helper()
 	if err := json.Unmarshal([]byte(s.ctl("status", "--json").stdout), &st); err != nil {
 		s.t.Fatal(err)
@@ -138,7 +154,7 @@ func (s *site) kill(name string) {
 }
 
 // process is what run control says of one.
-func (s *site) process(name string) control.ProcessStatus {
+func (s *site) process(name string) processStatus {
 	s.t.Helper()
 	for _, p := range s.status().Processes {
 		if p.Name == name {
@@ -146,13 +162,13 @@ func (s *site) process(name string) control.ProcessStatus {
 		}
 	}
 	s.t.Fatalf("there is no %s", name)
-	return control.ProcessStatus{}
+	return processStatus{}
 }
 
 // until waits until a condition holds of a process.
-func (s *site) until(name, what string, holds func(control.ProcessStatus) bool) {
+func (s *site) until(name, what string, holds func(processStatus) bool) {
 	s.t.Helper()
-	var p control.ProcessStatus
+	var p processStatus
 	if !testkit.Within(60*time.Second, func() bool { p = s.process(name); return holds(p) }) {
 		s.t.Fatalf("%s: it never is %s: %+v", name, what, p)
 	}
@@ -163,7 +179,7 @@ func (s *site) more(n int64, names ...string) {
 	s.t.Helper()
 	for _, name := range names {
 		before := s.process(name).Events
-		s.until(name, fmt.Sprintf("%d events further", n), func(p control.ProcessStatus) bool { return p.Events >= before+n })
+		s.until(name, fmt.Sprintf("%d events further", n), func(p processStatus) bool { return p.Events >= before+n })
 	}
 }
 
