@@ -17,7 +17,6 @@ import (
 	"drp/pebble"
 	"drp/record"
 	"drp/source"
-	"drp/xtc"
 )
 
 // Run is one run of the pipeline. Make it with New, let it go with Run, watch it with Snapshot.
@@ -178,43 +177,6 @@ func (r *Run) openOutput() (err error) {
 		Later: r.cfg.Control != nil, ChunkBytes: r.cfg.ChunkBytes, ChunkTime: r.cfg.ChunkTime, CRC: r.cfg.CRC, Disk: r.cfg.Disk, Now: r.clock,
 		News: r.recordNews})
 	return fail(Configuration, err)
-}
-
-func (r *Run) exptName() string {
-	switch {
-	case r.cfg.Expt != "":
-		return r.cfg.Expt
-	case exptPattern.MatchString(r.info.Expt):
-		return r.info.Expt
-	}
-	return "drp"
-}
-
-func (r *Run) stream() int {
-	if r.cfg.Stream >= 0 {
-		return r.cfg.Stream
-	}
-	return r.info.Stream
-}
-
-// freeSegment is that of what drp tells of itself in a stream: its number, so that streams which are read together differ, as
-// psana demands; or one more than there was in the source.
-func (r *Run) freeSegment(t *xtc.Table, detector, alg string) uint32 {
-	segment := uint32(max(0, r.stream()))
-	for _, old := range t.Find(detector, alg) {
-		segment = max(segment, old.Segment+1)
-	}
-	return segment
-}
-
-func (r *Run) runNumber() int {
-	if r.cfg.Run > 0 {
-		return r.cfg.Run
-	}
-	if r.info.Run > record.MaxRun {
-		return 1
-	}
-	return max(1, r.info.Run)
 }
 
 // Info is what the source knows about itself.

@@ -57,6 +57,7 @@ type plan struct {
 	hits        drp.Hits
 	gpu         gpuPlan
 	trigger     triggerPlan
+	remote      remotePlan
 	second      secondPlan
 
 	diskFull   int64 // chance that the disk is full for a while from a write on

@@ -113,6 +113,7 @@ type lab struct {
 	enables   int           // so far
 	inChild   int           // events that children work on at this moment
 	attached  map[int][]byte
+	partition *partition // nil where the pipeline has its trigger inside, or none
 	problems  []string
 }
 
@@ -182,6 +183,10 @@ func (l *lab) pipeline() (drp.Summary, error) {
 		cfg.Hits = &p.hits
 	}
 	cfg.Trigger, cfg.Post = p.trigger.config(l), p.second.config(l)
+	if l.partition = newPartition(l); l.partition != nil {
+		l.partition.trigger(cfg.Trigger)
+	}
+	defer l.partition.end()
 	defer l.openGPU(&cfg)()
 	run, err := drp.New(context.Background(), cfg)
 	if err != nil {
@@ -227,6 +232,9 @@ func (l *lab) tolerated(err error) bool {
 		p := &l.plan
 		return p.deadly+p.hangs+p.badStarts+p.nonsense+p.poison+p.sticky > 0
 	case drp.General, drp.Configuration:
+		if !l.plan.remote.calm() && strings.Contains(err.Error(), "no trigger event builder lets") {
+			return true
+		}
 		if l.plan.searches && strings.Contains(err.Error(), "hits cannot be found without constants") {
 			return true
 		}

@@ -55,12 +55,3 @@ func tryFolder(flag, path string) error {
 	}
 	return nil
 }
-
-// tryFolders finds out before the run whether its folders can be written.
-func (f *runFlags) tryFolders(cfg *drp.Config) error {
-	err := tryFolder("--quarantine", cfg.QuarantineDir)
-	if err == nil && f.control.at != "" { // the first file comes with the first run
-		err = tryFolder("--output", cfg.OutputDir)
-	}
-	return err
-}

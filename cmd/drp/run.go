@@ -248,7 +248,9 @@ func run(cfg drp.Config, f runFlags) error {
 	started := make(chan *drp.Run, 1)
 	go watchSignals(signals, cancel, started, screen)
 
-	f.control.attach(ctx, &cfg)
+	if err := f.control.attach(ctx, &cfg); err != nil {
+		return err
+	}
 	r, err := drp.New(ctx, cfg)
 	if err != nil {
 		f.control.leave(err)
@@ -266,11 +268,28 @@ func run(cfg drp.Config, f runFlags) error {
 	if written := writeSummary(f.summary, &s); written != nil {
 		err = errors.Join(err, written)
 	}
-	if err == nil && float64(s.Lost()) > f.maxLoss/100*float64(s.Received) {
-		return &drp.Failure{Kind: drp.Loss, Err: fmt.Errorf("%d of %d events were lost: more than --max-loss %g %%", s.Lost(),
-			s.Received, f.maxLoss)}
+	if err == nil {
+		err = f.judgeLoss(&s)
 	}
 	return err
+}
+
+// tryFolders finds out whether files can be made where the run may want to only later.
+func (f *runFlags) tryFolders(cfg *drp.Config) error {
+	err := tryFolder("--quarantine", cfg.QuarantineDir)
+	if err == nil && f.control.at != "" { // the first file comes with the first run
+		err = tryFolder("--output", cfg.OutputDir)
+	}
+	return err
+}
+
+// judgeLoss is the error of a run that lost more than it may.
+func (f *runFlags) judgeLoss(s *drp.Summary) error {
+	if float64(s.Lost()) <= f.maxLoss/100*float64(s.Received) {
+		return nil
+	}
+	return &drp.Failure{Kind: drp.Loss, Err: fmt.Errorf("%d of %d events were lost: more than --max-loss %g %%", s.Lost(), s.Received,
+		f.maxLoss)}
 }
 
 // watchSignals ends the run in order at the first signal and at once at the second.

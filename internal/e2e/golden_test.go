@@ -21,7 +21,24 @@ var deciders = []struct {
 	name, file, text string
 	flags            []string
 }{
-	{"rules", "rules.yaml", triggerRules, nil},
+	{"rules", "rules.yaml", triggerRules, patience},
+	{"script", "script.yaml", triggerScript, patience},
+	{"script in four", "script.yaml", triggerScript, append([]string{"--trigger-workers", "4"}, patience...)},
+}
+
+// patience is longer than any machine is busy with something else.
+var patience = []string{"--trigger-deadline", "1m"}
+
+// triggerScript has scriptOfRules decide as triggerRules do.
+const triggerScript = "script: decides.py\nprescale: {0: 11}\nprescale_seed: 3\n"
+
+// deciderFile writes what one of them goes by.
+func deciderFile(t *testing.T, name, text string) string {
+	t.Helper()
+	folder := t.TempDir()
+	testkit.WriteFile(t, filepath.Join(folder, "decides.py"), scriptOfRules)
+	testkit.WriteFile(t, filepath.Join(folder, name), text)
+	return filepath.Join(folder, name)
 }
 
 // golden is what is recorded of the golden run: pulse ID, reason, whether it is kept for that and whether by the prescaler, and
@@ -80,8 +97,7 @@ func TestGoldenTrigger(t *testing.T) {
 	t.Parallel()
 	script := testkit.Script(t, countsSpots)
 	for _, d := range deciders {
-		path := filepath.Join(t.TempDir(), d.file)
-		testkit.WriteFile(t, path, d.text)
+		path := deciderFile(t, d.file, d.text)
 		by := append([]string{"-t", path}, d.flags...)
 		t.Run(d.name+" in one process", func(t *testing.T) {
 			t.Parallel()

@@ -36,7 +36,7 @@ type replayedReason struct {
 // replays runs drp teb replay, and gives its report; lines are what is kept now, as golden has it.
 func replays(t *testing.T, by []string, files ...string) (all replayed, lines []string) {
 	t.Helper()
-	o := prepare(t, nil, slices.Concat([]string{"teb", "replay", "-v", "--json"}, by, files)...).run().wants(t, 0)
+	o := prepare(t, nil, slices.Concat([]string{"teb", "replay", "--python", testkit.Python(t), "-v", "--json"}, by, files)...).run().wants(t, 0)
 	list := strings.Split(strings.TrimSpace(o.stdout), "\n")
 	for i, line := range list {
 		var r replayed
@@ -62,8 +62,7 @@ func TestReplay(t *testing.T) {
 	for _, d := range deciders {
 		t.Run(d.name, func(t *testing.T) {
 			t.Parallel()
-			path := filepath.Join(t.TempDir(), d.file)
-			testkit.WriteFile(t, path, d.text)
+			path := deciderFile(t, d.file, d.text)
 			by := append([]string{"-t", path}, d.flags...)
 			one := pipeline(t, slices.Concat([]string{"-s", testkit.File(t, triggerCamera.Run(goldenEvents)...), "-w", "2", "-p", script, "-o",
 				t.TempDir(), "--trigger-keep-all", "--chunk-bytes", "500KB", "--trigger", path}, d.flags)...).run().wants(t, 0)

@@ -75,7 +75,7 @@ func (r *record) find(alg string, segment int) *xtc.Names {
 // nothing.
 func (r *record) read(d xtc.Dgram, e *item) bool {
 	var decided, contributed bool
-	e.configure, e.time, e.groups = false, d.Time(), uint16(d.Env())
+	e.groups = uint16(d.Env())
 	for it := r.table.Blocks(d); it.Next(); {
 		switch b := it.Block(); {
 		case b.Damage != 0:
