@@ -57,6 +57,7 @@ type plan struct {
 	hits        drp.Hits
 	gpu         gpuPlan
 	trigger     triggerPlan
+	remote      remotePlan
 
 	diskFull   int64 // chance that the disk is full for a while from a write on
 	diskBreaks int64 // chance of an error of input and output

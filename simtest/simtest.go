@@ -111,6 +111,7 @@ type lab struct {
 	enables   int           // so far
 	inChild   int           // events that children work on at this moment
 	attached  map[int][]byte
+	partition *partition // nil where the pipeline has its trigger inside, or none
 	problems  []string
 }
 
@@ -179,6 +180,10 @@ func (l *lab) pipeline() (drp.Summary, error) {
 		cfg.Hits = &p.hits
 	}
 	cfg.Trigger = p.trigger.config(l)
+	if l.partition = newPartition(l); l.partition != nil {
+		l.partition.trigger(cfg.Trigger)
+	}
+	defer l.partition.end()
 	defer l.openGPU(&cfg)()
 	run, err := drp.New(context.Background(), cfg)
 	if err != nil {
@@ -224,6 +229,9 @@ func (l *lab) tolerated(err error) bool {
 		p := &l.plan
 		return p.deadly+p.hangs+p.badStarts+p.nonsense+p.poison+p.sticky > 0
 	case drp.General, drp.Configuration:
+		if !l.plan.remote.calm() && strings.Contains(err.Error(), "no trigger event builder lets") {
+			return true
+		}
 		if l.plan.searches && strings.Contains(err.Error(), "hits cannot be found without constants") {
 			return true
 		}

@@ -71,8 +71,13 @@ func checkWorkers(n int) error {
 	return nil
 }
 
+var errNoProcesses = errors.New("--trigger-workers is about a trigger script, and rules decide")
+
 // decidingScript is the script that decides in so many processes, nil where rules do. The file is looked at, and not run.
 func (r *ruleFile) decidingScript(workers int) (*script.Config, error) {
+	if r.Script == "" && workers != 1 {
+		return nil, errNoProcesses
+	}
 	if r.Script == "" {
 		return nil, nil //nolint:nilnil // there is none
 	}

@@ -232,7 +232,9 @@ func run(cfg drp.Config, f runFlags) error {
 	started := make(chan *drp.Run, 1)
 	go watchSignals(signals, cancel, started, screen)
 
-	f.control.attach(ctx, &cfg)
+	if err := f.control.attach(ctx, &cfg); err != nil {
+		return err
+	}
 	r, err := drp.New(ctx, cfg)
 	if err != nil {
 		f.control.leave(err)

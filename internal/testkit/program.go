@@ -164,13 +164,19 @@ func (p *Program) Broke() string {
 // Books reads the summary, nil when there is none.
 func (p *Program) Books() *Books {
 	p.t.Helper()
-	text, err := os.ReadFile(p.Summary)
+	return ReadBooks(p.t, p.Summary)
+}
+
+// ReadBooks reads what a program wrote with --summary, nil when there is nothing.
+func ReadBooks(t testing.TB, path string) *Books {
+	t.Helper()
+	text, err := os.ReadFile(path)
 	if err != nil || len(text) == 0 {
 		return nil
 	}
 	b := &Books{}
 	if err := json.Unmarshal(text, b); err != nil {
-		p.t.Fatalf("summary: %v\n%s", err, text)
+		t.Fatalf("summary: %v\n%s", err, text)
 	}
 	return b
 }

@@ -115,8 +115,8 @@ func (s *Server) wait(h *hello) (*waiter, error) {
 		return nil, fmt.Errorf("teb: there is no contributor %s in partition %s: there are %s", name, s.o.Partition,
 			strings.Join(g.names, ", "))
 	}
-	for other, w := range g.waiting {
-		if share := w.part(); other != name {
+	for _, w := range g.all() {
+		if share := w.part(); w.schema.Name() != name {
 			if err := h.agrees(&share); err != nil {
 				return nil, err
 			}
@@ -157,7 +157,7 @@ func (s *Server) make(g *gathering, schemas []*teb.Schema, known []teb.Decision,
 		s.begin(t, g.recalled(known))
 		s.now.share = share
 	}
-	for _, w := range g.waiting {
+	for _, w := range g.all() {
 		if w.err = err; err == nil {
 			w.era = s.now
 			s.now.inside++
@@ -165,6 +165,16 @@ func (s *Server) make(g *gathering, schemas []*teb.Schema, known []teb.Decision,
 		w.done.Set()
 	}
 	clear(g.waiting)
+}
+
+// all is who waits, in the order of the names.
+func (g *gathering) all() (waiting []*waiter) {
+	for _, name := range g.names {
+		if w := g.waiting[name]; w != nil {
+			waiting = append(waiting, w)
+		}
+	}
+	return waiting
 }
 
 func (g *gathering) missing() (names []string) {
@@ -180,7 +190,7 @@ func (g *gathering) missing() (names []string) {
 // up to the last of them, as far back as anybody remembers. What one of them gave itself by default counts only where nobody
 // knows more.
 func (g *gathering) recalled(all []teb.Decision) []teb.Decision {
-	for _, w := range g.waiting {
+	for _, w := range g.all() {
 		all = append(all, w.known...)
 	}
 	slices.SortFunc(all, func(a, b teb.Decision) int {
@@ -197,7 +207,7 @@ func (g *gathering) recalled(all []teb.Decision) []teb.Decision {
 
 // close lets nobody wait any more.
 func (g *gathering) close() {
-	for _, w := range g.waiting {
+	for _, w := range g.all() {
 		w.done.Set()
 	}
 }
