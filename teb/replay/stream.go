@@ -163,7 +163,12 @@ func (s *stream) datagram(service xtc.TransitionID) (found bool, err error) {
 	if service != xtc.Configure && service != xtc.BeginRun && service != xtc.Enable && service != xtc.L1Accept {
 		return false, s.r.Skip()
 	}
-	if s.buf, err = s.r.ReadDgram(s.buf[:0]); err != nil {
+	if service == xtc.L1Accept {
+		s.buf, err = s.r.ReadWanted(s.buf[:0], s.known.wants)
+	} else {
+		s.buf, err = s.r.ReadDgram(s.buf[:0])
+	}
+	if err != nil {
 		return false, err
 	}
 	s.head.service, s.head.time = service, s.buf.Time()
