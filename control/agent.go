@@ -97,7 +97,7 @@ func (a *Agent) Done(o uint64, trouble error) {
 	a.mu.Lock()
 	a.who.Number, a.warning = max(a.who.Number, o), ""
 	if trouble != nil {
-		a.warning = clip(trouble.Error())
+		a.warning = cut(trouble.Error(), longestReason)
 	}
 	a.mu.Unlock()
 	select {

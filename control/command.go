@@ -96,7 +96,7 @@ func (p *Partition) transition(t Transition, deadline time.Duration) error {
 		if err != nil {
 			return err
 		}
-		slow = p.await(held, until, deadline)
+		slow = p.await(held, until, false)
 	}
 	o := Order{Name: t.Name}
 	switch t.Name {
@@ -113,7 +113,7 @@ func (p *Partition) transition(t Transition, deadline time.Duration) error {
 	if err != nil {
 		return err
 	}
-	maps.Copy(slow, p.await(asked, until, deadline))
+	maps.Copy(slow, p.await(asked, until, t.To > t.From))
 	if len(slow) > 0 {
 		problem := failed(fmt.Sprintf("%s: the partition is %v, but for %d", t.Name, t.To, len(slow)), slow)
 		p.cfg.Log.Error(problem.Message)
@@ -170,9 +170,10 @@ func (p *Partition) wait(until time.Time) bool {
 	return true
 }
 
-// await waits until processes have followed the last order, and gives those who have not, with the reason.
-func (p *Partition) await(asked map[string]*member, until time.Time, deadline time.Duration) map[string]string {
-	number := uint64(len(p.journal.orders))
+// await waits until processes have followed the last order, and gives those who have not, with the reason. On the way up
+// one that is lost may be what the others wait for, so that these are not waited for much longer.
+func (p *Partition) await(asked map[string]*member, until time.Time, up bool) map[string]string {
+	began, number := p.now(), uint64(len(p.journal.orders))
 	slow := map[string]string{}
 	for {
 		waiting := []string{}
@@ -182,6 +183,9 @@ func (p *Partition) await(asked map[string]*member, until time.Time, deadline ti
 			} else if why := m.absent(p.now()); why != "" {
 				slow[name] = why
 				delete(asked, name)
+				if rest := p.now().Add(2 * grace); up && rest.Before(until) {
+					until = rest
+				}
 			} else {
 				waiting = append(waiting, name)
 			}
@@ -191,7 +195,7 @@ func (p *Partition) await(asked map[string]*member, until time.Time, deadline ti
 		}
 		if !p.wait(until) {
 			for _, name := range waiting {
-				slow[name] = fmt.Sprintf("did not do it within %v", deadline)
+				slow[name] = fmt.Sprintf("did not do it within %v", until.Sub(began).Round(100*time.Millisecond))
 			}
 			return slow
 		}

@@ -49,7 +49,7 @@ type member struct {
 	session string
 	queue   []Order // that it has not followed yet
 	state   State
-	late    bool // the others had begun when it came
+	late    uint64 // the last order that was given before it came
 	seen    time.Time
 	hungUp  time.Time // its connection was closed, and it has not come back
 	report  Report
@@ -62,6 +62,8 @@ const (
 	// longPoll is how long a process that asks for its next order waits for one.
 	longPoll   = time.Second
 	mostPlaces = 256
+	// longestReason is as much as anybody can say of what went wrong.
+	longestReason = 500
 )
 
 // absent is why nothing can be expected of a process, empty when something can.
@@ -101,7 +103,7 @@ func (p *Partition) Register(who Process) (Place, error) {
 	case old == nil && len(p.members) == mostPlaces:
 		return Place{}, refuse(Conflict, "partition %s has %d processes, which is as many as there can be", p.cfg.Partition, mostPlaces)
 	}
-	m := &member{Process: who, session: newID(), seen: p.now(), late: len(p.stack) > 0, queue: slices.Clone(p.stack)}
+	m := &member{Process: who, session: newID(), seen: p.now(), late: uint64(len(p.journal.orders)), queue: slices.Clone(p.stack)}
 	if who.Number > 0 {
 		if who.Journal != p.journal.head.ID || who.Number > uint64(len(p.journal.orders)) {
 			return Place{}, refuse(Gone, "%s has followed the orders of another run control: start it again", who.Name)
@@ -110,7 +112,7 @@ func (p *Partition) Register(who Process) (Place, error) {
 		for _, o := range p.journal.orders[:who.Number] {
 			done = leads(done, o)
 		}
-		m.state, m.late, m.report.Number = stateOf(done), false, who.Number
+		m.state, m.late, m.report.Number = stateOf(done), 0, who.Number
 		m.queue = slices.Clone(p.journal.orders[who.Number:])
 	}
 	if old != nil {
@@ -197,7 +199,7 @@ func (p *Partition) endOf(m *member) string {
 func (p *Partition) nextOf(m *member, after uint64) *Order {
 	for _, o := range m.queue {
 		if o.Number > after {
-			if o.Name == "enable" && m.late {
+			if o.Name == "enable" && o.Number <= m.late {
 				o.From = next(p.furthest)
 			}
 			return &o
@@ -224,10 +226,11 @@ func (p *Partition) Report(name string, r Report) error {
 		m.queue = m.queue[1:]
 	}
 	r.Number = max(r.Number, m.report.Number)
+	r.Warning = cut(r.Warning, longestReason)
 	m.report = r
 	p.furthest = max(p.furthest, r.Last)
 	if r.Left != "" {
-		m.gone = "has ended: " + clip(r.Left)
+		m.gone = "has ended: " + cut(r.Left, longestReason)
 		p.cfg.Log.Info(m.Name + " " + m.gone)
 	}
 	p.change()

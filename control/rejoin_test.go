@@ -32,6 +32,9 @@ func TestOneIsStartedAgain(t *testing.T) {
 	if err := s.Do("enable", 0); err != nil {
 		t.Fatal(err)
 	}
+	if last := again.orders()[3]; last.From != 0 { // which it was there for
+		t.Errorf("%+v", last)
+	}
 	if got := names(again.orders()); !slices.Equal(got, []string{"configure", "begin-run", "begin-step", "enable"}) {
 		t.Error(got)
 	}

@@ -47,8 +47,7 @@ func Handler(p *Partition, token string, over chan<- struct{}) http.Handler {
 
 // NewServer is an http.Server for a Handler, with the deadlines that one on a network needs.
 func NewServer(h http.Handler) *http.Server {
-	return &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, IdleTimeout: time.Minute,
-		MaxHeaderBytes: 16 << 10}
+	return &http.Server{Handler: h, ReadHeaderTimeout: bodyTime, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}
 }
 
 // guard lets nobody in without the token, and no page of the web that a browser of this machine shows: one that got itself
@@ -120,10 +119,17 @@ func respond(w http.ResponseWriter, v any, err error) {
 	_ = json.NewEncoder(w).Encode(v) // whoever asked may have gone
 }
 
-// take reads a body. It answers itself when the body makes no sense.
+// bodyTime is how long the head of a request may take, and its body.
+const bodyTime = 5 * time.Second
+
+// take reads a body. It answers itself when the body makes no sense, or is long in coming. The deadline is for the body alone:
+// on the whole request it would be one for the answer, too, and transitions take their time.
 func take(w http.ResponseWriter, r *http.Request, v any) bool {
+	c := http.NewResponseController(w)
+	_ = c.SetReadDeadline(time.Now().Add(bodyTime)) // which is not possible only where nobody is slow
 	text, err := io.ReadAll(r.Body)
 	if err == nil {
+		_ = c.SetReadDeadline(time.Time{})
 		err = strictly(text, v)
 	}
 	if err != nil {

@@ -3,10 +3,13 @@ package control_test
 import (
 	"context"
 	"encoding/json"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"drp/control"
 )
@@ -76,6 +79,33 @@ func TestRefusedRequests(t *testing.T) {
 	}
 	if st := s.Status(); st.State != control.Unconfigured || st.Order != 0 {
 		t.Errorf("%+v", st)
+	}
+}
+
+// TestABodyThatDoesNotCome holds nobody up for long.
+func TestABodyThatDoesNotCome(t *testing.T) {
+	t.Parallel()
+	s := open(t, path(t))
+	l, err := listen("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := control.NewServer(control.Handler(s.Partition, "", s.over))
+	go func() { _ = server.Serve(l) }()
+	defer func() { _ = server.Close() }()
+	c, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = c.Close() }()
+	_, err = c.Write([]byte("POST /v1/state HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 20\r\n\r\n{"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = c.SetDeadline(time.Now().Add(60 * time.Second))
+	answer, _ := io.ReadAll(c) // until it is closed
+	if !strings.Contains(string(answer), "400 Bad Request") || !strings.Contains(string(answer), "i/o timeout") {
+		t.Errorf("%q", answer)
 	}
 }
 

@@ -142,9 +142,10 @@ func next(time uint64) uint64 {
 	return time + 1
 }
 
-// clip keeps words of others short.
-func clip(text string) string {
-	const enough = 80
+// clip keeps words of others short, and cut their sentences.
+func clip(text string) string { return cut(text, 80) }
+
+func cut(text string, enough int) string {
 	if len(text) > enough {
 		return strings.ToValidUTF8(text[:enough], "") + "…"
 	}

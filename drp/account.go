@@ -84,11 +84,11 @@ func (a *account) close(s Summary, added []byte) ([]byte, error) {
 
 // closeBooks gives what is added to an EndRun: the script's words and the books. All events before it are written first,
 // since only then is it known what became of them; those that the source has sent since are not of this run.
-func (c *collector) closeBooks(e *entry, added []byte) []byte {
+func (c *collector) closeBooks(of *detail, added []byte) []byte {
 	c.enter()
 	s := c.books.Snapshot()
-	s.InFlight -= s.Received - e.detail.received + e.detail.dropped - s.Dropped
-	s.Received, s.Dropped = e.detail.received, e.detail.dropped
+	s.InFlight -= s.Received - of.received + of.dropped - s.Dropped
+	s.Received, s.Dropped = of.received, of.dropped
 	with, err := c.account.close(s, added)
 	if err != nil { // the names are our own
 		panic(err)

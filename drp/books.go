@@ -21,6 +21,8 @@ type Books struct {
 
 	defaulted  atomic.Int64 // the trigger did not decide in time
 	unwanted   atomic.Int64 // by the trigger, and not vetoed since all are to be recorded
+	posted     atomic.Int64 // shown to the second script
+	postFailed atomic.Int64 // and recorded as they were before, since that failed
 	searched   atomic.Int64 // for hits
 	hits       atomic.Int64 // found in these
 	passed     atomic.Int64 // that no script was shown, since they are none
@@ -58,6 +60,8 @@ type Summary struct {
 	Instead         int64    `json:"searched_by_cpu_instead,omitempty"`
 	Defaulted       int64    `json:"decided_by_default,omitempty"`
 	Unwanted        int64    `json:"kept_unwanted,omitempty"`
+	Posted          int64    `json:"posted,omitempty"`
+	PostFailed      int64    `json:"post_failed,omitempty"`
 	Altered         int64    `json:"altered"`
 	Late            int64    `json:"late"`
 	Restarts        int64    `json:"restarts"`
@@ -82,8 +86,8 @@ func (b *Books) Snapshot() Summary {
 		DeadtimeSeconds: time.Duration(b.deadtime.Load()).Seconds(), BytesReceived: b.bytesIn.Load(),
 		Searched: b.searched.Load(), Hits: b.hits.Load(), Passed: b.passed.Load(), Unsearched: b.unsearched.Load(),
 		ByGPU: b.byGPU.Load(), Instead: b.instead.Load(), Defaulted: b.defaulted.Load(),
-		Unwanted: b.unwanted.Load(),
-		Files:    []string{},
+		Unwanted: b.unwanted.Load(), Posted: b.posted.Load(), PostFailed: b.postFailed.Load(),
+		Files: []string{},
 	}
 	s.Received = b.received.Load() // last: it never lags behind the outcomes
 	s.InFlight = s.Received - s.Recorded - s.Rejected - s.Vetoed - s.Quarantined - s.Dropped - s.Failed
@@ -118,6 +122,7 @@ func (s *Summary) Text() string {
 	}
 	b.WriteString(s.hitNote())
 	b.WriteString(s.triggerNote())
+	b.WriteString(s.postNote())
 	balance := "the books balance"
 	if s.InFlight != 0 {
 		balance = "the books do not balance"
@@ -145,6 +150,18 @@ func (s *Summary) triggerNote() (note string) {
 		note += fmt.Sprintf("trigger     %12d events are kept that it did not want, since all are\n", s.Unwanted)
 	}
 	return note
+}
+
+// postNote is the line about the second script; there is none where there was none.
+func (s *Summary) postNote() string {
+	if s.Posted == 0 {
+		return ""
+	}
+	note := fmt.Sprintf("post        %12d events were shown to the second script", s.Posted)
+	if s.PostFailed > 0 {
+		note += fmt.Sprintf("; it failed on %d", s.PostFailed)
+	}
+	return note + "\n"
 }
 
 // HitRate is the percentage of the events searched so far that are hits.

@@ -165,7 +165,7 @@ func (k *calibration) reconfigure(d xtc.Dgram) {
 		if err != nil {
 			k.r.cfg.Log.Error(fmt.Sprintf("with their new configuration pixels cannot be corrected any more: %v", err))
 			c.drop(err.Error())
-			k.r.preparation.forget()
+			k.r.forget()
 			continue
 		}
 		c.tables = again.tables
@@ -183,7 +183,7 @@ func (k *calibration) begin(loan *pebble.Loan, n int) (int, error) {
 	if err != nil {
 		return n, err
 	}
-	k.r.preparation.forget()
+	k.r.forget()
 	k.chosen = nil
 	return k.publish(loan, n, false, next)
 }
@@ -206,7 +206,7 @@ func (k *calibration) step(loan *pebble.Loan, n int) (int, error) {
 	if !chosen {
 		return appendTo(loan, n, k.chosen)
 	}
-	k.r.preparation.forget()
+	k.r.forget()
 	whole, err := k.publish(loan, n, true, next)
 	k.chosen = append([]byte(nil), loan.Bytes()[n:whole]...)
 	return whole, err
@@ -331,33 +331,33 @@ func (k *calibration) stampOf(generation uint32) []byte {
 	return k.stamps[generation-1]
 }
 
-// withoutConstants names the workers that do not hold the constants they were told of.
-func withoutConstants(e *entry) error {
-	if !e.tellsOfConstants() {
+// withoutConstants names the workers that do not hold the constants they were told of by a transition.
+func (d *detail) withoutConstants(id xtc.TransitionID) error {
+	if !d.tellsOfConstants(id) {
 		return nil
 	}
 	var without []int
-	for worker := range e.detail.answers {
-		if a := &e.detail.answers[worker]; a.Status == fex.OK && a.Constants != e.detail.constants {
+	for worker := range d.answers {
+		if a := &d.answers[worker]; a.Status == fex.OK && a.Constants != d.constants {
 			without = append(without, worker)
 		}
 	}
 	if without == nil {
 		return nil
 	}
-	return failf(General, "the workers %v do not hold the constants they were told of at %v: %s", without, e.service, e.detail.published)
+	return failf(General, "the workers %v do not hold the constants they were told of at %v: %s", without, id, d.published)
 }
 
-func (e *entry) tellsOfConstants() bool {
-	return e.detail.constants != 0 && (e.service == xtc.BeginRun || e.service == xtc.BeginStep)
+func (d *detail) tellsOfConstants(id xtc.TransitionID) bool {
+	return d.constants != 0 && (id == xtc.BeginRun || id == xtc.BeginStep)
 }
 
 // unheld says which constants a worker does not hold that gave no good answer to the transition that told of them.
-func unheld(e *entry, a *fex.Answer) string {
-	if !e.tellsOfConstants() || a.Constants == e.detail.constants {
+func (d *detail) unheld(id xtc.TransitionID, a *fex.Answer) string {
+	if !d.tellsOfConstants(id) || a.Constants == d.constants {
 		return ""
 	}
-	return "; it does not hold the constants of " + e.detail.published
+	return "; it does not hold the constants of " + d.published
 }
 
 // maker gives what makes a kind of corrected data of the detector that has this Names.

@@ -3,7 +3,6 @@ package drp
 import (
 	"errors"
 	"fmt"
-	"slices"
 
 	"drp/fex"
 	"drp/internal/invariant"
@@ -26,7 +25,7 @@ const (
 type collector struct {
 	*Run
 	table  *xtc.Table // of the source and the script
-	own    *xtc.Table // of the script alone: it adds to nothing else
+	own    *xtc.Table // of the script alone: it adds to nothing else; that of a second one has its own
 	failed error      // why nothing is recorded any more; a disk that is full for a while is the recorder's business
 
 	refs     []pebble.Ref // of the datagrams of this batch, to be released after the write
@@ -42,6 +41,7 @@ type collector struct {
 	trigger  *trigger // nil without one
 
 	copied []byte // results, and events that are verified
+	head   [xtc.DgramHeaderBytes]byte
 	side   []uint32
 	sig    []byte
 }
@@ -55,6 +55,9 @@ func (r *Run) collect() {
 		c.trigger.ask()
 		for len(c.refs) < batchEvents && c.bytes < batchBytes {
 			e := r.window.oldest()
+			if c.post.commit(c) {
+				continue // before what came after it
+			}
 			if e == nil || !c.trigger.decided(e) {
 				break
 			}
@@ -71,7 +74,7 @@ func (r *Run) collect() {
 			c.released = false
 			c.pool.Freed()
 		}
-		if r.window.over() || r.hard.Err() != nil {
+		if r.window.over() && c.post.empty() || r.hard.Err() != nil {
 			return
 		}
 		r.window.wake.Wait(waitTick)
@@ -150,22 +153,34 @@ func (c *collector) one(e *entry) error {
 	if err != nil {
 		panic(err) // the window held an index that was released
 	}
-	if !ref.Decide() {
-		panic(fmt.Sprintf("drp: the outcome of slot %d was decided before", e.ix.Slot))
+	if c.post == nil {
+		decide(&ref)
 	}
 	d := xtc.Dgram(ref.Bytes())
 	c.refs = append(c.refs, ref)
 	c.bytes += len(d)
 	c.trigger.apply(e)
+	copied, refs := len(c.copied), len(c.refs)
 	if e.service.IsEvent() {
 		c.timing.collected(c.window.tail)
-		return c.event(e, d)
+		err = c.event(e, d)
+	} else {
+		err = c.transition(e, d)
 	}
-	err = c.transition(e, d)
-	if err == nil {
-		c.obeyed.note(e.detail)
+	if c.post != nil {
+		c.copied = c.copied[:copied] // what is recorded stands in its slot by now
+		if len(c.refs) == refs {     // it is not
+			decide(&c.refs[refs-1])
+		}
 	}
 	return err
+}
+
+// decide claims the outcome of a datagram.
+func decide(ref *pebble.Ref) {
+	if !ref.Decide() {
+		panic("drp: the outcome of a datagram was decided before")
+	}
 }
 
 func (c *collector) event(e *entry, d xtc.Dgram) error {
@@ -223,7 +238,7 @@ func (c *collector) strict() error {
 	return failf(Script, "%s (--strict)", c.complaints.first())
 }
 
-// keep records an event; the books follow when it is written.
+// keep records an event, unless the trigger does not want it.
 func (c *collector) keep(e *entry, d xtc.Dgram, removed []uint32, added []byte, damage xtc.Damage) error {
 	if c.trigger.unwanted() {
 		if !c.cfg.Trigger.KeepAll {
@@ -232,10 +247,29 @@ func (c *collector) keep(e *entry, d xtc.Dgram, removed []uint32, added []byte, 
 		}
 		c.books.unwanted.Add(1)
 	}
+	k := kept{dgram: d, removed: removed, added: c.stamped(e, added, damage), damage: damage}
+	if c.post != nil {
+		c.post.takeEvent(c, e, &k)
+		return nil
+	}
+	return c.write(&k)
+}
+
+// kept is an event as it is recorded.
+type kept struct {
+	dgram   xtc.Dgram
+	removed []uint32
+	added   []byte
+	damage  xtc.Damage
+}
+
+// write hands an event to the recorder; the books follow when it is written.
+func (c *collector) write(k *kept) error {
+	d := k.dgram
 	if c.failed == nil {
-		err := c.recorder.Event(d, removed, c.stamped(e, added, damage), damage)
+		err := c.recorder.Event(d, k.removed, k.added, k.damage)
 		if err == nil {
-			c.taken = append(c.taken, damage|d.Damage() != 0)
+			c.taken = append(c.taken, k.damage|d.Damage() != 0)
 			return nil
 		}
 		var bad *record.EventError
@@ -261,24 +295,27 @@ func stalled(err error) bool {
 
 // result reads and checks what the script gave for an event. Everything in the result area is the child's word.
 func (c *collector) result(e *entry) (removed []uint32, added []byte, err error) {
-	area := c.pool.Results[e.worker].Event(e.ix.Slot)
-	n := int(e.result)
-	side, fits := fex.SideList(area, n, int(e.side), c.side[:0])
+	c.side = c.side[:0]
+	return c.check(c.pool.Results[e.worker].Event(e.ix.Slot), int(e.result), int(e.side), c.own)
+}
+
+// check is result for any area. What is removed comes behind what side has.
+func (c *collector) check(area []byte, n, words int, own *xtc.Table) (removed []uint32, added []byte, err error) {
+	side, fits := fex.SideList(area, n, words, c.side)
 	if !fits || n > len(area) {
-		return nil, nil, fmt.Errorf("a result of %d bytes and %d removals does not fit in %d bytes", n, int(e.side),
-			len(area))
+		return nil, nil, fmt.Errorf("a result of %d bytes and %d removals does not fit in %d bytes", n, words, len(area))
 	}
 	c.side = side
 	added = area[:n:n]
 	if n == 0 {
 		return side, nil, nil
 	}
-	if n <= copiedBytes {
+	if n <= copiedBytes || c.post != nil && own == c.own { // those go into the slot
 		at := len(c.copied)
 		c.copied = append(c.copied, added...)
 		added = c.copied[at:len(c.copied):len(c.copied)]
 	}
-	if c.sig, err = c.own.CheckBlocks(added, c.sig[:0]); err != nil {
+	if c.sig, err = own.CheckBlocks(added, c.sig[:0]); err != nil {
 		return nil, nil, err
 	}
 	return side, added, nil
@@ -286,7 +323,10 @@ func (c *collector) result(e *entry) (removed []uint32, added []byte, err error)
 
 func (c *collector) transition(e *entry, d xtc.Dgram) error {
 	defer func() { c.standing.passed(e, c.table, d) }()
-	scriptTrouble := c.transitionTrouble(e)
+	if invariant.Enabled {
+		invariant.Check(e.pending.Load() == 0, "a transition was collected before all answers were in")
+	}
+	scriptTrouble := c.transitionTrouble(scriptName(c.cfg.Script), e.service, e.detail)
 	e.detail.trouble = scriptTrouble
 	if those := served(e.detail.answers); len(those) > 0 {
 		e.detail.answers = those
@@ -298,6 +338,7 @@ func (c *collector) transition(e *entry, d xtc.Dgram) error {
 		}
 		if scriptTrouble != nil {
 			c.recordNothing(scriptTrouble)
+			c.post.goOn()
 		}
 		return scriptTrouble
 	}
@@ -313,35 +354,8 @@ func (c *collector) transition(e *entry, d xtc.Dgram) error {
 			damage = xtc.DamageUserDefined
 		}
 	}
-	unsaid := e.implied && len(added) == 0 // by the script
-	if e.service == xtc.EndRun && len(e.detail.answers) > 0 {
-		added = c.closeBooks(e, added)
-	}
-	if unsaid || c.failed != nil {
-		c.present.apply(e.service, d)
-		return nil
-	}
-	run := -1
-	if e.detail.run > 0 {
-		run = e.detail.run
-	} else if _, n, ok := xtc.RunInfo(c.table, d); ok && e.service == xtc.BeginRun && c.cfg.Run == 0 {
-		run = n
-	}
-	c.present.apply(e.service, d)
-	err := c.recorder.Transition(d, added, damage, run)
-	if named := c.recorder.Run(); run > record.MaxRun && c.recorder != nil {
-		c.cfg.Log.Warn(fmt.Sprintf("run %d is recorded in files named run %d, since names of runs only count up to %d",
-			run, named, record.MaxRun))
-	}
-	if err != nil {
-		c.stopRecording(err)
-	}
+	c.settle(&told{service: e.service, ix: e.ix, implied: e.implied, dgram: d, damage: damage, detail: e.detail}, added)
 	return nil
-}
-
-// served are the answers of workers that are in service: the others take no part in a transition, unless nobody is left.
-func served(answers []fex.Answer) []fex.Answer {
-	return slices.DeleteFunc(slices.Clone(answers), func(a fex.Answer) bool { return a.Status == fex.Unserved })
 }
 
 // configure takes a new Configure: the source's names and what the scripts declare.
@@ -360,43 +374,6 @@ func (c *collector) configure(e *entry, d xtc.Dgram) error {
 	if added, err = c.trigger.configure(d, added); err != nil {
 		return err
 	}
-	c.present.apply(e.service, d)
-	if c.failed == nil {
-		if err := c.recorder.Transition(d, added, 0, -1); err != nil {
-			c.stopRecording(err)
-		}
-	}
+	c.settle(&told{service: e.service, ix: e.ix, implied: e.implied, dgram: d, detail: e.detail}, added)
 	return nil
-}
-
-// transitionTrouble reports the scripts that failed at a transition. The run goes on, but it does not end well: what a
-// script gathered over a run is lost, or it could not begin.
-func (c *collector) transitionTrouble(e *entry) error {
-	var trouble error
-	others := len(served(e.detail.answers)) > 0
-	for worker := range e.detail.answers {
-		a := &e.detail.answers[worker]
-		if a.Status == fex.OK || a.Status == fex.Unserved && others {
-			continue
-		}
-		where := fmt.Sprintf("%s at %v, worker %d", scriptName(c.cfg.Script), e.service, worker)
-		c.complaints.note(where, a.Failure)
-		if trouble == nil {
-			trouble = failf(Script, "%s: %v%s", where, a.Failure, unheld(e, a))
-		}
-	}
-	if missing := withoutConstants(e); missing != nil && trouble == nil {
-		c.halt(missing) // what they would make of events is not known
-		return missing
-	}
-	if trouble != nil && e.service != xtc.Configure {
-		c.note(trouble)
-		if c.cfg.Strict {
-			c.halt(trouble)
-		}
-	}
-	if invariant.Enabled {
-		invariant.Check(e.pending.Load() == 0, "a transition was collected before all answers were in")
-	}
-	return trouble
 }

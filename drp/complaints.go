@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	"drp/fex"
+	"drp/xtc"
 )
 
 // complaints collects what went wrong with the script: the first of each kind in full, the others as a count.
@@ -82,3 +84,37 @@ func eventName(number int64, time uint64) string {
 }
 
 func scriptName(path string) string { return filepath.Base(path) }
+
+// served are the answers of workers that are in service: the others take no part in a transition, unless nobody is left.
+func served(answers []fex.Answer) []fex.Answer {
+	return slices.DeleteFunc(slices.Clone(answers), func(a fex.Answer) bool { return a.Status == fex.Unserved })
+}
+
+// transitionTrouble reports the processes of a script that failed at a transition. The run goes on, but it does not end well: what a
+// script gathered over a run is lost, or it could not begin.
+func (c *collector) transitionTrouble(name string, id xtc.TransitionID, of *detail) error {
+	var trouble error
+	others := len(served(of.answers)) > 0
+	for worker := range of.answers {
+		a := &of.answers[worker]
+		if a.Status == fex.OK || a.Status == fex.Unserved && others {
+			continue
+		}
+		where := fmt.Sprintf("%s at %v, worker %d", name, id, worker)
+		c.complaints.note(where, a.Failure)
+		if trouble == nil {
+			trouble = failf(Script, "%s: %v%s", where, a.Failure, of.unheld(id, a))
+		}
+	}
+	if missing := of.withoutConstants(id); missing != nil && trouble == nil {
+		c.halt(missing) // what they would make of events is not known
+		return missing
+	}
+	if trouble != nil && id != xtc.Configure {
+		c.note(trouble)
+		if c.cfg.Strict {
+			c.halt(trouble)
+		}
+	}
+	return trouble
+}

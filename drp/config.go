@@ -71,6 +71,7 @@ type Config struct {
 	Calibration Calibration
 	Hits        *Hits    // nil: nobody looks for hits
 	Trigger     *Trigger // nil: nobody decides
+	Post        *Post    // nil: nobody looks at what is recorded
 	// Control lets the run be one of several that run control brings through it together, by the orders that it gives; nil:
 	// the run goes as its source does.
 	Control func(Progress) (Orders, error)
@@ -171,7 +172,10 @@ func (c *Config) check() error {
 	if c.Start != nil {
 		return nil
 	}
-	return c.checkScript()
+	if err := c.checkScript(); err != nil {
+		return err
+	}
+	return c.checkPost()
 }
 
 // maxSlots keeps a worker's records within one pipe (64 KiB of 32 bytes each), so that the dispatcher never blocks.
@@ -182,24 +186,31 @@ const maxSpares = 8
 // maxStream is the largest number that the names of files have room for.
 const maxStream = 999
 
-func (c *Config) checkScript() error {
-	info, err := os.Stat(c.Script)
+func (c *Config) checkScript() (err error) {
+	c.Script, c.ScriptText, err = readScript(c.Script)
+	c.ScriptSHA256 = fmt.Sprintf("%x", sha256.Sum256(c.ScriptText))
+	return err
+}
+
+// readScript gives the whole path of a script and its text.
+func readScript(path string) (string, []byte, error) {
+	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return failf(Script, "script %s: there is no such file%s", c.Script, bundled(c.Script))
+		return path, nil, failf(Script, "script %s: there is no such file%s", path, bundled(path))
 	case err != nil:
-		return fail(Script, fmt.Errorf("script: %w", err))
+		return path, nil, fail(Script, fmt.Errorf("script: %w", err))
 	case !info.Mode().IsRegular():
-		return failf(Script, "script %s: not a regular file", c.Script)
+		return path, nil, failf(Script, "script %s: not a regular file", path)
 	}
-	if c.ScriptText, err = os.ReadFile(c.Script); err != nil {
-		return fail(Script, fmt.Errorf("script: %w", err))
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return path, nil, fail(Script, fmt.Errorf("script: %w", err))
 	}
-	c.ScriptSHA256 = fmt.Sprintf("%x", sha256.Sum256(c.ScriptText))
-	if abs, err := filepath.Abs(c.Script); err == nil {
-		c.Script = abs
+	if abs, err := filepath.Abs(path); err == nil {
+		path = abs
 	}
-	return nil
+	return path, text, nil
 }
 
 // bundled points at the example script that may be meant.
@@ -232,16 +243,21 @@ func (c *Config) sizes(info source.Info) (pebble.Sizes, error) {
 		return s, failf(Configuration, "--transition-bytes %d is too small: the largest transition of %s has %d bytes",
 			s.TransitionBytes, info.Name, info.MaxTransitionBytes)
 	}
+	usual := min(pebble.DefaultSlots(s.EventBytes), pebble.DefaultSlots(s.ResultBytes))
+	s.EventBytes += c.postRoom(s.ResultBytes)
 	if s.Slots == 0 {
-		s.Slots = min(pebble.DefaultSlots(s.EventBytes), pebble.DefaultSlots(s.ResultBytes))
 		// Where an event or a result is very large, fewer fit in one segment.
 		const segment = shm.MaxBytes - shm.HeaderBytes
-		s.Slots = max(1, min(s.Slots, segment/s.EventBytes, (segment-s.TransitionBytes)/s.ResultBytes))
+		s.Slots = max(1, min(usual, segment/s.EventBytes, (segment-s.TransitionBytes)/s.ResultBytes))
 	}
-	needed := int64(s.Workers) * int64(s.Slots) * int64(s.EventBytes+s.ResultBytes)
+	results := s.ResultBytes
+	if c.Post != nil {
+		results *= 2
+	}
+	needed := int64(s.Workers) * int64(s.Slots) * int64(s.EventBytes+results)
 	if available := memoryAvailable(); available > 0 && needed > available {
 		return s, failf(Configuration, "%d workers with %d slots of %d + %d bytes need %d MB, and %d MB of memory are free: "+
-			"lower --workers, --slots, --buf-bytes or --fex-bytes", s.Workers, s.Slots, s.EventBytes, s.ResultBytes,
+			"lower --workers, --slots, --buf-bytes or --fex-bytes", s.Workers, s.Slots, s.EventBytes, results,
 			needed/1e6, available/1e6)
 	}
 	return s, nil

@@ -71,7 +71,11 @@ func (t *Trigger) open(of *trigger, s *teb.Schema) (decider, error) {
 		Decide: t.Deadline, Default: t.otherwise(), Prescale: t.Prescale, PrescaleSeed: t.PrescaleSeed, BatchEvents: batch,
 		// What is asked for, what logics that hang hold, and what is kept back for a contributor.
 		Window: len(of.answers) + batch*len(logic) + 2}
+	defer context.AfterFunc(of.c.soft, func() { teb.CloseLogic(logic) })() // a script may take long to begin
 	b, err := teb.New(c)
+	if ended := context.Cause(of.c.soft); ended != nil && err != nil {
+		return nil, ended
+	}
 	if err != nil {
 		return nil, fail(Configuration, err)
 	}

@@ -196,7 +196,7 @@ func (r *Run) transition(h source.Header) error {
 	r.numberRun(h.Service, loan.Bytes()[:n])
 	if h.Service == xtc.Configure {
 		r.reload()
-		r.preparation.forget()
+		r.forget()
 		n, err = r.calibration.configure(&loan, n)
 		if err == nil {
 			n, err = r.hits.configure(&loan, n)
@@ -297,6 +297,9 @@ func (r *Run) hand(loan *pebble.Loan, n int, id xtc.TransitionID, time uint64, d
 	e.detail.answers = make([]fex.Answer, len(workers))
 	e.pending.Store(int32(len(workers)))
 	r.awaited.Store(int32(len(workers)))
+	if r.post != nil {
+		r.awaited.Add(1)
+	}
 	r.window.push()
 	work := fex.Work{Index: e.ix, Bytes: n, Time: time, Tag: tag}
 	for i := range workers {

@@ -36,8 +36,7 @@ func (r *Run) obey() {
 			Step: o.Step})
 	}
 	if r.orders.Why() != "" {
-		r.end(nil)
-		r.group.Finish()
+		r.finish(nil)
 	}
 }
 

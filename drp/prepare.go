@@ -8,6 +8,7 @@ import (
 
 	"drp/fex"
 	"drp/internal/world"
+	"drp/pebble"
 	"drp/shm"
 	"drp/xtc"
 )
@@ -120,7 +121,14 @@ func (p *preparation) load(worker int) int {
 	return p.r.group.Workers[worker].Load() + int(w.pushed.Load()-w.taken.Load())
 }
 
-// forget drops what was asked for. All workers are idle, and the processes of the scripts forget as well.
+// forget drops what scripts have asked for. All workers are idle, and the processes of the scripts forget as well.
+func (r *Run) forget() {
+	r.preparation.forget()
+	if r.post != nil {
+		r.post.made.forget()
+	}
+}
+
 func (p *preparation) forget() {
 	p.on.Store(false)
 	p.mu.Lock()
@@ -134,9 +142,13 @@ func (p *preparation) close() {
 		w.ended.Store(true)
 		w.wake.Set()
 		w.done.Wait(world.ForEver)
-		for _, s := range w.segments {
-			_ = s.Close()
-		}
+		w.free()
+	}
+}
+
+func (w *preparer) free() {
+	for _, s := range w.segments {
+		_ = s.Close()
 	}
 }
 
@@ -303,12 +315,21 @@ func (w *preparer) place(i int, part *part, place int) ([]float32, *shm.Segment,
 
 // want makes what a script asks for in the middle of an event; it runs on the worker's goroutine.
 func (p *preparation) want(worker int, want fex.Want) fex.Wanted {
+	e := p.r.window.at(want.Tag)
+	made := p.give(worker, want, e.ix, &e.calibration)
+	if made.Refused == "" {
+		p.on.Store(true)
+	}
+	return made
+}
+
+// give makes it of the event in a slot, and notes which constants were used.
+func (p *preparation) give(worker int, want fex.Want, ix pebble.Index, generation *uint32) fex.Wanted {
 	i, part, err := p.find(want)
 	if err != nil {
 		return fex.Wanted{Refused: err.Error()}
 	}
-	e := p.r.window.at(want.Tag)
-	ref, err := p.r.pool.Events[worker].Ref(e.ix)
+	ref, err := p.r.pool.Events[worker].Ref(ix)
 	if err != nil {
 		panic(err) // it has no answer yet
 	}
@@ -318,9 +339,8 @@ func (p *preparation) want(worker int, want fex.Want) fex.Wanted {
 		return fex.Wanted{Refused: err.Error()}
 	}
 	if part.make(dst, xtc.Dgram(ref.Bytes())) {
-		e.calibration = p.r.calibration.generation
+		*generation = p.r.calibration.generation
 	}
-	p.on.Store(true)
 	s := part.shape()
 	return fex.Wanted{Segment: seg.ID(), Places: part.places(), Stride: part.stride(), Bytes: part.bytes(),
 		Place: uint16(last), Part: uint8(i), Rows: s[1], Cols: s[2]}

@@ -3,9 +3,12 @@ package drp
 import (
 	"errors"
 	"io/fs"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
+
+	"drp/fex"
 )
 
 // FindPython chooses the interpreter: the one named, or that of the active virtual environment, or that of a .venv
@@ -56,4 +59,22 @@ func Installation() string {
 		self = target
 	}
 	return filepath.Dir(filepath.Dir(self))
+}
+
+// children says what the processes of the script are.
+func (r *Run) children() fex.Config {
+	cfg := &r.cfg
+	return fex.Config{
+		Python: r.python, PythonPath: cfg.PythonPath, Script: cfg.Script, Args: cfg.Args, Detector: cfg.Detector,
+		Publisher: r.calibration.publisher, Expt: r.exptName(), Run: r.runNumber(), Stream: r.stream(),
+		GreetDeadline: greetDeadline, TransitionDeadline: cfg.TransitionDeadline, EventDeadline: cfg.EventDeadline,
+		SoftDeadline: cfg.SoftDeadline, Spares: cfg.Spares, Retries: cfg.Retries, MaxRestarts: cfg.MaxRestarts,
+		Degrade: !cfg.AbortOnUnrest, MaxResident: cfg.MaxResident, RecycleAfter: cfg.RecycleAfter,
+		World: cfg.World, Start: cfg.Start, Source: cfg.ScriptText, Hits: r.hits.areas(),
+		Spawner: r.spawner, Log: cfg.Log.With(slog.String("script", scriptName(cfg.Script))),
+		Answered: r.answered, Restarted: r.restarted, GaveUp: r.gaveUp,
+		Want:     func(worker int, want fex.Want) fex.Wanted { return r.preparation.want(worker, want) },
+		Late:     func(n int) { r.books.late.Add(int64(n)) },
+		Recycled: func(int) { r.books.recycled.Add(1) }, Retired: func(int, error) { r.books.retired.Add(1) },
+	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"math"
 	"slices"
 	"strconv"
@@ -18,7 +17,6 @@ import (
 	"drp/pebble"
 	"drp/record"
 	"drp/source"
-	"drp/xtc"
 )
 
 // Run is one run of the pipeline. Make it with New, let it go with Run, watch it with Snapshot.
@@ -32,6 +30,7 @@ type Run struct {
 	pool        *pebble.Pool
 	spawner     *fex.Spawner
 	group       *fex.Group
+	post        *post // nil without a second script
 	recorder    *record.Recorder
 	window      *window
 	preparation *preparation
@@ -118,24 +117,14 @@ func (r *Run) open(ctx context.Context) (err error) {
 			return fail(General, err)
 		}
 	}
-	r.group, err = fex.Start(ctx, fex.Config{
-		Python: r.python, PythonPath: cfg.PythonPath, Script: cfg.Script, Args: cfg.Args, Detector: cfg.Detector,
-		Publisher: r.calibration.publisher, Expt: r.exptName(), Run: r.runNumber(), Stream: r.stream(),
-		GreetDeadline: greetDeadline, TransitionDeadline: cfg.TransitionDeadline, EventDeadline: cfg.EventDeadline,
-		SoftDeadline: cfg.SoftDeadline, Spares: cfg.Spares, Retries: cfg.Retries, MaxRestarts: cfg.MaxRestarts,
-		Degrade: !cfg.AbortOnUnrest, MaxResident: cfg.MaxResident, RecycleAfter: cfg.RecycleAfter,
-		World: cfg.World, Start: cfg.Start, Source: cfg.ScriptText, Hits: r.hits.areas(),
-		Spawner: r.spawner, Log: cfg.Log.With(slog.String("script", scriptName(cfg.Script))),
-		Answered: r.answered, Restarted: r.restarted, GaveUp: r.gaveUp,
-		Want:     func(worker int, want fex.Want) fex.Wanted { return r.preparation.want(worker, want) },
-		Late:     func(n int) { r.books.late.Add(int64(n)) },
-		Recycled: func(int) { r.books.recycled.Add(1) }, Retired: func(int, error) { r.books.retired.Add(1) },
-	}, r.pool)
-	if err != nil {
+	if r.group, err = fex.Start(ctx, r.children(), r.pool); err != nil {
 		return fail(Configuration, err)
 	}
 	r.preparation = newPreparation(r)
 	cfg.Log.Info(fmt.Sprintf("%s: %v, %d slots of %d bytes each", r.info.Name, r.group, sizes.Slots, sizes.EventBytes))
+	if err := r.openPost(ctx); err != nil {
+		return err
+	}
 	return r.openOrders()
 }
 
@@ -190,43 +179,6 @@ func (r *Run) openOutput() (err error) {
 		Later: r.cfg.Control != nil, ChunkBytes: r.cfg.ChunkBytes, ChunkTime: r.cfg.ChunkTime, CRC: r.cfg.CRC, Disk: r.cfg.Disk, Now: r.clock,
 		News: r.recordNews})
 	return fail(Configuration, err)
-}
-
-func (r *Run) exptName() string {
-	switch {
-	case r.cfg.Expt != "":
-		return r.cfg.Expt
-	case exptPattern.MatchString(r.info.Expt):
-		return r.info.Expt
-	}
-	return "drp"
-}
-
-func (r *Run) stream() int {
-	if r.cfg.Stream >= 0 {
-		return r.cfg.Stream
-	}
-	return r.info.Stream
-}
-
-// freeSegment is that of what drp tells of itself in a stream: its number, so that streams which are read together differ, as
-// psana demands; or one more than there was in the source.
-func (r *Run) freeSegment(t *xtc.Table, detector, alg string) uint32 {
-	segment := uint32(max(0, r.stream()))
-	for _, old := range t.Find(detector, alg) {
-		segment = max(segment, old.Segment+1)
-	}
-	return segment
-}
-
-func (r *Run) runNumber() int {
-	if r.cfg.Run > 0 {
-		return r.cfg.Run
-	}
-	if r.info.Run > record.MaxRun {
-		return 1
-	}
-	return max(1, r.info.Run)
 }
 
 // Info is what the source knows about itself.
@@ -295,40 +247,6 @@ func (r *Run) recordNews(n record.News) {
 	}
 }
 
-// Abandon ends the run at once: children are killed, files stay as .inprogress.
-func (r *Run) Abandon(cause error) {
-	r.abandon(cause)
-	r.end(cause)
-	r.window.signal()
-	r.group.Kill()
-}
-
-// halt notes what went wrong and ends the run in order.
-func (r *Run) halt(err error) {
-	r.note(err)
-	r.end(err)
-	r.group.Finish()
-}
-
-// Interrupt ends the run in order, as a cancelled context does.
-func (r *Run) Interrupt() {
-	r.end(errInterrupted)
-	r.group.Finish()
-}
-
-// end lets the source end, and wakes whoever waits meanwhile. The children are not told, since they may be the cause.
-func (r *Run) end(cause error) {
-	r.stop(cause)
-	r.pool.Freed()
-	r.transitionDone.Set()
-}
-
-func (r *Run) note(err error) {
-	r.troubleMu.Lock()
-	defer r.troubleMu.Unlock()
-	r.trouble = append(r.trouble, err)
-}
-
 // Snapshot reads the books. The files are named only in what Run returns.
 func (r *Run) Snapshot() Summary {
 	s := r.books.Snapshot()
@@ -347,7 +265,7 @@ func (r *Run) Snapshot() Summary {
 
 // close closes what is open, from the children on, so that nobody uses what is closed after.
 func (r *Run) close(complete bool) error {
-	var errs []error
+	errs := []error{r.post.close()}
 	if r.group != nil {
 		r.group.Close()
 	}
@@ -392,12 +310,17 @@ func (r *Run) answered(worker int, answers []fex.Answer) {
 		}
 		e.detail.answers[worker] = answers[i]
 		e.pending.Add(-1)
-		if r.awaited.Add(-1) == 0 {
-			r.transitionDone.Set()
-		}
+		r.oneAnswered()
 	}
 	r.preparation.workers[worker].note(prepared)
 	r.window.signal()
+}
+
+// oneAnswered counts an answer to the last transition.
+func (r *Run) oneAnswered() {
+	if r.awaited.Add(-1) == 0 {
+		r.transitionDone.Set()
+	}
 }
 
 func (r *Run) restarted(_ int, cause error) {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"drp/fex"
+	"drp/pebble"
 	"drp/teb"
 	"drp/watch"
 	"drp/xtc"
@@ -107,8 +108,13 @@ func (r *Run) Status() watch.Status {
 	if r.finished.Load() != 0 {
 		s.State = "ended"
 	}
-	for i := range r.group.Workers {
-		s.Workers = append(s.Workers, r.worker(i, timed))
+	for i, ring := range r.pool.Events {
+		w := r.worker(r.group, i, ring)
+		w.Waiting, w.Script = r.preparation.load(i), timed.script[i].Latency()
+		s.Workers = append(s.Workers, w)
+		if r.post != nil {
+			s.Post = append(s.Post, r.worker(r.post.group, i, ring))
+		}
 	}
 	return s
 }
@@ -136,15 +142,17 @@ func (s *standing) tell(to *watch.Status, trigger bool, timed *timed) {
 func eventsOf(s *Summary) watch.Events {
 	return watch.Events{Received: s.Received, Recorded: s.Recorded, Rejected: s.Rejected, Vetoed: s.Vetoed,
 		Quarantined: s.Quarantined, Dropped: s.Dropped, Failed: s.Failed, InFlight: s.InFlight, Lost: s.Lost(), Damaged: s.Damaged,
-		Altered: s.Altered, Late: s.Late, Defaulted: s.Defaulted, Unwanted: s.Unwanted, BytesReceived: s.BytesReceived,
+		Altered: s.Altered, Late: s.Late, Defaulted: s.Defaulted, Unwanted: s.Unwanted, Posted: s.Posted, PostFailed: s.PostFailed, BytesReceived: s.BytesReceived,
 		BytesRecorded: s.BytesRecorded, Deadtime: s.DeadtimeSeconds}
 }
 
-func (r *Run) worker(i int, timed *timed) watch.Worker {
-	said, ring := r.group.Report(i), r.pool.Events[i]
+// worker tells of one of a group, which reads a ring.
+func (r *Run) worker(g *fex.Group, i int, ring *pebble.Ring) watch.Worker {
+	said := g.Report(i)
+	none := watch.Histogram{}
 	w := watch.Worker{Number: i, State: stateOf(&said), PID: said.PID, Slots: watch.Slots{Slots: ring.Slots(), InUse: ring.InUse()},
-		Waiting: r.preparation.load(i), Events: said.Events, Busy: said.Busy.Seconds(), Restarts: said.Restarts,
-		Recycled: said.Recycled, Script: timed.script[i].Latency()}
+		Waiting: said.Waiting, Events: said.Events, Busy: said.Busy.Seconds(), Restarts: said.Restarts, Recycled: said.Recycled,
+		Script: none.Latency()}
 	r.standing.processes.Look(&w)
 	return w
 }

@@ -98,7 +98,7 @@ func TestAStatusTellsWhatTheBooksDo(t *testing.T) {
 	}
 	want := timedOf(4, 3000) // after Configure, BeginRun, BeginStep and Enable
 	for name, n := range counts(&status) {
-		if name == "queue" || name == "prepare" { // nobody has asked for anything
+		if name == "queue" || name == "prepare" || name == "post" { // nobody has asked for anything
 			n += want
 		}
 		if n != want {
@@ -142,6 +142,33 @@ func TestAStatusOfHitsAndTrigger(t *testing.T) {
 	}
 	if status.Calibration.Generation != 1 || status.Calibration.Published == "" {
 		t.Errorf("%+v", status.Calibration)
+	}
+}
+
+// TestAStatusOfASecondScript, which is shown what the first one leaves.
+func TestAStatusOfASecondScript(t *testing.T) {
+	testkit.NoLeaks(t)
+	cfg := settings(t, testkit.Script(t, `from drp import DataSource
+for run in DataSource().runs():
+    for evt in run.events():
+        if evt.timestamp % 3 == 0:
+            evt.reject()
+`))
+	cfg.Events, cfg.OutputDir, cfg.Post = 2000, t.TempDir(), &drp.Post{Script: bundled("passthrough.py")}
+	s, status := observed(t, cfg, func(*watch.Status) {})
+	n := counts(&status)
+	if n["post"] == 0 || n["post"] >= n["total"] || n["record"] != n["total"] || n["total"] != timedOf(4, 2000) {
+		t.Errorf("%v; %d were rejected", n, s.Rejected)
+	}
+	if status.Events.Posted != s.Posted || s.Posted != s.Recorded || s.Rejected == 0 {
+		t.Errorf("%+v, and the books say %+v", status.Events, s)
+	}
+	events := int64(0)
+	for _, w := range status.Post {
+		events += w.Events
+	}
+	if len(status.Post) != 2 || events != s.Posted {
+		t.Errorf("%d events were answered by %+v", events, status.Post)
 	}
 }
 

@@ -25,10 +25,10 @@ type timed struct {
 	stamps []stamp         // by place in the window
 	asked  []time.Duration // by place among the answers of the trigger
 	began  time.Duration   // when the dispatcher began to fill a slot
-	taken  []uint64        // tags that the collector has in its batch
+	taken  []stamp         // of the events that the collector has in its batch
 
-	fill, queue, prepare, order, record, total, decide watch.Histogram
-	script                                             []watch.Histogram // by worker
+	fill, queue, prepare, order, post, record, total, decide watch.Histogram
+	script                                                   []watch.Histogram // by worker
 }
 
 // stamp is when an event reached a stage.
@@ -44,7 +44,7 @@ func (t *timing) begin(r *Run) {
 	}
 	n := len(r.window.ring)
 	t.on.CompareAndSwap(nil, &timed{world: r.world, stamps: make([]stamp, n), asked: make([]time.Duration, min(n, mostUndecided)),
-		taken: make([]uint64, 0, batchEvents), script: make([]watch.Histogram, len(r.group.Workers))})
+		taken: make([]stamp, 0, batchEvents), script: make([]watch.Histogram, len(r.group.Workers))})
 }
 
 // chosen tells whether the datagram with a tag is timed.
@@ -149,7 +149,26 @@ func (k *timed) collected(tag uint64) {
 	if s := k.stamp(tag); s != nil {
 		s.toRecorder = k.world.Now()
 		k.order.Add(s.toRecorder - s.answered)
-		k.taken = append(k.taken, tag)
+		k.taken = append(k.taken, *s)
+	}
+}
+
+// held takes the event that was collected last out of the batch: it waits for the second script.
+func (t *timing) held(tag uint64) (s stamp) {
+	if k := t.of(tag); k != nil && len(k.taken) > 0 && k.taken[len(k.taken)-1].event == tag+1 {
+		last := len(k.taken) - 1
+		s, k.taken = k.taken[last], k.taken[:last]
+	}
+	return s
+}
+
+// posted says that such an event goes on to the recorder.
+func (t *timing) posted(s stamp) {
+	if k := t.on.Load(); k != nil && s.event != 0 {
+		now := k.world.Now()
+		k.post.Add(now - s.toRecorder)
+		s.toRecorder = now
+		k.taken = append(k.taken, s)
 	}
 }
 
@@ -162,8 +181,8 @@ func (t *timing) written() {
 
 func (k *timed) written() {
 	now := k.world.Now()
-	for _, tag := range k.taken {
-		s := &k.stamps[tag%uint64(len(k.stamps))]
+	for i := range k.taken {
+		s := &k.taken[i]
 		k.record.Add(now - s.toRecorder)
 		k.total.Add(now - s.began)
 	}
@@ -201,6 +220,6 @@ func (k *timed) stages() []watch.Stage {
 	}
 	return []watch.Stage{{Name: "fill", Latency: k.fill.Latency()}, {Name: "queue", Latency: k.queue.Latency()},
 		{Name: "prepare", Latency: k.prepare.Latency()}, {Name: "script", Latency: watch.Sum(script)},
-		{Name: "order", Latency: k.order.Latency()}, {Name: "record", Latency: k.record.Latency()},
+		{Name: "order", Latency: k.order.Latency()}, {Name: "post", Latency: k.post.Latency()}, {Name: "record", Latency: k.record.Latency()},
 		{Name: "total", Latency: k.total.Latency()}}
 }

@@ -27,7 +27,7 @@ func (t *timing) pass(tag uint64, answers []fex.Answer, decisions []teb.Decision
 func begun(ring int) *timing {
 	t := &timing{}
 	t.on.Store(&timed{world: world.Real(), stamps: make([]stamp, ring), asked: make([]time.Duration, ring),
-		taken: make([]uint64, 0, batchEvents), script: make([]watch.Histogram, 1)})
+		taken: make([]stamp, 0, batchEvents), script: make([]watch.Histogram, 1)})
 	return t
 }
 

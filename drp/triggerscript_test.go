@@ -3,7 +3,6 @@ package drp_test
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,6 +13,7 @@ import (
 	"drp/internal/testkit"
 	"drp/teb"
 	tebscript "drp/teb/script"
+	"drp/xtc"
 )
 
 // scripted lets a script decide about the events of numbering, or of another script.
@@ -103,14 +103,31 @@ func TestTriggerScriptThatIsRefused(t *testing.T) {
 	}
 }
 
-// TestTriggerScriptReadAnew: at a Configure the script is another one, with other reasons.
+// TestTriggerScriptReadAnew: at a Configure the script is another one, with other reasons; when a run begins it may be one
+// with the same reasons.
 func TestTriggerScriptReadAnew(t *testing.T) {
+	for _, configured := range []bool{true, false} {
+		t.Run(fmt.Sprint(configured), func(t *testing.T) { readAnew(t, configured) })
+	}
+}
+
+func readAnew(t *testing.T, configured bool) {
+	t.Helper()
 	testkit.NoLeaks(t)
 	decides := filepath.Join(t.TempDir(), "trigger.py")
-	text := func(reason string) string {
-		return fmt.Sprintf("import drp\nts = drp.TriggerSource()\nts.reason(%q)\nfor batch in ts.batches():\n    batch.accept = True\n", reason)
+	text := func(reason string, monitor int) string {
+		return fmt.Sprintf("import drp\nts = drp.TriggerSource()\nts.reason(%q)\nfor batch in ts.batches():\n    batch.accept, batch.monitor = True, %d\n",
+			reason, monitor)
 	}
-	testkit.WriteFile(t, decides, text("first"))
+	testkit.WriteFile(t, decides, text("first", 1))
+	later := "first"
+	first, second := spotRun(20), spotRun(30)
+	if configured {
+		later = "second"
+	} else {
+		first = slices.DeleteFunc(first, func(d xtc.Dgram) bool { return d.Service() == xtc.Unconfigure })
+		second = slices.DeleteFunc(second, func(d xtc.Dgram) bool { return d.Service() == xtc.Configure })
+	}
 	script := testkit.Script(t, fmt.Sprintf(`from drp import DataSource
 ds = DataSource()
 for run in ds.runs():
@@ -118,8 +135,7 @@ for run in ds.runs():
         pass
     with open(%q, "w") as out:
         out.write(%q)
-`, decides, text("second")))
-	first, second := spotRun(20), spotRun(30)
+`, decides, text(later, 2)))
 	for _, d := range second {
 		d.SetTime(d.Time() + 2000000)
 	}
@@ -133,14 +149,11 @@ for run in ds.runs():
 	for _, path := range s.Files {
 		if !strings.HasSuffix(path, ".smd.xtc2") {
 			for _, d := range decisions(t, path) {
-				seen[d.reason]++
+				seen[fmt.Sprint(d.reason, " ", d.monitor)]++
 			}
 		}
 	}
-	if seen["first"] != 20 || seen["second"] != 30 {
+	if seen["first 1"] != 20 || seen[later+" 2"] != 30 {
 		t.Errorf("%v", seen)
-	}
-	if _, err := os.Stat(decides); err != nil {
-		t.Error(err)
 	}
 }

@@ -62,6 +62,35 @@ func TestVerifyFindsEveryBit(t *testing.T) {
 	}
 }
 
+// TestVerifyOfWhatHasGrown: the same of an event that stood in its slot while a second script had it, with what was added
+// behind it.
+func TestVerifyOfWhatHasGrown(t *testing.T) {
+	c := verifier(&bytes.Buffer{})
+	sent := testkit.Camera{Segments: 1, Rows: 2, Cols: 3}.Event(77, 3)
+	e := entryOf(c.sums, sent)
+	grown := append(append(xtc.Dgram{}, sent...), "something more"...)
+	grown.SetSize(len(grown))
+	for bit := -1; bit < 8*len(sent); bit++ {
+		d := append(xtc.Dgram{}, grown...)
+		if bit >= 0 {
+			d[bit/8] ^= 1 << (bit % 8)
+		}
+		it := posted{service: e.service, time: e.time, worker: e.worker, ix: e.ix, crc: e.crc, bytes: len(sent), dgram: d}
+		k := kept{dgram: d}
+		if intact := c.verifyAgain(&it, &k); intact != (bit < 0) {
+			t.Fatalf("bit %d changed; intact: %v", bit, intact)
+		}
+		if bit < 0 {
+			if d[len(d)-1] ^= 1; !bytes.Equal(k.dgram, grown) {
+				t.Error("an event changed after it was verified")
+			}
+		} else if len(k.dgram) != len(sent) || k.dgram.Size() != len(sent) || !bytes.Equal(k.dgram.Payload(), d[xtc.DgramHeaderBytes:len(sent)]) {
+			t.Fatalf("bit %d: the raw data is not as it was", bit)
+		}
+		c.copied = c.copied[:0]
+	}
+}
+
 // TestVerifiedEventIsOutOfReach: an event of moderate size cannot be altered between the comparison and the write.
 func TestVerifiedEventIsOutOfReach(t *testing.T) {
 	c := verifier(&bytes.Buffer{})

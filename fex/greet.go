@@ -26,6 +26,7 @@ type hello struct {
 	Stream      int       `json:"stream"`
 	Detector    string    `json:"detector"`
 	Source      []byte    `json:"source,omitempty"` // the text of the script, so that all children run the same
+	Decided     bool      `json:"decided,omitempty"`
 	*place                // of a worker; a spare has none yet
 }
 

@@ -26,6 +26,7 @@ type Config struct {
 	Run        int
 	Stream     int    // number of what is declared for all scripts in a stream of the run
 	Hits       []Area // of each worker, where what was found in events lies for scripts to see; nil is nowhere
+	Decided    bool   // it is decided that the events are recorded: the script can neither reject them nor decide by them
 
 	GreetDeadline      time.Duration // for a child to start
 	TransitionDeadline time.Duration // for the script to take a transition
@@ -158,7 +159,7 @@ func Start(ctx context.Context, cfg Config, pool *pebble.Pool) (*Group, error) {
 func (g *Group) hello(p *place) (hello, int) {
 	now := g.presentScript()
 	return hello{Version: protocolVersion, Workers: len(g.Workers), Transitions: g.transitions, Publisher: g.cfg.Publisher, Expt: g.cfg.Expt,
-		Run: g.cfg.Run, Stream: g.cfg.Stream, Detector: g.cfg.Detector, Source: now.text, place: p}, now.edition
+		Run: g.cfg.Run, Stream: g.cfg.Stream, Detector: g.cfg.Detector, Source: now.text, Decided: g.cfg.Decided, place: p}, now.edition
 }
 
 func (g *Group) presentScript() script {

@@ -83,10 +83,16 @@ func SettingsEntries() []xtc.Name {
 		{Name: "segments", Type: xtc.UInt16, Rank: 1}}
 }
 
+// RecordBytes is what the block of an event takes at the most.
+func (c *Config) RecordBytes() int {
+	return recordHead + int(unsafe.Sizeof(Peak{}))*c.MaxPeaks + int(unsafe.Sizeof(RegionSums{}))*len(c.Regions) + 8*c.Radial.Bins
+}
+
+const recordHead = 1024 // headers, shapes and numbers
+
 // AppendTo appends the block of an event. It allocates at most once, and nothing where there is room.
 func (r *Record) AppendTo(to []byte, names *xtc.Names) ([]byte, error) {
-	const head = 1024 // headers, shapes and numbers
-	size := head + int(unsafe.Sizeof(Peak{}))*len(r.Peaks) + int(unsafe.Sizeof(RegionSums{}))*len(r.Regions) + 8*len(r.Radial)
+	size := recordHead + int(unsafe.Sizeof(Peak{}))*len(r.Peaks) + int(unsafe.Sizeof(RegionSums{}))*len(r.Regions) + 8*len(r.Radial)
 	var b xtc.Builder
 	b.Begin(slices.Grow(to, size), names)
 	b.Uint(uint64(r.Count))

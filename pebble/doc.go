@@ -12,6 +12,9 @@
 // What crosses a queue, a pipe or a process is an Index (slot and generation), never a pointer: an answer for a slot
 // that was given away meanwhile carries an old generation and is refused.
 //
+// Between two stages that read the same slot, of which the second has results of its own (Pool.Beside), the one who is to
+// decide may write behind the datagram (Ref.Grow).
+//
 // Slots are loaned round robin and reused in that order: Release may come in any order, but a slot is loaned again
 // only when all earlier ones are back. Waiting has a bound (Pool.Wait), and whoever released a batch wakes the waiter
 // (Pool.Freed).

@@ -65,6 +65,18 @@ func (f *Ref) Bytes() []byte {
 	return f.ring.memory(f.index.Slot)[:f.ring.slots[f.index.Slot].bytes]
 }
 
+// Grow lets the one who is to decide write n bytes more behind the datagram, while nobody else reads it: it gives all of
+// it then, or nil where the slot has no room.
+func (f *Ref) Grow(n int) []byte {
+	s := &f.ring.slots[f.index.Slot]
+	if n > f.ring.slotBytes-s.bytes {
+		return nil
+	}
+	s.bytes += n
+	f.Spoilt()
+	return f.Bytes()
+}
+
 // Spoilt says that the datagram is not what the filler wrote any more: his note of what is resident is no longer true.
 func (f *Ref) Spoilt() { f.ring.slots[f.index.Slot].resident = 0 }
 

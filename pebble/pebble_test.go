@@ -257,3 +257,59 @@ func BenchmarkRound(b *testing.B) {
 		ref.Release()
 	}
 }
+
+// TestGrow: a second stage finds behind a datagram what was written there between the two, as far as the slot goes.
+func TestGrow(t *testing.T) {
+	ring := open(t, 2, 64).Events[0]
+	loan, _ := ring.TryLoan()
+	copy(loan.Bytes(), "datagram")
+	loan.SetResident(7)
+	ix := loan.Seal(8)
+	ref, err := ring.Ref(ix)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ref.Grow(57) != nil || len(ref.Bytes()) != 8 {
+		t.Errorf("it grew beyond its slot, to %d bytes", len(ref.Bytes()))
+	}
+	whole := ref.Grow(56)
+	copy(whole[8:], "more")
+	reader, err := ring.Ref(ix)
+	if err != nil || len(whole) != 64 || string(reader.Bytes()[:12]) != "datagrammore" {
+		t.Errorf("%v, read %q", err, reader.Bytes())
+	}
+	ref.Release()
+	loan, _ = ring.TryLoan()
+	loan.Abort()
+	if loan, _ = ring.TryLoan(); loan.Resident() != 0 {
+		t.Error("what grew is taken for what the filler wrote")
+	}
+	loan.Abort()
+}
+
+// TestBeside: a second stage has the same rings, and results of its own.
+func TestBeside(t *testing.T) {
+	p := open(t, 2, 64)
+	b, err := p.Beside()
+	if err != nil {
+		t.Fatal(err)
+	}
+	mine, theirs := p.Results[0], b.Results[0]
+	if b.Events[0] != p.Events[0] || b.Transitions != p.Transitions || theirs.SegmentID() == mine.SegmentID() ||
+		theirs.SlotBytes() != mine.SlotBytes() || theirs.TransitionBytes() != mine.TransitionBytes() {
+		t.Errorf("%+v beside %+v", theirs, mine)
+	}
+	theirs.Event(1)[0], theirs.Transition()[0] = 1, 1
+	if mine.Event(1)[0] != 0 || mine.Transition()[0] != 0 {
+		t.Error("the results are the same memory")
+	}
+	if err := b.Close(); err != nil {
+		t.Error(err)
+	}
+	loan, ok := p.Events[0].TryLoan()
+	if !ok {
+		t.Fatal("the ring was closed as well")
+	}
+	loan.Bytes()[0] = 1
+	loan.Abort()
+}

@@ -50,6 +50,7 @@ type Pool struct {
 	Events      []*Ring
 	Results     []*Results
 	freed       world.Flag
+	borrowed    bool // the rings are another pool's
 }
 
 // Open makes the segments and touches every page of the event rings and results, so that a lack of memory ends the
@@ -79,7 +80,14 @@ func (p *Pool) open(s Sizes) (err error) {
 		}
 		p.Events = append(p.Events, ring)
 		ring.seg.Prefault()
-		results, err := newResults(s.Slots, s.ResultBytes, s.TransitionBytes)
+	}
+	return p.addResults(s.ResultBytes, s.TransitionBytes)
+}
+
+// addResults makes those of all rings.
+func (p *Pool) addResults(slotBytes, transitionBytes int) error {
+	for _, ring := range p.Events {
+		results, err := newResults(ring.Slots(), slotBytes, transitionBytes)
 		if err != nil {
 			return err
 		}
@@ -89,6 +97,17 @@ func (p *Pool) open(s Sizes) (err error) {
 		}
 	}
 	return nil
+}
+
+// Beside gives a pool of the same rings with results of its own, for those who work on the same datagrams after others
+// have. It is closed before the one that it was made from.
+func (p *Pool) Beside() (*Pool, error) {
+	of := p.Results[0]
+	b := &Pool{Transitions: p.Transitions, Events: p.Events, freed: p.freed, borrowed: true}
+	if err := b.addResults(of.SlotBytes(), of.TransitionBytes()); err != nil {
+		return nil, errors.Join(err, b.Close())
+	}
+	return b, nil
 }
 
 // Freed wakes the waiter. It is called once after a batch of releases, not by each, since a wake-up costs more than a
@@ -102,11 +121,13 @@ func (p *Pool) Wait(atMost time.Duration) { p.freed.Wait(atMost) }
 // Close detaches everything. Nobody may hold a Loan or a Ref.
 func (p *Pool) Close() error {
 	var errs []error
-	if p.Transitions != nil {
+	if p.Transitions != nil && !p.borrowed {
 		errs = append(errs, p.Transitions.close())
 	}
 	for _, ring := range p.Events {
-		errs = append(errs, ring.close())
+		if !p.borrowed {
+			errs = append(errs, ring.close())
+		}
 	}
 	for _, results := range p.Results {
 		errs = append(errs, results.seg.Close())

@@ -7,10 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"time"
 
-	"drp/fex"
 	"drp/internal/world"
 	"drp/pebble"
 	"drp/xtc"
@@ -21,7 +19,8 @@ import (
 type child struct {
 	lab    *lab
 	pid    int
-	worker int // -1 for a spare
+	second bool // of the second script
+	worker int  // -1 for a spare
 	in     bytes.Buffer
 	out    bytes.Buffer
 	input  world.Flag
@@ -58,23 +57,6 @@ const (
 
 // errGone ends the life of a child.
 var errGone = errors.New("the child is gone")
-
-// startChild is a fex.Starter.
-func (l *lab) startChild(*slog.Logger) (fex.Process, error) {
-	l.world.Sleep(l.soon(20 * time.Millisecond))
-	if l.run != nil && l.happens(l.plan.badStarts) {
-		l.trace("no process can be started")
-		return nil, errors.New("no process can be started")
-	}
-	l.pids++
-	c := &child{lab: l, pid: l.pids, worker: -1, input: l.world.NewFlag(), output: l.world.NewFlag(), hung: l.world.NewFlag()}
-	l.trace("child %d starts", c.pid)
-	l.world.Go(func() {
-		err := c.live()
-		c.die(err)
-	})
-	return c, nil
-}
 
 // mishap lets chance strike, at a point where a process may die or hang.
 func (c *child) mishap(mean time.Duration) error {
@@ -171,10 +153,11 @@ func (c *child) hello(r []byte) error {
 		return err
 	}
 	var h struct {
-		Worker *int `json:"worker"`
+		Worker  *int `json:"worker"`
+		Decided bool `json:"decided"`
 	}
-	if err := json.Unmarshal(text, &h); err != nil {
-		c.lab.problem("the hello is no JSON: %v", err)
+	if err := json.Unmarshal(text, &h); err != nil || h.Decided != c.second {
+		c.lab.problem("the hello is none for the script: %v, %s", err, text)
 	}
 	if h.Worker != nil {
 		c.sit(*h.Worker)
@@ -213,10 +196,11 @@ func (c *child) attach(r []byte) error {
 // sit takes a worker's place, which must be empty: two children would write to the same results.
 func (c *child) sit(worker int) {
 	l := c.lab
-	if before := l.seats[worker]; before != nil && !before.dead {
+	seats := l.seats[c.second]
+	if before := seats[worker]; before != nil && !before.dead {
 		l.problem("child %d takes the place of worker %d from child %d, which is not dead yet", c.pid, worker, before.pid)
 	}
-	c.worker, l.seats[worker] = worker, c
+	c.worker, seats[worker] = worker, c
 }
 
 // record answers r.
@@ -258,7 +242,10 @@ func (c *child) see(d xtc.Dgram) {
 	}
 	c.own = &xtc.Names{ID: id, DetType: "fex", DetName: "epix", DetID: "s", Alg: "number", Version: xtc.Version{Major: 1},
 		Entries: []xtc.Name{{Name: "n", Type: xtc.Int64}}}
-	if c.trigger = nil; c.lab.plan.trigger.there {
+	if c.second {
+		c.own.Alg = "second"
+	}
+	if c.trigger = nil; c.lab.plan.trigger.there && !c.second {
 		c.trigger = &xtc.Names{ID: id + 1, DetType: "trigger", DetName: "trigger", Alg: "input", Version: xtc.Version{Major: 1},
 			Entries: []xtc.Name{{Name: "n", Type: xtc.Double}}}
 	}
@@ -289,7 +276,7 @@ func (c *child) transition(r []byte) error {
 		if err != nil {
 			c.lab.problem("%v", err)
 		}
-		size = copy(c.lab.pool.Results[c.worker].Transition(), names)
+		size = copy(c.memory().Results[c.worker].Transition(), names)
 	}
 	a := c.record(kindTransition, 0, 0, size, r)
 	holds := uint32(c.generation)
@@ -311,6 +298,9 @@ func (c *child) event(r []byte) error {
 		return errGone
 	}
 	d := xtc.Dgram(ref.Bytes())
+	if c.second {
+		return c.secondEvent(r, n, d)
+	}
 	e := l.events[n]
 	if e == nil || e.corrupt || !e.flipped && (l.number(d.Time()) != n || !bytes.Equal(d[xtc.DgramHeaderBytes:], e.payload)) {
 		l.problem("child %d was shown something else than event %d", c.pid, n)

@@ -15,7 +15,7 @@ func (l *lab) flipLater(e *event, n int64, ring *pebble.Ring, ix pebble.Index) {
 		if err != nil || e.flipped {
 			return
 		}
-		d := ref.Bytes()
+		d := ref.Bytes()[:xtc.DgramHeaderBytes+len(e.payload)] // what was added behind it is compared with nothing
 		bit := int(l.world.Chance(int64(8 * len(d))))
 		l.trace("bit %d of event %d changes in memory", bit, n)
 		e.searched = bytes.Clone(e.payload)

@@ -57,6 +57,8 @@ type plan struct {
 	hits        drp.Hits
 	gpu         gpuPlan
 	trigger     triggerPlan
+	remote      remotePlan
+	second      secondPlan
 
 	diskFull   int64 // chance that the disk is full for a while from a write on
 	diskBreaks int64 // chance of an error of input and output
@@ -123,6 +125,7 @@ func draw(rng *rand.Rand) plan {
 	p.drawHits(rng)
 	p.drawGPU(rng)
 	p.drawTrigger(rng)
+	p.drawSecond(rng)
 	return p
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"slices"
 	"syscall"
 	"time"
@@ -12,6 +13,25 @@ import (
 	"drp/fex"
 	"drp/internal/world"
 )
+
+// startChild is a fex.Starter.
+func (l *lab) startChild(*slog.Logger) (fex.Process, error) { return l.start(false) }
+
+func (l *lab) start(second bool) (fex.Process, error) {
+	l.world.Sleep(l.soon(20 * time.Millisecond))
+	if l.run != nil && l.happens(l.plan.badStarts) {
+		l.trace("no process can be started")
+		return nil, errors.New("no process can be started")
+	}
+	l.pids++
+	c := &child{lab: l, pid: l.pids, second: second, worker: -1, input: l.world.NewFlag(), output: l.world.NewFlag(), hung: l.world.NewFlag()}
+	l.trace("child %d starts", c.pid)
+	l.world.Go(func() {
+		err := c.live()
+		c.die(err)
+	})
+	return c, nil
+}
 
 // Write implements fex.Process.
 func (c *child) Write(b []byte) error {
@@ -111,7 +131,9 @@ func (c *child) die(cause error) {
 	if len(c.inHand) > 0 {
 		l.deaths++
 		for _, n := range c.inHand {
-			l.events[n].held++
+			if !c.second {
+				l.events[n].held++
+			}
 		}
 	}
 	c.output.Set()

@@ -48,6 +48,7 @@ const (
 	Miscount        // in the books
 	Mishit          // what was found in a recorded event
 	Undecided       // a recorded event, whose decision is gone
+	Unposted        // what the second script added to one
 )
 
 // Result is what came of one seed.
@@ -94,6 +95,7 @@ type lab struct {
 	world  *world.Simulated
 	disk   *memdisk.Disk
 	pool   *pebble.Pool
+	beside *pebble.Pool // of the second script
 	run    *drp.Run
 	digest interface {
 		Write([]byte) (int, error)
@@ -104,13 +106,14 @@ type lab struct {
 	events    map[int64]*event // by number
 	order     []int64          // as the source gave them
 	kept      []*record.Quarantined
-	seats     map[int]*child // who has each worker's place
+	seats     map[bool]map[int]*child // who has each worker's place, of the second script and of the first
 	retired   bool
 	fullUntil time.Duration // of the disk
 	pedestals []float32     // of each generation of constants
 	enables   int           // so far
 	inChild   int           // events that children work on at this moment
 	attached  map[int][]byte
+	partition *partition // nil where the pipeline has its trigger inside, or none
 	problems  []string
 }
 
@@ -132,11 +135,12 @@ type event struct {
 	hits       *hit.Record // what there is to find, nil where nobody looks
 	seen       *hit.Record // what the latest script saw
 	asked      int         // how often the trigger was asked
+	posted     int         // how often the second script was shown it
 }
 
 func newLab(o Options) *lab {
 	l := &lab{o: o, world: world.NewSimulated(o.Seed, maxSteps), disk: memdisk.New(), digest: fnv.New64a(),
-		events: map[int64]*event{}, seats: map[int]*child{}, attached: map[int][]byte{}}
+		events: map[int64]*event{}, seats: map[bool]map[int]*child{false: {}, true: {}}, attached: map[int][]byte{}}
 	l.plan = draw(rand.New(rand.NewPCG(o.Seed, 0x73696d)))
 	l.trace("plan %+v", l.plan)
 	l.disk.Fault = l.diskFault
@@ -167,7 +171,7 @@ func (l *lab) pipeline() (drp.Summary, error) {
 	}
 	cfg := drp.Config{Script: "script.py", Source: &timedSource{Sim: sim, lab: l}, World: l.world, Disk: l.disk,
 		Start: l.startChild, Memory: func(pool *pebble.Pool) { l.pool = pool }, Quarantine: l.quarantine,
-		OutputDir: "out", Stream: -1, Workers: p.workers, Slots: p.slots, ResultBytes: 4096, TransitionBytes: 32 << 10,
+		OutputDir: "out", Stream: -1, Workers: p.workers, Slots: p.slots, ResultBytes: 4096, TransitionBytes: 64 << 10,
 		Drop: p.drop, Prescale: p.prescale, EventDeadline: p.deadline, SoftDeadline: p.deadline / 2,
 		TransitionDeadline: 4 * p.deadline, Spares: p.spares, Retries: p.retries, MaxRestarts: p.maxRestarts,
 		RecycleAfter: p.recycleAfter, MaxQuarantine: p.maxQuarantine, CRC: p.crc, Verify: p.verify, ChunkBytes: p.chunkBytes,
@@ -178,7 +182,11 @@ func (l *lab) pipeline() (drp.Summary, error) {
 	if p.searches {
 		cfg.Hits = &p.hits
 	}
-	cfg.Trigger = p.trigger.config(l)
+	cfg.Trigger, cfg.Post = p.trigger.config(l), p.second.config(l)
+	if l.partition = newPartition(l); l.partition != nil {
+		l.partition.trigger(cfg.Trigger)
+	}
+	defer l.partition.end()
 	defer l.openGPU(&cfg)()
 	run, err := drp.New(context.Background(), cfg)
 	if err != nil {
@@ -224,6 +232,9 @@ func (l *lab) tolerated(err error) bool {
 		p := &l.plan
 		return p.deadly+p.hangs+p.badStarts+p.nonsense+p.poison+p.sticky > 0
 	case drp.General, drp.Configuration:
+		if !l.plan.remote.calm() && strings.Contains(err.Error(), "no trigger event builder lets") {
+			return true
+		}
 		if l.plan.searches && strings.Contains(err.Error(), "hits cannot be found without constants") {
 			return true
 		}

@@ -46,11 +46,11 @@ func TestRepeats(t *testing.T) {
 func TestPlantedFaults(t *testing.T) {
 	for fault, name := range map[Fault]string{Loss: "loss", Duplicate: "duplicate", Exchange: "exchange", Change: "change",
 		Undamaged: "undamaged", Miscount: "miscount",
-		Mishit: "mishit", Undecided: "undecided"} {
+		Mishit: "mishit", Undecided: "undecided", Unposted: "unposted"} {
 		found, tried := 0, 0
 		for seed := uint64(1); seed <= 40; seed++ {
 			if good := Run(Options{Seed: seed}); good.Summary.Recorded < 3 || good.Summary.Damaged == 0 || len(good.Problems) > 0 ||
-				fault == Mishit && good.Summary.Searched == 0 || fault == Undecided && good.Summary.Vetoed == 0 {
+				fault == Mishit && good.Summary.Searched == 0 || fault == Unposted && good.Summary.Posted == good.Summary.PostFailed || fault == Undecided && good.Summary.Vetoed == 0 {
 				continue
 			}
 			tried++

@@ -51,6 +51,9 @@ func (s *timedSource) Fill(loan *pebble.Loan) (int, error) {
 	if s.next.Service == xtc.Enable {
 		l.enables++
 	}
+	if err == nil {
+		l.partition.passes(s.next.Service, s.next.Time)
+	}
 	if err != nil || !s.next.Service.IsEvent() {
 		return n, err
 	}
@@ -70,6 +73,7 @@ func (s *timedSource) Fill(loan *pebble.Loan) (int, error) {
 func (s *timedSource) Skip() error {
 	if s.next.Service.IsEvent() {
 		s.lab.arrived(s.next.Time, &event{skipped: true})
+		s.lab.partition.passes(s.next.Service, s.next.Time)
 	}
 	return s.Sim.Skip()
 }

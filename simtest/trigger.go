@@ -34,6 +34,7 @@ func (p *plan) drawTrigger(rng *rand.Rand) {
 	if rng.IntN(2) == 0 {
 		t.prescale = 2 + rng.Uint32N(9)
 	}
+	p.drawRemote(rng)
 }
 
 // wants is what the trigger makes of an event.
@@ -95,6 +96,8 @@ type decision struct {
 	persist, prescaled bool
 	monitor, reason    uint64
 	pulse              uint64
+	contributions      uint64
+	damage             uint64
 
 	contributed bool    // what the script contributed is beside it
 	n           float64 // that, NaN where the script failed
@@ -103,7 +106,7 @@ type decision struct {
 func decisionIn(b *xtc.Block) *decision {
 	number := func(name string) uint64 { v, _ := b.FieldNamed(name); return v.Uint64() }
 	return &decision{persist: number("persist") != 0, prescaled: number("prescaled") != 0, monitor: number("monitor"),
-		reason: number("reason"), pulse: number("pulse")}
+		reason: number("reason"), pulse: number("pulse"), contributions: number("contributions"), damage: number("damage")}
 }
 
 // judgeDecision looks whether an event may be recorded, as it was decided.
@@ -125,12 +128,17 @@ func (l *lab) judgeDecision(n int64, r *recorded) {
 		l.problem("event %d is recorded, and to have contributed %+v", n, *d)
 	case !d.persist && !d.prescaled || d.pulse != r.time:
 		l.problem("event %d is recorded, and decided was %+v", n, *d)
-	case d.prescaled && t.prescale == 0, byDefault && d.persist == t.veto, byDefault && t.slow == 0 && l.plan.suspendAt == 0:
+	case d.prescaled && t.prescale == 0, byDefault && d.persist == t.veto, byDefault && !l.plan.late():
 		l.problem("event %d: decided was %+v by default, and %+v is the trigger", n, *d, *t)
 	case !byDefault && d.persist != t.wants(n), d.persist && !byDefault && (d.monitor != uint64(uint32(n)) || d.reason != uint64(teb.ReasonLogic)),
 		!d.persist && !byDefault && d.reason != uint64(teb.ReasonPrescale):
 		l.problem("event %d: decided was %+v, and wanted is %v", n, *d, t.wants(n))
 	}
+}
+
+// late tells that an event may miss its decision.
+func (p *plan) late() bool {
+	return p.trigger.slow > 0 || p.suspendAt > 0 || !p.remote.calm()
 }
 
 // compareVetoes holds the books against what the trigger wanted.
@@ -139,7 +147,7 @@ func (v *verdict) compareVetoes(s *drp.Summary) {
 	switch {
 	case !t.there && s.Vetoed+s.Defaulted > 0:
 		v.lab.problem("without a trigger the books say %d vetoed, %d by default", s.Vetoed, s.Defaulted)
-	case t.slow == 0 && v.lab.plan.suspendAt == 0 && s.Defaulted > 0:
+	case !v.lab.plan.late() && v.lab.plan.corrupt == 0 && s.Defaulted > 0:
 		v.lab.problem("%d events were decided by default, by a trigger that is never late", s.Defaulted)
 	case s.Vetoed+s.Failed < v.vetoed, s.Vetoed > v.vetoed+v.rejected+v.lateVetoes(s):
 		v.lab.problem("%d events are vetoed, the books say %d", v.vetoed, s.Vetoed)

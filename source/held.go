@@ -8,6 +8,7 @@ import (
 	"math"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"drp/pebble"
 	"drp/xtc"
@@ -139,11 +140,20 @@ func (h *Held) paced(ctx context.Context) bool {
 	if h.pace.rate == (Rate{}) {
 		return true
 	}
-	if h.ahead.Service.IsEvent() && !h.pace.holds {
+	switch {
+	case h.from != nil && h.pace.rate.Recorded:
+		h.pace.due = wall(h.ahead.Time)
+	case h.ahead.Service.IsEvent() && !h.pace.holds:
 		h.pace.schedule(h.ahead)
 		h.pace.holds = true
 	}
 	return h.pace.wait(ctx, h.wake) == nil
+}
+
+// wall is the time of day of a datagram of a source that keeps the clock of those who order.
+func wall(time64 uint64) time.Time {
+	const epics = 631152000 // 1990, from where seconds are counted
+	return time.Unix(int64(time64>>32)+epics, int64(time64&0xffffffff))
 }
 
 func flows(service xtc.TransitionID) bool { return service.IsEvent() || service == xtc.SlowUpdate }
@@ -195,17 +205,20 @@ func (h *Held) transition(ctx context.Context) (Header, error) {
 	if own {
 		return h.give(h.ahead, false), nil
 	}
-	time := after(h.last.Load())
+	at := after(h.last.Load())
 	if o.Service == xtc.Disable {
-		time = max(time, o.Time)
+		at = max(at, o.Time)
 	}
-	return h.give(Header{Service: o.Service, Time: time, Bytes: xtc.DgramHeaderBytes}, true), nil
+	return h.give(Header{Service: o.Service, Time: at, Bytes: xtc.DgramHeaderBytes}, true), nil
 }
 
 // seek tells whether the source has what is ordered ahead. What ends in files before that is left out.
 func (h *Held) seek(ctx context.Context, o Order) (bool, error) {
 	if h.from != nil {
 		o.Time = max(o.Time, after(h.last.Load()))
+		if o.From > 0 && h.pace.rate.Recorded { // what is over is not made up for
+			o.From = max(o.From, timestamp(uint64(time.Since(wall(0)))))
+		}
 		h.from.follow(o)
 		h.has = false
 		return true, h.look(ctx)

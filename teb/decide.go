@@ -16,7 +16,6 @@ func (t *TEB) ended() bool {
 // serve lets one Logic decide.
 func (t *TEB) serve(d int) {
 	t.mu.Lock()
-	defer t.mu.Unlock()
 	for !t.ended() {
 		b := t.gather(t.c.World.Now())
 		if b == nil {
@@ -40,6 +39,7 @@ func (t *TEB) serve(d int) {
 		}
 	}
 	t.wakeAll() // the others end too
+	t.mu.Unlock()
 }
 
 // gather takes what may go, up to a batch, as far as there is room for the decisions.
@@ -185,7 +185,6 @@ func (t *TEB) wake() {
 func (t *TEB) watch() {
 	often := max(min(t.c.Deadline, t.c.Decide)/8, time.Millisecond)
 	t.mu.Lock()
-	defer t.mu.Unlock()
 	for !t.ended() {
 		t.mu.Unlock()
 		t.clock.Wait(often)
@@ -194,6 +193,7 @@ func (t *TEB) watch() {
 		t.wake()
 	}
 	t.ready.Set()
+	t.mu.Unlock()
 }
 
 // expire gives the default to what waits for a Logic too long. A batch that is in the hands of one stays there until it

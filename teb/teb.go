@@ -58,7 +58,7 @@ func New(c Config) (*TEB, error) {
 	}
 	reasons, err := c.configureLogic()
 	if err != nil {
-		closeLogic(c.Logic)
+		CloseLogic(c.Logic)
 		return nil, err
 	}
 	t := &TEB{c: c, partition: PartitionID(c.Partition), reasons: reasons, join: world.NewJoin(c.World),
@@ -138,12 +138,12 @@ func (t *TEB) Gone(k int, generation uint64) {
 	}
 }
 
-// Passed says that a contributor will bring nothing below a pulse ID: it is not waited for there.
+// Passed says that a contributor will bring no event up to a pulse ID any more: it is not waited for there.
 func (t *TEB) Passed(k int, generation, pulse uint64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if c := &t.b.contributors[k]; c.joined && c.generation == generation && c.from.Less(Key{Pulse: pulse}) {
-		c.from = Key{Pulse: pulse}
+	if c := &t.b.contributors[k]; c.joined && c.generation == generation && !(Key{Pulse: pulse}).Less(c.from) {
+		c.from = Key{Pulse: pulse}.Next()
 		t.wake()
 	}
 }
@@ -159,10 +159,7 @@ func (t *TEB) ContributeAs(k int, generation uint64, batch []byte) error {
 			h.Generation, k, generation)
 	}
 	if err != nil {
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		t.refuse(err)
-		return err
+		return t.refused(err)
 	}
 	return t.Contribute(batch)
 }
@@ -170,42 +167,52 @@ func (t *TEB) ContributeAs(k int, generation uint64, batch []byte) error {
 // Contribute takes a batch of rows. It waits while the window is full. Of an error, the caller may try again after a Join.
 func (t *TEB) Contribute(batch []byte) error {
 	h, rows, err := batchOf(batch, contributions)
+	if err != nil {
+		return t.refused(err)
+	}
+	rows, err = t.receive(&h, rows)
+	for len(rows) > 0 && err == nil {
+		var space world.Flag
+		if rows, space, err = t.give(&h, rows); space != nil {
+			space.Wait(world.ForEver)
+		}
+	}
+	return err
+}
+
+// receive gives the rows of a batch that may contribute, and was not received before.
+func (t *TEB) receive(h *BatchHead, rows []byte) ([]byte, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if err == nil {
-		err = t.admit(&h)
-	}
-	if err != nil {
+	if err := t.admit(h); err != nil {
 		t.refuse(err)
-		return err
+		return nil, err
 	}
-	k, size := int(h.Contributor), int(h.rowBytes)
-	c := &t.b.contributors[k]
+	c := &t.b.contributors[h.Contributor]
 	if h.Sequence < c.sequence {
 		t.books.RepeatedBatches++
-		return nil
+		return nil, nil
 	}
 	t.books.LostBatches += h.Sequence - c.sequence
 	c.sequence = h.Sequence + 1
-	for len(rows) > 0 {
-		if err := t.still(k, h.Generation); err != nil {
-			return err
-		}
-		n := t.add(k, rows[:min(len(rows), rowsAtOnce*size)], size)
-		rows = rows[n*size:]
-		t.wake()
-		if n == 0 {
-			t.waiting |= 1 << k
-			space := t.space[k]
-			t.mu.Unlock()
-			space.Wait(world.ForEver)
-			t.mu.Lock()
-		} else if len(rows) > 0 {
-			t.mu.Unlock()
-			t.mu.Lock()
-		}
+	return rows, nil
+}
+
+// give takes some rows; it gives those that are left, and what to wait for where there is no place.
+func (t *TEB) give(h *BatchHead, rows []byte) ([]byte, world.Flag, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	k, size := int(h.Contributor), int(h.rowBytes)
+	if err := t.still(k, h.Generation); err != nil {
+		return nil, nil, err
 	}
-	return nil
+	n := t.add(k, rows[:min(len(rows), rowsAtOnce*size)], size)
+	t.wake()
+	if n > 0 {
+		return rows[n*size:], nil, nil
+	}
+	t.waiting |= 1 << k
+	return rows, t.space[k], nil
 }
 
 // still tells whether this life of a contributor goes on.
@@ -219,6 +226,13 @@ func (t *TEB) still(k int, generation uint64) error {
 		return err
 	}
 	return nil
+}
+
+func (t *TEB) refused(err error) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.refuse(err)
+	return err
 }
 
 func (t *TEB) refuse(err error) {
@@ -294,11 +308,12 @@ func (t *TEB) Close() {
 	t.closing, t.closed = true, true
 	t.wakeAll()
 	t.mu.Unlock()
-	closeLogic(t.c.Logic)
+	CloseLogic(t.c.Logic)
 	t.join.Wait()
 }
 
-func closeLogic(all []Logic) {
+// CloseLogic closes those that can be closed. It may be called while New makes a TEB of them, which then fails soon.
+func CloseLogic(all []Logic) {
 	for _, l := range all {
 		if c, ok := l.(io.Closer); ok {
 			_ = c.Close() // it has nothing to lose

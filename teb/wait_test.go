@@ -98,12 +98,12 @@ func TestWhoHasPassedIsNotWaitedFor(t *testing.T) {
 		feeds[0].event(1)
 		feeds[0].event(2)
 		feeds[0].send()
-		b.Passed(1, 7, 3) // another life of it
+		b.Passed(1, 7, 2) // another life of it
 		w.Sleep(time.Minute)
 		if books := b.Books(); books.Decided != 0 {
 			t.Errorf("%+v", books)
 		}
-		b.Passed(1, 1, 2)
+		b.Passed(1, 1, 1)
 		var d [2]teb.Decision
 		if n := b.Next(d[:]); n != 1 || d[0].Pulse != 1 || d[0].Contributions != 1 || w.Now() > 2*time.Minute {
 			t.Errorf("%d decisions at %v: %+v", n, w.Now(), d)

@@ -20,19 +20,20 @@ func full() watch.Status {
 	s := watch.Status{Version: "1.2", Host: "node", PID: 17, Partition: "tst", Experiment: "mfx1", Run: 5, Source: "sim", State: "enabled",
 		Script: "my \"roi\".py\n\xff", Transition: "Enable", Time: time.Now(), Seconds: 8.5,
 		Events: watch.Events{Received: 100, Recorded: 50, Rejected: 20, Vetoed: 10, Quarantined: 1, Dropped: 2, Failed: 3, InFlight: 14,
-			Lost: 6, Damaged: 7, Altered: 8, Late: 9, Defaulted: 11, Unwanted: 12, BytesReceived: 1e9, BytesRecorded: 1e6, Deadtime: 0.25},
+			Lost: 6, Damaged: 7, Altered: 8, Late: 9, Defaulted: 11, Unwanted: 12, Posted: 13, PostFailed: 14, BytesReceived: 1e9, BytesRecorded: 1e6, Deadtime: 0.25},
 		Hits:   watch.Hits{Searched: 90, Hits: 30, Passed: 29, Unsearched: 5, ByGPU: 60, Instead: 7},
 		Bounds: watch.Bounds(), Transitions: watch.Slots{Slots: 8, InUse: 1},
 		Trigger:     &watch.Trigger{Waiting: 3, Latency: h.Latency(), Decisions: []watch.Decision{{Reason: "hits", Count: 40}}},
 		Calibration: watch.Calibration{Generation: 2, Published: "epix, generation 2"},
 		Consumers:   []watch.Consumer{{Name: "plots", PID: 99, Delivered: 70, Missed: 4}, {Name: "plots", PID: 98}}, Failures: []string{"no"}}
 	s.GPU = &watch.GPU{Name: "A GPU", Frames: 60, Batches: 6, Busy: 0.75, Staged: 1, Overflow: 2, Other: 3, Checked: 4}
-	for _, name := range []string{"fill", "queue", "prepare", "script", "order", "record", "total"} {
+	for _, name := range []string{"fill", "queue", "prepare", "script", "order", "post", "record", "total"} {
 		s.Stages = append(s.Stages, watch.Stage{Name: name, Latency: h.Latency()})
 	}
 	for i, state := range []string{"idle", "working", "starting", "stopped", "retired"} {
 		s.Workers = append(s.Workers, watch.Worker{Number: i, State: state, PID: 100 + i, Slots: watch.Slots{Slots: 64, InUse: 5}, Waiting: 4,
 			Events: 33, Busy: 1.5, CPU: 1.25, Resident: 1e7, Share: 1e6, Restarts: 1, Recycled: 2, Script: h.Latency()})
 	}
+	s.Post = s.Workers[1:2]
 	return s
 }

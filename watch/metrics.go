@@ -51,6 +51,10 @@ var families = []family{
 		func(s *Status, put put) { put(count(s.Events.Altered)) }},
 	{"drp_late_answers_total", "Answers for an event already decided.", counter, nil,
 		func(s *Status, put put) { put(count(s.Events.Late)) }},
+	{"drp_posted_total", "Events shown to the second script.", counter, nil,
+		func(s *Status, put put) { put(count(s.Events.Posted)) }},
+	{"drp_post_failed_total", "Events that the second script failed on.", counter, nil,
+		func(s *Status, put put) { put(count(s.Events.PostFailed)) }},
 	{"drp_received_bytes_total", "Bytes of the events that came.", counter, nil,
 		func(s *Status, put put) { put(count(s.Events.BytesReceived)) }},
 	{"drp_recorded_bytes_total", "Bytes that were recorded.", counter, nil,
@@ -144,18 +148,26 @@ func one(is bool) float64 {
 }
 
 func states(s *Status, put put) {
-	for i := range s.Workers {
+	s.workers(func(name string, w *Worker) {
 		for _, state := range workerStates {
-			put(one(s.Workers[i].State == state), strconv.Itoa(s.Workers[i].Number), state)
+			put(one(w.State == state), name, state)
 		}
+	})
+}
+
+// workers gives all with their names: those of the second script are post-0 and so on.
+func (s *Status) workers(take func(name string, w *Worker)) {
+	for i := range s.Workers {
+		take(strconv.Itoa(s.Workers[i].Number), &s.Workers[i])
+	}
+	for i := range s.Post {
+		take("post-"+strconv.Itoa(s.Post[i].Number), &s.Post[i])
 	}
 }
 
 func ofWorkers(name, help string, kind prometheus.ValueType, value func(*Worker) float64) family {
 	return family{name, help, kind, []string{"worker"}, func(s *Status, put put) {
-		for i := range s.Workers {
-			put(value(&s.Workers[i]), strconv.Itoa(s.Workers[i].Number))
-		}
+		s.workers(func(name string, w *Worker) { put(value(w), name) })
 	}}
 }
 

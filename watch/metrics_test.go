@@ -65,6 +65,7 @@ func TestMetricsSayWhatTheStatusDoes(t *testing.T) {
 		{"drp_events_in_flight", nil, 14},
 		{"drp_gpu_busy_seconds_total", nil, 0.75},
 		{"drp_gpu_up", nil, 1},
+		{"drp_worker_state", []string{"worker", "post-1", "state", "working"}, 1},
 		{"drp_searched_total", []string{"by", "cpu"}, 23},
 		{"drp_searched_total", []string{"by", "gpu"}, 60},
 		{"drp_deadtime_seconds_total", nil, 0.25},

@@ -23,6 +23,7 @@ type Status struct {
 	Stages      []Stage     `json:"stages" doc:"in the order in which an event passes them; empty while the run starts"`
 	Bounds      []float64   `json:"latency_bounds" doc:"of all latencies, in seconds"`
 	Workers     []Worker    `json:"workers"`
+	Post        []Worker    `json:"post_workers,omitempty" doc:"of the second script; absent where there is none"`
 	Transitions Slots       `json:"transition_slots"`
 	Trigger     *Trigger    `json:"trigger,omitempty" doc:"absent where there is none"`
 	Calibration Calibration `json:"calibration"`
@@ -46,6 +47,8 @@ type Events struct {
 	Altered       int64   `json:"altered" doc:"changed in memory since they came"`
 	Late          int64   `json:"late_answers" doc:"for an event already decided"`
 	Defaulted     int64   `json:"decided_by_default" doc:"since the trigger did not in time"`
+	Posted        int64   `json:"posted" doc:"shown to the second script"`
+	PostFailed    int64   `json:"post_failed" doc:"that it failed on, of these"`
 	Unwanted      int64   `json:"kept_unwanted" doc:"not wanted by the trigger, and recorded since all are"`
 	BytesReceived int64   `json:"bytes_received"`
 	BytesRecorded int64   `json:"bytes_recorded"`
@@ -77,7 +80,7 @@ type GPU struct {
 
 // Stage is a part of an event's way.
 type Stage struct {
-	Name    string  `json:"name" doc:"see docs/metrics.md" enum:"fill,queue,prepare,script,order,record,total"`
+	Name    string  `json:"name" doc:"see docs/metrics.md" enum:"fill,queue,prepare,script,order,post,record,total"`
 	Latency Latency `json:"latency" doc:"of one event in 64, by chance"`
 }
 

@@ -65,12 +65,14 @@ func (f *controlFlags) join(ctx context.Context, role string, log *slog.Logger, 
 	return f.agent, err
 }
 
-// attach makes a run wait for run control, if it is to.
-func (f *controlFlags) attach(ctx context.Context, cfg *drp.Config) {
+// attach makes a run wait for run control, if it is to. Whether files can be written is found out now, since the first one
+// comes with the first run.
+func (f *controlFlags) attach(ctx context.Context, cfg *drp.Config) error {
 	if f.at == "" {
-		return
+		return nil
 	}
 	cfg.Control = func(progress drp.Progress) (drp.Orders, error) { return f.join(ctx, "drp", cfg.Log, progress) }
+	return tryFolder("--output", cfg.OutputDir)
 }
 
 // leave says goodbye.

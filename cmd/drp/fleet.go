@@ -29,6 +29,8 @@ type fleet struct {
 	path    string
 	release func()
 	all     []started
+
+	children map[string]*child // of this command
 }
 
 // openFleet reads what was started, and keeps other commands away.
@@ -37,7 +39,7 @@ func openFleet(partition string) (*fleet, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &fleet{path: filepath.Join(dir, partition+".json")}
+	f := &fleet{path: filepath.Join(dir, partition+".json"), children: map[string]*child{}}
 	if f.release, err = rundir.Hold(f.path + ".lock"); err != nil {
 		if held := (*rundir.HeldError)(nil); errors.As(err, &held) {
 			err = fmt.Errorf("partition %s is being started or ended: %w", partition, err)
@@ -131,8 +133,17 @@ func (f *fleet) start(l *launch, log string) (*child, error) {
 	}
 	c.started = started{Name: l.name, Owner: owner, Log: log}
 	f.forget()
+	f.children[l.name] = c
 	f.all = append(f.all, c.started)
 	return c, f.save()
+}
+
+// own is what this command has started.
+func (f *fleet) own() (all []started) {
+	for _, c := range f.children {
+		all = append(all, c.started)
+	}
+	return all
 }
 
 // lastWords is the last line of a log.

@@ -116,10 +116,19 @@ func triggerLine(before, now *watch.Status) string {
 
 func workerTable(before, now *watch.Status) []string {
 	lines := []string{"worker  state        pid  events/s  busy   CPU  waiting   slots   script 50 %   99 %  resident     share  restarts"}
-	for i := range now.Workers {
-		w, was := &now.Workers[i], watch.Worker{}
-		if i < len(before.Workers) {
-			was = before.Workers[i]
+	lines = append(lines, workerRows(before, now, before.Workers, now.Workers)...)
+	if len(now.Post) > 0 {
+		lines = append(lines, "of the second script:")
+		lines = append(lines, workerRows(before, now, before.Post, now.Post)...)
+	}
+	return lines
+}
+
+func workerRows(before, now *watch.Status, those, these []watch.Worker) (lines []string) {
+	for i := range these {
+		w, was := &these[i], watch.Worker{}
+		if i < len(those) {
+			was = those[i]
 		}
 		cpu := w.CPU - was.CPU
 		if was.PID != w.PID {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -21,12 +22,13 @@ import (
 // ruleFile is what a trigger goes by, as scripts/trigger_expr.yaml has it.
 type ruleFile struct {
 	Rules        []teb.Rule     `yaml:"rules"`
-	Script       string         `yaml:"script"`   // with its arguments; in the place of the rules
+	Script       string         `yaml:"script"`   // with its arguments, in the place of the rules; from the folder of the file
 	Prescale     map[int]uint32 `yaml:"prescale"` // by readout group
 	Seed         uint64         `yaml:"prescale_seed"`
 	Contributors []string       `yaml:"contributors"` // that a stand-alone one waits for
 
 	groups [16]uint32
+	folder string // where the script is looked for
 }
 
 // readRules reads a file of rules; a text whose first word ends in .py is a script with its arguments.
@@ -57,6 +59,7 @@ func readRuleFile(path string) (r ruleFile, err error) {
 		}
 		r.groups[group] = n
 	}
+	r.folder = filepath.Dir(path)
 	return r, nil
 }
 
@@ -68,8 +71,13 @@ func checkWorkers(n int) error {
 	return nil
 }
 
+var errNoProcesses = errors.New("--trigger-workers is about a trigger script, and rules decide")
+
 // decidingScript is the script that decides in so many processes, nil where rules do. The file is looked at, and not run.
 func (r *ruleFile) decidingScript(workers int) (*script.Config, error) {
+	if r.Script == "" && workers != 1 {
+		return nil, errNoProcesses
+	}
 	if r.Script == "" {
 		return nil, nil //nolint:nilnil // there is none
 	}
@@ -80,7 +88,11 @@ func (r *ruleFile) decidingScript(workers int) (*script.Config, error) {
 	if len(words) == 0 || !strings.HasSuffix(words[0], ".py") {
 		return nil, fmt.Errorf("script: %q is no script: give its file, NAME.py, and arguments", r.Script)
 	}
-	info, err := userscript.Examine(words[0])
+	path := words[0]
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(r.folder, path)
+	}
+	info, err := userscript.Examine(path)
 	if err != nil {
 		return nil, err
 	}

@@ -22,6 +22,7 @@ import (
 // runFlags are the flags of the default verb that drp.Config does not hold as they are.
 type runFlags struct {
 	script   string
+	post     string
 	sources  []string
 	rate     string
 	policy   string
@@ -76,6 +77,7 @@ func newRunCommand() *cobra.Command {
 	fl := cmd.Flags()
 	fl.SortFlags = false
 	fl.StringVarP(&f.script, "script", "p", "", "the user's `script` and its arguments, in one string")
+	fl.StringVar(&f.post, "post", "", "a second `script` and its arguments, which is shown only what is recorded and may change it, as crop.py does")
 	fl.StringArrayVarP(&f.sources, "source", "s", []string{"sim:"}, "where datagrams come from: sim:key=value,… or XTC2 files, folders, patterns")
 	fl.IntVarP(&cfg.Workers, "workers", "w", runtime.NumCPU(), "worker processes")
 	fl.StringVarP(&cfg.OutputDir, "output", "o", "", "`folder` for the recorded files; without it nothing is recorded")
@@ -126,14 +128,9 @@ func noStrayArguments(cmd *cobra.Command, args []string) error {
 
 // complete turns the flags into the configuration.
 func (f *runFlags) complete(cfg *drp.Config) (err error) {
-	words, err := splitWords(f.script)
-	if err != nil {
-		return fmt.Errorf("-p: %w", err)
+	if err := f.completeScripts(cfg); err != nil {
+		return err
 	}
-	if len(words) == 0 {
-		return errors.New(`no script: give one with -p "SCRIPT ARGS"; drp --help shows examples`)
-	}
-	cfg.Script, cfg.Args = words[0], words[1:]
 	for _, s := range f.sources {
 		names, err := splitWords(s)
 		if err != nil {
@@ -179,6 +176,25 @@ func (f *runFlags) complete(cfg *drp.Config) (err error) {
 	return f.completeSupervision(cfg)
 }
 
+// completeScripts takes the scripts apart from their arguments.
+func (f *runFlags) completeScripts(cfg *drp.Config) error {
+	words, err := splitWords(f.script)
+	if err != nil {
+		return fmt.Errorf("-p: %w", err)
+	}
+	if len(words) == 0 {
+		return errors.New(`no script: give one with -p "SCRIPT ARGS"; drp --help shows examples`)
+	}
+	cfg.Script, cfg.Args = words[0], words[1:]
+	if words, err = splitWords(f.post); err != nil {
+		return fmt.Errorf("--post: %w", err)
+	}
+	if len(words) > 0 {
+		cfg.Post = &drp.Post{Script: words[0], Args: words[1:]}
+	}
+	return nil
+}
+
 // run does the main job.
 func run(cfg drp.Config, f runFlags) error {
 	if err := f.complete(&cfg); err != nil {
@@ -189,7 +205,7 @@ func run(cfg drp.Config, f runFlags) error {
 	if err := becomeGPUProgram(f.gpu, cfg.Hits, cfg.Log); err != nil {
 		return err
 	}
-	if err := refuseFewThreads(cfg.Workers); err != nil {
+	if err := refuseFewThreads(cfg.Processes()); err != nil {
 		return err
 	}
 	release, err := lockPartition(f.lock())
@@ -200,17 +216,12 @@ func run(cfg drp.Config, f runFlags) error {
 	if err := tryWriting(f.summary); err != nil {
 		return err
 	}
-	if _, err := examineScript(cfg.Script, cfg.Log); err != nil {
+	if err := examineScripts(&cfg); err != nil {
 		return err
 	}
-	warnOfLimits(cfg.Workers, cfg.Log)
-	if err := tryFolder("--quarantine", cfg.QuarantineDir); err != nil {
+	warnOfLimits(cfg.Processes(), cfg.Log)
+	if err := f.tryFolders(&cfg); err != nil {
 		return err
-	}
-	if f.control.at != "" { // the first file comes with the first run
-		if err := tryFolder("--output", cfg.OutputDir); err != nil {
-			return err
-		}
 	}
 	if cfg.OutputDir != "" {
 		warnOfAborted(cfg.OutputDir, cfg.Log)
@@ -244,7 +255,9 @@ func run(cfg drp.Config, f runFlags) error {
 		return err
 	}
 	defer looking.Close()
-	f.control.attach(ctx, &cfg)
+	if err := f.control.attach(ctx, &cfg); err != nil {
+		return err
+	}
 	r, err := drp.New(ctx, cfg)
 	if err != nil {
 		f.control.leave(err)
@@ -263,11 +276,28 @@ func run(cfg drp.Config, f runFlags) error {
 	if written := writeSummary(f.summary, &s); written != nil {
 		err = errors.Join(err, written)
 	}
-	if err == nil && float64(s.Lost()) > f.maxLoss/100*float64(s.Received) {
-		return &drp.Failure{Kind: drp.Loss, Err: fmt.Errorf("%d of %d events were lost: more than --max-loss %g %%", s.Lost(),
-			s.Received, f.maxLoss)}
+	if err == nil {
+		err = f.judgeLoss(&s)
 	}
 	return err
+}
+
+// tryFolders finds out whether files can be made where the run may want to only later.
+func (f *runFlags) tryFolders(cfg *drp.Config) error {
+	err := tryFolder("--quarantine", cfg.QuarantineDir)
+	if err == nil && f.control.at != "" { // the first file comes with the first run
+		err = tryFolder("--output", cfg.OutputDir)
+	}
+	return err
+}
+
+// judgeLoss is the error of a run that lost more than it may.
+func (f *runFlags) judgeLoss(s *drp.Summary) error {
+	if float64(s.Lost()) <= f.maxLoss/100*float64(s.Received) {
+		return nil
+	}
+	return &drp.Failure{Kind: drp.Loss, Err: fmt.Errorf("%d of %d events were lost: more than --max-loss %g %%", s.Lost(), s.Received,
+		f.maxLoss)}
 }
 
 // watchSignals ends the run in order at the first signal and at once at the second.

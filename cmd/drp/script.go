@@ -25,8 +25,19 @@ func examineScript(path string, log *slog.Logger) (script.Info, error) {
 	for _, w := range info.Warnings {
 		log.Warn(w)
 	}
-	warnOfRoot(os.Geteuid(), log)
 	return info, nil
+}
+
+// examineScripts looks at all scripts of a run.
+func examineScripts(cfg *drp.Config) error {
+	first, err := examineScript(cfg.Script, cfg.Log)
+	if err == nil && cfg.Post != nil {
+		_, err = examineScript(cfg.Post.Script, cfg.Log)
+	}
+	if err == nil && first.Path != "" {
+		warnOfRoot(os.Geteuid(), cfg.Log)
+	}
+	return err
 }
 
 // warnOfRoot says once what it means to run as root.

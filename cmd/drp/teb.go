@@ -148,6 +148,7 @@ type tebBooks struct {
 
 // builders are the TEBs of a server, one after the other.
 type builders struct {
+	ctx   context.Context // of the server
 	f     *tebFlags
 	rules *ruleFile
 	log   *slog.Logger
@@ -168,6 +169,7 @@ func (b *builders) make(schemas []*teb.Schema) (*teb.TEB, error) {
 	for _, s := range schemas {
 		c.Contributors = append(c.Contributors, teb.Member{Schema: s})
 	}
+	defer context.AfterFunc(b.ctx, func() { teb.CloseLogic(logic) })() // a script may take long to begin
 	t, err := teb.New(c)
 	if err != nil {
 		return nil, err
@@ -192,7 +194,7 @@ func decideForOthers(ctx context.Context, f tebFlags) error {
 		return err
 	}
 	log := newScreen(os.Stderr, false).logger()
-	b := &builders{f: &f, rules: &rules, log: log}
+	b := &builders{ctx: ctx, f: &f, rules: &rules, log: log}
 	s := tebserve.NewGathering(rules.Contributors, tebserve.Options{Log: log, Partition: f.partition}, b.make)
 	for _, e := range listen {
 		address, err := s.Listen(e)

@@ -45,11 +45,12 @@ Exit codes: 0 ok, 1 nothing can be printed, 2 usage, 3 rules that do not fit, 4 
 func newTEBReplayCommand() *cobra.Command {
 	f := &replayFlags{}
 	cmd := &cobra.Command{
-		Use:   "replay -t RULES.yaml FILE…",
+		Use:   `replay -t RULES.yaml|"TRIGGER.py ARGS" FILE…`,
 		Short: "Show what a trigger would have kept of a recorded run",
 		Long:  replayLong,
 		Example: `  drp -p "myroi.py 100 120" --trigger rules.yaml --trigger-keep-all -o out
   drp teb replay -t others.yaml out/exp-r0005-s000-c000.xtc2
+  drp teb replay -t "trigger.py 100" --trigger-workers 2 out/exp-r0005-s000-c000.xtc2
   drp teb replay -t others.yaml -v --changed out0/*.xtc2 out1/*.xtc2`,
 		Args: someFiles("recorded files", "drp teb replay -t rules.yaml out/exp-r0005-s000-c000.xtc2"),
 		RunE: func(cmd *cobra.Command, paths []string) error {
@@ -75,7 +76,7 @@ func newTEBReplayCommand() *cobra.Command {
 func (f *replayFlags) complete(log *slog.Logger) (o replay.Options, err error) {
 	switch {
 	case f.rules == "":
-		return o, errors.New("no rules: give a file with -t; scripts/trigger_expr.yaml is one")
+		return o, errors.New("no rules: give a file or a script with -t; scripts/trigger_expr.yaml is one")
 	case f.decide <= 0:
 		return o, errors.New("--trigger-deadline is a time above 0")
 	case f.changed && !f.list:
@@ -84,15 +85,16 @@ func (f *replayFlags) complete(log *slog.Logger) (o replay.Options, err error) {
 	if err := errors.Join(checkOtherwise(f.otherwise), checkWorkers(f.workers)); err != nil {
 		return o, err
 	}
+	with := runner{python: f.python, workers: f.workers, deadline: f.decide, log: log}
 	rules, err := readRules(f.rules)
+	if err == nil {
+		_, err = rules.logic(with) // what is wrong is known before a file is read
+	}
 	if err != nil {
 		return o, &drp.Failure{Kind: drp.Configuration, Err: fmt.Errorf("-t: %w", err)}
 	}
-	logic := func() ([]teb.Logic, error) {
-		return rules.logic(runner{python: f.python, workers: f.workers, deadline: f.decide, log: log})
-	}
-	return replay.Options{Logic: logic, Prescale: rules.groups, PrescaleSeed: rules.Seed, Decide: f.decide,
-		Default: teb.Verdict{Persist: f.otherwise == "keep"}}, nil
+	return replay.Options{Logic: func() ([]teb.Logic, error) { return rules.logic(with) }, Prescale: rules.groups,
+		PrescaleSeed: rules.Seed, Decide: f.decide, Default: teb.Verdict{Persist: f.otherwise == "keep"}}, nil
 }
 
 func (f *replayFlags) run(ctx context.Context, paths []string) error {

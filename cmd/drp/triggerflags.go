@@ -43,6 +43,8 @@ func (f *triggerFlags) complete(partition string) (*drp.Trigger, error) {
 	t := &drp.Trigger{Partition: partition, Contributor: f.contributor, Deadline: f.deadline, Veto: f.otherwise == "veto",
 		KeepAll: f.keepAll}
 	switch {
+	case f.rules == "" && f.workers != 1:
+		return nil, errors.New("--trigger-workers is for a script that --trigger names; with --teb give it to drp teb")
 	case f.rules != "" && len(f.teb) > 0:
 		return nil, errors.New("--trigger and --teb: one of them decides; give the rules to drp teb -t")
 	case f.rules == "" && len(f.teb) == 0:

@@ -91,37 +91,35 @@ func (p *partitionFile) start(ctx context.Context, wait time.Duration) error {
 	defer f.release()
 	ctx, cancel := context.WithTimeoutCause(ctx, wait, fmt.Errorf("not all have come within %v", wait))
 	defer cancel()
-	var own []*child
 	for _, l := range p.all() {
 		if s, runs := f.living(l.name); runs {
 			fmt.Printf("%-16s runs already, process %d\n", l.name, s.Owner.PID)
-			continue
 		}
-		c, err := f.start(l, p.file(l.name+".log"))
-		if err != nil {
-			return p.giveUp(f, own, fmt.Errorf("%s: %w", l.name, err))
-		}
-		own = append(own, c)
-		fmt.Printf("%-16s process %d, log in %s\n", l.name, c.Owner.PID, c.Log)
 	}
-	if err := p.await(ctx, own); err != nil {
-		return p.giveUp(f, own, err)
+	if err := p.await(ctx, f); err != nil {
+		return general(errors.Join(err, f.end(f.own(), downPatience)))
 	}
 	fmt.Printf("partition %s is up; drp ctl state enabled begins a run, drp down ends all\n", p.partition)
 	return nil
 }
 
-// giveUp ends what this command has started.
-func (p *partitionFile) giveUp(f *fleet, own []*child, cause error) error {
-	var all []started
-	for _, c := range own {
-		all = append(all, c.started)
+// startAbsent starts what does not run and was not started before.
+func (p *partitionFile) startAbsent(f *fleet) error {
+	for _, l := range p.all() {
+		if _, runs := f.living(l.name); runs || f.children[l.name] != nil {
+			continue
+		}
+		c, err := f.start(l, p.file(l.name+".log"))
+		if err != nil {
+			return fmt.Errorf("%s: %w", l.name, err)
+		}
+		fmt.Printf("%-16s process %d, log in %s\n", l.name, c.Owner.PID, c.Log)
 	}
-	return general(errors.Join(cause, f.end(all, downPatience)))
+	return nil
 }
 
-// await waits until all have come to run control.
-func (p *partitionFile) await(ctx context.Context, own []*child) error {
+// await starts what does not run, also what ends only now, and waits until all have come to run control.
+func (p *partitionFile) await(ctx context.Context, f *fleet) error {
 	socket, err := controlSocket(p.partition)
 	if err != nil {
 		return err
@@ -132,6 +130,9 @@ func (p *partitionFile) await(ctx context.Context, own []*child) error {
 	}
 	defer c.Close()
 	for {
+		if err := p.startAbsent(f); err != nil {
+			return err
+		}
 		s, err := c.Status(ctx)
 		missing := []string{}
 		for _, one := range s.Processes {
@@ -142,7 +143,7 @@ func (p *partitionFile) await(ctx context.Context, own []*child) error {
 		if err == nil && len(missing) == 0 {
 			return nil
 		}
-		for _, one := range own {
+		for _, one := range f.children {
 			select {
 			case <-one.done:
 				return fmt.Errorf("%s has ended, %v: %s (%s)", one.Name, one.cmd.ProcessState, lastWords(one.Log), one.Log)

@@ -214,20 +214,25 @@ for run in ds.runs():
 	tests := []struct {
 		name, script string
 		workers      []string
+		more         []string
 	}{
-		{"sumimage", bundled("sumimage.py"), []string{"1", "2", "8"}},
-		{"myroi", bundled("myroi.py") + " 1 2 3", []string{"1", "2", "8"}},
-		{"batches", batches, []string{"1", "3"}},
+		{"sumimage", bundled("sumimage.py"), []string{"1", "2", "8"}, nil},
+		{"myroi", bundled("myroi.py") + " 1 2 3", []string{"1", "2", "8"}, nil},
+		{"batches", batches, []string{"1", "3"}, nil},
 		{"rejects and fails", testkit.Script(t, looping(number, addNumber+"\nif n % 3 == 0: evt.reject()\nif n % 7 == 0: raise ValueError")),
-			[]string{"1", "3"}},
+			[]string{"1", "3"}, nil},
+		{"a second script", bundled("myroi.py") + " 1 2 3", []string{"1", "2", "8"}, []string{"--post", bundled("crop.py") + " 1:3 2:6"}},
+		{"a second script that fails", bundled("sumimage.py"), []string{"1", "3"},
+			[]string{"--post", testkit.Script(t, looping(number, addNumber+"\nif n % 7 == 0: raise ValueError"))}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			var first []string
 			for _, workers := range tt.workers {
-				o := pipeline(t, "-s", "sim:segments=2,rows=8,cols=8,steps=2,runs=2,events=100,slow=30", "-w", workers, "-p", tt.script,
-					"-o", t.TempDir()).run().wants(t, 0)
-				if b := o.balanced(t); b.Received != 400 {
+				args := []string{"-s", "sim:segments=2,rows=8,cols=8,steps=2,runs=2,events=100,slow=30", "-w", workers, "-p", tt.script,
+					"-o", t.TempDir()}
+				o := pipeline(t, append(args, tt.more...)...).run().wants(t, 0)
+				if b := o.balanced(t); b.Received != 400 || b.Posted != 400*len(tt.more)/2 {
 					t.Errorf("%+v", b)
 				}
 				if o.dataFiles(t); len(o.books.Files) != 4 {

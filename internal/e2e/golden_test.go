@@ -21,7 +21,34 @@ var deciders = []struct {
 	name, file, text string
 	flags            []string
 }{
-	{"rules", "rules.yaml", triggerRules, nil},
+	{"rules", "rules.yaml", triggerRules, patience},
+	{"script", "script.yaml", triggerScript, patience},
+	{"script in four", "script.yaml", triggerScript, append([]string{"--trigger-workers", "4"}, patience...)},
+}
+
+// patience is longer than any machine is busy with something else.
+var patience = []string{"--trigger-deadline", "1m"}
+
+// triggerScript has scriptOfRules decide as triggerRules do.
+const triggerScript = "script: decides.py\nprescale: {0: 11}\nprescale_seed: 3\n"
+
+// deciderFile writes what one of them goes by.
+func deciderFile(t *testing.T, name, text string) string {
+	t.Helper()
+	folder := t.TempDir()
+	testkit.WriteFile(t, filepath.Join(folder, "decides.py"), scriptOfRules)
+	testkit.WriteFile(t, filepath.Join(folder, name), text)
+	return filepath.Join(folder, name)
+}
+
+// dataFile is the only chunk that was recorded.
+func (o outcome) dataFile(t *testing.T) string {
+	t.Helper()
+	all := o.dataFiles(t)
+	if len(all) != 1 {
+		t.Fatalf("there are the files %q", all)
+	}
+	return all[0]
 }
 
 // golden is what is recorded of the golden run: pulse ID, reason, whether it is kept for that and whether by the prescaler, and
@@ -80,26 +107,25 @@ func TestGoldenTrigger(t *testing.T) {
 	t.Parallel()
 	script := testkit.Script(t, countsSpots)
 	for _, d := range deciders {
-		path := filepath.Join(t.TempDir(), d.file)
-		testkit.WriteFile(t, path, d.text)
+		path := deciderFile(t, d.file, d.text)
 		by := append([]string{"-t", path}, d.flags...)
 		t.Run(d.name+" in one process", func(t *testing.T) {
 			t.Parallel()
 			o := pipeline(t, append([]string{"-s", testkit.File(t, triggerCamera.Run(goldenEvents)...), "-w", "2", "-p", script, "-o", t.TempDir(),
 				"--trigger", path}, d.flags...)...).run().wants(t, 0)
-			got := decisionsOf(t, o.dataFiles(t)[0])
+			got := decisionsOf(t, o.dataFile(t))
 			checkGolden(t, "one process", goldenLines(t, got, 1))
 			if b := o.balanced(t); b.Vetoed != goldenEvents-len(got) || b.Recorded != len(got) {
 				t.Errorf("%+v", b)
 			}
-			readOffline(t, o.dataFiles(t)[0], 0, "cam_0")
+			readOffline(t, o.dataFile(t), 0, "cam_0")
 		})
 		t.Run(d.name+" beside one process", func(t *testing.T) {
 			t.Parallel()
-			server, at := builderBy(t, "ipc://"+filepath.Join(socketFolder(t), "teb"), slices.Concat(by, []string{"--contributors", "cam_0"})...)
+			server, at := builderBy(t, "ipc://"+filepath.Join(socketFolder(t), "teb"), slices.Concat(by, []string{"--wait", "1m", "--contributors", "cam_0"})...)
 			o := pipeline(t, "-s", testkit.File(t, triggerCamera.Run(goldenEvents)...), "-w", "2", "-p", script, "-o", t.TempDir(),
-				"--partition", "tst", "--teb", at).run().wants(t, 0)
-			got := goldenLines(t, decisionsOf(t, o.dataFiles(t)[0]), 1)
+				"--partition", "tst", "--teb", at, patience[0], patience[1]).run().wants(t, 0)
+			got := goldenLines(t, decisionsOf(t, o.dataFile(t)), 1)
 			checkGolden(t, "beside one process", got)
 			ended(t, server, fmt.Sprintf("events %d: %d kept, 0 by default", goldenEvents, len(got)), "1 let in")
 		})
@@ -107,9 +133,9 @@ func TestGoldenTrigger(t *testing.T) {
 			t.Parallel()
 			names := map[string]int{}
 			for s, o := range threeProcesses(t, by, script) {
-				ownSegments(t, o.dataFiles(t)[0], names)
-				checkGolden(t, fmt.Sprintf("process %d of three", s), goldenLines(t, decisionsOf(t, o.dataFiles(t)[0]), 7))
-				readOffline(t, o.dataFiles(t)[0], s, "cam_0", "cam_1", "cam_2")
+				ownSegments(t, o.dataFile(t), names)
+				checkGolden(t, fmt.Sprintf("process %d of three", s), goldenLines(t, decisionsOf(t, o.dataFile(t)), 7))
+				readOffline(t, o.dataFile(t), s, "cam_0", "cam_1", "cam_2")
 			}
 		})
 	}
@@ -119,11 +145,11 @@ func TestGoldenTrigger(t *testing.T) {
 func threeProcesses(t *testing.T, by []string, script string, flags ...string) (all []outcome) {
 	t.Helper()
 	run := triggerCamera.Run(goldenEvents)
-	server, at := builderBy(t, "tcp://127.0.0.1:0", slices.Concat(by, []string{"--contributors", "cam_0,cam_1,cam_2"})...)
+	server, at := builderBy(t, "tcp://127.0.0.1:0", slices.Concat(by, []string{"--wait", "1m", "--contributors", "cam_0,cam_1,cam_2"})...)
 	var three []*invocation
 	for s := range 3 {
 		three = append(three, pipeline(t, append([]string{"-s", testkit.File(t, segmentOf(run, s)...), "-w", strconv.Itoa(1 + s), "-p", script, "-o",
-			t.TempDir(), "--partition", "tst", "--teb", at, "--contributor", fmt.Sprint("cam_", s), "--stream", strconv.Itoa(s)}, flags...)...).start())
+			t.TempDir(), "--partition", "tst", "--teb", at, "--contributor", fmt.Sprint("cam_", s), "--stream", strconv.Itoa(s), patience[0], patience[1]}, flags...)...).start())
 	}
 	for _, v := range three {
 		all = append(all, v.finish().wants(t, 0))

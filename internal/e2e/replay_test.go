@@ -36,7 +36,7 @@ type replayedReason struct {
 // replays runs drp teb replay, and gives its report; lines are what is kept now, as golden has it.
 func replays(t *testing.T, by []string, files ...string) (all replayed, lines []string) {
 	t.Helper()
-	o := prepare(t, nil, slices.Concat([]string{"teb", "replay", "-v", "--json"}, by, files)...).run().wants(t, 0)
+	o := prepare(t, nil, slices.Concat([]string{"teb", "replay", "--python", testkit.Python(t), "-v", "--json"}, by, files)...).run().wants(t, 0)
 	list := strings.Split(strings.TrimSpace(o.stdout), "\n")
 	for i, line := range list {
 		var r replayed
@@ -62,8 +62,7 @@ func TestReplay(t *testing.T) {
 	for _, d := range deciders {
 		t.Run(d.name, func(t *testing.T) {
 			t.Parallel()
-			path := filepath.Join(t.TempDir(), d.file)
-			testkit.WriteFile(t, path, d.text)
+			path := deciderFile(t, d.file, d.text)
 			by := append([]string{"-t", path}, d.flags...)
 			one := pipeline(t, slices.Concat([]string{"-s", testkit.File(t, triggerCamera.Run(goldenEvents)...), "-w", "2", "-p", script, "-o",
 				t.TempDir(), "--trigger-keep-all", "--chunk-bytes", "500KB", "--trigger", path}, d.flags)...).run().wants(t, 0)
@@ -78,12 +77,12 @@ func TestReplay(t *testing.T) {
 
 			var files []string
 			for s, o := range threeProcesses(t, by, script, "--trigger-keep-all") {
-				all := decisionsOf(t, o.dataFiles(t)[0])
+				all := decisionsOf(t, o.dataFile(t))
 				checkGolden(t, fmt.Sprintf("process %d of three", s), goldenLines(t, all, 7))
 				if len(all) != goldenEvents {
 					t.Errorf("process %d: %d events", s, len(all))
 				}
-				files = append(files, o.dataFiles(t)[0])
+				files = append(files, o.dataFile(t))
 			}
 			slices.Reverse(files)
 			checkReplay(t, by, 3, files...)
@@ -144,8 +143,8 @@ func TestReplayOfWhatWasKept(t *testing.T) {
 	t.Parallel()
 	rules := rulesFile(t, triggerRules)
 	o := pipeline(t, "-s", testkit.File(t, triggerCamera.Run(goldenEvents)...), "-w", "1", "-p", testkit.Script(t, countsSpots), "-o", t.TempDir(),
-		"--trigger", rules).run().wants(t, 0)
-	file := o.dataFiles(t)[0]
+		"--trigger", rules, patience[0], patience[1]).run().wants(t, 0)
+	file := o.dataFile(t)
 	replay := func(args ...string) *invocation {
 		return prepare(t, nil, append([]string{"teb", "replay"}, args...)...)
 	}
@@ -153,7 +152,7 @@ func TestReplayOfWhatWasKept(t *testing.T) {
 	if !strings.Contains(r.stdout, "the files have only events that the run kept; --trigger-keep-all") || strings.Contains(r.stdout, "(many)  keep") {
 		t.Error(r.stdout)
 	}
-	replay(file).run().wants(t, 2, "no rules: give a file with -t")
+	replay(file).run().wants(t, 2, "no rules: give a file or a script with -t")
 	replay("-t", rules).run().wants(t, 2, "name recorded files")
 	replay("-t", rules, "--changed", file).run().wants(t, 2, "--changed is about the list that -v prints")
 	replay("-t", filepath.Join(testkit.Root(), "scripts", "trigger_expr.yaml"), file).run().
@@ -170,8 +169,8 @@ func TestRulesThatCome(t *testing.T) {
 	scripts := filepath.Join(testkit.Root(), "scripts")
 	rules := filepath.Join(scripts, "trigger_expr.yaml")
 	o := pipeline(t, "-s", "sim:segments=1,hits=0.2", "--events", fmt.Sprint(events), "-w", "2", "-p", filepath.Join(scripts, "passthrough.py"),
-		"--hits", "peakfinder8", "--trigger", rules, "--trigger-keep-all", "-o", t.TempDir()).run().wants(t, 0)
-	file := o.dataFiles(t)[0]
+		"--hits", "peakfinder8", "--trigger", rules, "--trigger-keep-all", "-o", t.TempDir(), patience[0], patience[1]).run().wants(t, 0)
+	file := o.dataFile(t)
 	seen := map[string]int{}
 	table, reasons := xtc.NewTable(), []string(nil)
 	for _, d := range testkit.Dgrams(t, file) {

@@ -118,7 +118,7 @@ func rulesFile(t *testing.T, text string) string {
 // builderBy is one that decides in some way.
 func builderBy(t *testing.T, listen string, args ...string) (*invocation, string) {
 	t.Helper()
-	v := prepare(t, nil, append([]string{"teb", "--partition", "tst", "--listen", listen}, args...)...).start()
+	v := prepare(t, nil, append([]string{"teb", "--python", testkit.Python(t), "--partition", "tst", "--listen", listen}, args...)...).start()
 	v.Says("listens at")
 	return v, listensAt.FindStringSubmatch(v.Stderr.String())[1]
 }

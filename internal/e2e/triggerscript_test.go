@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"syscall"
@@ -26,22 +25,6 @@ for batch in ts.batches():
         batch.reason[which] = reason
 `
 
-// scriptFile is a file of rules that names a script.
-func scriptFile(t *testing.T, text string) string {
-	t.Helper()
-	rules := filepath.Join(t.TempDir(), "rules.yaml")
-	testkit.WriteFile(t, rules, fmt.Sprintf("script: \"'%s'\"\nprescale: {0: 11}\nprescale_seed: 3\n", testkit.Script(t, text)))
-	return rules
-}
-
-// scriptBuilder is a stand-alone trigger event builder of a script.
-func scriptBuilder(t *testing.T, args ...string) (*invocation, string) {
-	t.Helper()
-	v := prepare(t, nil, append([]string{"teb", "--python", testkit.Python(t), "--partition", "tst", "--listen", "tcp://127.0.0.1:0"}, args...)...).start()
-	v.Says("listens at")
-	return v, listensAt.FindStringSubmatch(v.Stderr.String())[1]
-}
-
 // inThree runs the segments of a run in three processes, and gives what was recorded; contributions are as of one process.
 func inThree(t *testing.T, files []string, script, at string, more ...string) (all [3][]decision) {
 	t.Helper()
@@ -52,6 +35,9 @@ func inThree(t *testing.T, files []string, script, at string, more ...string) (a
 	}
 	for s, v := range three {
 		o := v.finish().wants(t, 0)
+		if t.Failed() {
+			continue // there may be nothing to look at
+		}
 		for _, d := range decisionsOf(t, o.dataFiles(t)[0]) {
 			if d.contributions != 7 {
 				t.Errorf("process %d: %+v", s, d)
@@ -66,41 +52,6 @@ func inThree(t *testing.T, files []string, script, at string, more ...string) (a
 	return all
 }
 
-// TestGoldenTriggerScript: rules and a script that says the same keep the same events for the same reasons, in this process
-// or alone for one or three, with one process of the script or four.
-func TestGoldenTriggerScript(t *testing.T) {
-	t.Parallel()
-	const events = 200
-	all, script := triggerCamera.Run(events), testkit.Script(t, countsSpots)
-	whole := testkit.File(t, all...)
-	var parts []string
-	for s := range 3 {
-		parts = append(parts, testkit.File(t, segmentOf(all, s)...))
-	}
-	rules := filepath.Join(t.TempDir(), "rules.yaml")
-	testkit.WriteFile(t, rules, triggerRules)
-	one := pipeline(t, "-s", whole, "-w", "2", "-p", script, "-o", t.TempDir(), "--trigger", rules).run().wants(t, 0)
-	want := decisionsOf(t, one.dataFiles(t)[0])
-	checkAgainstTruth(t, want, events)
-	decides := scriptFile(t, scriptOfRules)
-	for _, workers := range []string{"1", "4"} {
-		t.Run(workers, func(t *testing.T) {
-			one := pipeline(t, "-s", whole, "-w", "2", "-p", script, "-o", t.TempDir(), "--trigger", decides, "--trigger-workers", workers).
-				run().wants(t, 0)
-			if got := decisionsOf(t, one.dataFiles(t)[0]); !slices.Equal(got, want) {
-				t.Errorf("%v\nwant %v", got, want)
-			}
-			server, at := scriptBuilder(t, "-t", decides, "--trigger-workers", workers, "--contributors", "cam_0,cam_1,cam_2")
-			for s, got := range inThree(t, parts, script, at) {
-				if !slices.Equal(got, want) {
-					t.Errorf("process %d of three: %v\nwant %v", s, got, want)
-				}
-			}
-			ended(t, server, fmt.Sprintf("events %d: %d kept, 0 by default", events, len(want)), "3 let in")
-		})
-	}
-}
-
 // TestTriggerProcessesAreKilled: their events are decided by those that take their places, in order and no other way.
 func TestTriggerProcessesAreKilled(t *testing.T) {
 	t.Parallel()
@@ -110,12 +61,11 @@ func TestTriggerProcessesAreKilled(t *testing.T) {
 	for s := range 3 {
 		parts = append(parts, testkit.File(t, segmentOf(all, s)...))
 	}
-	rules := filepath.Join(t.TempDir(), "rules.yaml")
-	testkit.WriteFile(t, rules, triggerRules)
-	one := pipeline(t, "-s", testkit.File(t, all...), "-w", "2", "-p", script, "-o", t.TempDir(), "--trigger", rules).run().wants(t, 0)
+	one := pipeline(t, "-s", testkit.File(t, all...), "-w", "2", "-p", script, "-o", t.TempDir(), "--trigger", rulesFile(t, triggerRules)).
+		run().wants(t, 0)
 	want := decisionsOf(t, one.dataFiles(t)[0])
 	const processes = 3 // one stands by
-	server, at := scriptBuilder(t, "-t", scriptFile(t, scriptOfRules), "--trigger-workers", "2", "--trigger-deadline", "30s",
+	server, at := builderBy(t, "tcp://127.0.0.1:0", "-t", deciderFile(t, "script.yaml", triggerScript), "--trigger-workers", "2", "--trigger-deadline", "30s",
 		"--contributors", "cam_0,cam_1,cam_2")
 	over := make(chan int)
 	stop := make(chan struct{})

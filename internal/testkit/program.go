@@ -41,6 +41,8 @@ type Books struct {
 	ByGPU        int      `json:"searched_by_gpu"`
 	Instead      int      `json:"searched_by_cpu_instead"`
 	Defaulted    int      `json:"decided_by_default"`
+	Posted       int      `json:"posted"`
+	PostFailed   int      `json:"post_failed"`
 	Altered      int      `json:"altered"`
 	Late         int      `json:"late"`
 	Restarts     int      `json:"restarts"`
@@ -164,13 +166,19 @@ func (p *Program) Broke() string {
 // Books reads the summary, nil when there is none.
 func (p *Program) Books() *Books {
 	p.t.Helper()
-	text, err := os.ReadFile(p.Summary)
+	return ReadBooks(p.t, p.Summary)
+}
+
+// ReadBooks reads what a program wrote with --summary, nil when there is nothing.
+func ReadBooks(t testing.TB, path string) *Books {
+	t.Helper()
+	text, err := os.ReadFile(path)
 	if err != nil || len(text) == 0 {
 		return nil
 	}
 	b := &Books{}
 	if err := json.Unmarshal(text, b); err != nil {
-		p.t.Fatalf("summary: %v\n%s", err, text)
+		t.Fatalf("summary: %v\n%s", err, text)
 	}
 	return b
 }

@@ -306,6 +306,17 @@ def test_scripts_offline(file, scripts, tmp_path):
         assert end["cam", 0, "sumimage"].count == 5
         assert run_offline(scripts / "passthrough.py", file, out=out, module=module).returncode == 0
         assert out.read_bytes() == file.read_bytes()
+    done = run_offline(scripts / "crop.py", file, "2:10", "3:11", out=out, module=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    fields = [d.fields() for d in drp.open_xtc(out) if d.service == 12]
+    for k, f in enumerate(fields):
+        got, whole = f["cam", 0, "crop"].image, np.stack([image(k), image(k, 1)])
+        assert np.array_equal(got, whole[:, 2:10, 3:11])
+        assert ("cam", 0, "raw") not in f
+    for words in (["x"], ["2:10"], ["10:2", "3:4"], ["hits", "x"], ["hits", "1", "2"]):
+        done = run_offline(scripts / "crop.py", file, *words)
+        assert (done.returncode, done.stderr[:6], done.stderr.count("\n")) == (1, "usage:", 1)
+    assert "is not inside the image (32, 48)" in run_offline(scripts / "crop.py", file, "2:33", "3:11").stderr
     done = run_offline(scripts / "myroi.py", file, "x")
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
     assert done.stderr.startswith("usage:")

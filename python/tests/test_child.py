@@ -468,6 +468,18 @@ if evt.nanoseconds == 3: assert old.nanoseconds == 0
         assert "valid until" in answers[2].error["message"]
 
 
+@pytest.mark.parametrize("line", ["evt.reject()", "evt.trigger()"])
+def test_what_is_decided_stays(drp, line):
+    """A script that comes after the trigger can do neither; in one that comes before, both are fine."""
+    for decided in (False, True):
+        with drp(body(f"if evt.nanoseconds == 1: {line}"), decided=decided) as d:
+            d.begin()
+            answers = d.events(event(k) for k in range(3))
+            assert [a.status for a in answers] == [0, 2 if decided else int("reject" in line), 0]
+            if decided:
+                assert "it is decided already that the event is recorded" in answers[1].error["message"]
+
+
 def test_end_of_file_ends_a_hanging_child_and_sigusr1_tells_where(drp):
     with drp(body("import time; time.sleep(0.5)")) as d:
         d.begin()

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"drp/teb"
+	"drp/xtc"
 )
 
 // Options say who decides.
@@ -48,6 +49,8 @@ type player struct {
 	report  *Report
 
 	teb     *teb.TEB // nil where another is to be made
+	last    uint64   // pulse ID of the event before
+	begins  uint64   // time of the BeginRun that the next event comes after; 0 is none
 	schemas []string
 	reasons []string // by number
 	rows    []*teb.Encoder
@@ -124,43 +127,41 @@ func placeOf(order []string, s *stream) int {
 	return len(order)
 }
 
-// run goes over all items: events in the order of their pulse IDs, and a Configure before all events that are not earlier.
-func (p *player) run() error {
-	for {
-		pulse, configured := p.lowest()
-		switch {
-		case configured != nil:
-			if err := p.configure(configured); err != nil {
-				return err
-			}
-			continue
-		case pulse == math.MaxUint64:
+// run goes over all items: events in the order of their pulse IDs, and a transition before all events that are not earlier.
+func (p *player) run() (err error) {
+	for err == nil {
+		switch pulse, other := p.lowest(); {
+		case pulse <= p.last:
+			err = p.leaveOut(pulse)
+		case pulse < math.MaxUint64:
+			err = p.event(pulse)
+		case other == nil:
 			return p.flush()
-		}
-		if err := p.event(pulse); err != nil {
-			return err
+		case other.head.service == xtc.Configure:
+			err = p.configure(other)
+		default:
+			p.begins = max(other.head.time, 1)
+			err = other.advance()
 		}
 	}
+	return err
 }
 
-// lowest finds the lowest pulse ID of the events that are earlier than any Configure; where there is none, the earliest
-// Configure.
-func (p *player) lowest() (pulse uint64, configured *stream) {
+// lowest finds the lowest pulse ID of the events that are earlier than any transition; where there is none, the stream of the
+// earliest transition.
+func (p *player) lowest() (pulse uint64, other *stream) {
 	for _, s := range p.streams {
-		if !s.ended && s.head.configure && (configured == nil || s.head.time < configured.head.time) {
-			configured = s
+		if !s.ended && !s.head.service.IsEvent() && (other == nil || s.head.time < other.head.time) {
+			other = s
 		}
 	}
 	pulse = math.MaxUint64
 	for _, s := range p.streams {
-		if !s.ended && !s.head.configure && (configured == nil || s.head.time < configured.head.time) {
+		if !s.ended && s.head.service.IsEvent() && (other == nil || s.head.time < other.head.time) {
 			pulse = min(pulse, s.head.pulse)
 		}
 	}
-	if pulse < math.MaxUint64 {
-		return pulse, nil
-	}
-	return pulse, configured
+	return pulse, other
 }
 
 // configure takes a Configure of a stream. Where something else is contributed from here on, another TEB decides.
@@ -197,7 +198,7 @@ func (p *player) begin() error {
 	for k, s := range p.streams {
 		_, err := p.teb.Join(s.schema(), generation)
 		head := teb.BatchHead{Partition: teb.PartitionID(c.Partition), Contributor: uint32(k), Generation: generation}
-		rows, failed := teb.NewEncoder(s.schema(), head, batchEvents)
+		rows, failed := teb.NewEncoder(s.schema(), head, batchEvents+1) // and a BeginRun
 		if err = errors.Join(err, failed); err != nil {
 			return err
 		}
@@ -214,6 +215,29 @@ func (e *LogicError) Error() string { return e.Err.Error() }
 // Unwrap gives the logic's error.
 func (e *LogicError) Unwrap() error { return e.Err }
 
+// leaveOut passes over an event that comes too late, where times and pulse IDs of the streams do not go together.
+func (p *player) leaveOut(pulse uint64) error {
+	for _, s := range p.streams {
+		if !s.ended && s.head.service.IsEvent() && s.head.pulse == pulse {
+			s.again++
+			return s.advance()
+		}
+	}
+	return nil
+}
+
+// beginRun lets the logic know that a run begins, behind all events before it.
+func (p *player) beginRun() error {
+	if err := p.flush(); err != nil {
+		return err
+	}
+	for _, rows := range p.rows {
+		rows.Add(teb.Head{Pulse: p.last, Time: p.begins, Service: xtc.BeginRun})
+	}
+	p.begins = 0
+	return nil
+}
+
 // event takes the event of a pulse ID from all streams that have it.
 func (p *player) event(pulse uint64) error {
 	if p.teb == nil {
@@ -221,9 +245,14 @@ func (p *player) event(pulse uint64) error {
 			return err
 		}
 	}
+	if p.begins > 0 {
+		if err := p.beginRun(); err != nil {
+			return err
+		}
+	}
 	e := Event{Pulse: pulse}
 	for k, s := range p.streams {
-		if s.ended || s.head.configure || s.head.pulse != pulse {
+		if s.ended || !s.head.service.IsEvent() || s.head.pulse != pulse {
 			continue
 		}
 		copy(p.rows[k].Add(teb.HeadOf(s.head.row)), s.head.row)
@@ -239,6 +268,7 @@ func (p *player) event(pulse uint64) error {
 			return err
 		}
 	}
+	p.last = pulse
 	e.Missing = len(p.streams) - e.Contributors
 	if p.batch = append(p.batch, e); len(p.batch) == batchEvents {
 		return p.flush()
@@ -257,31 +287,39 @@ func (p *player) flush() error {
 		}
 	}
 	for k := range p.rows {
-		p.teb.Passed(k, generation, p.batch[len(p.batch)-1].Pulse+1)
+		p.teb.Passed(k, generation, p.last)
 	}
-	for at := 0; at < len(p.batch); {
+	left := p.batch
+	for len(left) > 0 {
 		n := p.teb.Next(p.decided)
 		if n == 0 {
 			return cmp.Or(context.Cause(p.ctx), teb.ErrClosed)
 		}
 		for i := range p.decided[:n] {
-			e, d := &p.batch[at+i], &p.decided[i]
-			if d.Pulse != e.Pulse {
-				panic(fmt.Sprintf("replay: pulse %d was decided in the place of %d", d.Pulse, e.Pulse))
-			}
-			e.Now = Outcome{d.Persist, d.Prescaled, d.Monitor, p.reasons[d.Reason]}
-			p.report.add(e)
-			if p.o.Each == nil {
+			if !p.decided[i].Service.IsEvent() {
 				continue
 			}
-			if err := p.o.Each(e); err != nil {
+			if err := p.decide(&left[0], &p.decided[i]); err != nil {
 				return err
 			}
+			left = left[1:]
 		}
-		at += n
 	}
 	p.batch = p.batch[:0]
 	return nil
+}
+
+// decide takes a decision.
+func (p *player) decide(e *Event, d *teb.Decision) error {
+	if d.Pulse != e.Pulse {
+		panic(fmt.Sprintf("replay: pulse %d was decided in the place of %d", d.Pulse, e.Pulse))
+	}
+	e.Now = Outcome{d.Persist, d.Prescaled, d.Monitor, p.reasons[d.Reason]}
+	p.report.add(e)
+	if p.o.Each == nil {
+		return nil
+	}
+	return p.o.Each(e)
 }
 
 // close ends the TEB. What is in it was decided.

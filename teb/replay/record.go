@@ -71,11 +71,17 @@ func (r *record) find(alg string, segment int) *xtc.Names {
 	return nil
 }
 
+// wants tells what of an event is looked at, so that pixels need not be read.
+func (r *record) wants(h xtc.Header) bool {
+	id := h.NamesID()
+	return h.Type == xtc.TypeShapesData && (id == r.decision.ID || id == r.contribution.ID)
+}
+
 // read takes what an event has. Where nobody could look into it, there is nothing; and what makes no sense is as good as
 // nothing.
 func (r *record) read(d xtc.Dgram, e *item) bool {
 	var decided, contributed bool
-	e.configure, e.time, e.groups = false, d.Time(), uint16(d.Env())
+	e.groups = uint16(d.Env())
 	for it := r.table.Blocks(d); it.Next(); {
 		switch b := it.Block(); {
 		case b.Damage != 0:

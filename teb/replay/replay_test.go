@@ -11,6 +11,7 @@ import (
 	"drp/internal/testkit"
 	"drp/teb"
 	"drp/teb/replay"
+	"drp/xtc"
 )
 
 // large keeps events whose n together are 10 or more, and one in four of the others with any.
@@ -258,4 +259,57 @@ func FuzzRun(f *testing.F) {
 			t.Errorf("%+v", got)
 		}
 	})
+}
+
+// TestTimesThatDisagree: pulse IDs of a stream that lie below those that were decided are left out.
+func TestTimesThatDisagree(t *testing.T) {
+	a, b := record(t, 1, "a,b", "a", "n"), record(t, 500, "a,b", "b", "n")
+	for n := range uint64(2000) {
+		a.event(1000+n, then{}, 1)
+		b.event(2500+n, then{}, 1)
+	}
+	for _, d := range a.all[1:] {
+		d.SetTime(400) // all before the other's Configure
+	}
+	dir := t.TempDir()
+	r := mustPlay(t, large, a.file(dir, "a.xtc2"), b.file(dir, "b.xtc2"))
+	if r.Again != 500 || r.Events != 3500 || r.Incomplete != 3500 || r.Events+r.Again != r.Read {
+		t.Errorf("%+v", r.Report)
+	}
+}
+
+// TestRunsBegin for the logic behind all events before them, and once where several streams tell of it.
+func TestRunsBegin(t *testing.T) {
+	a, b := record(t, 1, "a,b", "a", "n"), record(t, 1, "a,b", "b", "n")
+	at := uint64(1)
+	for range 3 {
+		for range 2 { // the first of them is of a run without events
+			a.put(xtc.BeginRun, at, nil, nil)
+			b.put(xtc.BeginRun, at+1, nil, nil)
+			at += 2
+		}
+		for range uint64(1500) {
+			a.event(at, then{}, 1)
+			b.event(at, then{}, 1)
+			at++
+		}
+	}
+	dir, runs, events := t.TempDir(), []int{}, 0
+	counts := &teb.Func{Do: func(b *teb.Batch) {
+		for i := range b.Len() {
+			switch h := b.Head(i); {
+			case h.Service.IsEvent():
+				events++
+			default:
+				if runs = append(runs, events); h.Service != xtc.BeginRun || b.Contributions(i) != 3 {
+					t.Errorf("%+v of %b", h, b.Contributions(i))
+				}
+			}
+		}
+	}}
+	r, err := replay.Run(t.Context(), []string{a.file(dir, "a.xtc2"), b.file(dir, "b.xtc2")},
+		replay.Options{Logic: func() ([]teb.Logic, error) { return []teb.Logic{counts}, nil }})
+	if err != nil || r.Events != 4500 || r.Incomplete != 0 || !slices.Equal(runs, []int{0, 1500, 3000}) {
+		t.Errorf("%v, %v, %+v", err, runs, r)
+	}
 }

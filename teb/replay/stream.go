@@ -17,14 +17,15 @@ import (
 var errNothing = errors.New("it has no contributions: record it with --trigger or --teb, and with --trigger-keep-all to have those of " +
 	"all events")
 
-// item is what a stream has next: an event with its contribution, or a Configure after which other things may be contributed.
+// item is what a stream has next: an event with its contribution, a Configure after which other things may be contributed, or
+// a BeginRun.
 type item struct {
-	configure bool
-	time      uint64
-	pulse     uint64
-	groups    uint16
-	row       []byte
-	was       Outcome
+	service xtc.TransitionID
+	time    uint64
+	pulse   uint64
+	groups  uint16
+	row     []byte
+	was     Outcome
 }
 
 // stream is what one contributor has recorded: its files, in the order of their times, and the chunks of each.
@@ -39,7 +40,7 @@ type stream struct {
 	next   string   // chunk
 	seen   []string // chunks of this file
 	last   uint64   // time
-	from   uint64   // the lowest pulse ID that may come
+	pulse  uint64   // of the event before; none has 0
 	events int64
 	lacks  int64 // events without a contribution
 	again  int64 // events whose pulse ID is no larger than that of one before
@@ -159,26 +160,33 @@ func (s *stream) goOn() error {
 
 // datagram takes the one that was announced; it tells whether it is an item.
 func (s *stream) datagram(service xtc.TransitionID) (found bool, err error) {
-	if service != xtc.Configure && service != xtc.Enable && service != xtc.L1Accept {
+	if service != xtc.Configure && service != xtc.BeginRun && service != xtc.Enable && service != xtc.L1Accept {
 		return false, s.r.Skip()
 	}
-	if s.buf, err = s.r.ReadDgram(s.buf[:0]); err != nil {
+	if service == xtc.L1Accept {
+		s.buf, err = s.r.ReadWanted(s.buf[:0], s.known.wants)
+	} else {
+		s.buf, err = s.r.ReadDgram(s.buf[:0])
+	}
+	if err != nil {
 		return false, err
 	}
+	s.head.service, s.head.time = service, s.buf.Time()
 	switch service {
 	case xtc.Configure:
 		if s.known, err = newRecord(s.buf); err != nil {
 			return false, fmt.Errorf("%s: %w", s.r.Path(), err)
 		}
-		s.head = item{configure: true, time: s.buf.Time(), row: make([]byte, s.known.schema.RowBytes())}
-		return true, nil
+		s.head.row = make([]byte, s.known.schema.RowBytes())
 	case xtc.Enable:
 		if name, _, ok := xtc.ChunkInfo(s.known.table, s.buf); ok {
 			s.next = name
 		}
 		return false, nil
+	case xtc.L1Accept:
+		return s.event(), nil
 	}
-	return s.event(), nil
+	return true, nil
 }
 
 func (s *stream) event() (found bool) {
@@ -187,11 +195,11 @@ func (s *stream) event() (found bool) {
 	case !s.known.read(s.buf, &s.head):
 		s.lacks++
 		return false
-	case s.head.pulse < s.from, s.head.pulse == math.MaxUint64:
+	case s.head.pulse <= s.pulse, s.head.pulse == math.MaxUint64, s.head.time == math.MaxUint64:
 		s.again++
 		return false
 	}
-	s.from = s.head.pulse + 1
+	s.pulse = s.head.pulse
 	return true
 }
 

@@ -3,6 +3,7 @@ package script_test
 import (
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,6 +13,7 @@ import (
 
 	"drp/internal/testkit"
 	"drp/teb"
+	"drp/teb/script"
 )
 
 // odd keeps odd events, and does something else at event 500: what its argument says, once or each time.
@@ -56,16 +58,17 @@ func TestTrouble(t *testing.T) {
 		failed   [2]int // how many events have that reason, from and to
 		late     bool   // others may have got the default in the meantime
 		restarts int
+		workers  []int
 	}{
-		{"raises", []string{"raise", ""}, [2]int{1, 64}, false, 0},
-		{"raises one by one", []string{"raise", "", "single"}, [2]int{1, 1}, false, 0},
-		{"dies once", []string{"die", "FOLDER", "once"}, [2]int{0, 0}, false, 1},
-		{"dies each time", []string{"die", ""}, [2]int{1, 64}, false, 2},
-		{"dies one by one", []string{"die", "", "single"}, [2]int{1, 64}, false, 2},
-		{"hangs", []string{"hang", ""}, [2]int{0, 0}, true, 1},
-		{"hangs one by one", []string{"hang", "", "single"}, [2]int{0, 0}, true, 1},
+		{"raises", []string{"raise", ""}, [2]int{1, 64}, false, 0, []int{1, 3}},
+		{"raises one by one", []string{"raise", "", "single"}, [2]int{1, 1}, false, 0, []int{1}},
+		{"dies once", []string{"die", "FOLDER", "once"}, [2]int{0, 0}, false, 1, []int{1, 3}},
+		{"dies each time", []string{"die", ""}, [2]int{1, 64}, false, 2, []int{3}},
+		{"dies one by one", []string{"die", "", "single"}, [2]int{1, 64}, false, 2, []int{1}},
+		{"hangs", []string{"hang", ""}, [2]int{0, 0}, true, 1, []int{1, 3}},
+		{"hangs one by one", []string{"hang", "", "single"}, [2]int{0, 0}, true, 1, []int{3}},
 	} {
-		for _, workers := range []int{1, 3} {
+		for _, workers := range test.workers {
 			t.Run(test.name, func(t *testing.T) {
 				args := slices.Clone(test.args)
 				if args[1] == "FOLDER" {
@@ -263,4 +266,22 @@ func reload(t *testing.T, workers int, text func(every int) string) {
 		}
 	}
 	r.check()
+}
+
+// TestClosedWhileItBegins: a script that hangs before the first event holds nobody up who does not want it any more.
+func TestClosedWhileItBegins(t *testing.T) {
+	testkit.NoLeaks(t)
+	begun := filepath.Join(t.TempDir(), "begun")
+	path := testkit.Script(t, "import os, sys, time\nos.mkdir(sys.argv[1])\ntime.sleep(3600)\n")
+	logic := script.New(script.Config{Python: testkit.Python(t), PythonPath: testkit.PythonPath(), Script: path, Args: []string{begun}, Workers: 2})
+	r := &rig{t: t, log: &logText{}}
+	failed := make(chan error, 1)
+	go func() { failed <- r.start(rigOptions{}, logic) }()
+	if !testkit.Within(30*time.Second, func() bool { _, err := os.Stat(begun); return err == nil }) {
+		t.Fatal("the script does not begin")
+	}
+	teb.CloseLogic(logic)
+	if err := <-failed; err == nil || !strings.Contains(err.Error(), "the trigger is closed") {
+		t.Error(err)
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"sort"
 	"sync"
 	"time"
 
@@ -21,6 +22,7 @@ type ClientBooks struct {
 	Contributed uint64 `json:"contributed"`
 	Decided     uint64 `json:"decided"`
 	Lost        uint64 `json:"lost"`    // the server went on without it: the default
+	Late        uint64 `json:"late"`    // of these two, what the server had decided, or passed over, before it came
 	Overdue     uint64 `json:"overdue"` // nobody decided in time: the default
 	Pending     uint64 `json:"pending"`
 	Resent      uint64 `json:"resent"` // rows that were sent in more than one generation
@@ -190,7 +192,27 @@ func (c *Client) put(row []byte) (taken bool, err error) {
 	*c.at(c.last) = pendingRow{head: h, came: c.o.World.Now()}
 	c.last++
 	c.books.Contributed++
+	c.decideLate(h.Key())
 	return true, nil
+}
+
+// decideLate looks whether a row came after the server's decision.
+func (c *Client) decideLate(key teb.Key) {
+	size := uint64(len(c.known))
+	if c.knows == 0 || c.known[(c.knows-1)%size].Key().Less(key) {
+		return
+	}
+	oldest := c.knows - min(c.knows, size)
+	n := oldest + uint64(sort.Search(int(c.knows-oldest), func(i int) bool { return !c.known[(oldest+uint64(i))%size].Key().Less(key) }))
+	c.books.Late++
+	if d := c.known[n%size]; d.Key() == key {
+		c.settle(d)
+		c.books.Decided++
+	} else {
+		c.settle(c.instead())
+		c.books.Lost++
+	}
+	c.decided.Set()
 }
 
 // Next gives decisions, one for each row, in their order. It waits until there is one; it gives none when the client is

@@ -25,6 +25,7 @@ type gathering struct {
 	names   []string
 	make    func([]*teb.Schema) (*teb.TEB, error)
 	waiting map[string]*waiter
+	making  bool // all were there, and the TEB is being made, which may take longer than a client waits for an answer
 	failed  error
 	untold  int // of those who waited, how many do not know yet that it failed
 }
@@ -91,14 +92,18 @@ func (s *Server) enter(h *hello) (*era, error) {
 	if s.gathering == nil {
 		return nil, teb.ErrClosed
 	}
-	missing := s.gathering.missing()
-	if s.gathering.waiting[h.schema.Name()] == w {
-		delete(s.gathering.waiting, h.schema.Name())
+	g := s.gathering
+	later := &LaterError{"it waits for " + strings.Join(g.missing(), ", ")}
+	if g.making {
+		later.Why = "it begins"
 	}
-	return nil, &LaterError{"it waits for " + strings.Join(missing, ", ")}
+	if g.waiting[h.schema.Name()] == w {
+		delete(g.waiting, h.schema.Name())
+	}
+	return nil, later
 }
 
-// wait lets a client wait. The last one makes the TEB.
+// wait lets a client wait. The last one lets the TEB be made.
 func (s *Server) wait(h *hello) (*waiter, error) {
 	g, name := s.gathering, h.schema.Name()
 	switch {
@@ -110,8 +115,8 @@ func (s *Server) wait(h *hello) (*waiter, error) {
 		return nil, fmt.Errorf("teb: there is no contributor %s in partition %s: there are %s", name, s.o.Partition,
 			strings.Join(g.names, ", "))
 	}
-	for other, w := range g.waiting {
-		if share := w.part(); other != name {
+	for _, w := range g.all() {
+		if share := w.part(); w.schema.Name() != name {
 			if err := h.agrees(&share); err != nil {
 				return nil, err
 			}
@@ -123,21 +128,36 @@ func (s *Server) wait(h *hello) (*waiter, error) {
 	}
 	w := &waiter{hello: *h, done: s.o.World.NewFlag()}
 	g.waiting[name] = w
-	if len(g.missing()) > 0 {
+	if g.making || len(g.missing()) > 0 {
 		return w, nil
 	}
+	g.making = true
 	var schemas []*teb.Schema
 	for _, name := range g.names {
 		schemas = append(schemas, g.waiting[name].schema)
 	}
+	known := g.recalled(nil)
+	s.running.Go(func() { s.make(g, schemas, known, w.part()) })
+	return w, nil
+}
+
+// make makes the TEB for those who wait. Meanwhile they are told to wait, and may come again.
+func (s *Server) make(g *gathering, schemas []*teb.Schema, known []teb.Decision, share string) {
 	t, err := g.make(schemas)
-	if err == nil {
-		s.begin(t, g.recalled())
-		s.now.share = h.part()
-	} else {
-		g.failed, g.untold = err, len(g.waiting)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	g.making = false
+	switch {
+	case err != nil:
+		g.failed, g.untold = err, max(1, len(g.waiting))
+	case s.closed:
+		s.running.Go(t.Close)
+		return
+	default:
+		s.begin(t, g.recalled(known))
+		s.now.share = share
 	}
-	for _, w := range g.waiting {
+	for _, w := range g.all() {
 		if w.err = err; err == nil {
 			w.era = s.now
 			s.now.inside++
@@ -145,7 +165,16 @@ func (s *Server) wait(h *hello) (*waiter, error) {
 		w.done.Set()
 	}
 	clear(g.waiting)
-	return w, nil
+}
+
+// all is who waits, in the order of the names.
+func (g *gathering) all() (waiting []*waiter) {
+	for _, name := range g.names {
+		if w := g.waiting[name]; w != nil {
+			waiting = append(waiting, w)
+		}
+	}
+	return waiting
 }
 
 func (g *gathering) missing() (names []string) {
@@ -157,11 +186,11 @@ func (g *gathering) missing() (names []string) {
 	return names
 }
 
-// recalled is what those who wait have decisions for, from a server that is gone: all that was decided up to the last of them,
-// as far back as anybody remembers. What one of them gave itself by default counts only where nobody knows more.
-func (g *gathering) recalled() []teb.Decision {
-	var all []teb.Decision
-	for _, w := range g.waiting {
+// recalled is what those who wait have decisions for, from a server that is gone, beside what is known: all that was decided
+// up to the last of them, as far back as anybody remembers. What one of them gave itself by default counts only where nobody
+// knows more.
+func (g *gathering) recalled(all []teb.Decision) []teb.Decision {
+	for _, w := range g.all() {
 		all = append(all, w.known...)
 	}
 	slices.SortFunc(all, func(a, b teb.Decision) int {
@@ -178,7 +207,7 @@ func (g *gathering) recalled() []teb.Decision {
 
 // close lets nobody wait any more.
 func (g *gathering) close() {
-	for _, w := range g.waiting {
+	for _, w := range g.all() {
 		w.done.Set()
 	}
 }

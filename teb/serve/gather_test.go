@@ -19,7 +19,14 @@ import (
 // gather serves whoever brings what the rule names.
 func gather(t *testing.T, e wire.Endpoint, rule string) *serve.Server {
 	t.Helper()
+	return gatherIn(t, e, rule, 0)
+}
+
+// gatherIn does so with a TEB that takes a while to make.
+func gatherIn(t *testing.T, e wire.Endpoint, rule string, while time.Duration) *serve.Server {
+	t.Helper()
 	s := serve.NewGathering([]string{"c0", "c1", "c2"}, options(), func(schemas []*teb.Schema) (*teb.TEB, error) {
+		time.Sleep(while)
 		c := teb.Config{Partition: "test", Logic: []teb.Logic{teb.NewExpression([]teb.Rule{{Name: "hit", When: rule, Persist: true}})}}
 		for _, s := range schemas {
 			c.Contributors = append(c.Contributors, teb.Member{Schema: s})
@@ -123,6 +130,33 @@ func TestGathering(t *testing.T) {
 	if counts := s.Counts(); counts.Let != 9 || counts.Refused != 1 || counts.Unfit != 0 {
 		t.Errorf("%+v", counts)
 	}
+}
+
+// TestGatheringTakesLong: who waits is told to, as long as the TEB is being made, and nobody is let in who has left; the server
+// may be closed meanwhile.
+func TestGatheringTakesLong(t *testing.T) {
+	testkit.NoLeaks(t)
+	e := endpoint(t)
+	s := gatherIn(t, e, "sum(c.x) >= 30", 10*heartbeat)
+	life(t, e, "x", 10)
+	if counts := s.Counts(); counts.Let != 3 || counts.Refused != 0 || counts.Unfit != 0 {
+		t.Errorf("%+v", counts)
+	}
+	s.Close()
+	s = gatherIn(t, e, "sum(c.x) >= 30", 10*heartbeat)
+	var all sync.WaitGroup
+	for k := range 3 {
+		schema := fieldOf(t, k, "x")
+		all.Go(func() {
+			if c, err := persist(e, schema, 1, options()); err == nil {
+				c.Close()
+				t.Error("a client was let in by a server that is closed")
+			}
+		})
+	}
+	time.Sleep(heartbeat)
+	s.Close()
+	all.Wait()
 }
 
 // TestGatheringInVain: rules that do not fit what is brought are said to all.

@@ -72,6 +72,10 @@ func startWith(t *testing.T, e wire.Endpoint, all []teb.Member) (*serve.Server, 
 // contribute lets one client bring so many events, and gives what was decided.
 func contribute(t *testing.T, e wire.Endpoint, m teb.Member, events int, pace func(pulse int)) (all []teb.Decision, books serve.ClientBooks) {
 	c, err := serve.Dial(context.Background(), e, m.Schema, 1, options())
+	for tries := 1; err != nil && tries < 100; tries++ { // the server may die before it has let the client in
+		time.Sleep(10 * time.Millisecond)
+		c, err = serve.Dial(context.Background(), e, m.Schema, uint64(tries+1), options())
+	}
 	if err != nil {
 		t.Error(err)
 		return

@@ -36,7 +36,7 @@ type Server struct {
 	closed    bool
 	now       *era       // nil until all contributors are there
 	gathering *gathering // nil where the TEB came from outside
-	sessions  map[*session]struct{}
+	sessions  []*session // in the order in which they came
 	counts    Counts
 }
 
@@ -57,8 +57,7 @@ func NewServer(t *teb.TEB, o Options) *Server {
 
 func newServer(o Options) *Server {
 	o = o.withDefaults()
-	return &Server{o: o, running: world.NewJoin(o.World), left: o.World.NewFlag(), failed: make(chan error, 1),
-		sessions: map[*session]struct{}{}}
+	return &Server{o: o, running: world.NewJoin(o.World), left: o.World.NewFlag(), failed: make(chan error, 1)}
 }
 
 // Listen opens an endpoint.
@@ -78,7 +77,7 @@ func (s *Server) Counts() Counts {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := s.counts
-	for me := range s.sessions {
+	for _, me := range s.sessions {
 		if me.let {
 			c.Clients++
 		}
@@ -98,7 +97,7 @@ func (s *Server) Close() {
 		s.gathering.close()
 		s.gathering = nil
 	}
-	for me := range s.sessions {
+	for _, me := range s.sessions {
 		me.Close()
 	}
 	s.mu.Unlock()
@@ -129,7 +128,7 @@ func (s *Server) remember(e *era) {
 			e.history[e.count%uint64(len(e.history))] = d
 			e.count++
 		}
-		for me := range s.sessions {
+		for _, me := range s.sessions {
 			me.wake.Set()
 		}
 		s.mu.Unlock()
@@ -150,13 +149,13 @@ func (s *Server) Serve(c Conn) {
 		e, err = s.enter(&h)
 	}
 	if err != nil {
-		s.refuse(c, err)
+		s.turnAway(c, err)
 		return
 	}
 	defer s.leave(e)
 	k, err := e.t.Join(h.schema, h.generation)
 	if err != nil {
-		s.refuse(c, err)
+		s.turnAway(c, err)
 		return
 	}
 	defer e.t.Gone(k, h.generation)
@@ -172,7 +171,7 @@ func (s *Server) open(me *session) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.closed {
-		s.sessions[me] = struct{}{}
+		s.sessions = append(s.sessions, me)
 	}
 	return !s.closed
 }
@@ -180,7 +179,7 @@ func (s *Server) open(me *session) bool {
 func (s *Server) shut(me *session) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.sessions, me)
+	s.sessions = slices.DeleteFunc(s.sessions, func(other *session) bool { return other == me })
 	s.left.Set()
 }
 
@@ -197,8 +196,7 @@ func (s *Server) exchange(me *session, e *era, k int, h *hello) error {
 	err := s.read(me, e.t, k, h.generation)
 	me.Close()
 	s.mu.Lock()
-	var none net.Error
-	if errors.As(err, &none) || errors.Is(err, net.ErrClosed) || errors.Is(err, io.EOF) || errors.Is(err, teb.ErrClosed) {
+	if isGone(err) || errors.Is(err, teb.ErrClosed) {
 		s.counts.Silent++
 	} else {
 		s.counts.Unfit++
@@ -210,8 +208,22 @@ func (s *Server) exchange(me *session, e *era, k int, h *hello) error {
 	return err
 }
 
-// refuse lets a client know why it is not let in. That others are waited for is no news, after the first time.
-func (s *Server) refuse(c Conn, err error) {
+// isGone tells an error of a connection from what is wrong with what came.
+func isGone(err error) bool {
+	var none net.Error
+	return errors.As(err, &none) || errors.Is(err, net.ErrClosed) || errors.Is(err, io.EOF)
+}
+
+// turnAway lets a client know why it is not let in, unless it is gone. That others are waited for is no news, after the first
+// time.
+func (s *Server) turnAway(c Conn, err error) {
+	defer s.told()
+	if isGone(err) {
+		s.mu.Lock()
+		s.counts.Silent++
+		s.mu.Unlock()
+		return
+	}
 	if later := (*LaterError)(nil); !errors.As(err, &later) {
 		s.o.Log.Warn("a contributor was refused", "error", err)
 		s.mu.Lock()
@@ -219,7 +231,6 @@ func (s *Server) refuse(c Conn, err error) {
 		s.mu.Unlock()
 	}
 	_ = c.Send(refusal(err))
-	s.told()
 }
 
 // meet hears who a client is.

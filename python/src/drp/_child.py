@@ -116,6 +116,7 @@ class ChildFeed(Feed):
         self.transition_bytes = transitions["slot_bytes"]  # what a spare goes by
         self.detector = str(hello.get("detector") or "")
         self.publisher = str(hello.get("publisher") or "")
+        self.decided = bool(hello.get("decided"))
         self.stream = int(hello.get("stream") or 0)
         if hello.get("source"):
             self.source = base64.b64decode(hello["source"])

@@ -107,6 +107,7 @@ class Failure:
 class Feed:
     """The base of the child's feed and of the reader of files."""
 
+    decided = False  # that the events are recorded: the script comes after the trigger
     forked = False  # this process was forked by the script: it is no worker
     restarts = False  # a session restarts the script after a failure
     due = False  # the script asked who it is before that was known; now it is, and the script has to be run again
@@ -428,6 +429,7 @@ class Feed:
     def declare_trigger(self, names: list[str]) -> None:
         """Declare the scalars that `evt.trigger` takes."""
         assert self.config is not None
+        self._undecided("evt.trigger")
         if self.trigger is not None:
             raise ValueError("add_trigger was called twice; name all values in one call")
         fields = tuple(Field(name, (np.float64, 0)) for name in names)
@@ -504,6 +506,7 @@ class Feed:
     def set_trigger(self, values: dict[str, Any]) -> None:
         """Set trigger inputs of the event at hand."""
         declared = self.trigger
+        self._undecided("evt.trigger")
         if self.service < EVENT or not self.taken:
             raise RuntimeError("trigger works on events: call it inside the loop over run.events()")
         for name in values:
@@ -530,6 +533,7 @@ class Feed:
 
     def reject(self, mask: Any = None) -> None:
         """Do not record this event, or those of the batch where `mask` is true."""
+        self._undecided("reject")
         self._begin()
         if mask is None:
             self.status = REJECTED
@@ -539,6 +543,13 @@ class Feed:
             raise FieldError(f"reject: expected {self.lead} booleans, got {mask.dtype} of shape {mask.shape}")
         old = self.status if isinstance(self.status, np.ndarray) else np.full(self.lead, self.status, np.uint8)
         self.status = np.where(mask, np.uint8(REJECTED), old)
+
+    def _undecided(self, what: str) -> None:
+        if self.decided:
+            raise RuntimeError(
+                f"{what}: it is decided already that the event is recorded, since this script was given with --post; "
+                "do so in the script of -p, or by the rules of the trigger"
+            )
 
     def seal(self) -> tuple[Any, int, int]:
         """Complete the bytes of the results; give status, length and length of the side list."""
