@@ -141,8 +141,11 @@ func useGPU(wanted string, cfg *drp.Config) (*cuda.GPU, error) {
 	return g, nil
 }
 
-// endGPU closes it, and tells what it did.
+// endGPU closes it, if there is one, and tells what it did.
 func endGPU(g *cuda.GPU, log *slog.Logger) {
+	if g == nil {
+		return
+	}
 	if err := g.Close(); err != nil {
 		log.Warn("the GPU is not given back", "reason", err)
 	}

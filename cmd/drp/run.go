@@ -239,9 +239,7 @@ func run(cfg drp.Config, f runFlags) error {
 	if err != nil {
 		return err
 	}
-	if gpu != nil {
-		defer endGPU(gpu, cfg.Log)
-	}
+	defer endGPU(gpu, cfg.Log)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	signals := make(chan os.Signal, 2)
@@ -273,13 +271,10 @@ func run(cfg drp.Config, f runFlags) error {
 	f.control.leave(err)
 	stopProgress()
 	fmt.Print(s.Text())
-	if written := writeSummary(f.summary, &s); written != nil {
-		err = errors.Join(err, written)
+	if err = errors.Join(err, writeSummary(f.summary, &s)); err != nil {
+		return err
 	}
-	if err == nil {
-		err = f.judgeLoss(&s)
-	}
-	return err
+	return f.judgeLoss(&s)
 }
 
 // tryFolders finds out whether files can be made where the run may want to only later.
