@@ -2,18 +2,15 @@ package watch
 
 import (
 	"net/http"
+	"os"
+	"runtime"
 	"strconv"
-	"strings"
-
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
 // family is metrics of one name.
 type family struct {
 	name, help string
-	kind       prometheus.ValueType
+	kind       string
 	labels     []string
 	read       func(s *Status, put put)
 }
@@ -22,8 +19,9 @@ type family struct {
 type put func(value float64, labels ...string)
 
 const (
-	counter = prometheus.CounterValue
-	gauge   = prometheus.GaugeValue
+	counter   = "counter"
+	gauge     = "gauge"
+	histogram = "histogram"
 )
 
 func count(n int64) float64 { return float64(n) }
@@ -115,6 +113,12 @@ var families = []family{
 	ofConsumers("drp_consumer_delivered_total", "Events that a consumer got.", func(c *Consumer) uint64 { return c.Delivered }),
 	ofConsumers("drp_consumer_missed_total", "Events that were overwritten before they came to a consumer.",
 		func(c *Consumer) uint64 { return c.Missed }),
+
+	ofProcess("process_cpu_seconds_total", "CPU time of drp itself.", counter, func(w *Worker) float64 { return w.CPU }),
+	ofProcess("process_resident_memory_bytes", "Memory of drp itself, with the shared memory that it has touched.", gauge,
+		func(w *Worker) float64 { return count(w.Resident) }),
+	ofProcess("process_open_fds", "Open files of drp itself.", gauge, func(*Worker) float64 { return openFiles() }),
+	ofProcess("go_goroutines", "Goroutines of drp itself.", gauge, func(*Worker) float64 { return float64(runtime.NumGoroutine()) }),
 }
 
 func outcomes(s *Status, put put) {
@@ -165,13 +169,13 @@ func (s *Status) workers(take func(name string, w *Worker)) {
 	}
 }
 
-func ofWorkers(name, help string, kind prometheus.ValueType, value func(*Worker) float64) family {
+func ofWorkers(name, help string, kind string, value func(*Worker) float64) family {
 	return family{name, help, kind, []string{"worker"}, func(s *Status, put put) {
 		s.workers(func(name string, w *Worker) { put(value(w), name) })
 	}}
 }
 
-func ofGPU(name, help string, kind prometheus.ValueType, value func(*GPU) float64) family {
+func ofGPU(name, help string, kind string, value func(*GPU) float64) family {
 	return family{name, help, kind, nil, func(s *Status, put put) {
 		if s.GPU != nil {
 			put(value(s.GPU))
@@ -187,76 +191,71 @@ func ofConsumers(name, help string, value func(*Consumer) uint64) family {
 	}}
 }
 
-// The histograms.
-var (
-	stageSeconds = prometheus.NewDesc("drp_stage_seconds", "Time that an event spends in a stage, of one in 64.", []string{"stage"}, nil)
-	scriptDesc   = prometheus.NewDesc("drp_worker_script_seconds", "Time from when an event was handed to the script until its answer, of one in 64.",
-		[]string{"worker"}, nil)
-	triggerDesc = prometheus.NewDesc("drp_trigger_seconds", "Time from when the trigger was asked until it decided, of one in 64.", nil, nil)
-)
-
-// collector makes metrics of a Status each time that somebody asks.
-type collector struct {
-	ask   func() Status
-	descs []*prometheus.Desc // of the families
+// ofProcess tells of drp itself, under the names that other programs have for it.
+func ofProcess(name, help, kind string, value func(*Worker) float64) family {
+	return family{name, help, kind, nil, func(_ *Status, put put) {
+		self := Worker{PID: os.Getpid()}
+		lookQuickly(&self)
+		put(value(&self))
+	}}
 }
 
-// Metrics serves the metrics of what ask gives, and of this process.
-func Metrics(partition string, ask func() Status) http.Handler {
-	c := &collector{ask: ask}
-	for _, f := range families {
-		c.descs = append(c.descs, prometheus.NewDesc(f.name, f.help, f.labels, nil))
-	}
-	registry := prometheus.NewRegistry()
-	var labelled prometheus.Registerer = registry
-	if partition != "" {
-		labelled = prometheus.WrapRegistererWith(prometheus.Labels{"partition": partition}, registry)
-	}
-	labelled.MustRegister(c, collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), collectors.NewGoCollector())
-	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4, ErrorHandling: promhttp.ContinueOnError})
+func openFiles() float64 {
+	all, _ := os.ReadDir("/proc/self/fd")
+	return float64(len(all))
 }
 
-// Describe implements prometheus.Collector.
-func (c *collector) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range c.descs {
-		to <- d
-	}
-	to <- stageSeconds
-	to <- scriptDesc
-	to <- triggerDesc
+// distribution is histograms of one name.
+type distribution struct {
+	name, help string
+	labels     []string
+	read       func(s *Status, put func(l *Latency, labels ...string))
 }
 
-// Collect implements prometheus.Collector.
-func (c *collector) Collect(to chan<- prometheus.Metric) {
-	s := c.ask()
-	for i, f := range families {
-		f.read(&s, func(value float64, labels ...string) {
-			for i := range labels {
-				labels[i] = strings.ToValidUTF8(labels[i], "\uFFFD") // a script may have any name
+var distributions = []distribution{
+	{"drp_stage_seconds", "Time that an event spends in a stage, of one in 64.", []string{"stage"},
+		func(s *Status, put func(*Latency, ...string)) {
+			for i := range s.Stages {
+				put(&s.Stages[i].Latency, s.Stages[i].Name)
 			}
-			to <- prometheus.MustNewConstMetric(c.descs[i], f.kind, value, labels...)
-		})
-	}
-	for i := range s.Stages {
-		to <- histogramOf(stageSeconds, &s.Stages[i].Latency, s.Stages[i].Name)
-	}
-	if len(s.Stages) > 0 {
-		for i := range s.Workers {
-			to <- histogramOf(scriptDesc, &s.Workers[i].Script, strconv.Itoa(s.Workers[i].Number))
-		}
-	}
-	if s.Trigger != nil {
-		to <- histogramOf(triggerDesc, &s.Trigger.Latency)
-	}
+		}},
+	{"drp_worker_script_seconds", "Time from when an event was handed to the script until its answer, of one in 64.", []string{"worker"},
+		func(s *Status, put func(*Latency, ...string)) {
+			for i := range s.Workers {
+				put(&s.Workers[i].Script, strconv.Itoa(s.Workers[i].Number))
+			}
+		}},
+	{"drp_trigger_seconds", "Time from when the trigger was asked until it decided, of one in 64.", nil,
+		func(s *Status, put func(*Latency, ...string)) {
+			if s.Trigger != nil {
+				put(&s.Trigger.Latency)
+			}
+		}},
 }
 
-func histogramOf(d *prometheus.Desc, l *Latency, labels ...string) prometheus.Metric {
-	below, cumulative := map[float64]uint64{}, uint64(0)
-	for i, bound := range Bounds() {
-		if i < len(l.Counts) {
-			cumulative += l.Counts[i]
-		}
-		below[bound] = cumulative
+// Metrics serves what ask gives, in the text format of Prometheus.
+func Metrics(partition string, ask func() Status) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		s := ask()
+		w.Header().Set("Content-Type", exposition)
+		_, _ = w.Write(expose(partition, &s))
+	})
+}
+
+func expose(partition string, s *Status) []byte {
+	t := text{}
+	if partition != "" {
+		t.common = pair("partition", partition)
 	}
-	return prometheus.MustNewConstHistogram(d, l.Count, l.Seconds, below, labels...)
+	for i := range families {
+		f := &families[i]
+		t.begin(f.name, f.help, f.kind)
+		f.read(s, func(value float64, labels ...string) { t.sample("", value, f.labels, labels) })
+	}
+	for i := range distributions {
+		d := &distributions[i]
+		t.begin(d.name, d.help, histogram)
+		d.read(s, func(l *Latency, labels ...string) { t.histogram(l, d.labels, labels) })
+	}
+	return t.out
 }

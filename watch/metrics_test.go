@@ -129,7 +129,7 @@ func TestAStatusOfARunThatBegins(t *testing.T) {
 	if got := value(t, all, "drp_run_state", "state", "starting"); got != 1 {
 		t.Error(got)
 	}
-	for _, name := range []string{"drp_stage_seconds", "drp_trigger_seconds", "drp_gpu_up", "drp_worker_events_total"} {
+	for _, name := range []string{"drp_stage_seconds", "drp_trigger_seconds", "drp_gpu_up", "drp_worker_events_total", "drp_worker_script_seconds"} {
 		if all[name] != nil {
 			t.Errorf("%s is there", name)
 		}

@@ -29,6 +29,12 @@ func (p *Processes) Look(w *Worker) {
 	if w.PID == 0 {
 		return
 	}
+	lookQuickly(w)
+	w.Share = p.share(w.PID)
+}
+
+// lookQuickly leaves out what takes long to find.
+func lookQuickly(w *Worker) {
 	fields := statOf(w.PID)
 	const state, user, system = 0, 11, 12 // behind the name
 	if len(fields) > system {
@@ -38,7 +44,6 @@ func (p *Processes) Look(w *Worker) {
 		w.CPU = ticks(fields[user]) + ticks(fields[system])
 	}
 	w.Resident = residentOf(w.PID)
-	w.Share = p.share(w.PID)
 }
 
 // statOf gives the words of /proc/PID/stat that follow the name, which may hold any character.
