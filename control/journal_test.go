@@ -75,3 +75,18 @@ func TestWhatIsNoJournal(t *testing.T) {
 		})
 	}
 }
+
+// TestAJournalThatCannotBeWritten: nothing is ordered that is not in it.
+func TestAJournalThatCannotBeWritten(t *testing.T) {
+	s := open(t, path(t))
+	w := s.worker("a", "")
+	if err := s.Close(); err != nil { // the file, as it is with a disk that is gone
+		t.Fatal(err)
+	}
+	if err := s.Do("configure", 0); err == nil || !strings.Contains(err.Error(), "control: journal: ") {
+		t.Errorf("%v", err)
+	}
+	if st := s.Status(); st.State != control.Unconfigured || st.Processes[0].Behind != 0 || len(w.orders()) != 0 {
+		t.Errorf("%+v, %v", st, w.orders())
+	}
+}

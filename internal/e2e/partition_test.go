@@ -153,6 +153,10 @@ func TestASegmentIsStopped(t *testing.T) {
 	s.ctl("state", "configured")
 	s.ctl("state", "enabled")
 	s.more(50, "x0", "y0")
+	s.up()
+	if p := s.process("x1"); !p.There {
+		t.Errorf("it does not come back: %+v", p)
+	}
 	s.ctl("state", "unconfigured")
 	s.down()
 	first := pulses(t, s.recorded(1, 0))
