@@ -4,6 +4,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"drp/control"
 )
@@ -88,5 +89,28 @@ func TestAJournalThatCannotBeWritten(t *testing.T) {
 	}
 	if st := s.Status(); st.State != control.Unconfigured || st.Processes[0].Behind != 0 || len(w.orders()) != 0 {
 		t.Errorf("%+v, %v", st, w.orders())
+	}
+}
+
+// TestAJournalOfOneThatEnds: who was killed may hold on to it for a moment yet.
+func TestAJournalOfOneThatEnds(t *testing.T) {
+	journal := path(t)
+	first := open(t, journal)
+	opened := make(chan error)
+	go func() {
+		p, err := control.Open(control.Config{Partition: "tst", Journal: journal})
+		if err == nil {
+			err = p.Close()
+		}
+		opened <- err
+	}()
+	select {
+	case err := <-opened:
+		t.Fatalf("two had it: %v", err)
+	case <-time.After(200 * time.Millisecond):
+	}
+	first.close()
+	if err := <-opened; err != nil {
+		t.Error(err)
 	}
 }

@@ -174,7 +174,7 @@ func TestRunControlIsKilled(t *testing.T) {
 	s := smallSite(t)
 	s.ctl("state", "enabled")
 	s.kill("control")
-	if o := s.do(3, "ctl", "status"); !strings.Contains(o.stderr, "connection refused") {
+	if o := s.do(3, "ctl", "status"); !strings.Contains(o.stderr, "drp: run control at ipc://") {
 		t.Error(o.stderr)
 	}
 	s.up()
