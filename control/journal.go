@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"syscall"
+	"time"
 )
 
 // journal is the orders that were ever given, in a file of lines: the first says whose they are, each other is an order.
@@ -28,6 +29,9 @@ type journalHead struct {
 }
 
 const journalFormat = "drp-control 1"
+
+// lockPatience is how long a run control that was killed may take to end.
+const lockPatience = 3 * time.Second
 
 // longestLine is more than any line has.
 const longestLine = 4096
@@ -47,8 +51,11 @@ func openJournal(path, partition string) (*journal, error) {
 }
 
 func (j *journal) begin(partition string) error {
-	if err := syscall.Flock(int(j.file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		return errors.New("another run control writes to it: end that first, or choose another file")
+	for until := time.Now().Add(lockPatience); syscall.Flock(int(j.file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) != nil; {
+		if time.Now().After(until) {
+			return errors.New("another run control writes to it: end that first, or choose another file")
+		}
+		time.Sleep(lockPatience / 100)
 	}
 	whole, err := j.read()
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"drp/control"
 )
@@ -73,5 +74,43 @@ func TestWhatIsNoJournal(t *testing.T) {
 				t.Errorf("it is %q now", after)
 			}
 		})
+	}
+}
+
+// TestAJournalThatCannotBeWritten: nothing is ordered that is not in it.
+func TestAJournalThatCannotBeWritten(t *testing.T) {
+	s := open(t, path(t))
+	w := s.worker("a", "")
+	if err := s.Close(); err != nil { // the file, as it is with a disk that is gone
+		t.Fatal(err)
+	}
+	if err := s.Do("configure", 0); err == nil || !strings.Contains(err.Error(), "control: journal: ") {
+		t.Errorf("%v", err)
+	}
+	if st := s.Status(); st.State != control.Unconfigured || st.Processes[0].Behind != 0 || len(w.orders()) != 0 {
+		t.Errorf("%+v, %v", st, w.orders())
+	}
+}
+
+// TestAJournalOfOneThatEnds: who was killed may hold on to it for a moment yet.
+func TestAJournalOfOneThatEnds(t *testing.T) {
+	journal := path(t)
+	first := open(t, journal)
+	opened := make(chan error)
+	go func() {
+		p, err := control.Open(control.Config{Partition: "tst", Journal: journal})
+		if err == nil {
+			err = p.Close()
+		}
+		opened <- err
+	}()
+	select {
+	case err := <-opened:
+		t.Fatalf("two had it: %v", err)
+	case <-time.After(200 * time.Millisecond):
+	}
+	first.close()
+	if err := <-opened; err != nil {
+		t.Error(err)
 	}
 }

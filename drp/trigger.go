@@ -97,6 +97,7 @@ type trigger struct {
 	asked   uint64
 	used    uint64 // answers
 	present *teb.Decision
+	applied teb.Key // of that, in the checked build
 	taking  *world.Join
 
 	answers []teb.Decision // a ring, written by take
@@ -172,11 +173,11 @@ func (t *trigger) apply(e *entry) {
 	if t == nil || t.by == nil || !asksFor(e) {
 		return
 	}
-	before := t.present
 	t.present = &t.answers[t.used%uint64(len(t.answers))]
 	t.used++
 	if invariant.Enabled {
-		invariant.Check(before == nil || before == t.present || before.Key().Less(t.present.Key()), "decisions came in another order")
+		invariant.Check(t.used == 1 || t.applied.Less(t.present.Key()), "decisions came in another order")
+		t.applied = t.present.Key()
 		invariant.Check(t.present.Time == e.time, "the decision is of another event: %+v", t.present)
 	}
 	if t.present.Default && e.service.IsEvent() {

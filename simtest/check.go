@@ -174,12 +174,18 @@ func (l *lab) check(s *drp.Summary, ended error) {
 			l.problem("event %d is another one in quarantine", n)
 		}
 	}
-	v := &verdict{lab: l, gaveUp: l.retired || kindOf(ended) == drp.Script}
+	v := &verdict{lab: l, gaveUp: l.retired || kindOf(ended) == drp.Script || l.tooMany(len(quarantined))}
 	for index, n := range l.order {
 		v.judge(int64(index), n, byNumber[n], quarantined[n])
 	}
 	v.compare(s, unfinished)
 	l.checkFiles(unfinished)
+}
+
+// tooMany tells that nothing more was tried after so many events in quarantine, whatever else ended the run.
+func (l *lab) tooMany(quarantined int) bool {
+	limit := l.plan.maxQuarantine
+	return limit > 0 && float64(quarantined) > limit/100*float64(len(l.order))
 }
 
 func kindOf(err error) drp.Kind {

@@ -28,6 +28,7 @@ type contributor struct {
 	client    *serve.Several
 	last      teb.Key
 	asked     []teb.Key // in this life
+	when      []time.Duration
 	decisions map[uint64]teb.Decision
 	taken     int
 }
@@ -50,7 +51,7 @@ func newContributor(p *partition, k int) *contributor {
 func (c *contributor) live() {
 	l := c.p.lab
 	for {
-		c.dead, c.asked, c.taken, c.decisions = false, nil, 0, map[uint64]teb.Decision{}
+		c.dead, c.asked, c.when, c.taken, c.decisions = false, nil, nil, 0, map[uint64]teb.Decision{}
 		client := c.join()
 		if c.client = client; client == nil {
 			return
@@ -160,9 +161,10 @@ func (c *contributor) contribute(d seen) {
 	if err := c.client.Contribute(row); err != nil && !c.dead {
 		c.p.lab.problem("%s: %v", c.schema.Name(), err)
 	}
+	c.when = append(c.when, c.p.lab.world.Now())
 }
 
-// take wants one decision for each row, in order.
+// take wants one decision for each row, in order and in time.
 func (c *contributor) take(client *serve.Several) {
 	l := c.p.lab
 	some := make([]teb.Decision, 7)
@@ -171,6 +173,10 @@ func (c *contributor) take(client *serve.Several) {
 			if want := c.asked[c.taken]; d.Key() != want {
 				l.problem("%s: a decision about %v comes, and the next is %v", c.schema.Name(), d.Key(), want)
 				return
+			}
+			limit := l.plan.trigger.deadline + l.plan.trigger.deadline/8
+			if c.taken < len(c.when) && l.plan.suspendAt == 0 && l.world.Now()-c.when[c.taken] > limit {
+				l.problem("%s: it had to wait %v for a decision", c.schema.Name(), l.world.Now()-c.when[c.taken])
 			}
 			c.taken++
 			c.decisions[d.Pulse] = d

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -134,12 +135,7 @@ func (p *partitionFile) await(ctx context.Context, f *fleet) error {
 			return err
 		}
 		s, err := c.Status(ctx)
-		missing := []string{}
-		for _, one := range s.Processes {
-			if !one.There {
-				missing = append(missing, one.Name)
-			}
-		}
+		missing := p.missing(&s)
 		if err == nil && len(missing) == 0 {
 			return nil
 		}
@@ -159,6 +155,16 @@ func (p *partitionFile) await(ctx context.Context, f *fleet) error {
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
+}
+
+// missing are those of the file that are not at run control, one that was dropped among them.
+func (p *partitionFile) missing(s *control.Status) (names []string) {
+	for _, l := range slices.Concat(p.teb, p.drp) {
+		if !slices.ContainsFunc(s.Processes, func(one control.ProcessStatus) bool { return one.Name == l.name && one.There }) {
+			names = append(names, l.name)
+		}
+	}
+	return names
 }
 
 func areOrIs(n int) string {

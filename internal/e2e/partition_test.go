@@ -153,6 +153,10 @@ func TestASegmentIsStopped(t *testing.T) {
 	s.ctl("state", "configured")
 	s.ctl("state", "enabled")
 	s.more(50, "x0", "y0")
+	s.up()
+	if p := s.process("x1"); !p.There {
+		t.Errorf("it does not come back: %+v", p)
+	}
 	s.ctl("state", "unconfigured")
 	s.down()
 	first := pulses(t, s.recorded(1, 0))
@@ -170,7 +174,7 @@ func TestRunControlIsKilled(t *testing.T) {
 	s := smallSite(t)
 	s.ctl("state", "enabled")
 	s.kill("control")
-	if o := s.do(3, "ctl", "status"); !strings.Contains(o.stderr, "connection refused") {
+	if o := s.do(3, "ctl", "status"); !strings.Contains(o.stderr, "drp: run control at ipc://") {
 		t.Error(o.stderr)
 	}
 	s.up()

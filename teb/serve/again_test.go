@@ -36,6 +36,57 @@ func (c pipe) Recv(within time.Duration) ([]byte, error) {
 	}
 }
 
+// lossy is a connection on which now and then a batch of decisions is lost.
+type lossy struct {
+	serve.Conn
+	count *atomic.Int64
+}
+
+func (c lossy) Recv(within time.Duration) ([]byte, error) {
+	m, err := c.Conn.Recv(within)
+	if h, _, bad := teb.ParseDecisions(m); err == nil && bad == nil && h.Count() > 0 && c.count.Add(1)%5 == 0 {
+		return c.Conn.Recv(within)
+	}
+	return m, err
+}
+
+// TestDecisionsAreLost on their way: they are sent again over another connection.
+func TestDecisionsAreLost(t *testing.T) {
+	testkit.NoLeaks(t)
+	e := endpoint(t)
+	all := members(t)[:1]
+	s, _ := startWith(t, e, all)
+	defer s.Close()
+	var count atomic.Int64
+	var deaf atomic.Bool
+	c, err := serve.Connect(t.Context(), func(ctx context.Context) (serve.Conn, error) {
+		p, err := wire.DialPair(ctx, e, wire.Options{MessageBytes: teb.MaxBatchBytes})
+		return lossy{pipe{p, &deaf}, &count}, err
+	}, all[0].Schema, 1, options())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	const events = 2000
+	row := make([]byte, all[0].Schema.RowBytes())
+	some := make([]teb.Decision, 100)
+	for next := uint64(0); next < events; {
+		for range 20 {
+			teb.PutHead(row, teb.Head{Pulse: next, Time: next, Groups: 1, Service: xtc.L1Accept})
+			if err := c.Contribute(row); err != nil {
+				t.Fatal(err)
+			}
+			next++
+		}
+		for taken := 0; taken < 20; {
+			taken += c.Next(some)
+		}
+	}
+	if b := c.Books(); b.Decided != events || b.Lost != 0 || b.Connections < 5 {
+		t.Errorf("%+v", b)
+	}
+}
+
 // TestServerIsStartedAgain after one of two clients got decisions, and the other did not: that one gets the same.
 func TestServerIsStartedAgain(t *testing.T) {
 	testkit.NoLeaks(t)
