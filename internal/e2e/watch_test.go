@@ -83,7 +83,7 @@ func TestARunIsWatched(t *testing.T) {
 		t.Fatalf("no address is printed:\n%s", v.Stderr.String())
 	}
 	code, text := fetch(t, m[1]+"/metrics", "Bearer "+m[2])
-	if code != http.StatusOK || !strings.Contains(text, `drp_worker_state{partition="tst",state="idle",worker="1"}`) ||
+	if code != http.StatusOK || !strings.Contains(text, `drp_worker_state{partition="tst",worker="1",state="idle"}`) ||
 		!regexp.MustCompile(`drp_stage_seconds_count\{partition="tst",stage="total"\} [1-9]`).MatchString(text) {
 		t.Errorf("%d: %s", code, text)
 	}
