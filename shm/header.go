@@ -21,8 +21,10 @@ type Owner struct {
 }
 
 // Self is the calling process as an Owner.
-func Self() (Owner, error) {
-	pid := os.Getpid()
+func Self() (Owner, error) { return Process(os.Getpid()) }
+
+// Process is a process of this machine as an Owner.
+func Process(pid int) (Owner, error) {
 	start, err := startTime(pid)
 	if err != nil {
 		return Owner{}, err
