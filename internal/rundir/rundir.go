@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -34,8 +35,13 @@ func Ready() (string, error) {
 	return base, Private(base)
 }
 
-// Calib is the folder of those who broadcast constants.
-const Calib = "calib"
+// Folders of sockets that keep their place.
+const (
+	Calib   = "calib"   // of those who broadcast constants
+	Monitor = "monitor" // of runs that can be watched
+)
+
+var shared = [...]string{Calib, Monitor}
 
 // Shared makes a folder of all processes of this user, for sockets that keep their place when their owner is started
 // anew, and gives its path. Beside each socket lies its lock, which Hold takes.
@@ -127,7 +133,10 @@ func Stale() ([]string, error) {
 			stale = append(stale, path)
 		}
 	}
-	return append(stale, staleSockets(filepath.Join(Base(), Calib))...), nil
+	for _, folder := range shared {
+		stale = append(stale, staleSockets(filepath.Join(Base(), folder))...)
+	}
+	return stale, nil
 }
 
 // staleSockets lists the locks of a shared folder that nobody holds, whose sockets are of no use any more.
@@ -143,6 +152,11 @@ func staleSockets(dir string) (stale []string) {
 		}
 	}
 	return stale
+}
+
+func inShared(path string) bool {
+	folder, err := filepath.Rel(Base(), filepath.Dir(path))
+	return err == nil && slices.Contains(shared[:], folder)
 }
 
 func isLock(name string) bool {
@@ -183,8 +197,7 @@ func removeLock(path string) error {
 // Remove removes what is stale: a folder with the sockets in it, the file of a partition, or a socket in a shared folder
 // with its lock. Anything else in a folder is not ours, and keeps it.
 func Remove(dir string) error {
-	if isLock(filepath.Base(dir)) && filepath.Dir(dir) == Base() ||
-		strings.HasSuffix(dir, lockSuffix) && filepath.Dir(dir) == filepath.Join(Base(), Calib) {
+	if isLock(filepath.Base(dir)) && filepath.Dir(dir) == Base() || strings.HasSuffix(dir, lockSuffix) && inShared(dir) {
 		return removeLock(dir)
 	}
 	owner, ours := parse(filepath.Base(dir))

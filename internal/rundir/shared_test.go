@@ -11,8 +11,14 @@ import (
 
 // TestSocketsThatNobodyHolds are stale, with their locks; those of the living and files of others are not touched.
 func TestSocketsThatNobodyHolds(t *testing.T) {
+	for _, folder := range []string{rundir.Calib, rundir.Monitor} {
+		t.Run(folder, func(t *testing.T) { socketsThatNobodyHolds(t, folder) })
+	}
+}
+
+func socketsThatNobodyHolds(t *testing.T, folder string) {
 	t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
-	dir, err := rundir.Shared(rundir.Calib)
+	dir, err := rundir.Shared(folder)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +63,7 @@ func TestSocketsThatNobodyHolds(t *testing.T) {
 	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := rundir.Shared(rundir.Calib); err == nil {
+	if _, err := rundir.Shared(folder); err == nil {
 		t.Error("a folder of others was taken")
 	}
 }
