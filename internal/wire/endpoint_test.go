@@ -146,7 +146,7 @@ func TestStrangers(t *testing.T) {
 		info, err := os.Lstat(his.Path)
 		return err == nil && info.Mode().Perm() == 0o777
 	})
-	if _, err := his.dial(within(t)); err == nil || !strings.Contains(err.Error(), "belongs to user 65534") {
+	if _, err := his.Dial(within(t)); err == nil || !strings.Contains(err.Error(), "belongs to user 65534") {
 		t.Errorf("his socket: %v", err)
 	}
 	said, err := io.ReadAll(out)

@@ -19,7 +19,7 @@ func DialPair(ctx context.Context, e Endpoint, o Options) (*Pair, error) {
 		return nil, err
 	}
 	o = o.withDefaults()
-	raw, err := e.dial(ctx)
+	raw, err := e.Dial(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +61,7 @@ type Pairs struct {
 
 // ListenPairs opens an endpoint and calls serve for each peer, beside the others. When that returns, the connection is closed.
 func ListenPairs(e Endpoint, o Options, serve func(*Pair)) (*Pairs, net.Addr, error) {
-	l, end, err := e.listen()
+	l, end, err := e.Listen()
 	if err != nil {
 		return nil, nil, err
 	}

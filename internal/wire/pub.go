@@ -56,7 +56,7 @@ func (p *Pub) Listen(e Endpoint) (net.Addr, error) {
 	if p.stopped {
 		return nil, ErrClosed
 	}
-	l, end, err := e.listen()
+	l, end, err := e.Listen()
 	if err != nil {
 		return nil, err
 	}

@@ -97,7 +97,7 @@ func (s *Sub) connected(ctx context.Context) (*conn, error) {
 		}
 		return c, nil
 	}
-	raw, err := s.endpoint.dial(ctx)
+	raw, err := s.endpoint.Dial(ctx)
 	if err != nil {
 		return nil, err
 	}
