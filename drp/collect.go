@@ -184,6 +184,7 @@ func (c *collector) event(e *entry, d xtc.Dgram) error {
 		}
 		if e.status == fex.Rejected && !e.keepRaw {
 			c.books.rejected.Add(1)
+			c.show(e, d, added, 0)
 			return nil
 		}
 		c.side = c.hits.dropRaw(c.hits.found(e), removed)
@@ -217,6 +218,7 @@ func (c *collector) strict() error {
 
 // keep records an event; the books follow when it is written.
 func (c *collector) keep(e *entry, d xtc.Dgram, removed []uint32, added []byte, damage xtc.Damage) error {
+	c.show(e, d, added, damage)
 	if c.trigger.unwanted() {
 		if !c.cfg.Trigger.KeepAll {
 			c.books.vetoed.Add(1)
@@ -306,6 +308,7 @@ func (c *collector) transition(e *entry, d xtc.Dgram) error {
 	if e.service == xtc.EndRun && len(e.detail.answers) > 0 {
 		added = c.closeBooks(e, added)
 	}
+	c.watched.transition(d, added, damage)
 	if unsaid || c.failed != nil {
 		c.present.apply(e.service, d)
 		return nil
@@ -347,6 +350,7 @@ func (c *collector) configure(e *entry, d xtc.Dgram) error {
 	if added, err = c.trigger.configure(d, added); err != nil {
 		return err
 	}
+	c.watched.transition(d, added, 0)
 	c.present.apply(e.service, d)
 	if c.failed == nil {
 		if err := c.recorder.Transition(d, added, 0, -1); err != nil {

@@ -71,6 +71,7 @@ type Config struct {
 	Calibration Calibration
 	Hits        *Hits    // nil: nobody looks for hits
 	Trigger     *Trigger // nil: nobody decides
+	Monitor     *Monitor // nil: nobody can watch
 
 	// What a simulation puts in the place of the machine; nil is the machine's own.
 	World  world.World
@@ -138,6 +139,9 @@ func (c *Config) check() error {
 		return err
 	}
 	if err := c.checkTrigger(); err != nil {
+		return err
+	}
+	if err := c.checkMonitor(); err != nil {
 		return err
 	}
 	if c.EventDeadline == 0 {

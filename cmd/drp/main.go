@@ -24,7 +24,7 @@ func main() { os.Exit(execute(os.Args[1:])) }
 func execute(args []string) int {
 	root := newRunCommand()
 	root.AddCommand(newXTCCommand(), newCalibCommand(), newHitsCommand(), newConvertCommand(), newTestCommand(), newCleanCommand(),
-		newDoctorCommand(), newBenchCommand(), newTEBCommand(), newSimTestCommand(), newProbeCommand(), newVersionCommand())
+		newDoctorCommand(), newBenchCommand(), newTEBCommand(), newMonitorCommand(), newSimTestCommand(), newProbeCommand(), newVersionCommand())
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return plainly(err) })
 	root.SetArgs(args)
 	err := refuseFewFiles()

@@ -34,6 +34,7 @@ type runFlags struct {
 	calib     calibFlags
 	hits      hitFlags
 	trigger   triggerFlags
+	monitor   monitorFlags
 	gpu       string
 	onUnrest  string
 }
@@ -99,6 +100,7 @@ func newRunCommand() *cobra.Command {
 	f.calib.add(fl, &cfg.Calibration)
 	f.hits.add(fl)
 	f.trigger.add(fl)
+	f.monitor.add(fl)
 	fl.StringVar(&f.gpu, "gpu", gpuOff, "find hits on a GPU: on, and by the CPU where there is none; or required (docs/gpu.md)")
 	fl.Lookup("gpu").NoOptDefVal = gpuOn
 	fl.StringVar(&f.partition, "partition", "", "name of the part of the experiment that this process serves: a second one of the same name is refused")
@@ -166,6 +168,9 @@ func (f *runFlags) complete(cfg *drp.Config) (err error) {
 		f.gpu = gpuOff // there is nothing for it
 	}
 	if cfg.Trigger, err = f.trigger.complete(f.partition); err != nil {
+		return err
+	}
+	if cfg.Monitor, err = f.monitor.complete(); err != nil {
 		return err
 	}
 	cfg.PythonPath = drp.PythonPath()
