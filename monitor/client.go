@@ -135,7 +135,7 @@ func (c *Client) listen(ctx context.Context) {
 // Next gives the next transition or event; what was given before is no longer held. At the end of the run it fails with
 // io.EOF, and with another error when drp has died.
 func (c *Client) Next(ctx context.Context) (*Item, error) {
-	c.release()
+	c.Release()
 	for {
 		head := word(c.mem, queueHead).Load()
 		switch {
@@ -198,8 +198,8 @@ func (c *Client) slot(i int) []byte {
 	return c.data.Bytes()[i*n : (i+1)*n]
 }
 
-// release ends the hold on the event that was given before.
-func (c *Client) release() {
+// Release ends the hold on the event that was given last, which may change from here on. Next does so, too.
+func (c *Client) Release() {
 	if c.present.seq == 0 {
 		return
 	}
@@ -259,7 +259,7 @@ func (c *Client) got(f frame) {
 
 // Close ends the watching.
 func (c *Client) Close() error {
-	c.release()
+	c.Release()
 	c.stop()
 	return c.detach()
 }

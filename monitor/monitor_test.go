@@ -112,7 +112,7 @@ func TestMissed(t *testing.T) {
 			}
 			last, got = it.Number, got+1
 		}
-		c.release()
+		c.Release()
 	}
 	for range 3 {
 		p.publish(0, 0) // 1000, 1001, 1002: the second is a third

@@ -344,11 +344,14 @@ class WatchFeed(Feed):
         return True
 
     def _listen(self, c: Connection, milliseconds: int) -> None:
-        """Take what comes by the socket; raises `ConnectionError` when all that ever came is through."""
+        """Wait for what comes by the socket; raises `ConnectionError` when all that ever came is through."""
         if c.over:
             raise ConnectionError("drp has hung up")
-        if not c.poll.poll(milliseconds):
-            return
+        if c.poll.poll(milliseconds):
+            self._hear(c)
+
+    def _hear(self, c: Connection) -> None:
+        """Take note of the frames that have come."""
         for frame in c.receive():
             kind, number, at, _ = frame
             if kind == WAKE:
@@ -381,6 +384,7 @@ class WatchFeed(Feed):
         self.publisher = self.connection.publisher
         self._frames.clear()
         self._tail = self._transitions = self._ordinal = 0
+        self._hear(self.connection)  # what came together with the greeting
 
     def hang_up(self, state: str) -> None:
         """End the connection, if there is one."""
