@@ -25,9 +25,9 @@ func (c *Choice) fits(f *Facts) bool {
 	return (!c.Hits || f.Flags&Hit != 0) && (c.Bits == 0 || f.Bits&c.Bits != 0)
 }
 
-var namePattern = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}(/[A-Za-z0-9_.-]{1,64})?$`)
+var namePattern = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}(/[A-Za-z0-9_][A-Za-z0-9_.-]{0,63})?$`)
 
-var errName = errors.New("give PARTITION/DETECTOR, each up to 64 letters, digits, '_', '.' and '-'")
+var errName = errors.New("give PARTITION/DETECTOR, each up to 64 letters, digits, '_', '.' and '-', of which the last two come not first")
 
 // CheckName refuses what cannot name a run that is watched.
 func CheckName(name string) error {

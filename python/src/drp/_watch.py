@@ -37,7 +37,7 @@ VERSION = 1
 HELLO, REFUSED, TRANSITION, REPLAY, RESTART, WAKE, END = range(1, 8)
 FRAME = struct.Struct("<B3xIQQ")
 PEER = struct.Struct("3i")
-NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}(/[A-Za-z0-9_.-]{1,64})?")
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}(/[A-Za-z0-9_][A-Za-z0-9_.-]{0,63})?")
 ENTRIES = 128  # of a queue, after the words
 SLOT_HEAD = 64
 HIT, REJECTED, VETOED = 1, 2, 4
@@ -58,7 +58,10 @@ def place(name: str) -> str:
     'tmo+epix'
     """
     if not NAME.fullmatch(name):
-        raise ValueError(f"{name!r}: give PARTITION/DETECTOR, each up to 64 letters, digits, '_', '.' and '-'")
+        raise ValueError(
+            f"{name!r}: give PARTITION/DETECTOR, each up to 64 letters, digits, '_', '.' and '-', "
+            "of which the last two come not first"
+        )
     runtime = os.environ.get("XDG_RUNTIME_DIR")
     temporary = os.environ.get("TMPDIR") or "/tmp"
     base = os.path.join(runtime, "drp") if runtime else os.path.join(temporary, f"drp-{os.getuid()}")
@@ -387,8 +390,9 @@ class WatchFeed(Feed):
         self._hear(self.connection)  # what came together with the greeting
 
     def hang_up(self, state: str) -> None:
-        """End the connection, if there is one."""
+        """End the connection, if there is one; the memory goes with the last view of it."""
         self.seq = 0
+        self.base, self.event = b"", None
         self.state = state
         if self.connection is not None:
             self.connection.close()
