@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -238,6 +239,21 @@ print(json.dumps({"numbers": numbers, "missed": mon.missed}))
 	if got := all[1]; got.Missed == 0 || got.Numbers[len(got.Numbers)-1]-got.Numbers[0]+1 != len(got.Numbers)+got.Missed {
 		t.Errorf("%d of the newest, %d missed", len(got.Numbers), got.Missed)
 	}
+}
+
+// TestMonitorScript runs the example.
+func TestMonitorScript(t *testing.T) {
+	t.Parallel()
+	v := watchable(t, looping("pass", "pass"))
+	p := testkit.Prepare(t, nil, testkit.Python(t), filepath.Join(testkit.Root(), "scripts", "monitor.py"), "tst/cam", "20")
+	p.Cmd.Env = append(p.Cmd.Env, "XDG_RUNTIME_DIR="+v.RunDir)
+	v.start()
+	p.Start()
+	if last := strings.Fields(ends(t, p)); len(last) != 5 || len(strings.Split(strings.TrimSpace(p.Stdout.String()), "\n")) != 21 {
+		t.Errorf("%s", p.Stdout.String())
+	}
+	v.Signal(syscall.SIGINT)
+	v.finish().wants(t, 130, "monitor: 1 consumers")
 }
 
 // TestMonitorIsRefused, in words that help.

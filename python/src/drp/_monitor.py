@@ -98,6 +98,12 @@ class Monitor:
         return Current(self, name)
 
     @property
+    def camera(self) -> str | None:
+        """The name of the first detector with images; None if there is none."""
+        found = self._config.camera()
+        return found[0] if found else None
+
+    @property
     def detnames(self) -> list[str]:
         """The names of all detectors."""
         return self._config.detectors()
