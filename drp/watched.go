@@ -2,7 +2,6 @@ package drp
 
 import (
 	"fmt"
-	"math"
 
 	"drp/fex"
 	"drp/monitor"
@@ -50,8 +49,9 @@ func (w *watched) open(r *Run, s pebble.Sizes) (err error) {
 	if r.cfg.Hits != nil {
 		room += headBytes + peakBytes*r.cfg.Hits.MaxPeaks
 	}
-	if room > math.MaxInt32 {
-		room = math.MaxInt32
+	if needed, free := monitor.Bytes(m.Slots, room), memoryAvailable(); free > 0 && needed > free {
+		return failf(Configuration, "those who watch need %d MB, and %d MB of memory are free: lower --monitor-slots, --buf-bytes or "+
+			"--fex-bytes", needed/1e6, free/1e6)
 	}
 	w.server, err = monitor.New(monitor.Config{Name: m.Name, EventBytes: room, Slots: m.Slots, Layout: w.layout,
 		Publisher: r.calibration.publisher, Log: r.cfg.Log})

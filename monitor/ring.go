@@ -34,12 +34,25 @@ type ring struct {
 	seq       uint64
 }
 
-func newRing(slots, eventBytes int) (*ring, error) {
-	slotBytes := (slotHeadBytes + eventBytes + pageBytes - 1) / pageBytes * pageBytes
-	const segment = shm.MaxBytes - shm.HeaderBytes
+// segment is what the slots have room in.
+const segment = shm.MaxBytes - shm.HeaderBytes
+
+// Bytes is how much memory a Server takes for its slots, given their number or 0.
+func Bytes(slots, eventBytes int) int64 {
+	slots, slotBytes := measure(slots, eventBytes)
+	return int64(slots) * int64(slotBytes)
+}
+
+func measure(slots, eventBytes int) (count, slotBytes int) {
+	slotBytes = (slotHeadBytes + eventBytes + pageBytes - 1) / pageBytes * pageBytes
 	if slots == 0 {
 		slots = min(max(usualBytes/slotBytes, fewSlots), mostSlots, max(1, segment/slotBytes))
 	}
+	return slots, slotBytes
+}
+
+func newRing(slots, eventBytes int) (*ring, error) {
+	slots, slotBytes := measure(slots, eventBytes)
 	if slots < 1 || slots > segment/slotBytes {
 		return nil, fmt.Errorf("monitor: %d slots of %d bytes do not fit in one shared-memory segment of 2 GiB: take fewer",
 			slots, slotBytes)

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -221,12 +222,13 @@ func (s *Server) look() {
 		case <-tick.C:
 		}
 		s.mu.Lock()
-		for _, c := range s.consumers {
+		all := slices.Clone(s.consumers)
+		s.mu.Unlock()
+		for _, c := range all { // which takes a while, and whoever publishes shall not wait for it
 			if !c.owner.Alive() {
 				_ = c.conn.Close()
 			}
 		}
-		s.mu.Unlock()
 	}
 }
 
@@ -253,7 +255,11 @@ func (s *Server) Close() error {
 	return s.ring.seg.Close()
 }
 
-var errFull = fmt.Errorf("there are %d already, which is the most", mostConsumers)
+// Why somebody is not let in.
+var (
+	errFull  = fmt.Errorf("there are %d already, which is the most", mostConsumers)
+	errEnded = errors.New("the run has ended")
+)
 
 // join lets a consumer in. What holds is the first that he is told of.
 func (s *Server) join(r *request, pid int, conn net.Conn) (*consumer, error) {
@@ -261,17 +267,18 @@ func (s *Server) join(r *request, pid int, conn net.Conn) (*consumer, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch {
-	case s.closed:
-		return nil, errors.New("the run has ended")
-	case len(s.consumers) >= mostConsumers:
-		return nil, errFull
-	}
 	c, err := newConsumer(r, owner, conn, len(s.ring.kept))
 	if err != nil {
 		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed || len(s.consumers) >= mostConsumers {
+		err = errFull
+		if s.closed {
+			err = errEnded
+		}
+		return nil, errors.Join(err, c.queue.Close())
 	}
 	c.begin(s.holding, s.transitions)
 	s.consumers = append(s.consumers, c)
@@ -284,12 +291,7 @@ func (s *Server) join(r *request, pid int, conn net.Conn) (*consumer, error) {
 func (s *Server) leave(c *consumer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for i, other := range s.consumers {
-		if other == c {
-			s.consumers = append(s.consumers[:i], s.consumers[i+1:]...)
-			break
-		}
-	}
+	s.consumers = slices.DeleteFunc(s.consumers, func(other *consumer) bool { return other == c })
 	s.listening.Store(int32(len(s.consumers)))
 	_ = c.queue.Close()
 	c.queue, c.mem = nil, nil
