@@ -217,7 +217,7 @@ func (c *Client) Intact() bool {
 // Missed is how many events up to the one at hand were chosen and not got.
 func (c *Client) Missed() uint64 { return c.missed }
 
-// Offered is how many events were chosen up to now, got or not.
+// Offered is how many events were chosen, got or not, up to the last that was given or the last transition.
 func (c *Client) Offered() uint64 { return word(c.mem, queueOffered).Load() }
 
 // wait waits for a frame, or for an event, too.
@@ -257,15 +257,22 @@ func (c *Client) got(f frame) {
 	c.waiting = append(c.waiting, f)
 }
 
-// Close ends the watching.
+// Close ends the watching. A second Close does nothing.
 func (c *Client) Close() error {
+	if c.mem == nil {
+		return nil
+	}
 	c.Release()
+	c.mem = nil
 	c.stop()
 	return c.detach()
 }
 
 func (c *Client) detach() error {
-	errs := []error{c.conn.Close()}
+	var errs []error
+	if err := c.conn.Close(); !errors.Is(err, net.ErrClosed) {
+		errs = append(errs, err)
+	}
 	for _, v := range []*shm.View{c.data, c.queue} {
 		if v != nil {
 			errs = append(errs, v.Close())

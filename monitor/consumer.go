@@ -23,10 +23,12 @@ type consumer struct {
 	queue  *shm.Segment
 	window uint64 // entries that may wait for him
 
-	mem                          []byte
-	head                         *atomic.Uint64 // ours
-	tail, held, waiting          *atomic.Uint64 // his
-	entries, chosen, due, fitted uint64         // due is the ordinal of the event at hand, 0 if he does not get it
+	class               *class
+	before              uint64 // events that his class had chosen before he came
+	mem                 []byte
+	head                *atomic.Uint64 // ours
+	tail, held, waiting *atomic.Uint64 // his
+	entries, due        uint64         // due is the ordinal of the event at hand, 0 if he does not get it
 
 	pending      []frame // what is to be told
 	pendingBytes int
@@ -52,23 +54,15 @@ func newConsumer(r *request, owner shm.Owner, conn net.Conn, slots int) (*consum
 	return c, nil
 }
 
-// offer counts an event that he chose, and tells whether he gets it.
-func (c *consumer) offer(f *Facts) bool {
-	c.due = 0
-	if !c.choice.fits(f) {
-		return false
-	}
-	c.fitted++
-	if c.choice.Every > 1 && (c.fitted-1)%c.choice.Every != 0 {
-		return false
-	}
-	c.chosen++
-	binary.LittleEndian.PutUint64(c.mem[queueOffered:], c.chosen) // nothing is ordered by it, so that it may be cheap
-	if c.entries-c.tail.Load() >= c.window {                      // also when he says that he is ahead of us
-		return false
-	}
-	c.due = c.chosen
-	return true
+// ordinal is how many events he chose so far.
+func (c *consumer) ordinal() uint64 { return c.class.chosen - c.before }
+
+// hasRoom tells whether he can be given an event. One who says that he is ahead of us cannot.
+func (c *consumer) hasRoom() bool { return c.entries-c.tail.Load() < c.window }
+
+// count lets him know how many events he chose.
+func (c *consumer) count() {
+	binary.LittleEndian.PutUint64(c.mem[queueOffered:], c.ordinal()) // nothing is ordered by it, so that it may be cheap
 }
 
 // push tells him of the event that he is due.
@@ -78,7 +72,9 @@ func (c *consumer) push(seq, transitions uint64, slot int) {
 	binary.LittleEndian.PutUint64(e[entryOrdinal:], c.due)
 	binary.LittleEndian.PutUint64(e[entryTransitions:], transitions)
 	binary.LittleEndian.PutUint32(e[entrySlot:], uint32(slot))
+	c.due = 0
 	c.entries++
+	c.count()
 	c.head.Store(c.entries)
 	if c.waiting.Load() != 0 {
 		c.waiting.Store(0)
@@ -96,6 +92,7 @@ func (c *consumer) ring() {
 
 // tell lets him know of a transition. One who is too far behind begins anew.
 func (c *consumer) tell(t *transition, holding state) {
+	c.count()
 	if t.kind != frameEnd && (len(c.pending) >= mostWaiting || c.pendingBytes+len(t.dgram) > mostWaitingBytes && len(c.pending) > 0) {
 		c.restarts++
 		c.begin(holding, t.number)

@@ -12,8 +12,9 @@
 //	                     +--> queue of consumer 1                         | tail, held
 //	          --Transition--> socket of each consumer, in order
 //
-// An event is copied once, into the next slot that nobody holds, and only when somebody wants it who has room in his queue:
-// a consumer that is stopped or slow costs nothing but a counter. What he misses that way, or since a slot was overwritten
+// An event is copied once, into the next slot that nobody holds, and only when somebody wants it who has room in his queue. What
+// is chosen is counted once for all who chose the same, and who has no room is left alone for a millisecond: so a consumer
+// that is stopped or slow costs next to nothing. What he misses that way, or since a slot was overwritten
 // before he came to it, he can tell exactly, since each entry has its number among all that he chose.
 //
 // Offer, Publish and Transition belong to one goroutine. The rest may be called concurrently. A goroutine for each direction

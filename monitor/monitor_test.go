@@ -14,6 +14,7 @@ import (
 
 	"drp/internal/rundir"
 	"drp/shm"
+	"drp/xtc"
 )
 
 func TestChoices(t *testing.T) {
@@ -104,7 +105,7 @@ func TestMissed(t *testing.T) {
 		every  int64
 		window uint64
 	}{{all, 1, 8}, {third, 3, 8}, {newest, 1, 1}} {
-		got, last := uint64(0), int64(-c.every)
+		got, last := uint64(0), -c.every
 		for got < c.window {
 			it := next(t, c.Client)
 			if err := whole(it); err != nil || it.Number != last+c.every*int64(1+it.Missed) {
@@ -115,8 +116,9 @@ func TestMissed(t *testing.T) {
 		c.Release()
 	}
 	for range 3 {
-		p.publish(0, 0) // 1000, 1001, 1002: the second is a third
+		p.publish(0, 0) // 1000, 1001, 1002: the last is a third
 	}
+	announce(s, xtc.SlowUpdate, 1) // and with it what each has chosen
 	for i, want := range []struct{ number, missed, offered int64 }{{1000, 992, 1003}, {1002, 334 - 8, 335}, {1000, 999, 1003}} {
 		c := []*Client{all, third, newest}[i]
 		it := next(t, c)

@@ -251,7 +251,7 @@ func TestServerDies(t *testing.T) {
 	settled(t, s, 1)
 	p.publish(0, 0)
 	s.mu.Lock()
-	_ = s.consumers[0].conn.Close() // as the kernel does
+	_ = s.audience.all[0].conn.Close() // as the kernel does
 	s.mu.Unlock()
 	if it := next(t, c); it.Number != 0 {
 		t.Errorf("%+v", it.Facts)

@@ -49,7 +49,7 @@ type Server struct {
 	listening atomic.Int32 // consumers, so that nobody who publishes for nobody takes the mutex
 
 	mu          sync.Mutex // protects all below, and the consumers
-	consumers   []*consumer
+	audience    audience
 	holding     state
 	transitions uint64
 	closed      bool
@@ -87,7 +87,7 @@ func New(cfg Config) (*Server, error) {
 	if _, err := rundir.Shared(rundir.Monitor); err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, stop: make(chan struct{})}
+	s := &Server{cfg: cfg, stop: make(chan struct{}), audience: audience{every: sweepTime}}
 	if s.ring, err = newRing(cfg.Slots, cfg.EventBytes); err != nil {
 		return nil, err
 	}
@@ -106,16 +106,7 @@ func (s *Server) Offer(f *Facts) bool {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	some := false
-	for _, c := range s.consumers {
-		before := c.chosen
-		if c.offer(f) {
-			some = true
-		} else if c.chosen > before {
-			s.books.Missed++
-		}
-	}
-	return some
+	return s.audience.offer(f)
 }
 
 // Publish copies an event that was offered just before.
@@ -127,34 +118,18 @@ func (s *Server) Publish(e *Event) {
 			s.cfg.Log.Warn(fmt.Sprintf("an event of %d bytes cannot be watched: monitors have room for %d", len(e.Dgram)+len(e.Added),
 				s.ring.room()))
 		}
-		s.pass()
+		s.audience.pass()
 		return
 	}
-	slot, free := s.ring.take(s.consumers)
+	slot, free := s.ring.take(s.audience.all)
 	if !free {
 		s.books.Held++
-		s.pass()
+		s.audience.pass()
 		return
 	}
 	seq := s.ring.fill(slot, e, s.cfg.Layout)
 	s.books.Published++
-	for _, c := range s.consumers {
-		if c.due != 0 {
-			c.push(seq, s.transitions, slot)
-			s.books.Entries++
-			c.due = 0
-		}
-	}
-}
-
-// pass lets those who were to get the event at hand miss it.
-func (s *Server) pass() {
-	for _, c := range s.consumers {
-		if c.due != 0 {
-			s.books.Missed++
-			c.due = 0
-		}
-	}
+	s.books.Entries += s.audience.push(seq, s.transitions, slot)
 }
 
 // Transition publishes a transition, which is copied.
@@ -169,7 +144,7 @@ func (s *Server) Transition(e *Event) {
 	s.transitions++
 	t.number = s.transitions
 	s.holding = s.holding.apply(t)
-	for _, c := range s.consumers {
+	for _, c := range s.audience.all {
 		c.tell(t, s.holding)
 	}
 }
@@ -181,7 +156,9 @@ func (s *Server) Books() Books {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.books
+	b := s.books
+	b.Missed += s.audience.missed()
+	return b
 }
 
 // Consumer is one who watches now.
@@ -204,9 +181,9 @@ func (s *Server) Consumers() (all []Consumer) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, c := range s.consumers {
-		all = append(all, Consumer{PID: c.owner.PID, Name: c.name, Choice: c.choice, Offered: c.chosen, Entries: c.entries,
-			Missed: c.chosen - c.entries, Waiting: min(c.entries-c.tail.Load(), c.window), Restarts: c.restarts})
+	for _, c := range s.audience.all {
+		all = append(all, Consumer{PID: c.owner.PID, Name: c.name, Choice: c.choice, Offered: c.ordinal(), Entries: c.entries,
+			Missed: c.ordinal() - c.entries, Waiting: min(c.entries-c.tail.Load(), c.window), Restarts: c.restarts})
 	}
 	return all
 }
@@ -222,7 +199,7 @@ func (s *Server) look() {
 		case <-tick.C:
 		}
 		s.mu.Lock()
-		all := slices.Clone(s.consumers)
+		all := slices.Clone(s.audience.all)
 		s.mu.Unlock()
 		for _, c := range all { // which takes a while, and whoever publishes shall not wait for it
 			if !c.owner.Alive() {
@@ -244,7 +221,7 @@ func (s *Server) Close() error {
 	}
 	s.closed = true
 	end := &transition{kind: frameEnd, number: s.transitions + 1}
-	for _, c := range s.consumers {
+	for _, c := range s.audience.all {
 		c.tell(end, s.holding)
 		_ = c.conn.SetWriteDeadline(time.Now().Add(endPatience))
 	}
@@ -273,7 +250,7 @@ func (s *Server) join(r *request, pid int, conn net.Conn) (*consumer, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed || len(s.consumers) >= mostConsumers {
+	if s.closed || len(s.audience.all) >= mostConsumers {
 		err = errFull
 		if s.closed {
 			err = errEnded
@@ -281,9 +258,9 @@ func (s *Server) join(r *request, pid int, conn net.Conn) (*consumer, error) {
 		return nil, errors.Join(err, c.queue.Close())
 	}
 	c.begin(s.holding, s.transitions)
-	s.consumers = append(s.consumers, c)
+	s.audience.add(c)
 	s.books.Consumers++
-	s.listening.Store(int32(len(s.consumers)))
+	s.listening.Store(int32(len(s.audience.all)))
 	return c, nil
 }
 
@@ -291,8 +268,9 @@ func (s *Server) join(r *request, pid int, conn net.Conn) (*consumer, error) {
 func (s *Server) leave(c *consumer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.consumers = slices.DeleteFunc(s.consumers, func(other *consumer) bool { return other == c })
-	s.listening.Store(int32(len(s.consumers)))
+	s.books.Missed += int64(c.ordinal() - c.entries)
+	s.audience.remove(c)
+	s.listening.Store(int32(len(s.audience.all)))
 	_ = c.queue.Close()
 	c.queue, c.mem = nil, nil
 }

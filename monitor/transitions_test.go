@@ -70,7 +70,7 @@ func TestFarBehind(t *testing.T) {
 		s.Transition(big)
 	}
 	s.mu.Lock()
-	if n := s.consumers[0].pendingBytes; n > mostWaitingBytes+2<<20 {
+	if n := s.audience.all[0].pendingBytes; n > mostWaitingBytes+2<<20 {
 		t.Errorf("%d bytes wait for one who does not look", n)
 	}
 	s.mu.Unlock()

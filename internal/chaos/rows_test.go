@@ -4,10 +4,9 @@ import "slices"
 
 // catalogue is the whole of it. What the pipeline does not have yet is listed, so that nobody takes it for tested.
 var catalogue = slices.Concat(killRows, hangRows, calibRows, misbehaviourRows, resultRows, memoryRows, parentRows, diskRows, inputRows, systemRows, loadRows,
-	gpuRows, laterRows)
+	gpuRows, monitorRows, laterRows)
 
 var laterRows = []row{
-	{fault: "F10", name: "slow, stopped or crashed monitor", later: "with its stage: monitor"},
 	{fault: "F11", name: "death and trouble of the event builder", later: "with its stage: TEB"},
 	{fault: "F15", name: "loss, reorder, half-open connections", later: "with its stage: network sources"},
 	{fault: "F21", name: "many changes of the configuration", later: "with its stage: monitor"},
