@@ -207,6 +207,7 @@ func (c *collector) event(e *entry, d xtc.Dgram) error {
 		}
 		if e.status == fex.Rejected && !e.keepRaw {
 			c.books.rejected.Add(1)
+			c.show(e, d, added, 0)
 			return nil
 		}
 		c.side = c.hits.dropRaw(c.hits.found(e), removed)
@@ -240,6 +241,7 @@ func (c *collector) strict() error {
 
 // keep records an event, unless the trigger does not want it.
 func (c *collector) keep(e *entry, d xtc.Dgram, removed []uint32, added []byte, damage xtc.Damage) error {
+	c.show(e, d, added, damage)
 	if c.trigger.unwanted() {
 		if !c.cfg.Trigger.KeepAll {
 			c.books.vetoed.Add(1)
@@ -354,6 +356,7 @@ func (c *collector) transition(e *entry, d xtc.Dgram) error {
 			damage = xtc.DamageUserDefined
 		}
 	}
+	c.watched.transition(d, added, damage)
 	c.settle(&told{service: e.service, ix: e.ix, implied: e.implied, dgram: d, damage: damage, detail: e.detail}, added)
 	return nil
 }
@@ -374,6 +377,7 @@ func (c *collector) configure(e *entry, d xtc.Dgram) error {
 	if added, err = c.trigger.configure(d, added); err != nil {
 		return err
 	}
+	c.watched.transition(d, added, 0)
 	c.settle(&told{service: e.service, ix: e.ix, implied: e.implied, dgram: d, detail: e.detail}, added)
 	return nil
 }

@@ -75,6 +75,7 @@ type Config struct {
 	// Control lets the run be one of several that run control brings through it together, by the orders that it gives; nil:
 	// the run goes as its source does.
 	Control func(Progress) (Orders, error)
+	Monitor *Monitor // nil: nobody can watch
 
 	// What a simulation puts in the place of the machine; nil is the machine's own.
 	World  world.World
@@ -146,6 +147,9 @@ func (c *Config) check() error {
 		return err
 	}
 	if err := c.checkTrigger(); err != nil {
+		return err
+	}
+	if err := c.checkMonitor(); err != nil {
 		return err
 	}
 	if c.EventDeadline == 0 {

@@ -60,6 +60,7 @@ func (c *collector) quarantine(e *entry, d xtc.Dgram) error {
 		c.books.kept.Add(1)
 		c.cfg.Log.Error(fmt.Sprintf("%s is quarantined; drp test --event %s tries it again", where, path))
 	}
+	c.show(e, d, nil, xtc.DamageUserDefined)
 	quarantined := c.books.quarantined.Add(1)
 	if err := c.strict(); err != nil {
 		return err

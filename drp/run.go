@@ -36,6 +36,7 @@ type Run struct {
 	preparation *preparation
 	calibration calibration
 	hits        hits
+	watched     watched
 	control     runControl
 	held        *source.Held // nil without orders
 	orders      Orders       // nil without
@@ -106,6 +107,9 @@ func (r *Run) open(ctx context.Context) (err error) {
 	}
 	r.hits.r, r.hits.cfg = r, cfg.Hits
 	if err := r.hits.open(sizes); err != nil {
+		return err
+	}
+	if err := r.watched.open(r, sizes); err != nil {
 		return err
 	}
 	r.window = newWindow(r.world, sizes.Workers*sizes.Slots+r.pool.Transitions.Slots())
@@ -273,6 +277,7 @@ func (r *Run) close(complete bool) error {
 		r.preparation.close()
 	}
 	r.hits.close()
+	errs = append(errs, r.watched.close())
 	if r.spawner != nil {
 		r.spawner.Close()
 	}

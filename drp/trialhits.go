@@ -38,7 +38,7 @@ func SearchEvent(ctx context.Context, state []xtc.Dgram, event xtc.Dgram, store 
 		return nil, nil, nil, fail(Configuration, fmt.Errorf("%s: %w", h.camera.name, err))
 	}
 	names, settings := h.camera.describe(hit.Alg, hit.Entries(&c)), h.camera.describe(hit.SettingsAlg, hit.SettingsEntries())
-	k, node := &calibration{table: table}, state[0].Src()&0xfff
+	k, node := &calibration{r: h.r, table: table}, state[0].Src()&0xfff
 	var added, block []byte
 	for _, n := range []*xtc.Names{names, settings} {
 		if err := k.declare(n, node, &added); err != nil {

@@ -7,7 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// View is a segment of another process of this user, attached to be read. A write to it ends the program.
+// View is a segment of another process of this user. Where it was attached to be read, a write to it ends the program.
 type View struct {
 	Owner Owner // as its header says
 	bytes []byte
@@ -15,7 +15,12 @@ type View struct {
 
 // Attach attaches a segment of ours by its id, while its owner lives. One of another user is refused, since he could
 // change it, and so is one without our header.
-func Attach(id int) (*View, error) {
+func Attach(id int) (*View, error) { return attach(id, unix.SHM_RDONLY) }
+
+// AttachWritable is Attach of a segment that both sides write to.
+func AttachWritable(id int) (*View, error) { return attach(id, 0) }
+
+func attach(id, flags int) (*View, error) {
 	var d unix.SysvShmDesc
 	if _, err := unix.SysvShmCtl(id, unix.IPC_STAT, &d); err != nil {
 		return nil, fmt.Errorf("shm: look at segment %d: %w", id, err)
@@ -23,7 +28,7 @@ func Attach(id int) (*View, error) {
 	if int(d.Perm.Uid) != os.Getuid() {
 		return nil, fmt.Errorf("shm: segment %d belongs to user %d and not to %d", id, d.Perm.Uid, os.Getuid())
 	}
-	b, err := unix.SysvShmAttach(id, 0, unix.SHM_RDONLY)
+	b, err := unix.SysvShmAttach(id, 0, flags)
 	if err != nil {
 		return nil, fmt.Errorf("shm: attach segment %d: %w", id, err)
 	}

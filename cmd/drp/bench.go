@@ -17,7 +17,7 @@ func newBenchCommand() *cobra.Command {
 	return withVerbs(&cobra.Command{
 		Use:   "bench",
 		Short: "Measure this machine and what drp makes of it",
-	}, newHandoffCommand(), newBenchCalibCommand(), newBenchHitsCommand(), newBenchTEBCommand())
+	}, newHandoffCommand(), newBenchCalibCommand(), newBenchHitsCommand(), newBenchTEBCommand(), newBenchMonitorCommand())
 }
 
 func newHandoffCommand() *cobra.Command {

@@ -24,7 +24,8 @@ func main() { os.Exit(execute(os.Args[1:])) }
 func execute(args []string) int {
 	root := newRunCommand()
 	root.AddCommand(newXTCCommand(), newCalibCommand(), newHitsCommand(), newConvertCommand(), newTestCommand(), newCleanCommand(),
-		newDoctorCommand(), newBenchCommand(), newTEBCommand(), newControlCommand(), newCtlCommand(), newUpCommand(), newDownCommand(), newSimTestCommand(), newProbeCommand(), newStatusCommand(), newTopCommand(), newVersionCommand())
+		newDoctorCommand(), newBenchCommand(), newTEBCommand(), newControlCommand(), newCtlCommand(), newUpCommand(), newDownCommand(),
+		newMonitorCommand(), newSimTestCommand(), newProbeCommand(), newStatusCommand(), newTopCommand(), newVersionCommand())
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return plainly(err) })
 	root.SetArgs(args)
 	err := refuseFewFiles()

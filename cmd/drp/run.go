@@ -37,6 +37,7 @@ type runFlags struct {
 	trigger   triggerFlags
 	control   controlFlags
 	watch     watchFlags
+	monitor   monitorFlags
 	gpu       string
 	onUnrest  string
 }
@@ -105,6 +106,7 @@ func newRunCommand() *cobra.Command {
 	f.trigger.add(fl)
 	f.control.add(fl)
 	f.watch.add(fl)
+	f.monitor.add(fl)
 	fl.StringVar(&f.gpu, "gpu", gpuOff, "find hits on a GPU: on, and by the CPU where there is none; or required (docs/gpu.md)")
 	fl.Lookup("gpu").NoOptDefVal = gpuOn
 	fl.StringVar(&f.partition, "partition", "", "name of the part of the experiment that this process serves: a second one of the same name is refused")
@@ -170,6 +172,9 @@ func (f *runFlags) complete(cfg *drp.Config) (err error) {
 		return err
 	}
 	if cfg.Trigger, err = f.trigger.complete(f.partition); err != nil {
+		return err
+	}
+	if cfg.Monitor, err = f.monitor.complete(); err != nil {
 		return err
 	}
 	cfg.PythonPath = drp.PythonPath()

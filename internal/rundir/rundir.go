@@ -35,15 +35,17 @@ func Ready() (string, error) {
 	return base, Private(base)
 }
 
-// Shared folders: of those who broadcast constants, of run controls, and of what was started together.
+// Shared folders: of those who broadcast constants, of runs that can be watched, of run controls, and of what was started
+// together.
 const (
 	Calib   = "calib"
+	Monitor = "monitor"
 	Control = "control"
 	Up      = "up"
 )
 
-// sockets are those of the folders that have sockets.
-var sockets = []string{Calib, Control}
+// shared are the folders that have sockets.
+var shared = [...]string{Calib, Monitor, Control}
 
 // Shared makes a folder of all processes of this user, for sockets that keep their place when their owner is started
 // anew, and gives its path. Beside each socket lies its lock, which Hold takes.
@@ -135,8 +137,8 @@ func Stale() ([]string, error) {
 			stale = append(stale, path)
 		}
 	}
-	for _, shared := range sockets {
-		stale = append(stale, staleSockets(filepath.Join(Base(), shared))...)
+	for _, folder := range shared {
+		stale = append(stale, staleSockets(filepath.Join(Base(), folder))...)
 	}
 	return stale, nil
 }
@@ -154,6 +156,11 @@ func staleSockets(dir string) (stale []string) {
 		}
 	}
 	return stale
+}
+
+func inShared(path string) bool {
+	folder, err := filepath.Rel(Base(), filepath.Dir(path))
+	return err == nil && slices.Contains(shared[:], folder)
 }
 
 func isLock(name string) bool {
@@ -194,9 +201,7 @@ func removeLock(path string) error {
 // Remove removes what is stale: a folder with the sockets in it, the file of a partition, or a socket in a shared folder
 // with its lock. Anything else in a folder is not ours, and keeps it.
 func Remove(dir string) error {
-	if isLock(filepath.Base(dir)) && filepath.Dir(dir) == Base() ||
-		strings.HasSuffix(dir, lockSuffix) && filepath.Dir(filepath.Dir(dir)) == Base() &&
-			slices.Contains(sockets, filepath.Base(filepath.Dir(dir))) {
+	if isLock(filepath.Base(dir)) && filepath.Dir(dir) == Base() || strings.HasSuffix(dir, lockSuffix) && inShared(dir) {
 		return removeLock(dir)
 	}
 	owner, ours := parse(filepath.Base(dir))

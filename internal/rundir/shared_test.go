@@ -11,14 +11,14 @@ import (
 
 // TestSocketsThatNobodyHolds are stale, with their locks; those of the living and files of others are not touched.
 func TestSocketsThatNobodyHolds(t *testing.T) {
-	for _, shared := range []string{rundir.Calib, rundir.Control} {
-		t.Run(shared, func(t *testing.T) { testShared(t, shared) })
+	for _, folder := range []string{rundir.Calib, rundir.Monitor, rundir.Control} {
+		t.Run(folder, func(t *testing.T) { socketsThatNobodyHolds(t, folder) })
 	}
 }
 
-func testShared(t *testing.T, shared string) {
+func socketsThatNobodyHolds(t *testing.T, folder string) {
 	t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
-	dir, err := rundir.Shared(shared)
+	dir, err := rundir.Shared(folder)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +63,7 @@ func testShared(t *testing.T, shared string) {
 	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := rundir.Shared(shared); err == nil {
+	if _, err := rundir.Shared(folder); err == nil {
 		t.Error("a folder of others was taken")
 	}
 }

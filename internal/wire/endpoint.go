@@ -127,7 +127,7 @@ func (e Endpoint) dial(ctx context.Context) (net.Conn, error) {
 		return nil, err
 	}
 	if e.Path != "" {
-		if err := sameUser(c); err != nil {
+		if _, err := Peer(c); err != nil {
 			_ = c.Close()
 			return nil, err
 		}
@@ -138,7 +138,8 @@ func (e Endpoint) dial(ctx context.Context) (net.Conn, error) {
 // admit judges a peer that has connected.
 func (e Endpoint) admit(c net.Conn) error {
 	if e.Path != "" {
-		return sameUser(c)
+		_, err := Peer(c)
+		return err
 	}
 	from, err := netip.ParseAddrPort(c.RemoteAddr().String())
 	if err != nil {
@@ -156,15 +157,15 @@ func (e Endpoint) admit(c net.Conn) error {
 	return fmt.Errorf("wire: %v is not among those who may connect", ip)
 }
 
-// sameUser refuses a peer of another user. The kernel says whose it is.
-func sameUser(c net.Conn) error {
+// Peer is the process at the other end of a socket of this machine. One of another user is refused; the kernel says whose it is.
+func Peer(c net.Conn) (pid int, err error) {
 	unix, ok := c.(*net.UnixConn)
 	if !ok {
-		return fmt.Errorf("wire: %T is no socket of this machine", c)
+		return 0, fmt.Errorf("wire: %T is no socket of this machine", c)
 	}
 	raw, err := unix.SyscallConn()
 	if err != nil {
-		return err
+		return 0, err
 	}
 	var peer *syscall.Ucred
 	var failed error
@@ -172,10 +173,10 @@ func sameUser(c net.Conn) error {
 		peer, failed = syscall.GetsockoptUcred(int(fd), syscall.SOL_SOCKET, syscall.SO_PEERCRED)
 	})
 	if err := errors.Join(err, failed); err != nil {
-		return fmt.Errorf("wire: ask who the peer is: %w", err)
+		return 0, fmt.Errorf("wire: ask who the peer is: %w", err)
 	}
 	if int(peer.Uid) != os.Getuid() {
-		return fmt.Errorf("wire: the peer, process %d, belongs to user %d and not to %d", peer.Pid, peer.Uid, os.Getuid())
+		return 0, fmt.Errorf("wire: the peer, process %d, belongs to user %d and not to %d", peer.Pid, peer.Uid, os.Getuid())
 	}
-	return nil
+	return int(peer.Pid), nil
 }

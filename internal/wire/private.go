@@ -25,8 +25,11 @@ type privateListener struct{ net.Listener }
 func (l privateListener) Accept() (net.Conn, error) {
 	for {
 		c, err := l.Listener.Accept()
-		if err != nil || sameUser(c) == nil {
-			return c, err
+		if err != nil {
+			return nil, err
+		}
+		if _, err := Peer(c); err == nil {
+			return c, nil
 		}
 		_ = c.Close()
 	}

@@ -34,10 +34,20 @@ except ImportError as error:
     raise ImportError(_sentence, name="numpy") from error
 del numpy, sys
 
-from ._errors import ConstantsError, FieldError, HitsError, MissingDataError, ResultTooLarge, ScriptEnded, XtcError
+from ._errors import (
+    ConstantsError,
+    FieldError,
+    HitsError,
+    MissingDataError,
+    MonitorError,
+    ResultTooLarge,
+    ScriptEnded,
+    XtcError,
+)
 from ._event import Batch, Event
 from ._fex import fex, run
 from ._info import drp_info
+from ._monitor import Monitor, monitor
 from ._run import AlgDef, DataSource, DetectorDef, Run, Step
 from ._trigger import TriggerBatch, TriggerEvent, TriggerSource
 from ._version import __version__
@@ -55,6 +65,8 @@ __all__ = [
     "FieldError",
     "HitsError",
     "MissingDataError",
+    "Monitor",
+    "MonitorError",
     "ResultTooLarge",
     "Run",
     "ScriptEnded",
@@ -67,6 +79,7 @@ __all__ = [
     "__version__",
     "drp_info",
     "fex",
+    "monitor",
     "open_xtc",
     "run",
 ]

@@ -29,6 +29,14 @@ class ConstantsError(RuntimeError):
     """There are no constants to correct the pixels of a detector with."""
 
 
+class MonitorError(RuntimeError):
+    """A run cannot be watched."""
+
+
+class EndOfWatch(MonitorError):  # noqa: N818 - says what happened, as StopIteration does
+    """The run that was watched has ended, and no other is waited for."""
+
+
 class HitsError(RuntimeError):
     """Nobody looks for hits in this run, and the data have none recorded."""
 

@@ -237,7 +237,7 @@ class Loops(Adder):
 class Run(Loops):
     """One run."""
 
-    def __init__(self, source: DataSource, feed: Feed) -> None:
+    def __init__(self, source: DataSource | Any, feed: Feed) -> None:
         super().__init__(feed, feed.time)
         self._source = source
         self._config = source._config

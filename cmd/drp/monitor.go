@@ -1,0 +1,209 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"drp/drp"
+	"drp/monitor"
+	"drp/xtc"
+)
+
+// monitorFlags are those of a run about who can watch it.
+type monitorFlags struct {
+	name  string
+	slots int
+}
+
+func (f *monitorFlags) add(fl *pflag.FlagSet) {
+	fl.StringVar(&f.name, "monitor", "", "let others of this machine watch the run as `PARTITION/DETECTOR` (docs/monitoring.md)")
+	fl.IntVar(&f.slots, "monitor-slots", 0, "events that are kept for those who watch (default: as many as 128 MiB hold, 8 to 4096)")
+}
+
+// complete gives what a run is to know of it, nil where nobody can watch.
+func (f *monitorFlags) complete() (*drp.Monitor, error) {
+	if f.name == "" {
+		if f.slots != 0 {
+			return nil, errors.New("--monitor-slots is for --monitor: give that, too")
+		}
+		return nil, nil
+	}
+	return &drp.Monitor{Name: f.name, Slots: f.slots}, nil
+}
+
+// consumerFlags are those of drp monitor.
+type consumerFlags struct {
+	choose monitor.Choice
+	bits   string
+	events uint64
+	wait   time.Duration
+	asJSON bool
+}
+
+func newMonitorCommand() *cobra.Command {
+	var f consumerFlags
+	cmd := &cobra.Command{
+		Use:   "monitor PARTITION/DETECTOR",
+		Short: "Show the events of a run as they come",
+		Long: `monitor watches a run of this machine and this user that was started with --monitor, and prints a line for each event
+and each transition: it never slows the run. What is missed, since lines are slower than events, is counted in each line.
+
+  drp -p myroi.py --monitor tmo/epix                     a run that can be watched
+  drp monitor tmo/epix --newest                          its events, as fast as they can be printed
+  drp monitor tmo/epix --hits --every 10 --json          every 10th hit, for other programs`,
+		Args: needs(1, 1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			if err := f.complete(args[0]); err != nil {
+				return err
+			}
+			ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+			defer stop()
+			return f.watch(ctx, args[0])
+		},
+	}
+	fl := cmd.Flags()
+	fl.SortFlags = false
+	fl.BoolVar(&f.choose.Hits, "hits", false, "hits only")
+	fl.StringVar(&f.bits, "bits", "", "only events for which the trigger's word for monitors has any of these `bits`, as 0x5")
+	fl.Uint64Var(&f.choose.Every, "every", 1, "one in so many of these")
+	fl.BoolVar(&f.choose.Newest, "newest", false, "the newest, whenever a line was printed")
+	fl.Uint64Var(&f.events, "events", 0, "stop after so many events (0: at the end of the run)")
+	fl.DurationVar(&f.wait, "wait", 0, "how long to wait for the run to begin")
+	fl.BoolVar(&f.asJSON, "json", false, "print a JSON object for each line")
+	return cmd
+}
+
+func (f *consumerFlags) complete(name string) error {
+	if err := monitor.CheckName(name); err != nil {
+		return err
+	}
+	if f.choose.Every < 1 || f.wait < 0 {
+		return errors.New("--every must be 1 or more, and --wait not negative")
+	}
+	if f.bits == "" {
+		return nil
+	}
+	var bits uint64
+	if _, err := fmt.Sscanf(f.bits, "%v", &bits); err != nil || bits == 0 || bits > math.MaxUint32 {
+		return fmt.Errorf("--bits %q: give a number of up to 32 bits that is not 0, as 5 or 0x5", f.bits)
+	}
+	f.choose.Bits = uint32(bits)
+	return nil
+}
+
+// watch prints until the run ends.
+func (f *consumerFlags) watch(ctx context.Context, name string) error {
+	c, err := f.dial(ctx, name)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = c.Close() }()
+	if !f.asJSON {
+		fmt.Printf("%11s  %-30s  %10s  %-4s  %8s  %7s  %s\n", "event", "time", "bytes", "", "bits", "missed", "damage")
+	}
+	for n := uint64(0); f.events == 0 || n < f.events; {
+		it, err := c.Next(ctx)
+		switch {
+		case errors.Is(err, io.EOF) || ctx.Err() != nil:
+			return nil
+		case err != nil:
+			return general(err)
+		}
+		if it.Dgram.Service().IsEvent() {
+			n++
+		}
+		if err := f.print(it); err != nil {
+			return general(err)
+		}
+	}
+	return nil
+}
+
+// dial waits until the run is there.
+func (f *consumerFlags) dial(ctx context.Context, name string) (*monitor.Client, error) {
+	for deadline := time.Now().Add(f.wait); ; {
+		c, err := monitor.Dial(ctx, name, f.choose, "drp monitor")
+		if err == nil {
+			return c, nil
+		}
+		absent := errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED)
+		if !absent || ctx.Err() != nil || !time.Now().Before(deadline) {
+			return nil, general(err)
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// line is what is printed as JSON.
+type line struct {
+	Transition string `json:"transition,omitempty"`
+	Replayed   bool   `json:"replayed,omitempty"`
+	Event      *int64 `json:"event,omitempty"`
+	Time       uint64 `json:"time"`
+	Bytes      int    `json:"bytes"`
+	Hit        bool   `json:"hit,omitempty"`
+	Rejected   bool   `json:"rejected,omitempty"`
+	Vetoed     bool   `json:"vetoed,omitempty"`
+	Bits       uint32 `json:"bits,omitempty"`
+	Missed     uint64 `json:"missed,omitempty"`
+	Damage     string `json:"damage,omitempty"`
+}
+
+func (f *consumerFlags) print(it *monitor.Item) error {
+	d := it.Dgram
+	l := line{Time: d.Time(), Bytes: len(d), Hit: it.Flags&monitor.Hit != 0, Rejected: it.Flags&monitor.Rejected != 0,
+		Vetoed: it.Flags&monitor.Vetoed != 0, Bits: it.Bits, Missed: it.Missed, Replayed: it.Replayed}
+	if d.Damage() != 0 {
+		l.Damage = d.Damage().String()
+	}
+	if d.Service().IsEvent() {
+		l.Event = &it.Number
+	} else {
+		l.Transition = d.Service().String()
+	}
+	if f.asJSON {
+		return json.NewEncoder(os.Stdout).Encode(&l)
+	}
+	var err error
+	if l.Event == nil {
+		note := ""
+		if l.Replayed {
+			note = " (before)"
+		}
+		_, err = fmt.Printf("%11s  %-30v  %10d  %s\n", l.Transition, xtc.TimestampOf(l.Time), l.Bytes, strings.TrimSpace(note+" "+l.Damage))
+	} else {
+		_, err = fmt.Printf("%11d  %-30v  %10d  %-4s  %8x  %7d  %s\n", it.Number, xtc.TimestampOf(l.Time), l.Bytes, l.marks(), l.Bits,
+			l.Missed, l.Damage)
+	}
+	return err
+}
+
+// marks are letters for what became of an event: hit, rejected, vetoed.
+func (l *line) marks() string {
+	text := ""
+	for _, m := range []struct {
+		is     bool
+		letter string
+	}{{l.Hit, "H"}, {l.Rejected, "R"}, {l.Vetoed, "V"}} {
+		if m.is {
+			text += m.letter
+		}
+	}
+	return text
+}

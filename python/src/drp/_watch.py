@@ -1,0 +1,405 @@
+"""Watch a run of this machine: the feed behind `drp.monitor`.
+
+drp copies the events that somebody wants into slots of shared memory, which this process attaches read-only, and puts
+an entry for each into a queue that is ours alone. Transitions come by the socket, with their place in the queue.
+Everything is described in docs/formats.md; monitor/layout.go and monitor/frame.go of drp are the other side.
+
+What is in a slot must not change while it is looked at. So we say which event we hold, and then look whether it is
+still in its slot; drp takes its number out of the slot, and then looks who holds it. One of the two sees the other.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import re
+import select
+import socket
+import stat
+import struct
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from . import _shm
+from ._calib import Constants
+from ._errors import ConstantsError, EndOfWatch, MonitorError
+from ._event import Event
+from ._feed import CONFIGURE, EVENT, UNCONFIGURE, Feed
+
+VERSION = 1
+HELLO, REFUSED, TRANSITION, REPLAY, RESTART, WAKE, END = range(1, 8)
+FRAME = struct.Struct("<B3xIQQ")
+PEER = struct.Struct("3i")
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}(/[A-Za-z0-9_][A-Za-z0-9_.-]{0,63})?")
+ENTRIES = 128  # of a queue, after the words
+SLOT_HEAD = 64
+HIT, REJECTED, VETOED = 1, 2, 4
+GREETING = 5.0  # seconds
+LOOK_AGAIN = 50  # milliseconds: how long a wake-up that was lost can cost
+GONE = (errno.EINVAL, errno.EIDRM)  # what the system says of a segment that is no more
+PAUSE = 0.1  # seconds between two attempts to connect
+
+# Words of 8 bytes in a queue, and in a slot.
+Q_HEAD, Q_OFFERED, Q_TAIL, Q_HELD, Q_WAITING = 0, 1, 8, 9, 10
+S_SEQ, S_NUMBER, S_SIZE, S_FLAGS = 0, 1, 2, 3
+
+
+def place(name: str) -> str:
+    """Give the path of the socket of a name.
+
+    >>> os.path.basename(place("tmo/epix"))
+    'tmo+epix'
+    """
+    if not NAME.fullmatch(name):
+        raise ValueError(
+            f"{name!r}: give PARTITION/DETECTOR, each up to 64 letters, digits, '_', '.' and '-', "
+            "of which the last two come not first"
+        )
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    temporary = os.environ.get("TMPDIR") or "/tmp"
+    base = os.path.join(runtime, "drp") if runtime else os.path.join(temporary, f"drp-{os.getuid()}")
+    return os.path.join(base, "monitor", name.replace("/", "+"))
+
+
+class Connection:
+    """One run of drp that is watched: its socket, its slots, and our queue."""
+
+    def __init__(self, path: str, choose: dict[str, Any]) -> None:
+        folder = os.lstat(os.path.dirname(path))
+        if folder.st_uid != os.getuid() or stat.S_IMODE(folder.st_mode) != 0o700:
+            raise MonitorError(f"{os.path.dirname(path)} is not a folder of this user alone (mode 0700)")
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+        try:
+            self._greet(path, choose)
+        except BaseException as error:
+            self.socket.close()
+            if isinstance(error, OSError) and error.errno in GONE:
+                raise ConnectionError("drp has ended meanwhile") from error
+            raise
+
+    def _greet(self, path: str, choose: dict[str, Any]) -> None:
+        self.socket.settimeout(GREETING)
+        self.socket.connect(path)
+        pid, uid, _ = PEER.unpack(self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, PEER.size))
+        if uid != os.getuid():
+            raise MonitorError(f"process {pid}, which listens at {path}, belongs to user {uid}")
+        who = os.path.basename(sys.argv[0] or "python")
+        self.socket.sendall(json.dumps({"version": VERSION, "choose": choose, "name": who}).encode() + b"\n")
+        self._data = bytearray()
+        self.over = False
+        kind, _, _, payload = self._frame()
+        if kind == REFUSED:
+            raise MonitorError(f"{path}: {payload.decode(errors='replace')}")
+        told = json.loads(payload)
+        if kind != HELLO or told["version"] != VERSION:
+            raise MonitorError(f"{path}: what drp says makes no sense: {payload[:100]!r}")
+        self.publisher = str(told["publisher"])
+        data, queue = told["data"], told["queue"]
+        self.offset, self.step, self.slots = data["offset"], data["bytes"], data["count"]
+        self.memory = _shm.attach(data["id"], self.offset + self.slots * self.step)
+        self.words = self.memory.cast("Q")
+        end = queue["offset"] + queue["count"] * queue["bytes"]
+        mine = _shm.attach(queue["id"], end, writable=True)
+        self.queue = mine[queue["offset"] - ENTRIES : end].cast("Q")
+        self.length = queue["count"]
+        self.socket.setblocking(False)
+        self.poll = select.poll()
+        self.poll.register(self.socket, select.POLLIN)
+
+    def _frame(self) -> tuple[int, int, int, bytes]:
+        """Wait for the greeting."""
+        while True:
+            found = self.parse()
+            if found is not None:
+                return found
+            more = self.socket.recv(1 << 16)
+            if not more:
+                raise ConnectionError("drp has hung up")
+            self._data += more
+
+    def parse(self) -> tuple[int, int, int, bytes] | None:
+        """Take a frame from what has come: kind, number, place in the queue, payload."""
+        if len(self._data) < FRAME.size:
+            return None
+        kind, size, number, at = FRAME.unpack_from(self._data)
+        end = FRAME.size + size
+        if len(self._data) < end:
+            return None
+        payload = bytes(self._data[FRAME.size : end])
+        del self._data[:end]
+        return kind, number, at, payload
+
+    def receive(self) -> Iterator[tuple[int, int, int, bytes]]:
+        """Yield the frames that are there; `over` says whether there will be no more."""
+        while True:
+            try:
+                more = self.socket.recv(1 << 20)
+            except (BlockingIOError, InterruptedError):
+                break
+            except OSError:
+                more = b""
+            if not more:
+                self.over = True
+                break
+            self._data += more
+        while (found := self.parse()) is not None:
+            yield found
+
+    def close(self) -> None:
+        """Hang up."""
+        self.socket.close()
+
+
+class Watched(Event):
+    """An event of a run that is watched: it can be read as in a script, and nothing can be added to it."""
+
+    __slots__ = ("_seq", "missed", "number")
+
+    def __init__(self, feed: WatchFeed, slot: int, size: int, layout: int, timestamp: int) -> None:
+        super().__init__(feed, slot, size, layout, timestamp)
+        self.missed = feed.gap  #: events between the one before and this one that were chosen and not got
+        self.number = feed.number  #: of the event in its run of drp, counted from 0
+        self._seq = feed.seq
+
+    @property
+    def rejected(self) -> bool:
+        """Whether the script has rejected it."""
+        return bool(self._facts() & REJECTED)
+
+    @property
+    def vetoed(self) -> bool:
+        """Whether the trigger did not want it."""
+        return bool(self._facts() & VETOED)
+
+    @property
+    def is_hit(self) -> bool:
+        """Whether drp found a hit."""
+        return bool(self._facts() & HIT)
+
+    @property
+    def bits(self) -> int:
+        """What the trigger says for monitors, 32 bits."""
+        return self._facts() >> 32
+
+    @property
+    def intact(self) -> bool:
+        """Whether it is still what was published. It is, unless it was held for seconds while others held all slots."""
+        feed: Any = self._current()
+        return bool(feed.slot_word(self._slot, S_SEQ) == self._seq)
+
+    def _facts(self) -> int:
+        feed: Any = self._current()
+        return int(feed.slot_word(self._slot, S_FLAGS))
+
+
+class WatchFeed(Feed):
+    """The datagrams of a run that is watched; of the next one, when that has ended."""
+
+    def __init__(self, name: str, choose: dict[str, Any], wait: float | None, restarts: bool) -> None:
+        super().__init__()
+        self.frozen = True
+        self.name = name
+        self.connection: Connection | None = None
+        self.state = "waiting"  # or running, ended (drp said so), lost (it has died)
+        self.missed = 0
+        self.got = 0
+        self.gap = self.number = self.seq = 0
+        self._path = place(name)
+        self._choose = choose
+        self._wait = wait
+        self._goes_on = restarts
+        self._frames: deque[tuple[int, int, int, bytes]] = deque()  # that belong behind what is still in the queue
+        self._tail = self._transitions = self._ordinal = 0
+        self._begun = False  # a Configure holds
+        self._fence = threading.Lock()  # taken and given back, it keeps what is read after from being read before
+
+    # -- what the base asks for ---------------------------------------------------------------------------------
+
+    def fetch(self) -> None:
+        """Wait for the next transition or event; a connection that is lost ends what was begun."""
+        self._release()
+        while True:
+            if self.connection is None:
+                if self._begun:
+                    self._over()
+                    return
+                self._connect()
+            try:
+                if self._next():
+                    return
+            except ConnectionError:
+                self.hang_up("lost")
+
+    def reply(self, status: int, length: int, count: int) -> None:
+        """Do nothing: there is nobody who waits for an answer."""
+
+    def writable(self) -> tuple[memoryview, int, int]:
+        """Raise `RuntimeError`: who watches adds nothing."""
+        raise RuntimeError("this run is only watched: nothing can be added to it, removed from it or rejected")
+
+    def corrected(self, kind: int, names_id: int, where: str) -> np.ndarray[Any, Any]:
+        """Raise `ConstantsError`: drp corrects pixels for its own scripts."""
+        raise ConstantsError(
+            f"{where}: drp corrects pixels for its own scripts, not for those who watch: let the script add them, "
+            "or use the raw data and the constants (det.calibconst, det.raw.mask())"
+        )
+
+    def constants_of(self, det: str) -> Constants:
+        """Give the constants of a detector in the present run; raises `ConstantsError` if there are none."""
+        found = self.constants.get(det)
+        if found is None:
+            raise ConstantsError(f"there are no constants of {det} for the run of {self.name} that is watched")
+        return found
+
+    def events(self, owner: Any, in_step: bool) -> Iterator[Event]:
+        """Yield event after event."""
+        while not owner._over and self.pull(in_step):
+            evt = Watched(self, self.slot, self.size, self.layout, self.time)
+            self.event = evt
+            self.taken = True
+            yield evt
+        owner._over = True
+
+    # -- the queue ----------------------------------------------------------------------------------------------
+
+    def slot_word(self, slot: int, word: int) -> int:
+        """Read a word of the head of a slot; of the event at hand its datagram lies in the same slot."""
+        c = self.connection
+        if c is None:
+            return 0
+        return int(c.words[(c.offset + slot * c.step >> 3) + word])
+
+    @property
+    def offered(self) -> int:
+        """How many events were chosen since drp was found, got or not."""
+        return int(self.connection.queue[Q_OFFERED]) if self.connection else 0
+
+    def _next(self) -> bool:
+        """Take the next transition or event, or wait a little."""
+        c = self.connection
+        assert c is not None
+        if self._frames and self._tail >= self._frames[0][2]:
+            return self._transition_came(*self._frames.popleft())
+        queue = c.queue
+        if self._tail < queue[Q_HEAD]:
+            at = ENTRIES // 8 + self._tail % c.length * 4
+            if queue[at + 2] <= self._transitions:
+                return self._event(c, queue[at], queue[at + 1], queue[at + 3] & 0xFFFFFFFF)
+            self._listen(c, LOOK_AGAIN)
+            return False
+        queue[Q_WAITING] = 1
+        with self._fence:
+            pass
+        if self._tail >= queue[Q_HEAD]:
+            self._listen(c, LOOK_AGAIN)
+        queue[Q_WAITING] = 0
+        return False
+
+    def _event(self, c: Connection, seq: int, ordinal: int, slot: int) -> bool:
+        self._tail += 1
+        c.queue[Q_HELD] = seq
+        with self._fence:
+            pass
+        at = c.offset + slot * c.step
+        head = at >> 3
+        if slot >= c.slots or c.words[head + S_SEQ] != seq:  # it was overwritten before we came to it
+            c.queue[Q_HELD] = 0
+            c.queue[Q_TAIL] = self._tail
+            return False
+        self.seq, self.number = seq, c.words[head + S_NUMBER]
+        size = c.words[head + S_SIZE]
+        self.base, self.raw_offset, self.raw_step = c.memory, c.offset + SLOT_HEAD, c.step
+        self.slot, self.size, self.layout = slot, size & 0xFFFFFFFF, size >> 32
+        time = c.words[head + SLOT_HEAD // 8]
+        self.time = time
+        self.service = c.memory[at + SLOT_HEAD + 11] & 0xF
+        self.gap = ordinal - self._ordinal - 1
+        self.missed += self.gap
+        self.got += 1
+        self._ordinal = ordinal
+        return True
+
+    def _release(self) -> None:
+        if self.seq and self.connection is not None:
+            self.connection.queue[Q_HELD] = 0
+            self.connection.queue[Q_TAIL] = self._tail
+        self.seq = 0
+
+    def _transition_came(self, kind: int, number: int, at: int, payload: bytes) -> bool:
+        if kind == END:
+            self.hang_up("ended")
+            return False
+        service = payload[11] & 0xF
+        if service >= EVENT:
+            raise MonitorError(f"{self.name}: drp sent an event where a transition belongs")
+        self.arrived(service, payload)
+        if service == CONFIGURE:
+            self._begun = True
+        elif service == UNCONFIGURE:
+            self._begun = False
+        return True
+
+    def _listen(self, c: Connection, milliseconds: int) -> None:
+        """Wait for what comes by the socket; raises `ConnectionError` when all that ever came is through."""
+        if c.over:
+            raise ConnectionError("drp has hung up")
+        if c.poll.poll(milliseconds):
+            self._hear(c)
+
+    def _hear(self, c: Connection) -> None:
+        """Take note of the frames that have come."""
+        for frame in c.receive():
+            kind, number, at, _ = frame
+            if kind == WAKE:
+                continue
+            if kind == RESTART and at > self._tail:  # what lies before it is of transitions that were lost
+                self._frames.clear()
+                self._tail = at
+                c.queue[Q_TAIL] = at
+            self._transitions = max(self._transitions, number)
+            self._frames.append(frame)
+
+    # -- drp comes and goes -------------------------------------------------------------------------------------
+
+    def _connect(self) -> None:
+        if self.state in ("ended", "lost") and not self._goes_on:
+            raise EndOfWatch(f"the run of {self.name} has ended")
+        deadline = None if self._wait is None else time.monotonic() + self._wait
+        while True:
+            try:
+                self.connection = Connection(self._path, self._choose)
+                break
+            except (FileNotFoundError, ConnectionError, TimeoutError) as error:
+                if deadline is not None and time.monotonic() >= deadline:
+                    raise TimeoutError(
+                        f"nobody publishes {self.name} within {self._wait:g} s ({error}): "
+                        f"start drp with --monitor {self.name}"
+                    ) from None
+            time.sleep(PAUSE)
+        self.state = "running"
+        self.publisher = self.connection.publisher
+        self._frames.clear()
+        self._tail = self._transitions = self._ordinal = 0
+        self._hear(self.connection)  # what came together with the greeting
+
+    def hang_up(self, state: str) -> None:
+        """End the connection, if there is one; the memory goes with the last view of it."""
+        self.seq = 0
+        self.base, self.event = b"", None
+        self.state = state
+        if self.connection is not None:
+            self.connection.close()
+            self.connection = None
+
+    def _over(self) -> None:
+        """Let whatever was begun end, as at an Unconfigure."""
+        self._begun = False
+        self.service = UNCONFIGURE
+        self.base, self.slot, self.size, self.layout = b"", 0, 0, 0
