@@ -35,6 +35,7 @@ type watched struct {
 	server  *monitor.Server
 	layouts *layouts // of what is published, which is more than the source sends
 	event   monitor.Event
+	begun   bool // a Configure was published: without it nobody could read what follows
 	log     func(string)
 }
 
@@ -92,6 +93,7 @@ func (w *watched) transition(d xtc.Dgram, added []byte, damage xtc.Damage) {
 		if err := w.layouts.configure(whole); err != nil {
 			panic(err) // it was read before, part by part
 		}
+		w.begun = true
 	}
 	w.server.Transition(&monitor.Event{Dgram: d, Added: added, Damage: damage})
 }
@@ -99,7 +101,7 @@ func (w *watched) transition(d xtc.Dgram, added []byte, damage xtc.Damage) {
 // show publishes an event, if anybody wants to see it: with its raw data, even where the script has removed it.
 func (c *collector) show(e *entry, d xtc.Dgram, added []byte, damage xtc.Damage) {
 	w := &c.watched
-	if w.server == nil {
+	if !w.begun {
 		return
 	}
 	facts := monitor.Facts{Number: e.number}

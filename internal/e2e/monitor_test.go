@@ -180,7 +180,8 @@ func TestMonitorVerb(t *testing.T) {
 func TestMonitorChooses(t *testing.T) {
 	t.Parallel()
 	const events = 700
-	rules := testkit.Script(t, triggerRules)
+	rules := filepath.Join(t.TempDir(), "rules.yaml")
+	testkit.WriteFile(t, rules, triggerRules)
 	v := pipeline(t, "-s", testkit.File(t, triggerCamera.Run(events)...), "--rate", "300", "-w", "2", "-p", testkit.Script(t, countsSpots),
 		"-o", t.TempDir(), "--trigger", rules, "--monitor", "tst/cam")
 	const body = `
