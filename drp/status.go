@@ -101,6 +101,9 @@ func (r *Run) Status() watch.Status {
 			Instead: now.Instead},
 		Transitions: watch.Slots{Slots: r.pool.Transitions.Slots(), InUse: r.pool.Transitions.InUse()},
 		Failures:    append([]string{}, now.Failures...)}
+	for _, c := range r.Consumers() {
+		s.Consumers = append(s.Consumers, watch.Consumer{Name: c.Name, PID: c.PID, Delivered: c.Entries, Missed: c.Missed})
+	}
 	r.standing.tell(&s, r.cfg.Trigger != nil, timed)
 	if r.cfg.Run > 0 {
 		s.Run = r.cfg.Run

@@ -111,7 +111,7 @@ var families = []family{
 	ofWorkers("drp_worker_recycled_total", "Processes that were replaced as planned.", counter, func(w *Worker) float64 { return count(w.Recycled) }),
 
 	ofConsumers("drp_consumer_delivered_total", "Events that a consumer got.", func(c *Consumer) uint64 { return c.Delivered }),
-	ofConsumers("drp_consumer_missed_total", "Events that were overwritten before they came to a consumer.",
+	ofConsumers("drp_consumer_missed_total", "Events that a consumer had no room for.",
 		func(c *Consumer) uint64 { return c.Missed }),
 
 	ofProcess("process_cpu_seconds_total", "CPU time of drp itself.", counter, func(w *Worker) float64 { return w.CPU }),

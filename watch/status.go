@@ -131,5 +131,5 @@ type Consumer struct {
 	Name      string `json:"name"`
 	PID       int    `json:"pid"`
 	Delivered uint64 `json:"delivered" doc:"events"`
-	Missed    uint64 `json:"missed" doc:"events that were overwritten before it came to them"`
+	Missed    uint64 `json:"missed" doc:"events that it had no room for"`
 }

@@ -148,6 +148,12 @@ func TestMonitorVerb(t *testing.T) {
 	look := prepare(t, nil, "monitor", "tst/cam", "--wait", "30s", "--json", "--every", "3")
 	look.Cmd.Env = append(look.Cmd.Env, "XDG_RUNTIME_DIR="+v.RunDir)
 	look.start()
+	status := prepare(t, nil, "status", "--json")
+	status.Cmd.Env = append(status.Cmd.Env, "XDG_RUNTIME_DIR="+v.RunDir)
+	if shown := fmt.Sprintf(`"pid": %d`, look.PID()); !testkit.Within(30*time.Second, func() bool { return look.Stdout.String() != "" }) ||
+		!strings.Contains(status.run().wants(t, 0).stdout, shown) {
+		t.Errorf("the status has no consumer with %s", shown)
+	}
 	v.finish().wants(t, 0, "monitor: 1 consumers")
 	o := look.finish().wants(t, 0)
 	first, last, lines, missed := -1, -1, 0, 0
