@@ -8,6 +8,7 @@ import (
 	"net"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -21,6 +22,8 @@ var tebRows = []row{
 		accept: "each event has one decision or the default, the same in both; the books balance", run: partitionTrouble{builder: true}.run},
 	{fault: "F11", name: "a contributor is killed", how: "kill -9 of a contributor at random moments, started again",
 		accept: "the other goes on, with damage", run: partitionTrouble{contributor: true}.run},
+	{fault: "F11", name: "a trigger worker is killed", how: "kill -9 of processes of the trigger script at random moments",
+		accept: "no event gets the default for it; the same decisions in both", run: partitionTrouble{worker: true}.run},
 	{fault: "F11", name: "everybody is killed", how: "both", accept: "as both", run: partitionTrouble{builder: true, contributor: true}.run},
 	{fault: "F15", name: "connections break and fall silent", how: "a relay that cuts connections, or passes nothing on, at random moments",
 		accept: "as when the builder is killed", run: partitionTrouble{relay: true}.run},
@@ -28,7 +31,18 @@ var tebRows = []row{
 }
 
 // partitionTrouble is what happens to two contributors and a trigger event builder.
-type partitionTrouble struct{ builder, contributor, relay, strangers bool }
+type partitionTrouble struct{ builder, contributor, worker, relay, strangers bool }
+
+// keepsAll is a trigger script, of so many processes with the one that stands by.
+const (
+	keepsAll = `import drp
+ts = drp.TriggerSource()
+kept = ts.reason("all")
+for batch in ts.batches():
+    batch.accept[:], batch.reason[:] = True, kept
+`
+	triggerProcesses = 3
+)
 
 // partition is these three.
 type partition struct {
@@ -48,6 +62,10 @@ func (t partitionTrouble) run(c *trial) {
 	seconds := times(7, 30)
 	p := &partition{c: c, s: newStream(c, rate*seconds), script: script(c, "", "pass"), rules: filepath.Join(c.TempDir(), "rules.yaml")}
 	testkit.WriteFile(c, p.rules, "rules:\n  - {name: all, when: \"true\", persist: true}\n")
+	if t.worker {
+		p.rules = script(c, "", "")
+		testkit.WriteFile(c, p.rules, keepsAll)
+	}
 	p.begin("tcp://127.0.0.1:0")
 	p.via = p.at
 	if t.relay {
@@ -56,13 +74,18 @@ func (t partitionTrouble) run(c *trial) {
 	dirs := []string{filepath.Join(c.TempDir(), "c0"), filepath.Join(c.TempDir(), "c1")}
 	first, second := p.contributor(0, rate, dirs[0]), p.contributor(1, rate, dirs[1])
 	first.recording(dirs[0])
-	builders, contributors := 0, 0
+	builders, contributors, workers := 0, 0, 0
 	// It ends early enough for one that begins again to be let in while the other is there.
 	for began := time.Now(); time.Since(began) < time.Duration(seconds)*time.Second*6/10; {
 		<-time.After(time.Duration(100+c.rng.IntN(1500)) * time.Millisecond) // the moment is what is tested
 		switch {
 		case t.strangers:
 			p.strange()
+		case t.worker:
+			children := slices.DeleteFunc(testkit.Children(p.builder.PID()), func(pid int) bool { return !testkit.RunsScript(pid) })
+			if len(children) == triggerProcesses && syscall.Kill(children[c.rng.IntN(len(children))], syscall.SIGKILL) == nil {
+				workers++
+			}
 		case t.builder && (!t.contributor || c.rng.IntN(2) == 0):
 			p.builder.Signal(syscall.SIGKILL)
 			<-p.builder.Done
@@ -100,10 +123,13 @@ func (t partitionTrouble) run(c *trial) {
 	if different > 0 || same == 0 {
 		c.Errorf("%d events have the same decision in both, %d another one", same, different)
 	}
+	if t.worker && workers == 0 {
+		c.Errorf("no process of the trigger script was killed")
+	}
 	if !t.builder && !t.contributor && !t.relay && defaults > 0 {
 		c.Errorf("%d events got the default, and nobody was gone", defaults)
 	}
-	c.measured("%d and %d killed; %d events with one decision in both, %d defaults, 0 lost", builders, contributors, same, defaults)
+	c.measured("%d, %d and %d killed; %d events with one decision in both, %d defaults, 0 lost", builders, contributors, workers, same, defaults)
 }
 
 // auditKilled looks at what a killed contributor has left.
@@ -118,7 +144,11 @@ func auditKilled(c *trial, s *stream, dir string) {
 
 // begin starts the builder.
 func (p *partition) begin(at string) {
-	p.builder = p.c.prepare(nil, "teb", "-t", p.rules, "--partition", "chaos", "--contributors", "c0,c1", "--wait", "200ms", "--listen", at)
+	args := []string{"teb", "-t", p.rules, "--partition", "chaos", "--contributors", "c0,c1", "--wait", "200ms", "--listen", at}
+	if filepath.Ext(p.rules) == ".py" {
+		args = append(args, "--python", testkit.Python(p.c), "--trigger-workers", fmt.Sprint(triggerProcesses-1), "--trigger-deadline", "2s")
+	}
+	p.builder = p.c.prepare(nil, args...)
 	p.builder.start().Says("listens at")
 	p.at = listensAt.FindStringSubmatch(p.builder.Stderr.String())[1]
 }
