@@ -25,6 +25,9 @@ type CalibOptions struct {
 func Calib(ctx context.Context, o CalibOptions) (*Report, error) {
 	r := &Report{Machine: machine()}
 	for _, part := range []func(context.Context, *Report, CalibOptions) error{corrections, publishing} {
+		if err := ctx.Err(); err != nil { // before frames are made, which takes a while
+			return nil, err
+		}
 		if err := part(ctx, r, o); err != nil {
 			return nil, err
 		}
