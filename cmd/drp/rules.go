@@ -120,7 +120,9 @@ func (r *ruleFile) logic(with runner) ([]teb.Logic, error) {
 		return nil, err
 	}
 	if c == nil {
-		return []teb.Logic{teb.NewExpression(r.Rules)}, nil
+		x := teb.NewExpression(r.Rules)
+		x.Log = with.log
+		return []teb.Logic{x}, nil
 	}
 	if c.Python, err = drp.FindPython(with.python); err != nil {
 		return nil, err

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 import drp
+from drp._feed import Failure
 from drp._trigger import VERDICT, TriggerBatch, TriggerEvent, offset
-from drp._trigger_feed import Layout
+from drp._trigger_feed import Layout, TriggerFeed
 
 
 def told():
@@ -34,6 +35,16 @@ def batch_of(n, seed=0, groups=1, ordinals=None):
     area["a"]["present"] = True
     verdicts = np.zeros(n, VERDICT)
     return TriggerBatch(layout, seed, area, (verdicts["accept"], verdicts["reason"], verdicts["monitor"])), verdicts
+
+
+def test_why_it_failed_stands_behind_the_verdicts():
+    feed = TriggerFeed.__new__(TriggerFeed)
+    feed.area, feed.at, feed.have, feed.taken = bytearray(64), 0, True, True
+    feed.rewind = feed.restart = lambda: None
+    feed.skip(1, Failure(ValueError("the first"), "trigger.py"))
+    feed.skip(3, Failure(ValueError("another"), "trigger.py"))
+    assert json.loads(feed.said)["message"] == "the first" and feed.resume == 4
+    assert np.frombuffer(feed.area, VERDICT)["reason"].tolist() == [0, 3, 0, 3, 0, 0, 0, 0]
 
 
 def test_layout():
