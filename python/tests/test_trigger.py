@@ -1,6 +1,7 @@
 """What trigger scripts see, without drp around them: the rest is tested with it (teb/script)."""
 
 import json
+import struct
 
 import numpy as np
 import pytest
@@ -85,6 +86,17 @@ def test_prescale(n):
         want = [n == 1 if n <= 1 else (3 * k + offset(seed, g, n)) % n == 0 for k, g in enumerate(lowest)]
         assert batch.prescale(n).tolist() == want
         assert [TriggerEvent(batch, k).prescale(n) for k in range(len(groups))] == want
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"monitor": -3}, {"monitor": 1 << 32}, {"monitor": 0.5}, {"reason": -1}, {"reason": "no"}]
+)
+def test_result_that_cannot_be(wrong):
+    ts = drp.TriggerSource.__new__(drp.TriggerSource)
+    ts._at, ts._reasons, ts._numbers = (bytearray(8), 0), {}, {None: 0}
+    ts._pack = struct.Struct("<?xHI").pack_into
+    with pytest.raises(drp.FieldError, match=next(iter(wrong))):
+        ts.result(True, **wrong)
 
 
 def test_outside():
