@@ -20,6 +20,7 @@ type Books struct {
 	failed      atomic.Int64 // could not be recorded
 
 	defaulted  atomic.Int64 // the trigger did not decide in time
+	undecided  atomic.Int64 // the trigger failed on them
 	unwanted   atomic.Int64 // by the trigger, and not vetoed since all are to be recorded
 	posted     atomic.Int64 // shown to the second script
 	postFailed atomic.Int64 // and recorded as they were before, since that failed
@@ -59,6 +60,7 @@ type Summary struct {
 	ByGPU           int64    `json:"searched_by_gpu,omitempty"`
 	Instead         int64    `json:"searched_by_cpu_instead,omitempty"`
 	Defaulted       int64    `json:"decided_by_default,omitempty"`
+	Undecided       int64    `json:"trigger_failed,omitempty"`
 	Unwanted        int64    `json:"kept_unwanted,omitempty"`
 	Posted          int64    `json:"posted,omitempty"`
 	PostFailed      int64    `json:"post_failed,omitempty"`
@@ -86,7 +88,7 @@ func (b *Books) Snapshot() Summary {
 		DeadtimeSeconds: time.Duration(b.deadtime.Load()).Seconds(), BytesReceived: b.bytesIn.Load(),
 		Searched: b.searched.Load(), Hits: b.hits.Load(), Passed: b.passed.Load(), Unsearched: b.unsearched.Load(),
 		ByGPU: b.byGPU.Load(), Instead: b.instead.Load(), Defaulted: b.defaulted.Load(),
-		Unwanted: b.unwanted.Load(), Posted: b.posted.Load(), PostFailed: b.postFailed.Load(),
+		Undecided: b.undecided.Load(), Unwanted: b.unwanted.Load(), Posted: b.posted.Load(), PostFailed: b.postFailed.Load(),
 		Files: []string{},
 	}
 	s.Received = b.received.Load() // last: it never lags behind the outcomes
@@ -140,11 +142,14 @@ func (s *Summary) Text() string {
 	return b.String()
 }
 
-// triggerNote is the lines about events that the trigger did not decide in time, and about those that it did not want and
-// that are recorded all the same; there are none where it decided all and was obeyed.
+// triggerNote is the lines about events that the trigger did not decide in time or failed on, and about those that it did
+// not want and that are recorded all the same; there are none where it decided all and was obeyed.
 func (s *Summary) triggerNote() (note string) {
 	if s.Defaulted > 0 {
 		note = fmt.Sprintf("trigger     %12d events were not decided in time, and got the default\n", s.Defaulted)
+	}
+	if s.Undecided > 0 {
+		note += fmt.Sprintf("trigger     %12d events it failed on, and they got the default\n", s.Undecided)
 	}
 	if s.Unwanted > 0 {
 		note += fmt.Sprintf("trigger     %12d events are kept that it did not want, since all are\n", s.Unwanted)

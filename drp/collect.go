@@ -159,7 +159,7 @@ func (c *collector) one(e *entry) error {
 	d := xtc.Dgram(ref.Bytes())
 	c.refs = append(c.refs, ref)
 	c.bytes += len(d)
-	c.trigger.apply(e)
+	undecided := c.trigger.apply(e)
 	copied, refs := len(c.copied), len(c.refs)
 	if e.service.IsEvent() {
 		c.timing.collected(c.window.tail)
@@ -173,7 +173,7 @@ func (c *collector) one(e *entry) error {
 			decide(&c.refs[refs-1])
 		}
 	}
-	return err
+	return errors.Join(err, undecided)
 }
 
 // decide claims the outcome of a datagram.

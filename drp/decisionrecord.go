@@ -96,6 +96,24 @@ func (t *trigger) append(to []byte) []byte {
 	return to
 }
 
+// names are those of the Configure that was taken last.
+func (t *trigger) names() decisionNames {
+	if t == nil {
+		return decisionNames{}
+	}
+	return t.record
+}
+
+// among gives the alg of one that is among these blocks.
+func (n *decisionNames) among(removed []uint32) string {
+	for _, names := range [...]*xtc.Names{n.decision, n.contribution} {
+		if names != nil && slices.Contains(removed, uint32(names.ID)) {
+			return names.Alg
+		}
+	}
+	return ""
+}
+
 // stamped is what is added to an event, with what was found in it, the generation of the constants that corrected it, and
 // what was decided about it. Nobody could read the latter where the event makes no sense.
 func (c *collector) stamped(e *entry, added []byte, damage xtc.Damage) []byte {

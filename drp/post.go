@@ -77,7 +77,8 @@ type post struct {
 
 	layouts *layouts   // of what it is shown
 	own     *xtc.Table // of what it adds
-	shows   bool       // there was a Configure that it could be shown
+	decided decisionNames
+	shows   bool // there was a Configure that it could be shown
 
 	items      []posted // a ring, with as many places as the window
 	head, tail uint64

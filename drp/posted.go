@@ -128,6 +128,10 @@ func (p *post) result(c *collector, it *posted, k *kept) *fex.Failure {
 	if err != nil {
 		return &fex.Failure{Type: "ResultError", Message: err.Error()}
 	}
+	if name := p.decided.among(removed); name != "" {
+		return &fex.Failure{Type: "ResultError", Message: fmt.Sprintf("evt.remove(\"teb\", %q): an event is recorded with its decision, "+
+			"and with what was contributed to it", name)}
+	}
 	if !it.keepRaw {
 		k.removed = removed
 	}
@@ -144,6 +148,9 @@ func (p *post) result(c *collector, it *posted, k *kept) *fex.Failure {
 func (p *post) transition(c *collector, it *posted) (err error) {
 	if it.told.detail != nil && len(it.told.detail.answers) > 0 {
 		defer c.oneAnswered()
+	}
+	if it.service == xtc.Configure {
+		p.decided = c.trigger.names()
 	}
 	t := &it.told
 	t.dgram = it.dgram

@@ -46,6 +46,8 @@ func TestPostFails(t *testing.T) {
 		{"adds too much", "out.pad = np.zeros(1 << 20, np.uint8)", "ResultTooLarge", xtc.DamageUserDefined | xtc.DamageTruncated, 0},
 		{"rejects", "evt.reject()", "reject: it is decided already that the event is recorded", xtc.DamageUserDefined, 0},
 		{"rejects behind our back", "evt._feed.status = 1", "rejected an event that is to be recorded", xtc.DamageUserDefined, 0},
+		{"removes the decision", "evt.remove('teb', 'decision')", `evt.remove("teb", "decision")`, xtc.DamageUserDefined, 0},
+		{"removes what was contributed", "evt.remove('teb', 'contribution')", `evt.remove("teb", "contribution")`, xtc.DamageUserDefined, 0},
 		{"leaves the loop", "break", "the loop over the events was left", xtc.DamageUserDefined, 0},
 		{"dies", "os._exit(3)", "exit status 3", xtc.DamageUserDefined, 2},
 		{"is killed", "os.kill(os.getpid(), 9)", "killed", xtc.DamageUserDefined, 2},

@@ -69,7 +69,12 @@ func (c *Config) checkTrigger() error {
 		t.Connect = defaultConnect
 	}
 	if t.Logic == nil {
-		t.Logic = func() teb.Logic { return teb.NewExpression(t.Rules) }
+		log := c.Log
+		t.Logic = func() teb.Logic {
+			x := teb.NewExpression(t.Rules)
+			x.Log = log
+			return x
+		}
 	}
 	c.Trigger = &t
 	return nil
@@ -168,10 +173,11 @@ func (t *trigger) decided(e *entry) bool {
 	return t == nil || !asksFor(e) || t.by == nil || t.used < t.came.Load()
 }
 
-// apply takes the decision about an event, or that a transition was built.
-func (t *trigger) apply(e *entry) {
+// apply takes the decision about an event, or that a transition was built. An error ends the run: the trigger failed, and
+// the user is strict.
+func (t *trigger) apply(e *entry) error {
 	if t == nil || t.by == nil || !asksFor(e) {
-		return
+		return nil
 	}
 	t.present = &t.answers[t.used%uint64(len(t.answers))]
 	t.used++
@@ -187,6 +193,22 @@ func (t *trigger) apply(e *entry) {
 		}
 	}
 	e.keepRaw = e.keepRaw || t.present.Prescaled
+	if t.present.Reason == teb.ReasonFailed && e.service.IsEvent() {
+		return t.undecided(e)
+	}
+	return nil
+}
+
+// undecided counts an event that the trigger failed on. Why, the one who decides has said.
+func (t *trigger) undecided(e *entry) error {
+	text := fmt.Sprintf("the trigger failed on %s", eventName(e.number, e.time))
+	if n := t.c.books.undecided.Add(1); n&(n-1) == 0 {
+		t.c.cfg.Log.Error(fmt.Sprintf("%s, which gets the default (%d so far)", text, n))
+	}
+	if !t.c.cfg.Strict {
+		return nil
+	}
+	return failf(Script, "%s (--strict)", text)
 }
 
 // row is what is contributed for an event: that of the same place among the answers.

@@ -3,6 +3,7 @@ package teb
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"drp/internal/world"
@@ -122,8 +123,13 @@ func (c *Config) configureLogic() ([]Reason, error) {
 	}
 	seen := map[string]bool{}
 	for _, r := range table {
-		if r.Name == "" || seen[r.Name] {
-			return nil, fmt.Errorf("teb: a reason has a name of its own: %q", r.Name)
+		switch {
+		case r.Name == "":
+			return nil, errors.New("teb: a reason has no name")
+		case slices.Contains(builtinReasons[:], r.Name) && seen[r.Name]:
+			return nil, fmt.Errorf("teb: the name %s is reserved, for a reason that is there without rules: give another", r.Name)
+		case seen[r.Name]:
+			return nil, fmt.Errorf("teb: two rules or reasons are called %s: give each its own name", r.Name)
 		}
 		seen[r.Name] = true
 	}

@@ -2,6 +2,7 @@ package teb
 
 import (
 	"fmt"
+	"log/slog"
 
 	"github.com/expr-lang/expr"
 	"github.com/expr-lang/expr/vm"
@@ -26,6 +27,8 @@ const (
 // are true say. Rules are parsed and checked against the schemas by expr-lang/expr; what is made of numbers, comparisons,
 // and sums over contributors is then computed column by column, and the rest by the library, one event at a time.
 type Expression struct {
+	Log *slog.Logger // says on which events a rule fails: the 1st, 2nd, 4th, … of each rule; nil says nothing
+
 	rules  []Rule
 	when   []condition
 	values *environment
@@ -36,6 +39,7 @@ type Expression struct {
 type condition struct {
 	column  *column
 	program *vm.Program
+	failed  uint64 // on so many events
 }
 
 // NewExpression makes a Logic of rules. Each Logic of a TEB has its own.
@@ -126,9 +130,19 @@ func (x *Expression) ask(b *Batch, rule int) {
 		switch is, err := expr.Run(x.when[rule].program, x.values.vars); {
 		case err != nil:
 			b.Verdicts[i].Reason = ReasonFailed
+			x.complain(rule, b.Head(i), err)
 		case is == true:
 			b.Verdicts[i].add(&x.rules[rule], rule)
 		}
+	}
+}
+
+// complain says that a rule failed on an event.
+func (x *Expression) complain(rule int, h Head, err error) {
+	w := &x.when[rule]
+	if w.failed++; w.failed&(w.failed-1) == 0 && x.Log != nil && h.Service.IsEvent() {
+		x.Log.Error(fmt.Sprintf("rule %s fails on the event of pulse %d, which gets the default, reason failed (%d so far): %v",
+			x.rules[rule].Name, h.Pulse, w.failed, err))
 	}
 }
 

@@ -134,10 +134,11 @@ func TestExpressionsThatAreRefused(t *testing.T) {
 		})
 	}
 	for want, x := range map[string]*teb.Expression{
-		"0 rules":                             teb.NewExpression(nil),
-		"65 rules":                            teb.NewExpression(make([]teb.Rule, 65)),
-		"begins with no digit":                teb.NewExpression([]teb.Rule{{Name: "a b", When: "true"}}),
-		`a reason has a name of its own: "a"`: teb.NewExpression([]teb.Rule{{Name: "a", When: "true"}, {Name: "a", When: "true"}}),
+		"0 rules":                           teb.NewExpression(nil),
+		"65 rules":                          teb.NewExpression(make([]teb.Rule, 65)),
+		"begins with no digit":              teb.NewExpression([]teb.Rule{{Name: "a b", When: "true"}}),
+		"two rules or reasons are called a": teb.NewExpression([]teb.Rule{{Name: "a", When: "true"}, {Name: "a", When: "true"}}),
+		"the name default is reserved":      teb.NewExpression([]teb.Rule{{Name: "default", When: "true"}}),
 	} {
 		_, err := teb.New(teb.Config{Contributors: cameras(t), Logic: []teb.Logic{x}})
 		if err == nil || !strings.Contains(err.Error(), want) {

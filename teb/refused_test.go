@@ -119,7 +119,7 @@ func TestConfigThatIsRefused(t *testing.T) {
 		{"time", "no negative time", teb.Config{Contributors: members, Logic: logic, Deadline: -1}},
 		{"reasons", "logic 1 names the reasons [{x 0 }]", teb.Config{Contributors: members,
 			Logic: append(logic[:1:1], &teb.Func{Reasons: []teb.Reason{{Name: "x"}}})}},
-		{"a reason of ours", `a reason has a name of its own: "default"`, teb.Config{Contributors: members,
+		{"a reason of ours", "the name default is reserved", teb.Config{Contributors: members,
 			Logic: []teb.Logic{&teb.Func{Reasons: []teb.Reason{{Name: "default"}}}}}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"time"
 
@@ -45,7 +46,7 @@ func readRuleFile(path string) (r ruleFile, err error) {
 		return r, err
 	}
 	if err := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(&r); err != nil && !errors.Is(err, io.EOF) {
-		return r, fmt.Errorf("%s: %s", path, yaml.FormatError(err, false, true))
+		return r, fmt.Errorf("%s: %s", path, misread(err))
 	}
 	switch {
 	case len(r.Rules) > 0 && r.Script != "":
@@ -61,6 +62,40 @@ func readRuleFile(path string) (r ruleFile, err error) {
 	}
 	r.folder = filepath.Dir(path)
 	return r, nil
+}
+
+// misread says what is wrong with a file, and where. Of a value of the wrong type the library would name types of Go.
+func misread(err error) string {
+	text := yaml.FormatError(err, false, true)
+	var wrong *yaml.TypeError
+	var large *yaml.OverflowError
+	var belongs reflect.Type
+	switch {
+	case errors.As(err, &wrong):
+		belongs = wrong.DstType
+	case errors.As(err, &large):
+		belongs = large.DstType
+	default:
+		return text
+	}
+	what := map[reflect.Kind]string{reflect.Bool: "true or false", reflect.String: "a text", reflect.Slice: "a list",
+		reflect.Map: "a mapping, key: value,"}[belongs.Kind()]
+	if what == "" {
+		what = "a whole number from 0 on that fits"
+	}
+	where, source, _ := strings.Cut(text, "\n")
+	if at := strings.Index(where, "] "); at >= 0 {
+		where = where[:at+2]
+	}
+	return where + what + " belongs here\n" + source
+}
+
+// unfit is the error of rules or a script that a flag names; of a wrong command line it stays that.
+func unfit(flag string, err error) error {
+	if errors.Is(err, errNoProcesses) {
+		return err
+	}
+	return &drp.Failure{Kind: drp.Configuration, Err: fmt.Errorf("%s: %w", flag, err)}
 }
 
 // checkWorkers refuses what no trigger can have.
@@ -113,6 +148,26 @@ const (
 	triggerMaxRestarts = 60
 )
 
+// check finds what is wrong with what decides before it is known about what. A script is not run.
+func (r *ruleFile) check(with runner) error {
+	if _, err := r.logic(with); err != nil || r.Script == "" {
+		return err
+	}
+	c, err := r.decidingScript(with.workers)
+	if err != nil {
+		return err
+	}
+	python, err := drp.FindPython(with.python)
+	if err != nil {
+		return err
+	}
+	text, err := os.ReadFile(c.Script)
+	if err != nil {
+		return err
+	}
+	return userscript.Compiles(python, c.Script, text)
+}
+
 // logic makes what decides.
 func (r *ruleFile) logic(with runner) ([]teb.Logic, error) {
 	c, err := r.decidingScript(with.workers)
@@ -120,7 +175,9 @@ func (r *ruleFile) logic(with runner) ([]teb.Logic, error) {
 		return nil, err
 	}
 	if c == nil {
-		return []teb.Logic{teb.NewExpression(r.Rules)}, nil
+		x := teb.NewExpression(r.Rules)
+		x.Log = with.log
+		return []teb.Logic{x}, nil
 	}
 	if c.Python, err = drp.FindPython(with.python); err != nil {
 		return nil, err

@@ -99,7 +99,7 @@ func newRunCommand() *cobra.Command {
 	bytesVar(fl, &cfg.TransitionBytes, "transition-bytes", "size of a transition, and of what a script may add to one (default 64 MiB)")
 	fl.StringVar(&cfg.Python, "python", "", "Python interpreter (default: that of the active or neighbouring .venv, or python3)")
 	fl.StringVar(&cfg.Detector, "detector", "", "detector that a script takes as its own (default: the first camera)")
-	fl.BoolVar(&cfg.Strict, "strict", false, "end the run with exit code 5 when the script fails on an event")
+	fl.BoolVar(&cfg.Strict, "strict", false, "end the run with exit code 5 when the script or the trigger fails on an event")
 	supervisionFlags(fl, &cfg, &f)
 	f.calib.add(fl, &cfg.Calibration)
 	f.hits.add(fl)

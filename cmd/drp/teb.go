@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -94,10 +96,10 @@ func (f *tebFlags) complete() (rules ruleFile, listen []wire.Endpoint, err error
 		return rules, nil, errors.New("--wait and --trigger-deadline are times above 0")
 	}
 	if rules, err = readRules(f.rules); err == nil {
-		_, err = rules.logic(f.runner(nil)) // what is wrong is known before anybody waits
+		err = rules.check(f.runner(nil)) // what is wrong is known before anybody waits
 	}
 	if err != nil {
-		return rules, nil, &drp.Failure{Kind: drp.Configuration, Err: fmt.Errorf("-t: %w", err)}
+		return rules, nil, unfit("-t", err)
 	}
 	if len(f.contributors) > 0 {
 		rules.Contributors = f.contributors
@@ -112,6 +114,10 @@ func (f *tebFlags) complete() (rules ruleFile, listen []wire.Endpoint, err error
 		e, err := parseEndpoint(text)
 		if err != nil {
 			return rules, nil, fmt.Errorf("--listen: %w", err)
+		}
+		if _, err := os.Stat(filepath.Dir(e.Path)); e.Path != "" && errors.Is(err, fs.ErrNotExist) {
+			return rules, nil, &drp.Failure{Kind: drp.Configuration, Err: fmt.Errorf("--listen %s: there is no folder %s: make it, with "+
+				"rights for this user alone (0700)", text, filepath.Dir(e.Path))}
 		}
 		listen = append(listen, e)
 	}

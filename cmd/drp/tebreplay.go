@@ -88,10 +88,10 @@ func (f *replayFlags) complete(log *slog.Logger) (o replay.Options, err error) {
 	with := runner{python: f.python, workers: f.workers, deadline: f.decide, log: log}
 	rules, err := readRules(f.rules)
 	if err == nil {
-		_, err = rules.logic(with) // what is wrong is known before a file is read
+		err = rules.check(with) // what is wrong is known before a file is read
 	}
 	if err != nil {
-		return o, &drp.Failure{Kind: drp.Configuration, Err: fmt.Errorf("-t: %w", err)}
+		return o, unfit("-t", err)
 	}
 	return replay.Options{Logic: func() ([]teb.Logic, error) { return rules.logic(with) }, Prescale: rules.groups,
 		PrescaleSeed: rules.Seed, Decide: f.decide, Default: teb.Verdict{Persist: f.otherwise == "keep"}}, nil

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"net"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -42,6 +43,11 @@ func (f *triggerFlags) complete(partition string) (*drp.Trigger, error) {
 	}
 	t := &drp.Trigger{Partition: partition, Contributor: f.contributor, Deadline: f.deadline, Veto: f.otherwise == "veto",
 		KeepAll: f.keepAll}
+	if f.contributor != "" {
+		if err := checkContributors([]string{f.contributor}); err != nil {
+			return nil, fmt.Errorf("--contributor: %w", err)
+		}
+	}
 	switch {
 	case f.rules == "" && f.workers != 1:
 		return nil, errors.New("--trigger-workers is for a script that --trigger names; with --teb give it to drp teb")
@@ -70,7 +76,7 @@ func (f *triggerFlags) complete(partition string) (*drp.Trigger, error) {
 		t.Script, err = rules.decidingScript(f.workers)
 	}
 	if err != nil {
-		return nil, &drp.Failure{Kind: drp.Configuration, Err: fmt.Errorf("--trigger: %w", err)}
+		return nil, unfit("--trigger", err)
 	}
 	t.Rules, t.PrescaleSeed, t.Prescale = rules.Rules, rules.Seed, rules.groups
 	return t, nil
@@ -88,8 +94,12 @@ func parseEndpoint(text string) (e wire.Endpoint, err error) {
 	if path, ok := strings.CutPrefix(text, "ipc://"); ok && filepath.IsAbs(path) {
 		return wire.Endpoint{Path: path}, nil
 	}
-	if address, ok := strings.CutPrefix(text, "tcp://"); ok && strings.Contains(address, ":") {
+	address, ok := strings.CutPrefix(text, "tcp://")
+	if _, _, err := net.SplitHostPort(address); ok && err == nil {
 		return wire.Endpoint{Address: address}, nil
+	}
+	if strings.Contains(text, ",") {
+		return e, fmt.Errorf("%q is no endpoint: give the flag once for each", text)
 	}
 	return e, fmt.Errorf("%q is no endpoint: give tcp://HOST:PORT, or ipc:// and the whole path of a socket", text)
 }

@@ -109,6 +109,8 @@ func checkValues(fl *pflag.FlagSet, cfg *drp.Config, f *runFlags) error {
 	switch {
 	case fl.Changed("partition") && f.partition == "":
 		return errors.New("--partition: give a name, or leave the flag out")
+	case fl.Changed("trigger-deadline") && f.trigger.deadline <= 0:
+		return errors.New("--trigger-deadline is a time above 0")
 	case cfg.EventDeadline < shortestDeadline:
 		return fmt.Errorf("--deadline %v: give %v or more", cfg.EventDeadline, shortestDeadline)
 	case cfg.SoftDeadline != 0 && cfg.SoftDeadline < shortestDeadline:

@@ -1,13 +1,15 @@
 """What trigger scripts see, without drp around them: the rest is tested with it (teb/script)."""
 
 import json
+import struct
 
 import numpy as np
 import pytest
 
 import drp
+from drp._feed import Failure
 from drp._trigger import VERDICT, TriggerBatch, TriggerEvent, offset
-from drp._trigger_feed import Layout
+from drp._trigger_feed import Layout, TriggerFeed
 
 
 def told():
@@ -34,6 +36,16 @@ def batch_of(n, seed=0, groups=1, ordinals=None):
     area["a"]["present"] = True
     verdicts = np.zeros(n, VERDICT)
     return TriggerBatch(layout, seed, area, (verdicts["accept"], verdicts["reason"], verdicts["monitor"])), verdicts
+
+
+def test_why_it_failed_stands_behind_the_verdicts():
+    feed = TriggerFeed.__new__(TriggerFeed)
+    feed.area, feed.at, feed.have, feed.taken = bytearray(64), 0, True, True
+    feed.rewind = feed.restart = lambda: None
+    feed.skip(1, Failure(ValueError("the first"), "trigger.py"))
+    feed.skip(3, Failure(ValueError("another"), "trigger.py"))
+    assert json.loads(feed.said)["message"] == "the first" and feed.resume == 4
+    assert np.frombuffer(feed.area, VERDICT)["reason"].tolist() == [0, 3, 0, 3, 0, 0, 0, 0]
 
 
 def test_layout():
@@ -74,6 +86,17 @@ def test_prescale(n):
         want = [n == 1 if n <= 1 else (3 * k + offset(seed, g, n)) % n == 0 for k, g in enumerate(lowest)]
         assert batch.prescale(n).tolist() == want
         assert [TriggerEvent(batch, k).prescale(n) for k in range(len(groups))] == want
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"monitor": -3}, {"monitor": 1 << 32}, {"monitor": 0.5}, {"reason": -1}, {"reason": "no"}]
+)
+def test_result_that_cannot_be(wrong):
+    ts = drp.TriggerSource.__new__(drp.TriggerSource)
+    ts._at, ts._reasons, ts._numbers = (bytearray(8), 0), {}, {None: 0}
+    ts._pack = struct.Struct("<?xHI").pack_into
+    with pytest.raises(drp.FieldError, match=next(iter(wrong))):
+        ts.result(True, **wrong)
 
 
 def test_outside():

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"drp/fex"
@@ -50,6 +51,20 @@ type crew struct {
 	closed  bool
 
 	answers answers
+	failed  atomic.Uint64 // batches with events that have no decision
+}
+
+// complain says that events have no decision: of the 1st, 2nd, 4th, … batch.
+func (k *crew) complain(b *teb.Batch, events []int, f *fex.Failure) {
+	if n := k.failed.Add(1); n&(n-1) != 0 {
+		return
+	}
+	text := fmt.Sprintf("%d events from pulse %d on have no decision of the trigger script and get the default, reason failed: %v",
+		len(events), b.Head(events[0]).Pulse, f)
+	if f.Traceback != "" {
+		text += "\n" + f.Traceback
+	}
+	k.c.Log.Error(text)
 }
 
 // answers are those to a transition.
@@ -106,7 +121,7 @@ func (k *crew) start(schemas []*teb.Schema) (err error) {
 		return err
 	}
 	if k.pool, err = pebble.Open(pebble.Sizes{Workers: k.c.Workers, Slots: slots, EventBytes: whole(k.layout.slotBytes()),
-		ResultBytes: whole(k.layout.most * verdictBytes), TransitionBytes: max(transitionBytes, whole(len(k.told)))}); err != nil {
+		ResultBytes: whole(k.layout.most*verdictBytes + saidBytes), TransitionBytes: max(transitionBytes, whole(len(k.told)))}); err != nil {
 		return err
 	}
 	if k.spawner, err = fex.NewSpawner(k.c.Log); err != nil {

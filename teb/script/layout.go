@@ -1,6 +1,7 @@
 package script
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"math/bits"
 	"slices"
 
+	"drp/fex"
 	"drp/shm"
 	"drp/teb"
 )
@@ -26,10 +28,14 @@ import (
 //
 //	0        1   2        4         8
 //	| accept | 0 | reason | monitor |
+//
+// Behind the verdicts stands why the script failed on the first event that it failed on, as JSON, where it goes on with the
+// next.
 const (
 	slotHeadBytes  = 64
 	eventHeadBytes = 32
 	verdictBytes   = 8
+	saidBytes      = 4096
 
 	givenUpAt = 12
 	presentAt = 21
@@ -143,16 +149,30 @@ func (l *layout) put(e []byte, b *teb.Batch, i int) {
 	}
 }
 
-// take reads the verdicts about events of a batch. They are the word of a process that may have gone wrong: the TEB does
-// not believe a reason that it does not know.
-func take(verdicts []byte, b *teb.Batch, which []int) {
+// take reads the verdicts about events of a batch, and gives those without a reason that the script declared. They are the
+// word of a process that may have gone wrong: the TEB does not believe such a reason.
+func take(verdicts []byte, b *teb.Batch, which []int, reasons int) (undecided []int) {
 	for n, i := range which {
 		v := verdicts[n*verdictBytes:]
 		b.Verdicts[i] = teb.Verdict{Persist: v[0] != 0, Reason: le.Uint16(v[2:]), Monitor: le.Uint32(v[4:])}
 		if own := &b.Verdicts[i]; own.Persist && own.Reason == teb.ReasonRejected {
 			own.Reason = teb.ReasonLogic // the script gave no other
+		} else if r := own.Reason; r != teb.ReasonRejected && (r < teb.ReasonLogic || int(r) >= int(teb.ReasonLogic)+reasons) {
+			undecided = append(undecided, i)
 		}
 	}
+	return undecided
+}
+
+// because says why the script failed on the first of these events: by what it left behind the verdicts, or by the number that
+// it gave.
+func because(said []byte, b *teb.Batch, undecided []int) *fex.Failure {
+	f := &fex.Failure{}
+	if json.Unmarshal(bytes.Clone(said), f) == nil && f.Type != "" {
+		return f
+	}
+	return &fex.Failure{Type: "ReasonError", Message: fmt.Sprintf("reason %d was not declared: use the numbers that ts.reason gives",
+		b.Verdicts[undecided[0]].Reason)}
 }
 
 // fail says that there is no verdict about events of a batch.

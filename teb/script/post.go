@@ -1,7 +1,6 @@
 package script
 
 import (
-	"fmt"
 	"sync"
 	"sync/atomic"
 
@@ -18,7 +17,6 @@ type post struct {
 	ring    *pebble.Ring
 	results *pebble.Results
 	worker  *fex.Worker
-	failed  uint64 // batches that no process could answer
 
 	mu    sync.Mutex // held by whoever has a batch here; protects which and slots
 	which []int      // the events of the batch that are in the slot
@@ -115,18 +113,22 @@ func (p *post) wait(slot []byte) {
 
 // settle applies the answer.
 func (p *post) settle(b *teb.Batch, ix pebble.Index) (served bool) {
-	a := &p.answer
+	a, n := &p.answer, len(p.which)*verdictBytes
 	switch {
 	case a.Status == fex.Unserved:
 		return false
-	case a.Status == fex.OK && a.ResultBytes == len(p.which)*verdictBytes:
-		take(p.results.Event(ix.Slot), b, p.which)
+	case a.Status == fex.OK && a.ResultBytes >= n:
+		result := p.results.Event(ix.Slot)[:a.ResultBytes]
+		if undecided := take(result[:n], b, p.which, len(p.crew.reasons)); len(undecided) > 0 {
+			p.crew.complain(b, undecided, because(result[n:], b, undecided))
+		}
 		return true
 	}
 	fail(b, p.which)
-	if p.failed++; p.failed&(p.failed-1) == 0 && a.Status == fex.Crashed {
-		p.crew.c.Log.Error(fmt.Sprintf("%d events from pulse %d on have no decision of the trigger script and get the default: %v",
-			len(p.which), b.Head(p.which[0]).Pulse, a.Failure))
+	f := a.Failure
+	if f == nil {
+		f = &fex.Failure{Type: "ProtocolError", Message: "the process does not answer about all events"}
 	}
+	p.crew.complain(b, p.which, f)
 	return true
 }

@@ -259,7 +259,13 @@ class TriggerSource:
         number = reason if isinstance(reason, int) else self._numbers.get(reason)
         if number is None:
             raise FieldError(f"no reason {reason!r} is declared, there are: {', '.join(self._reasons) or 'none'}")
-        self._pack(*self._at, bool(persist), number, monitor)
+        try:
+            self._pack(*self._at, bool(persist), number, monitor)
+        except struct.error:
+            raise FieldError(
+                f"monitor={monitor!r}, reason={reason!r}: monitor is a mask of 32 bits, 0 to {(1 << 32) - 1}, "
+                "and reason a name, or the number that ts.reason() gave for it"
+            ) from None
 
     def _all(self) -> Iterator[tuple[TriggerBatch, tuple[Any, int]]]:
         if not self._reasons:

@@ -43,12 +43,9 @@ class TriggerSession(Session):
                 feed.reset()
                 return True
         elif feed.have and feed.service >= EVENT:
-            failure = Failure(self._named(error) if error is not None else ScriptEnded(self._ended()), self.script)
-            feed.failures += 1
-            if feed.failures & (feed.failures - 1) == 0:
-                self._say(failure, f"({feed.failures} times so far)")
+            error = self._named(error) if error is not None else None
             if feed.single is not None:
-                feed.skip(feed.single)
+                feed.skip(feed.single, Failure(error or ScriptEnded(self._ended()), self.script))
                 return True
         return super().after(error)
 

@@ -2,7 +2,7 @@
 
     slot:    | seed u64 | count u32 | given up u32 | 48 bytes | event | event | ...
     event:   | pulse | time | ordinal | groups, damage, contributions | row of each contributor |
-    result:  | accept u8 | 0 | reason u16 | monitor u32 | for each event
+    result:  | accept u8 | 0 | reason u16 | monitor u32 | for each event, and why it failed on the first it did, as JSON
 
 The views of a slot are made once. See docs/formats.md.
 """
@@ -18,7 +18,7 @@ import numpy as np
 
 from ._child import ChildFeed
 from ._errors import FieldError
-from ._feed import CONFIGURE, EVENT, LIVE, UNCONFIGURE
+from ._feed import CONFIGURE, EVENT, LIVE, UNCONFIGURE, Failure
 from ._trigger import HEAD, VERDICT, TriggerBatch, no_such_field
 
 SLOT = struct.Struct("<QII")
@@ -27,6 +27,7 @@ FAILED = 3  # the reason of an event at which the script failed
 ORDINAL = 16
 HEAD_TYPES = ("<u8", "<u8", "<u2", "<u2", "<u4")
 HEAD_OFFSETS = (0, 8, 24, 26, 28)
+SAID_BYTES = 4096  # of what a script says that failed on an event
 PRESENT, DAMAGE = 21, 18  # in the row of a contributor
 
 
@@ -104,7 +105,7 @@ class TriggerFeed(ChildFeed):
     trying = False
     single: int | None = None  # the event in the hands of a script that takes them one by one
     resume = 0  # where such a script goes on in a batch, after it failed
-    failures = 0
+    said = b""  # why it failed on the first event of the batch at hand that it did
 
     def prepare(self) -> NoReturn:
         """Refuse a script that wants datagrams."""
@@ -178,7 +179,10 @@ class TriggerFeed(ChildFeed):
                 continue
             if not self.resume:
                 raw_verdicts[: VERDICT.itemsize * count] = 0
-            self.pos = VERDICT.itemsize * count
+                self.said = b""
+            end = self.at + VERDICT.itemsize * count
+            self.area[end : end + len(self.said)] = self.said
+            self.pos = VERDICT.itemsize * count + len(self.said)
             return self._batch(seed, events[:count], verdicts[:count]), (self.area, self.at)
 
     def _view(self, slot: int) -> tuple[Any, ...]:
@@ -198,9 +202,10 @@ class TriggerFeed(ChildFeed):
         at, self.resume = self.resume, 0
         return at
 
-    def skip(self, i: int) -> None:
+    def skip(self, i: int, why: Failure) -> None:
         """Let the batch at hand come again, from the event behind one at which the script failed."""
         struct.pack_into("<?xHI", self.area, self.at + VERDICT.itemsize * i, False, FAILED, 0)
+        self.said = self.said or why.encode(SAID_BYTES)
         self.resume = i + 1
         self.rewind()
         self.restart()
