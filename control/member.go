@@ -15,9 +15,16 @@ type Process struct {
 	Role string `json:"role"` // drp or teb
 	Host string `json:"host"`
 	PID  int    `json:"pid"`
+	// Start tells it from an earlier process of this number: clock ticks after boot.
+	Start uint64 `json:"start,omitempty"`
 	// Of one that run control knew before it was started again itself: whose orders it has followed, and up to which.
 	Journal string `json:"journal,omitempty"`
 	Number  uint64 `json:"number,omitempty"`
+}
+
+// same tells whether both are one process, which asks again when it has heard no answer.
+func (p *Process) same(who *Process) bool {
+	return p.PID > 0 && p.PID == who.PID && p.Start == who.Start && p.Host == who.Host
 }
 
 // Place is what a process gets when it is let in.
@@ -98,7 +105,7 @@ func (p *Partition) Register(who Process) (Place, error) {
 	case !p.expects(who.Name):
 		return Place{}, refuse(Unknown, "there is no process %s in partition %s: there are %s", who.Name, p.cfg.Partition,
 			strings.Join(p.cfg.Processes, ", "))
-	case old != nil && old.absent(p.now()) == "":
+	case old != nil && old.absent(p.now()) == "" && !old.same(&who):
 		return Place{}, refuse(Conflict, "%s is there already, as process %d on %s: end that first", who.Name, old.PID, old.Host)
 	case old == nil && len(p.members) == mostPlaces:
 		return Place{}, refuse(Conflict, "partition %s has %d processes, which is as many as there can be", p.cfg.Partition, mostPlaces)
@@ -115,7 +122,7 @@ func (p *Partition) Register(who Process) (Place, error) {
 		m.state, m.late, m.report.Number = stateOf(done), 0, who.Number
 		m.queue = slices.Clone(p.journal.orders[who.Number:])
 	}
-	if old != nil {
+	if old != nil && !old.same(&who) { // whose earlier session is just forgotten
 		p.dismiss(old, "another process has taken its place")
 	}
 	p.members[who.Name] = m

@@ -1,0 +1,119 @@
+package control_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"sync/atomic"
+	"testing"
+
+	"drp/control"
+	"drp/internal/testkit"
+)
+
+// again starts run control anew where it was, behind what wrap makes of its handler.
+func (s *site) again(wrap func(http.Handler) http.Handler, prepare func(*control.Partition)) *site {
+	s.t.Helper()
+	address := s.server.Listener.Addr().String()
+	s.close()
+	p, err := control.Open(control.Config{Partition: "tst", Journal: s.journal})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if prepare != nil {
+		prepare(p)
+	}
+	next := &site{Partition: p, t: s.t, journal: s.journal, over: make(chan struct{}, 1)}
+	h := control.Handler(p, "", next.over)
+	if wrap != nil {
+		h = wrap(h)
+	}
+	next.server = httptest.NewUnstartedServer(h)
+	_ = next.server.Listener.Close()
+	if next.server.Listener, err = listen(address); err != nil {
+		s.t.Fatal(err)
+	}
+	next.server.Start()
+	s.t.Cleanup(next.close)
+	return next
+}
+
+// goesOn sees that a worker follows orders of run control that was started again.
+func (s *site) goesOn(w *worker) {
+	s.t.Helper()
+	there := func() bool {
+		st := s.Status()
+		return len(st.Processes) == 1 && st.Processes[0].There && st.Processes[0].State == st.State
+	}
+	if !testkit.Within(20e9, there) {
+		s.t.Fatalf("%+v; it ends: %q", s.Status(), w.Why())
+	}
+	if err := s.Reach(control.Configured, 0); err != nil {
+		s.t.Error(err)
+	}
+	if err := s.Reach(control.Enabled, 0); err != nil {
+		s.t.Error(err)
+	}
+	if got := w.orders(); got[len(got)-1].Name != "enable" || got[len(got)-1].Number != s.Status().Order || w.Why() != "" {
+		s.t.Error(names(got), w.Why())
+	}
+}
+
+// TestAnAnswerIsLost: a process that is let in and does not hear of it asks again, and is the same one.
+func TestAnAnswerIsLost(t *testing.T) {
+	testkit.NoLeaks(t)
+	s := open(t, path(t))
+	w := s.worker("a", "")
+	if err := s.Reach(control.Running, 0); err != nil {
+		t.Fatal(err)
+	}
+	var lost atomic.Int64
+	next := s.again(func(h http.Handler) http.Handler {
+		return http.HandlerFunc(func(answer http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/v1/processes" && lost.Add(1) <= 2 {
+				h.ServeHTTP(httptest.NewRecorder(), r)
+				panic(http.ErrAbortHandler)
+			}
+			h.ServeHTTP(answer, r)
+		})
+	}, nil)
+	next.goesOn(w)
+	if n := lost.Load(); n != 3 {
+		t.Errorf("it has registered %d times", n)
+	}
+	checkSequence(t, w.orders())
+}
+
+// TestANameIsTaken: a process whose name another one has when run control is there again goes on with its run, and has its
+// place again when that one has gone.
+func TestANameIsTaken(t *testing.T) {
+	testkit.NoLeaks(t)
+	s := open(t, path(t))
+	w := s.worker("a", "")
+	if err := s.Reach(control.Running, 0); err != nil {
+		t.Fatal(err)
+	}
+	var refused atomic.Int64
+	next := s.again(func(h http.Handler) http.Handler {
+		return http.HandlerFunc(func(answer http.ResponseWriter, r *http.Request) {
+			h.ServeHTTP(answer, r)
+			if r.URL.Path == "/v1/processes" {
+				refused.Add(1)
+			}
+		})
+	}, func(p *control.Partition) {
+		if _, err := p.Register(control.Process{Name: "a", Host: "elsewhere", PID: 1}); err != nil {
+			t.Error(err)
+		}
+	})
+	if !testkit.Within(20e9, func() bool { return refused.Load() >= 2 }) || w.Why() != "" {
+		t.Fatalf("it asked %d times, and ends: %q", refused.Load(), w.Why())
+	}
+	if err := next.Drop("a"); err != nil {
+		t.Fatal(err)
+	}
+	next.goesOn(w)
+	if got := names(w.orders()); !slices.Contains(got, "end-run") {
+		t.Error(got)
+	}
+}
