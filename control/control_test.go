@@ -243,6 +243,24 @@ func TestTheSlowAreNamed(t *testing.T) {
 	}
 }
 
+// TestOneIsDeafToTheHold: whoever does not say how far it is takes nothing of the time of the others, and is named alone.
+func TestOneIsDeafToTheHold(t *testing.T) {
+	testkit.NoLeaks(t)
+	s := open(t, path(t))
+	a, b, c := s.worker("a", ""), s.worker("b", "hold"), s.worker("c", "")
+	if err := s.Reach(control.Enabled, 0); err != nil {
+		t.Fatal(err)
+	}
+	err := s.Do("disable", 2*time.Second)
+	says(t, err, control.Failed, "disable: the partition is in-step, but for 1: b did not do it within 2s")
+	b.hear()
+	for _, w := range []*worker{a, b, c} {
+		if !testkit.Within(10*time.Second, func() bool { return slices.Contains(names(w.orders()), "disable") }) {
+			t.Errorf("%s: %v", w.name, names(w.orders()))
+		}
+	}
+}
+
 // TestDownGoesOn: the way down does not end at one who is stuck.
 func TestDownGoesOn(t *testing.T) {
 	testkit.NoLeaks(t)
