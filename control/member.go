@@ -58,6 +58,7 @@ type member struct {
 	state   State
 	late    uint64 // the last order that was given before it came
 	seen    time.Time
+	heard   time.Time // it told of itself; its questions may be those of a process that has died since
 	hungUp  time.Time // its connection was closed, and it has not come back
 	report  Report
 	gone    string // why it has ended
@@ -110,7 +111,7 @@ func (p *Partition) Register(who Process) (Place, error) {
 	case old == nil && len(p.members) == mostPlaces:
 		return Place{}, refuse(Conflict, "partition %s has %d processes, which is as many as there can be", p.cfg.Partition, mostPlaces)
 	}
-	m := &member{Process: who, session: newID(), seen: p.now(), late: uint64(len(p.journal.orders)), queue: slices.Clone(p.stack)}
+	m := &member{Process: who, session: newID(), seen: p.now(), heard: p.now(), late: uint64(len(p.journal.orders)), queue: slices.Clone(p.stack)}
 	if who.Number > 0 {
 		if who.Journal != p.journal.head.ID || who.Number > uint64(len(p.journal.orders)) {
 			return Place{}, refuse(Gone, "%s has followed the orders of another run control: start it again", who.Name)
@@ -234,7 +235,7 @@ func (p *Partition) Report(name string, r Report) error {
 	}
 	r.Number = max(r.Number, m.report.Number)
 	r.Warning = cut(r.Warning, longestReason)
-	m.report = r
+	m.report, m.heard = r, p.now()
 	p.furthest = max(p.furthest, r.Last)
 	if r.Left != "" {
 		m.gone = "has ended: " + cut(r.Left, longestReason)

@@ -102,17 +102,19 @@ type Status struct {
 
 // ProcessStatus is what there is to know about a process.
 type ProcessStatus struct {
-	Name    string `json:"name"`
-	Role    string `json:"role,omitempty"`
-	Host    string `json:"host,omitempty"`
-	PID     int    `json:"pid,omitempty"`
-	State   State  `json:"state"`
-	There   bool   `json:"there"`
-	Behind  int    `json:"behind"` // orders that it has not followed
-	Events  int64  `json:"events"`
-	Last    uint64 `json:"last"`
-	Through bool   `json:"through"`
-	Trouble string `json:"trouble,omitempty"`
+	Name    string  `json:"name"`
+	Role    string  `json:"role,omitempty"`
+	Host    string  `json:"host,omitempty"`
+	PID     int     `json:"pid,omitempty"`
+	Start   uint64  `json:"start,omitempty"`
+	State   State   `json:"state"`
+	There   bool    `json:"there"`
+	Silent  float64 `json:"silent"` // seconds since it said something of itself
+	Behind  int     `json:"behind"` // orders that it has not followed
+	Events  int64   `json:"events"`
+	Last    uint64  `json:"last"`
+	Through bool    `json:"through"`
+	Trouble string  `json:"trouble,omitempty"`
 }
 
 // Status tells how things are.
@@ -121,8 +123,7 @@ func (p *Partition) Status() Status {
 	defer p.mu.Unlock()
 	s := Status{Partition: p.cfg.Partition, State: stateOf(p.stack), Run: p.run, Step: p.step, Order: uint64(len(p.journal.orders)),
 		Busy: p.busy, Processes: []ProcessStatus{}}
-	names := maps.Clone(p.dropped)
-	clear(names)
+	names := map[string]bool{}
 	for _, name := range p.cfg.Processes {
 		names[name] = !p.dropped[name]
 	}
@@ -138,8 +139,8 @@ func (p *Partition) Status() Status {
 			if absent != "" {
 				trouble = absent
 			}
-			s.Processes = append(s.Processes, ProcessStatus{Name: name, Role: m.Role, Host: m.Host, PID: m.PID, State: m.state,
-				There: absent == "", Behind: len(m.queue), Events: m.report.Events, Last: m.report.Last, Through: m.report.Through,
+			s.Processes = append(s.Processes, ProcessStatus{Name: name, Role: m.Role, Host: m.Host, PID: m.PID, Start: m.Start, State: m.state,
+				There: absent == "", Silent: p.now().Sub(m.heard).Seconds(), Behind: len(m.queue), Events: m.report.Events, Last: m.report.Last, Through: m.report.Through,
 				Trouble: trouble})
 		case names[name]:
 			s.Processes = append(s.Processes, ProcessStatus{Name: name, Trouble: "has not come yet"})

@@ -130,12 +130,13 @@ func (p *partitionFile) await(ctx context.Context, f *fleet) error {
 		return err
 	}
 	defer c.Close()
-	for {
+	for began := time.Now(); ; {
 		if err := p.startAbsent(f); err != nil {
 			return err
 		}
+		since := time.Since(began)
 		s, err := c.Status(ctx)
-		missing := p.missing(&s)
+		missing := p.missing(f, &s, since)
 		if err == nil && len(missing) == 0 {
 			return nil
 		}
@@ -157,10 +158,15 @@ func (p *partitionFile) await(ctx context.Context, f *fleet) error {
 	}
 }
 
-// missing are those of the file that are not at run control, one that was dropped among them.
-func (p *partitionFile) missing(s *control.Status) (names []string) {
+// missing are those of the file that are not at run control, one that was dropped among them. Each must be the process that
+// runs here, and have said something of itself since: one that was killed just before counts as there for a while.
+func (p *partitionFile) missing(f *fleet, s *control.Status, since time.Duration) (names []string) {
 	for _, l := range slices.Concat(p.teb, p.drp) {
-		if !slices.ContainsFunc(s.Processes, func(one control.ProcessStatus) bool { return one.Name == l.name && one.There }) {
+		own, runs := f.living(l.name)
+		if !runs || !slices.ContainsFunc(s.Processes, func(one control.ProcessStatus) bool {
+			return one.Name == l.name && one.There && one.PID == own.Owner.PID && one.Start == own.Owner.StartTime &&
+				one.Silent < since.Seconds()
+		}) {
 			names = append(names, l.name)
 		}
 	}
