@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"drp/control"
 	"drp/internal/testkit"
@@ -45,7 +46,7 @@ func (s *site) goesOn(w *worker) {
 		st := s.Status()
 		return len(st.Processes) == 1 && st.Processes[0].There && st.Processes[0].State == st.State
 	}
-	if !testkit.Within(20e9, there) {
+	if !testkit.Within(20*time.Second, there) {
 		s.t.Fatalf("%+v; it ends: %q", s.Status(), w.Why())
 	}
 	if err := s.Reach(control.Configured, 0); err != nil {
@@ -106,7 +107,7 @@ func TestANameIsTaken(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	if !testkit.Within(20e9, func() bool { return refused.Load() >= 2 }) || w.Why() != "" {
+	if !testkit.Within(20*time.Second, func() bool { return refused.Load() >= 2 }) || w.Why() != "" {
 		t.Fatalf("it asked %d times, and ends: %q", refused.Load(), w.Why())
 	}
 	if err := next.Drop("a"); err != nil {
@@ -115,5 +116,35 @@ func TestANameIsTaken(t *testing.T) {
 	next.goesOn(w)
 	if got := names(w.orders()); !slices.Contains(got, "end-run") {
 		t.Error(got)
+	}
+}
+
+// TestControlEndsBetweenHoldAndDisable: when it is there again, the events go on.
+func TestControlEndsBetweenHoldAndDisable(t *testing.T) {
+	testkit.NoLeaks(t)
+	s := open(t, path(t))
+	w := s.worker("a", "hold")
+	if err := s.Reach(control.Enabled, 0); err != nil {
+		t.Fatal(err)
+	}
+	held, done := s.Status().Order+1, make(chan error)
+	go func() { done <- s.Do("disable", 2*time.Second) }()
+	if !testkit.Within(10*time.Second, func() bool { return s.Status().Order == held }) {
+		t.Fatalf("%+v", s.Status())
+	}
+	next := s.again(nil, nil)
+	if err := <-done; err == nil {
+		t.Fatal("it has ended only after the Disable")
+	}
+	w.hear()
+	if !testkit.Within(20*time.Second, func() bool { got := names(w.orders()); return got[len(got)-1] == "go-on" }) {
+		t.Fatal(names(w.orders()))
+	}
+	if st := next.Status(); st.State != control.Enabled || st.Order != held+1 {
+		t.Errorf("%+v", st)
+	}
+	next.goesOn(w)
+	if st := next.again(nil, nil).Status(); st.State != control.Enabled { // nothing is lifted again
+		t.Errorf("%+v", st)
 	}
 }

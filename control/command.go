@@ -130,7 +130,7 @@ func (p *Partition) transition(t Transition, deadline time.Duration) error {
 func (p *Partition) order(o Order) (map[string]*member, error) {
 	o.Number = uint64(len(p.journal.orders) + 1)
 	switch {
-	case o.Name == hold: // which is no datagram
+	case o.Name == hold || o.Name == goOn: // which are no datagrams
 	case o.Name == "disable" && p.furthest > 0:
 		o.Time = next(p.furthest) // in the time of the data, which files have from elsewhere
 	default:

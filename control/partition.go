@@ -1,6 +1,7 @@
 package control
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -61,7 +62,21 @@ func Open(c Config) (*Partition, error) {
 	for _, o := range j.orders {
 		p.note(o)
 	}
+	if err := p.liftHold(); err != nil {
+		return nil, errors.Join(err, j.close())
+	}
 	return p, nil
+}
+
+// liftHold lets events flow again where a run control ended between a hold and its Disable.
+func (p *Partition) liftHold() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if n := len(p.stack); n == 0 || p.stack[n-1].Name != hold {
+		return nil
+	}
+	_, err := p.order(Order{Name: goOn})
+	return err
 }
 
 // Close closes the journal.

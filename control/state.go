@@ -64,6 +64,9 @@ func Transitions() []Transition {
 // hold is the order before a Disable: give no more events, and say how far they went.
 const hold = "hold"
 
+// goOn is the order that lifts a hold whose Disable never came.
+const goOn = "go-on"
+
 // find gives the transition of a name.
 func find(name string) (Transition, error) {
 	all, names := Transitions(), []string{}
@@ -89,14 +92,17 @@ func towards(from, to State) Transition {
 // Order is what a process is to do next.
 type Order struct {
 	Number uint64 `json:"number"` // of the journal, from 1
-	Name   string `json:"name"`   // a transition, or hold
-	Time   uint64 `json:"time"`   // seconds since 1990 << 32 | nanoseconds, as in datagrams; 0 of a hold
+	Name   string `json:"name"`   // a transition, hold or go-on
+	Time   uint64 `json:"time"`   // seconds since 1990 << 32 | nanoseconds, as in datagrams; 0 of what is no transition
 	Run    int    `json:"run,omitempty"`
 	Step   int    `json:"step,omitempty"` // of the run, from 0
 	From   uint64 `json:"from,omitempty"` // of an enable for one that comes late: no event before this time
 }
 
-// Service is the kind of datagram that follows the order; ok is false for a hold.
+// Holds tells whether no more events are to be given; if not, and no datagram follows either, they are to go on.
+func (o Order) Holds() bool { return o.Name == hold }
+
+// Service is the kind of datagram that follows the order; ok is false where none does.
 func (o Order) Service() (id xtc.TransitionID, ok bool) {
 	t, err := find(o.Name)
 	return t.Service, err == nil
@@ -106,6 +112,8 @@ func (o Order) Service() (id xtc.TransitionID, ok bool) {
 func leads(stack []Order, o Order) []Order {
 	t, err := find(o.Name)
 	switch {
+	case o.Name == goOn:
+		return slices.DeleteFunc(stack, func(before Order) bool { return before.Name == hold })
 	case err != nil:
 		return append(stack, o) // a hold
 	case t.To > t.From:
