@@ -17,14 +17,14 @@ func (s *site) again(wrap func(http.Handler) http.Handler, prepare func(*control
 	s.t.Helper()
 	address := s.server.Listener.Addr().String()
 	s.close()
-	p, err := control.Open(control.Config{Partition: "tst", Journal: s.journal})
+	p, err := control.Open(control.Config{Partition: "tst", Processes: s.names, Journal: s.journal})
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	if prepare != nil {
 		prepare(p)
 	}
-	next := &site{Partition: p, t: s.t, journal: s.journal, over: make(chan struct{}, 1)}
+	next := &site{Partition: p, t: s.t, names: s.names, journal: s.journal, over: make(chan struct{}, 1)}
 	h := control.Handler(p, "", next.over)
 	if wrap != nil {
 		h = wrap(h)
@@ -147,4 +147,32 @@ func TestControlEndsBetweenHoldAndDisable(t *testing.T) {
 	if st := next.again(nil, nil).Status(); st.State != control.Enabled { // nothing is lifted again
 		t.Errorf("%+v", st)
 	}
+}
+
+// TestADropIsRemembered over a restart of run control, and no longer when the process comes back.
+func TestADropIsRemembered(t *testing.T) {
+	testkit.NoLeaks(t)
+	s := open(t, path(t), "a", "b")
+	a := s.worker("a", "")
+	if err := s.Drop("b"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Reach(control.Running, 0); err != nil {
+		t.Fatal(err)
+	}
+	next := s.again(nil, nil)
+	if !testkit.Within(20*time.Second, func() bool { st := next.Status(); return len(st.Processes) == 1 && st.Processes[0].There }) {
+		t.Fatalf("%+v", next.Status())
+	}
+	if err := next.Reach(control.Enabled, 0); err != nil {
+		t.Error(err)
+	}
+	b := next.worker("b", "")
+	if err := next.Reach(control.Unconfigured, 0); err != nil {
+		t.Error(err)
+	}
+	checkSequence(t, a.orders())
+	b.Close(nil)
+	a.Close(nil)
+	says(t, next.again(nil, nil).Do("configure", soon), control.Conflict, "b has not come yet")
 }

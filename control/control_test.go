@@ -21,6 +21,7 @@ import (
 type site struct {
 	*control.Partition
 	t       *testing.T
+	names   []string
 	server  *httptest.Server
 	journal string
 	over    chan struct{}
@@ -32,7 +33,7 @@ func open(t *testing.T, journal string, names ...string) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &site{Partition: p, t: t, journal: journal, over: make(chan struct{}, 1)}
+	s := &site{Partition: p, t: t, names: names, journal: journal, over: make(chan struct{}, 1)}
 	s.server = httptest.NewServer(control.Handler(p, "", s.over))
 	t.Cleanup(s.close)
 	return s

@@ -13,6 +13,9 @@ import (
 type Process struct {
 	Name string `json:"name"`
 	Role string `json:"role"` // drp or teb
+	// Partition is the one that it belongs to; empty where it does not know.
+	Partition string `json:"partition,omitempty"`
+
 	Host string `json:"host"`
 	PID  int    `json:"pid"`
 	// Start tells it from an earlier process of this number: clock ticks after boot.
@@ -101,6 +104,9 @@ func (p *Partition) Register(who Process) (Place, error) {
 	case !ValidName(who.Name) || len(who.Role) > 16 || len(who.Host) > 256:
 		return Place{}, refuse(Wrong, "a process has a name of up to 64 letters, digits, '_', '.' and '-', and a short role and host; "+
 			"and not %q", clip(who.Name))
+	case who.Partition != "" && who.Partition != p.cfg.Partition:
+		return Place{}, refuse(Wrong, "%s is of partition %s, and this is run control of partition %s: give it another --partition, or another "+
+			"--control", who.Name, clip(who.Partition), p.cfg.Partition)
 	case p.end != "":
 		return Place{}, refuse(Gone, "partition %s is being shut down", p.cfg.Partition)
 	case !p.expects(who.Name):
@@ -121,13 +127,17 @@ func (p *Partition) Register(who Process) (Place, error) {
 			done = leads(done, o)
 		}
 		m.state, m.late, m.report.Number = stateOf(done), 0, who.Number
-		m.queue = slices.Clone(p.journal.orders[who.Number:])
+		m.queue = slices.DeleteFunc(slices.Clone(p.journal.orders[who.Number:]), func(o Order) bool { return o.Process != "" })
+	}
+	if p.dropped[who.Name] {
+		if err := p.remember(back, who.Name); err != nil {
+			return Place{}, err
+		}
 	}
 	if old != nil && !old.same(&who) { // whose earlier session is just forgotten
 		p.dismiss(old, "another process has taken its place")
 	}
 	p.members[who.Name] = m
-	delete(p.dropped, who.Name)
 	p.cfg.Log.Info(fmt.Sprintf("%s is there: %s, process %d on %s", m.Name, clip(m.Role), m.PID, clip(m.Host)))
 	p.change()
 	return Place{Session: m.session, Journal: p.journal.head.ID}, nil
@@ -245,6 +255,16 @@ func (p *Partition) Report(name string, r Report) error {
 	return nil
 }
 
+// remember writes down whether a process must be there.
+func (p *Partition) remember(what, name string) error {
+	o := Order{Number: uint64(len(p.journal.orders) + 1), Name: what, Process: name}
+	if err := p.journal.write(o); err != nil {
+		return err
+	}
+	p.note(o)
+	return nil
+}
+
 // Drop lets a process go, and no longer waits for it. It may come back.
 func (p *Partition) Drop(name string) error {
 	p.mu.Lock()
@@ -253,11 +273,13 @@ func (p *Partition) Drop(name string) error {
 	if m == nil && !(slices.Contains(p.cfg.Processes, name) && !p.dropped[name]) {
 		return refuse(Unknown, "there is no process %s in partition %s", clip(name), p.cfg.Partition)
 	}
+	if err := p.remember(drop, name); err != nil {
+		return err
+	}
 	if m != nil {
 		p.dismiss(m, "it was dropped")
 		delete(p.members, name)
 	}
-	p.dropped[name] = true
 	p.cfg.Log.Info(name + " was dropped")
 	p.change()
 	return nil

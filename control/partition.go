@@ -89,6 +89,12 @@ func (p *Partition) Close() error {
 // note moves to where an order leads.
 func (p *Partition) note(o Order) {
 	p.stack = leads(p.stack, o)
+	switch o.Name {
+	case drop:
+		p.dropped[o.Process] = true
+	case back:
+		delete(p.dropped, o.Process)
+	}
 	p.latest = max(p.latest, o.Time)
 	switch o.Name {
 	case "begin-run":

@@ -135,6 +135,8 @@ func TestLeaving(t *testing.T) {
 	says(t, err, control.Conflict, "b is there already")
 	_, err = s.Register(control.Process{Name: "x"})
 	says(t, err, control.Unknown, "there is no process x in partition tst: there are a, b")
+	_, err = s.Register(control.Process{Name: "b", Partition: "other"})
+	says(t, err, control.Wrong, "b is of partition other, and this is run control of partition tst: give it another --partition")
 	_, err = s.Register(control.Process{Name: "../a"})
 	says(t, err, control.Wrong, "up to 64 letters")
 	if err := s.Drop("b"); err != nil {

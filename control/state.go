@@ -67,6 +67,12 @@ const hold = "hold"
 // goOn is the order that lifts a hold whose Disable never came.
 const goOn = "go-on"
 
+// drop and back are no orders but lines of the journal alone: a process need not be there, or must be again.
+const (
+	drop = "drop"
+	back = "back"
+)
+
 // find gives the transition of a name.
 func find(name string) (Transition, error) {
 	all, names := Transitions(), []string{}
@@ -97,6 +103,8 @@ type Order struct {
 	Run    int    `json:"run,omitempty"`
 	Step   int    `json:"step,omitempty"` // of the run, from 0
 	From   uint64 `json:"from,omitempty"` // of an enable for one that comes late: no event before this time
+
+	Process string `json:"process,omitempty"` // in the journal, who was dropped, or has come back
 }
 
 // Holds tells whether no more events are to be given; if not, and no datagram follows either, they are to go on.
@@ -112,6 +120,8 @@ func (o Order) Service() (id xtc.TransitionID, ok bool) {
 func leads(stack []Order, o Order) []Order {
 	t, err := find(o.Name)
 	switch {
+	case o.Process != "":
+		return stack
 	case o.Name == goOn:
 		return slices.DeleteFunc(stack, func(before Order) bool { return before.Name == hold })
 	case err != nil:
