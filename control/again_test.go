@@ -1,9 +1,11 @@
 package control_test
 
 import (
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -175,4 +177,52 @@ func TestADropIsRemembered(t *testing.T) {
 	b.Close(nil)
 	a.Close(nil)
 	says(t, next.again(nil, nil).Do("configure", soon), control.Conflict, "b has not come yet")
+}
+
+// TestAWrongClock: data that is far ahead of the clock moves no order, and is told of; that of files, which begin there, does.
+func TestAWrongClock(t *testing.T) {
+	testkit.NoLeaks(t)
+	s := open(t, path(t))
+	a, b := s.worker("a", ""), s.worker("b", "")
+	if err := s.Reach(control.Enabled, 0); err != nil {
+		t.Fatal(err)
+	}
+	enabled := a.orders()[3].Time
+	for _, ahead := range []uint64{1e6 << 32, 1<<64 - 1 - enabled} {
+		b.mu.Lock()
+		b.last = enabled + ahead
+		b.mu.Unlock()
+		told := func() bool {
+			p := s.Status().Processes[1]
+			return p.Last == enabled+ahead && strings.Contains(p.Trouble, "which its events do not explain: nobody goes by it; set the clock of")
+		}
+		if !testkit.Within(20*time.Second, told) {
+			t.Fatalf("%+v", s.Status())
+		}
+	}
+	b.mu.Lock()
+	b.last = enabled + 60<<32 // a minute is nothing
+	b.mu.Unlock()
+	if !testkit.Within(20*time.Second, func() bool { return s.Status().Processes[1].Trouble == "" }) {
+		t.Fatalf("%+v", s.Status())
+	}
+	if err := s.Do("disable", 0); err != nil {
+		t.Error(err)
+	}
+	if all := a.orders(); all[len(all)-1].Time != enabled+60<<32+1 {
+		t.Errorf("%+v", all)
+	}
+	if err := errors.Join(s.Reach(control.Unconfigured, 0), s.Do("configure", 0)); err != nil {
+		t.Fatal(err)
+	}
+	b.mu.Lock()
+	b.last += 1e6 << 32
+	begins := b.last
+	b.mu.Unlock()
+	if !testkit.Within(20*time.Second, func() bool { return s.Status().Processes[1].Last == begins }) {
+		t.Fatalf("%+v", s.Status())
+	}
+	if err := s.Do("begin-run", 0); err != nil || a.orders()[len(a.orders())-1].Time != begins+1 {
+		t.Errorf("%v, %+v", err, a.orders())
+	}
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"drp/xtc"
 )
 
 // Process is how a process introduces itself.
@@ -65,6 +67,8 @@ type member struct {
 	hungUp  time.Time // its connection was closed, and it has not come back
 	report  Report
 	gone    string // why it has ended
+	begins  uint64 // time of its data at the Configure, of which files have their own
+	clock   string // what is wrong with its times
 }
 
 const (
@@ -246,13 +250,34 @@ func (p *Partition) Report(name string, r Report) error {
 	r.Number = max(r.Number, m.report.Number)
 	r.Warning = cut(r.Warning, longestReason)
 	m.report, m.heard = r, p.now()
-	p.furthest = max(p.furthest, r.Last)
+	if m.state == Configured {
+		m.begins = r.Last
+	}
+	p.follow(m)
 	if r.Left != "" {
 		m.gone = "has ended: " + cut(r.Left, longestReason)
 		p.cfg.Log.Info(m.Name + " " + m.gone)
 	}
 	p.change()
 	return nil
+}
+
+// follow notes how far the data of a process has come, by which orders are given their times. One whose clock is wrong is not
+// followed, since all others would have to: its data is further ahead than the clock here, than where it began, and than a
+// second for each event.
+func (p *Partition) follow(m *member) {
+	const enough = 10 * time.Minute
+	most := max(timeOf(p.now()), p.latest, p.furthest, m.begins)>>32 + uint64(enough.Seconds()) + uint64(max(0, m.report.Events))
+	if at := m.report.Last >> 32; at > most {
+		if m.clock == "" {
+			m.clock = fmt.Sprintf("its data is of %s, which its events do not explain: nobody goes by it; set the clock of %s, and start it again",
+				xtc.WallTime(m.report.Last).UTC().Format(time.DateTime), clip(m.Host))
+			p.cfg.Log.Error(m.Name + ": " + m.clock)
+		}
+		return
+	}
+	m.clock = ""
+	p.furthest = max(p.furthest, m.report.Last)
 }
 
 // remember writes down whether a process must be there.

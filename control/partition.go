@@ -157,6 +157,9 @@ func (p *Partition) Status() Status {
 		case m != nil:
 			absent := m.absent(p.now())
 			trouble := m.report.Warning
+			if m.clock != "" {
+				trouble = m.clock
+			}
 			if absent != "" {
 				trouble = absent
 			}

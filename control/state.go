@@ -2,6 +2,7 @@ package control
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -146,14 +147,14 @@ func stateOf(stack []Order) State {
 	return at
 }
 
-// epoch is 1990-01-01, from where datagrams count seconds.
-const epoch = 631152000
+func timeOf(t time.Time) uint64 { return uint64(t.Unix()-xtc.Epoch)<<32 | uint64(t.Nanosecond()) }
 
-func timeOf(t time.Time) uint64 { return uint64(t.Unix()-epoch)<<32 | uint64(t.Nanosecond()) }
-
-// next is the time after another: nanoseconds end at a thousand million.
+// next is the time after another: nanoseconds end at a thousand million. Nothing comes after the last second of all.
 func next(time uint64) uint64 {
 	const second = 1000000000
+	if time>>32 == math.MaxUint32 {
+		return math.MaxUint32 << 32
+	}
 	if time&0xffffffff >= second-1 {
 		return (time>>32 + 1) << 32
 	}

@@ -143,18 +143,12 @@ func (h *Held) paced(ctx context.Context) bool {
 	}
 	switch {
 	case h.from != nil && h.pace.rate.Recorded:
-		h.pace.due = wall(h.ahead.Time)
+		h.pace.due = xtc.WallTime(h.ahead.Time) // it keeps the clock of those who order
 	case h.ahead.Service.IsEvent() && !h.pace.holds:
 		h.pace.schedule(h.ahead)
 		h.pace.holds = true
 	}
 	return h.pace.wait(ctx, h.wake) == nil
-}
-
-// wall is the time of day of a datagram of a source that keeps the clock of those who order.
-func wall(time64 uint64) time.Time {
-	const epics = 631152000 // 1990, from where seconds are counted
-	return time.Unix(int64(time64>>32)+epics, int64(time64&0xffffffff))
 }
 
 func flows(service xtc.TransitionID) bool { return service.IsEvent() || service == xtc.SlowUpdate }
@@ -218,7 +212,7 @@ func (h *Held) seek(ctx context.Context, o Order) (bool, error) {
 	if h.from != nil {
 		o.Time = max(o.Time, after(h.last.Load()))
 		if o.From > 0 && h.pace.rate.Recorded { // what is over is not made up for
-			o.From = max(o.From, timestamp(uint64(time.Since(wall(0)))))
+			o.From = max(o.From, timestamp(uint64(time.Since(xtc.WallTime(0)))))
 		}
 		h.from.follow(o)
 		h.has = false
