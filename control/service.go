@@ -6,6 +6,7 @@ import (
 	"crypto/subtle"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"mime"
 	"net"
@@ -133,6 +134,9 @@ func take(w http.ResponseWriter, r *http.Request, v any) bool {
 	if err == nil {
 		_ = c.SetReadDeadline(time.Time{})
 		err = strictly(text, v)
+	}
+	if kind := (*json.UnmarshalTypeError)(nil); errors.As(err, &kind) {
+		err = fmt.Errorf("%q is not to be a JSON %s", kind.Field, kind.Value)
 	}
 	if err != nil {
 		respond(w, nil, refuse(Wrong, "the body is not the JSON that is wanted here: %v", err))

@@ -27,7 +27,7 @@ file count from here, as on a command line.
   drp down
 
 What the processes say goes to NAME.log in the folder that the file names. Exit codes: 0 all are there; 1 one has not come,
-and those that this command started were ended; 3 the file is wrong.`
+and those that this command started were ended; 3 the file is wrong; 130 interrupted, with the same end.`
 
 func newUpCommand() *cobra.Command {
 	var dryRun bool
@@ -44,6 +44,9 @@ func newUpCommand() *cobra.Command {
 			p, err := readable(readPartition(args[0]))
 			if err != nil {
 				return err
+			}
+			if err := p.check(); err != nil {
+				return configuration(err)
 			}
 			if dryRun {
 				return p.show()
@@ -98,7 +101,11 @@ func (p *partitionFile) start(ctx context.Context, wait time.Duration) error {
 		}
 	}
 	if err := p.await(ctx, f); err != nil {
-		return general(errors.Join(err, f.end(f.own(), downPatience)))
+		err = errors.Join(err, f.end(f.own(), downPatience))
+		if errors.As(err, new(*drp.Failure)) {
+			return err // which has an exit code
+		}
+		return general(err)
 	}
 	fmt.Printf("partition %s is up; drp ctl state enabled begins a run, drp down ends all\n", p.partition)
 	return nil

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"net"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -37,5 +40,43 @@ func TestWhoIsMissing(t *testing.T) {
 				t.Errorf("missing: %v", got)
 			}
 		})
+	}
+}
+
+// TestTheSocketOfAKilledControl is not that of another run control.
+func TestTheSocketOfAKilledControl(t *testing.T) {
+	runtimeFolder(t)
+	for _, name := range []string{"killed", "lives"} {
+		e, err := controlSocket(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l, err := net.Listen("unix", e.Path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = l.Close() }()
+		if name == "killed" {
+			l.(*net.UnixListener).SetUnlinkOnClose(false)
+			_ = l.Close()
+		}
+	}
+	if name, err := onlyPartition(); err != nil || name != "lives" {
+		t.Errorf("%q, %v", name, err)
+	}
+}
+
+// TestABrokenListOfTheStarted says what to do.
+func TestABrokenListOfTheStarted(t *testing.T) {
+	noEnvironment(t)
+	runtimeFolder(t)
+	dir, err := upFolder()
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := write(t, filepath.Join(dir, "p.json"), "[{")
+	code, _, errs := command(t, "down")
+	if code != 3 || !strings.Contains(errs, file+" does not say what was started") || !strings.Contains(errs, "by hand, and remove the file") {
+		t.Errorf("exit code %d: %s", code, errs)
 	}
 }

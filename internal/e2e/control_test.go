@@ -1,6 +1,8 @@
 package e2e
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -48,11 +50,33 @@ func TestAProcessWasJustKilled(t *testing.T) {
 	s.down()
 }
 
+// interrupted starts a command, interrupts it when it has begun with the partition, and sees that its exit code says so.
+func (s *site) interrupted(args ...string) {
+	s.t.Helper()
+	v := s.command(args...)
+	v.Start()
+	begun := func() bool {
+		locks, _ := filepath.Glob(filepath.Join(s.runDir, "drp", "up", "*.json.lock"))
+		return len(locks) > 0
+	}
+	if !testkit.Within(30*time.Second, begun) {
+		s.t.Fatal("it does not begin")
+	}
+	if err := v.Cmd.Process.Signal(os.Interrupt); err != nil {
+		s.t.Fatal(err)
+	}
+	v.WaitFor(60 * time.Second)
+	if code := v.Cmd.ProcessState.ExitCode(); code != 130 || !strings.Contains(v.Stderr.String(), "interrupted") {
+		s.t.Errorf("drp %v: exit code %d: %s", args, code, v.Stderr.String())
+	}
+}
+
 // TestRunControlIsStopped: nobody waits for it for ever, what it was asked for meanwhile is not done later, and drp down ends
 // everything.
 func TestRunControlIsStopped(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, two)
+	s.interrupted("up", s.file)
 	s.up()
 	s.ctl("state", "enabled")
 	s.signal("control", syscall.SIGSTOP)
@@ -67,6 +91,7 @@ func TestRunControlIsStopped(t *testing.T) {
 		t.Errorf("%+v", st)
 	}
 	s.signal("control", syscall.SIGSTOP)
+	s.interrupted("down")
 	if o := s.do(1, "down", "--wait", "10s"); !strings.Contains(o.stderr, "control (process ") || strings.Contains(o.stderr, "x0") {
 		t.Error(o.stderr)
 	}
