@@ -155,10 +155,12 @@ func (p *Partition) expects(name string) bool {
 // dismiss lets a process know that it has no place any more, should it ask.
 func (p *Partition) dismiss(m *member, why string) {
 	const remembered = 1024
-	if len(p.dismissed) == remembered { // those were told long ago
-		clear(p.dismissed)
+	if len(p.leavers) == remembered { // the first of whom has had the most time to ask
+		delete(p.dismissed, p.leavers[0])
+		p.leavers = p.leavers[1:]
 	}
 	p.dismissed[m.session] = why
+	p.leavers = append(p.leavers, m.session)
 }
 
 // of gives the member of a session.

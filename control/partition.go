@@ -35,6 +35,7 @@ type Partition struct {
 	members   map[string]*member
 	dropped   map[string]bool   // names of those who need not be there
 	dismissed map[string]string // sessions that are over, and why
+	leavers   []string          // those sessions, in order
 	busy      string            // what is being done
 	end       string            // why all are to end
 	changed   chan struct{}     // closed when something changes, and replaced
