@@ -8,6 +8,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"drp/shm"
 )
 
 // Agent is a process's side of run control: it gives orders one by one, and tells run control what became of them. While run
@@ -42,8 +44,12 @@ const (
 // Join registers with run control, for which it waits until ctx ends. progress tells how far the process is, whenever it is
 // asked; of what it gives, Last, Events and Through are used.
 func Join(ctx context.Context, c *Client, who Process, log *slog.Logger, progress func() Report) (*Agent, error) {
-	host, _ := os.Hostname() // only shown
-	who.Host, who.PID = host, os.Getpid()
+	host, _ := os.Hostname() // a name for people, and only one of three by which it is known again
+	self, err := shm.Self()
+	if err != nil {
+		return nil, err
+	}
+	who.Host, who.PID, who.Start = host, self.PID, self.StartTime
 	a := &Agent{c: c, log: log, orders: make(chan Order), progress: progress, poke: make(chan struct{}, 1), who: who}
 	for said := ""; ; {
 		place, err := c.register(ctx, who)
@@ -188,18 +194,18 @@ func (a *Agent) tell() {
 	}
 }
 
-// understand makes the best of an answer, or of none. It is false when there is no place for the process any more.
+// understand makes the best of an answer, or of none. It is false when there is no place for the process any more. What may
+// pass, as that another one has its name, does not end a run.
 func (a *Agent) understand(err error, session string) bool {
 	p := (*Problem)(nil)
-	if err == nil || !errors.As(err, &p) {
+	if errors.As(err, &p) && p.Kind == Unknown {
+		if err = a.rejoin(session); err == nil {
+			return true
+		}
+	}
+	if !errors.As(err, &p) || p.Kind == Conflict || p.Kind == Denied || p.Kind == Failed {
 		a.hear(err)
 		return true
-	}
-	if p.Kind == Unknown {
-		again := a.rejoin(session)
-		if again == nil || !errors.As(again, &p) {
-			return true // or it will be tried again
-		}
 	}
 	if a.ctx.Err() == nil {
 		a.end(p.Message)
@@ -217,7 +223,7 @@ func (a *Agent) hear(err error) {
 		a.log.Info("run control is there again")
 	case err != nil && !a.silent && a.ctx.Err() == nil:
 		a.silent = true
-		a.log.Warn("run control does not answer; this process goes on as it is: " + err.Error())
+		a.log.Warn("no orders of run control; this process goes on as it is: " + err.Error())
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -12,6 +13,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"drp/internal/wire"
@@ -19,6 +21,9 @@ import (
 
 // Client speaks to a Handler.
 type Client struct {
+	// Patience is how long run control may take to say how things are. Without such an answer nothing is waited for.
+	Patience time.Duration
+
 	at    string // as the user wrote it
 	base  string
 	token string
@@ -27,7 +32,7 @@ type Client struct {
 
 // NewClient makes a client for http://HOST:PORT, or ipc:///PATH of a socket of this user. Nothing is connected yet.
 func NewClient(at, token string) (*Client, error) {
-	c := &Client{at: at, token: token}
+	c := &Client{at: at, token: token, Patience: 10 * time.Second}
 	transport := &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 4, IdleConnTimeout: 30 * time.Second,
 		DialContext: (&net.Dialer{Timeout: 5 * time.Second}).DialContext}
 	if path, ok := strings.CutPrefix(at, "ipc://"); ok && filepath.IsAbs(path) {
@@ -101,26 +106,64 @@ func plain(err error) error {
 
 // Status asks how things are.
 func (c *Client) Status(ctx context.Context) (s Status, err error) {
-	return s, c.ask(ctx, http.MethodGet, "/v1/status", nil, &s)
+	ctx, cancel := context.WithTimeoutCause(ctx, c.Patience, &muteError{c.at, c.Patience})
+	defer cancel()
+	return s, because(ctx, c.ask(ctx, http.MethodGet, "/v1/status", nil, &s))
+}
+
+// muteError says that run control does not even say how things are.
+type muteError struct {
+	at       string
+	patience time.Duration
+}
+
+func (e *muteError) Error() string {
+	return fmt.Sprintf("run control at %s has not answered within %v: its process is stopped, or its machine has too much to do", e.at,
+		e.patience)
+}
+
+// because tells that run control is mute, where that is why a context has ended.
+func because(ctx context.Context, err error) error {
+	if mute := (*muteError)(nil); err != nil && errors.As(context.Cause(ctx), &mute) {
+		return mute
+	}
+	return err
+}
+
+// command asks for what may take its time. It gives up when run control no longer says meanwhile how things are.
+func (c *Client) command(ctx context.Context, method, path string, body any) (s Status, err error) {
+	ctx, stop := context.WithCancelCause(ctx)
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		for sleep(ctx, heartbeat); ctx.Err() == nil; sleep(ctx, heartbeat) {
+			if _, err := c.Status(ctx); errors.As(err, new(*muteError)) {
+				stop(err)
+			}
+		}
+	})
+	err = because(ctx, c.ask(ctx, method, path, body, &s))
+	stop(nil)
+	watching.Wait()
+	return s, err
 }
 
 // Do asks for a transition, and Reach for all that lead to a state.
-func (c *Client) Do(ctx context.Context, q Wish) (s Status, err error) {
+func (c *Client) Do(ctx context.Context, q Wish) (Status, error) {
 	path := "/v1/transition"
 	if q.State != nil {
 		path = "/v1/state"
 	}
-	return s, c.ask(ctx, http.MethodPost, path, q, &s)
+	return c.command(ctx, http.MethodPost, path, q)
 }
 
 // Drop lets a process go.
-func (c *Client) Drop(ctx context.Context, name string) (s Status, err error) {
-	return s, c.ask(ctx, http.MethodDelete, "/v1/processes/"+url.PathEscape(name), nil, &s)
+func (c *Client) Drop(ctx context.Context, name string) (Status, error) {
+	return c.command(ctx, http.MethodDelete, "/v1/processes/"+url.PathEscape(name), nil)
 }
 
 // Shutdown ends all processes, and run control.
-func (c *Client) Shutdown(ctx context.Context, deadline string) (s Status, err error) {
-	return s, c.ask(ctx, http.MethodPost, "/v1/shutdown", Wish{Deadline: deadline}, &s)
+func (c *Client) Shutdown(ctx context.Context, deadline string) (Status, error) {
+	return c.command(ctx, http.MethodPost, "/v1/shutdown", Wish{Deadline: deadline})
 }
 
 func (c *Client) register(ctx context.Context, who Process) (place Place, err error) {

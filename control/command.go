@@ -84,7 +84,8 @@ func (p *Partition) transition(t Transition, deadline time.Duration) error {
 	if at := stateOf(p.stack); at != t.From {
 		return refuse(Conflict, "%s is for when the partition is %v, and it is %v: %s comes next", t.Name, t.From, at, towards(at, t.From).Name)
 	}
-	until := p.now().Add(deadline)
+	began := p.now()
+	until := began.Add(deadline)
 	if t.To > t.From {
 		if err := p.ready(t, until, deadline); err != nil {
 			return err
@@ -96,7 +97,7 @@ func (p *Partition) transition(t Transition, deadline time.Duration) error {
 		if err != nil {
 			return err
 		}
-		slow = p.await(held, until, false)
+		slow = p.await(held, began, began.Add(deadline/2), false) // the rest is for those who wait for nobody
 	}
 	o := Order{Name: t.Name}
 	switch t.Name {
@@ -113,7 +114,8 @@ func (p *Partition) transition(t Transition, deadline time.Duration) error {
 	if err != nil {
 		return err
 	}
-	maps.Copy(slow, p.await(asked, until, t.To > t.From))
+	maps.DeleteFunc(slow, func(name, _ string) bool { return asked[name] != nil }) // it may follow yet
+	maps.Copy(slow, p.await(asked, began, until, t.To > t.From))
 	if len(slow) > 0 {
 		problem := failed(fmt.Sprintf("%s: the partition is %v, but for %d", t.Name, t.To, len(slow)), slow)
 		p.cfg.Log.Error(problem.Message)
@@ -128,7 +130,7 @@ func (p *Partition) transition(t Transition, deadline time.Duration) error {
 func (p *Partition) order(o Order) (map[string]*member, error) {
 	o.Number = uint64(len(p.journal.orders) + 1)
 	switch {
-	case o.Name == hold: // which is no datagram
+	case o.Name == hold || o.Name == goOn: // which are no datagrams
 	case o.Name == "disable" && p.furthest > 0:
 		o.Time = next(p.furthest) // in the time of the data, which files have from elsewhere
 	default:
@@ -172,8 +174,8 @@ func (p *Partition) wait(until time.Time) bool {
 
 // await waits until processes have followed the last order, and gives those who have not, with the reason. On the way up
 // one that is lost may be what the others wait for, so that these are not waited for much longer.
-func (p *Partition) await(asked map[string]*member, until time.Time, up bool) map[string]string {
-	began, number := p.now(), uint64(len(p.journal.orders))
+func (p *Partition) await(asked map[string]*member, began, until time.Time, up bool) map[string]string {
+	number := uint64(len(p.journal.orders))
 	slow := map[string]string{}
 	for {
 		waiting := []string{}

@@ -21,6 +21,7 @@ import (
 type site struct {
 	*control.Partition
 	t       *testing.T
+	names   []string
 	server  *httptest.Server
 	journal string
 	over    chan struct{}
@@ -32,7 +33,7 @@ func open(t *testing.T, journal string, names ...string) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &site{Partition: p, t: t, journal: journal, over: make(chan struct{}, 1)}
+	s := &site{Partition: p, t: t, names: names, journal: journal, over: make(chan struct{}, 1)}
 	s.server = httptest.NewServer(control.Handler(p, "", s.over))
 	t.Cleanup(s.close)
 	return s
@@ -239,6 +240,24 @@ func TestTheSlowAreNamed(t *testing.T) {
 	for _, w := range []*worker{b, c} {
 		if !slices.Equal(w.orders(), a.orders()) {
 			t.Errorf("%v\nand %v", w.orders(), a.orders())
+		}
+	}
+}
+
+// TestOneIsDeafToTheHold: whoever does not say how far it is takes nothing of the time of the others, and is named alone.
+func TestOneIsDeafToTheHold(t *testing.T) {
+	testkit.NoLeaks(t)
+	s := open(t, path(t))
+	a, b, c := s.worker("a", ""), s.worker("b", "hold"), s.worker("c", "")
+	if err := s.Reach(control.Enabled, 0); err != nil {
+		t.Fatal(err)
+	}
+	err := s.Do("disable", 2*time.Second)
+	says(t, err, control.Failed, "disable: the partition is in-step, but for 1: b did not do it within 2s")
+	b.hear()
+	for _, w := range []*worker{a, b, c} {
+		if !testkit.Within(10*time.Second, func() bool { return slices.Contains(names(w.orders()), "disable") }) {
+			t.Errorf("%s: %v", w.name, names(w.orders()))
 		}
 	}
 }

@@ -7,17 +7,29 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"drp/xtc"
 )
 
 // Process is how a process introduces itself.
 type Process struct {
 	Name string `json:"name"`
 	Role string `json:"role"` // drp or teb
+	// Partition is the one that it belongs to; empty where it does not know.
+	Partition string `json:"partition,omitempty"`
+
 	Host string `json:"host"`
 	PID  int    `json:"pid"`
+	// Start tells it from an earlier process of this number: clock ticks after boot.
+	Start uint64 `json:"start,omitempty"`
 	// Of one that run control knew before it was started again itself: whose orders it has followed, and up to which.
 	Journal string `json:"journal,omitempty"`
 	Number  uint64 `json:"number,omitempty"`
+}
+
+// same tells whether both are one process, which asks again when it has heard no answer.
+func (p *Process) same(who *Process) bool {
+	return p.PID > 0 && p.PID == who.PID && p.Start == who.Start && p.Host == who.Host
 }
 
 // Place is what a process gets when it is let in.
@@ -51,9 +63,12 @@ type member struct {
 	state   State
 	late    uint64 // the last order that was given before it came
 	seen    time.Time
+	heard   time.Time // it told of itself; its questions may be those of a process that has died since
 	hungUp  time.Time // its connection was closed, and it has not come back
 	report  Report
 	gone    string // why it has ended
+	begins  uint64 // time of its data at the Configure, of which files have their own
+	clock   string // what is wrong with its times
 }
 
 const (
@@ -93,17 +108,20 @@ func (p *Partition) Register(who Process) (Place, error) {
 	case !ValidName(who.Name) || len(who.Role) > 16 || len(who.Host) > 256:
 		return Place{}, refuse(Wrong, "a process has a name of up to 64 letters, digits, '_', '.' and '-', and a short role and host; "+
 			"and not %q", clip(who.Name))
+	case who.Partition != "" && who.Partition != p.cfg.Partition:
+		return Place{}, refuse(Wrong, "%s is of partition %s, and this is run control of partition %s: give it another --partition, or another "+
+			"--control", who.Name, clip(who.Partition), p.cfg.Partition)
 	case p.end != "":
 		return Place{}, refuse(Gone, "partition %s is being shut down", p.cfg.Partition)
 	case !p.expects(who.Name):
 		return Place{}, refuse(Unknown, "there is no process %s in partition %s: there are %s", who.Name, p.cfg.Partition,
 			strings.Join(p.cfg.Processes, ", "))
-	case old != nil && old.absent(p.now()) == "":
+	case old != nil && old.absent(p.now()) == "" && !old.same(&who):
 		return Place{}, refuse(Conflict, "%s is there already, as process %d on %s: end that first", who.Name, old.PID, old.Host)
 	case old == nil && len(p.members) == mostPlaces:
 		return Place{}, refuse(Conflict, "partition %s has %d processes, which is as many as there can be", p.cfg.Partition, mostPlaces)
 	}
-	m := &member{Process: who, session: newID(), seen: p.now(), late: uint64(len(p.journal.orders)), queue: slices.Clone(p.stack)}
+	m := &member{Process: who, session: newID(), seen: p.now(), heard: p.now(), late: uint64(len(p.journal.orders)), queue: slices.Clone(p.stack)}
 	if who.Number > 0 {
 		if who.Journal != p.journal.head.ID || who.Number > uint64(len(p.journal.orders)) {
 			return Place{}, refuse(Gone, "%s has followed the orders of another run control: start it again", who.Name)
@@ -113,13 +131,17 @@ func (p *Partition) Register(who Process) (Place, error) {
 			done = leads(done, o)
 		}
 		m.state, m.late, m.report.Number = stateOf(done), 0, who.Number
-		m.queue = slices.Clone(p.journal.orders[who.Number:])
+		m.queue = slices.DeleteFunc(slices.Clone(p.journal.orders[who.Number:]), func(o Order) bool { return o.Process != "" })
 	}
-	if old != nil {
+	if p.dropped[who.Name] {
+		if err := p.remember(back, who.Name); err != nil {
+			return Place{}, err
+		}
+	}
+	if old != nil && !old.same(&who) { // whose earlier session is just forgotten
 		p.dismiss(old, "another process has taken its place")
 	}
 	p.members[who.Name] = m
-	delete(p.dropped, who.Name)
 	p.cfg.Log.Info(fmt.Sprintf("%s is there: %s, process %d on %s", m.Name, clip(m.Role), m.PID, clip(m.Host)))
 	p.change()
 	return Place{Session: m.session, Journal: p.journal.head.ID}, nil
@@ -133,10 +155,12 @@ func (p *Partition) expects(name string) bool {
 // dismiss lets a process know that it has no place any more, should it ask.
 func (p *Partition) dismiss(m *member, why string) {
 	const remembered = 1024
-	if len(p.dismissed) == remembered { // those were told long ago
-		clear(p.dismissed)
+	if len(p.leavers) == remembered { // the first of whom has had the most time to ask
+		delete(p.dismissed, p.leavers[0])
+		p.leavers = p.leavers[1:]
 	}
 	p.dismissed[m.session] = why
+	p.leavers = append(p.leavers, m.session)
 }
 
 // of gives the member of a session.
@@ -227,13 +251,44 @@ func (p *Partition) Report(name string, r Report) error {
 	}
 	r.Number = max(r.Number, m.report.Number)
 	r.Warning = cut(r.Warning, longestReason)
-	m.report = r
-	p.furthest = max(p.furthest, r.Last)
+	m.report, m.heard = r, p.now()
+	if m.state == Configured {
+		m.begins = r.Last
+	}
+	p.follow(m)
 	if r.Left != "" {
 		m.gone = "has ended: " + cut(r.Left, longestReason)
 		p.cfg.Log.Info(m.Name + " " + m.gone)
 	}
 	p.change()
+	return nil
+}
+
+// follow notes how far the data of a process has come, by which orders are given their times. One whose clock is wrong is not
+// followed, since all others would have to: its data is further ahead than the clock here, than where it began, and than a
+// second for each event.
+func (p *Partition) follow(m *member) {
+	const enough = 10 * time.Minute
+	most := max(timeOf(p.now()), p.latest, p.furthest, m.begins)>>32 + uint64(enough.Seconds()) + uint64(max(0, m.report.Events))
+	if at := m.report.Last >> 32; at > most {
+		if m.clock == "" {
+			m.clock = fmt.Sprintf("its data is of %s, which its events do not explain: nobody goes by it; set the clock of %s, and start it again",
+				xtc.WallTime(m.report.Last).UTC().Format(time.DateTime), clip(m.Host))
+			p.cfg.Log.Error(m.Name + ": " + m.clock)
+		}
+		return
+	}
+	m.clock = ""
+	p.furthest = max(p.furthest, m.report.Last)
+}
+
+// remember writes down whether a process must be there.
+func (p *Partition) remember(what, name string) error {
+	o := Order{Number: uint64(len(p.journal.orders) + 1), Name: what, Process: name}
+	if err := p.journal.write(o); err != nil {
+		return err
+	}
+	p.note(o)
 	return nil
 }
 
@@ -245,11 +300,13 @@ func (p *Partition) Drop(name string) error {
 	if m == nil && !(slices.Contains(p.cfg.Processes, name) && !p.dropped[name]) {
 		return refuse(Unknown, "there is no process %s in partition %s", clip(name), p.cfg.Partition)
 	}
+	if err := p.remember(drop, name); err != nil {
+		return err
+	}
 	if m != nil {
 		p.dismiss(m, "it was dropped")
 		delete(p.members, name)
 	}
-	p.dropped[name] = true
 	p.cfg.Log.Info(name + " was dropped")
 	p.change()
 	return nil

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -34,6 +35,7 @@ type Partition struct {
 	members   map[string]*member
 	dropped   map[string]bool   // names of those who need not be there
 	dismissed map[string]string // sessions that are over, and why
+	leavers   []string          // those sessions, in order
 	busy      string            // what is being done
 	end       string            // why all are to end
 	changed   chan struct{}     // closed when something changes, and replaced
@@ -61,7 +63,21 @@ func Open(c Config) (*Partition, error) {
 	for _, o := range j.orders {
 		p.note(o)
 	}
+	if err := p.liftHold(); err != nil {
+		return nil, errors.Join(err, j.close())
+	}
 	return p, nil
+}
+
+// liftHold lets events flow again where a run control ended between a hold and its Disable.
+func (p *Partition) liftHold() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if n := len(p.stack); n == 0 || p.stack[n-1].Name != hold {
+		return nil
+	}
+	_, err := p.order(Order{Name: goOn})
+	return err
 }
 
 // Close closes the journal.
@@ -74,6 +90,12 @@ func (p *Partition) Close() error {
 // note moves to where an order leads.
 func (p *Partition) note(o Order) {
 	p.stack = leads(p.stack, o)
+	switch o.Name {
+	case drop:
+		p.dropped[o.Process] = true
+	case back:
+		delete(p.dropped, o.Process)
+	}
 	p.latest = max(p.latest, o.Time)
 	switch o.Name {
 	case "begin-run":
@@ -102,17 +124,19 @@ type Status struct {
 
 // ProcessStatus is what there is to know about a process.
 type ProcessStatus struct {
-	Name    string `json:"name"`
-	Role    string `json:"role,omitempty"`
-	Host    string `json:"host,omitempty"`
-	PID     int    `json:"pid,omitempty"`
-	State   State  `json:"state"`
-	There   bool   `json:"there"`
-	Behind  int    `json:"behind"` // orders that it has not followed
-	Events  int64  `json:"events"`
-	Last    uint64 `json:"last"`
-	Through bool   `json:"through"`
-	Trouble string `json:"trouble,omitempty"`
+	Name    string  `json:"name"`
+	Role    string  `json:"role,omitempty"`
+	Host    string  `json:"host,omitempty"`
+	PID     int     `json:"pid,omitempty"`
+	Start   uint64  `json:"start,omitempty"`
+	State   State   `json:"state"`
+	There   bool    `json:"there"`
+	Silent  float64 `json:"silent"` // seconds since it said something of itself
+	Behind  int     `json:"behind"` // orders that it has not followed
+	Events  int64   `json:"events"`
+	Last    uint64  `json:"last"`
+	Through bool    `json:"through"`
+	Trouble string  `json:"trouble,omitempty"`
 }
 
 // Status tells how things are.
@@ -121,8 +145,7 @@ func (p *Partition) Status() Status {
 	defer p.mu.Unlock()
 	s := Status{Partition: p.cfg.Partition, State: stateOf(p.stack), Run: p.run, Step: p.step, Order: uint64(len(p.journal.orders)),
 		Busy: p.busy, Processes: []ProcessStatus{}}
-	names := maps.Clone(p.dropped)
-	clear(names)
+	names := map[string]bool{}
 	for _, name := range p.cfg.Processes {
 		names[name] = !p.dropped[name]
 	}
@@ -135,11 +158,14 @@ func (p *Partition) Status() Status {
 		case m != nil:
 			absent := m.absent(p.now())
 			trouble := m.report.Warning
+			if m.clock != "" {
+				trouble = m.clock
+			}
 			if absent != "" {
 				trouble = absent
 			}
-			s.Processes = append(s.Processes, ProcessStatus{Name: name, Role: m.Role, Host: m.Host, PID: m.PID, State: m.state,
-				There: absent == "", Behind: len(m.queue), Events: m.report.Events, Last: m.report.Last, Through: m.report.Through,
+			s.Processes = append(s.Processes, ProcessStatus{Name: name, Role: m.Role, Host: m.Host, PID: m.PID, Start: m.Start, State: m.state,
+				There: absent == "", Silent: p.now().Sub(m.heard).Seconds(), Behind: len(m.queue), Events: m.report.Events, Last: m.report.Last, Through: m.report.Through,
 				Trouble: trouble})
 		case names[name]:
 			s.Processes = append(s.Processes, ProcessStatus{Name: name, Trouble: "has not come yet"})

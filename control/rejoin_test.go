@@ -123,6 +123,23 @@ func TestControlIsStartedAgain(t *testing.T) {
 	checkSequence(t, a.orders())
 }
 
+// TestManyLeave: of very many that were dismissed, the last ones are told why.
+func TestManyLeave(t *testing.T) {
+	s := open(t, path(t))
+	var sessions []string
+	for range 1030 {
+		place, err := s.Register(control.Process{Name: "a"})
+		if err := errors.Join(err, s.Drop("a")); err != nil {
+			t.Fatal(err)
+		}
+		sessions = append(sessions, place.Session)
+	}
+	says(t, s.Report("a", control.Report{Session: sessions[0]}), control.Unknown, "register")
+	for _, session := range sessions[6:] {
+		says(t, s.Report("a", control.Report{Session: session}), control.Gone, "it was dropped")
+	}
+}
+
 // TestLeaving: a dropped process is told to end, a second one of a name is not let in, and a shutdown ends all.
 func TestLeaving(t *testing.T) {
 	testkit.NoLeaks(t)
@@ -135,6 +152,8 @@ func TestLeaving(t *testing.T) {
 	says(t, err, control.Conflict, "b is there already")
 	_, err = s.Register(control.Process{Name: "x"})
 	says(t, err, control.Unknown, "there is no process x in partition tst: there are a, b")
+	_, err = s.Register(control.Process{Name: "b", Partition: "other"})
+	says(t, err, control.Wrong, "b is of partition other, and this is run control of partition tst: give it another --partition")
 	_, err = s.Register(control.Process{Name: "../a"})
 	says(t, err, control.Wrong, "up to 64 letters")
 	if err := s.Drop("b"); err != nil {

@@ -1,10 +1,12 @@
 package control
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"mime"
 	"net"
@@ -47,7 +49,8 @@ func Handler(p *Partition, token string, over chan<- struct{}) http.Handler {
 
 // NewServer is an http.Server for a Handler, with the deadlines that one on a network needs.
 func NewServer(h http.Handler) *http.Server {
-	return &http.Server{Handler: h, ReadHeaderTimeout: bodyTime, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}
+	return &http.Server{Handler: h, ReadHeaderTimeout: bodyTime, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, asker{}, c) }}
 }
 
 // guard lets nobody in without the token, and no page of the web that a browser of this machine shows: one that got itself
@@ -132,10 +135,21 @@ func take(w http.ResponseWriter, r *http.Request, v any) bool {
 		_ = c.SetReadDeadline(time.Time{})
 		err = strictly(text, v)
 	}
+	if kind := (*json.UnmarshalTypeError)(nil); errors.As(err, &kind) {
+		err = fmt.Errorf("%q is not to be a JSON %s", kind.Field, kind.Value)
+	}
 	if err != nil {
 		respond(w, nil, refuse(Wrong, "the body is not the JSON that is wanted here: %v", err))
 	}
 	return err == nil
+}
+
+// present refuses what somebody wanted who has given up since, as while this process was stopped: nobody expects it any more.
+func present(r *http.Request) error {
+	if r.Context().Err() != nil || hungUp(r.Context()) {
+		return refuse(Conflict, "whoever asked has gone")
+	}
+	return nil
 }
 
 // Wish is what somebody wants of a partition.
@@ -172,6 +186,9 @@ func (s *service) wish(w http.ResponseWriter, r *http.Request, do func(Wish, tim
 		return
 	}
 	deadline, err := q.deadline()
+	if err == nil {
+		err = present(r)
+	}
 	if err == nil {
 		err = do(q, deadline)
 	}
@@ -219,7 +236,10 @@ func (s *service) register(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *service) drop(w http.ResponseWriter, r *http.Request) {
-	err := s.p.Drop(r.PathValue("name"))
+	err := present(r)
+	if err == nil {
+		err = s.p.Drop(r.PathValue("name"))
+	}
 	respond(w, s.p.Status(), err)
 }
 

@@ -46,6 +46,8 @@ func TestRefusedRequests(t *testing.T) {
 		"no JSON":           {free, "POST", "/v1/state", "enabled", nil, 400, "not the JSON that is wanted"},
 		"more than JSON":    {free, "POST", "/v1/state", `{"state":"enabled"} {}`, nil, 400, "something follows"},
 		"an unknown field":  {free, "POST", "/v1/state", `{"stat":"enabled"}`, nil, 400, `unknown field`},
+		"a number as name":  {free, "POST", "/v1/transition", `{"transition":5}`, nil, 400, `: \"transition\" is not to be a JSON number"`},
+		"a list":            {free, "POST", "/v1/transition", `[]`, nil, 400, `: \"\" is not to be a JSON array"`},
 		"no such state":     {free, "POST", "/v1/state", `{"state":"happy"}`, nil, 400, "there are unconfigured, configured, running"},
 		"no state":          {free, "POST", "/v1/state", `{}`, nil, 400, "the state to be reached is missing"},
 		"no transition":     {free, "POST", "/v1/transition", `{}`, nil, 400, `there is no transition`},

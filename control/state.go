@@ -2,6 +2,7 @@ package control
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -64,6 +65,15 @@ func Transitions() []Transition {
 // hold is the order before a Disable: give no more events, and say how far they went.
 const hold = "hold"
 
+// goOn is the order that lifts a hold whose Disable never came.
+const goOn = "go-on"
+
+// drop and back are no orders but lines of the journal alone: a process need not be there, or must be again.
+const (
+	drop = "drop"
+	back = "back"
+)
+
 // find gives the transition of a name.
 func find(name string) (Transition, error) {
 	all, names := Transitions(), []string{}
@@ -89,14 +99,19 @@ func towards(from, to State) Transition {
 // Order is what a process is to do next.
 type Order struct {
 	Number uint64 `json:"number"` // of the journal, from 1
-	Name   string `json:"name"`   // a transition, or hold
-	Time   uint64 `json:"time"`   // seconds since 1990 << 32 | nanoseconds, as in datagrams; 0 of a hold
+	Name   string `json:"name"`   // a transition, hold or go-on
+	Time   uint64 `json:"time"`   // seconds since 1990 << 32 | nanoseconds, as in datagrams; 0 of what is no transition
 	Run    int    `json:"run,omitempty"`
 	Step   int    `json:"step,omitempty"` // of the run, from 0
 	From   uint64 `json:"from,omitempty"` // of an enable for one that comes late: no event before this time
+
+	Process string `json:"process,omitempty"` // in the journal, who was dropped, or has come back
 }
 
-// Service is the kind of datagram that follows the order; ok is false for a hold.
+// Holds tells whether no more events are to be given; if not, and no datagram follows either, they are to go on.
+func (o Order) Holds() bool { return o.Name == hold }
+
+// Service is the kind of datagram that follows the order; ok is false where none does.
 func (o Order) Service() (id xtc.TransitionID, ok bool) {
 	t, err := find(o.Name)
 	return t.Service, err == nil
@@ -106,6 +121,10 @@ func (o Order) Service() (id xtc.TransitionID, ok bool) {
 func leads(stack []Order, o Order) []Order {
 	t, err := find(o.Name)
 	switch {
+	case o.Process != "":
+		return stack
+	case o.Name == goOn:
+		return slices.DeleteFunc(stack, func(before Order) bool { return before.Name == hold })
 	case err != nil:
 		return append(stack, o) // a hold
 	case t.To > t.From:
@@ -128,14 +147,14 @@ func stateOf(stack []Order) State {
 	return at
 }
 
-// epoch is 1990-01-01, from where datagrams count seconds.
-const epoch = 631152000
+func timeOf(t time.Time) uint64 { return uint64(t.Unix()-xtc.Epoch)<<32 | uint64(t.Nanosecond()) }
 
-func timeOf(t time.Time) uint64 { return uint64(t.Unix()-epoch)<<32 | uint64(t.Nanosecond()) }
-
-// next is the time after another: nanoseconds end at a thousand million.
+// next is the time after another: nanoseconds end at a thousand million. Nothing comes after the last second of all.
 func next(time uint64) uint64 {
 	const second = 1000000000
+	if time>>32 == math.MaxUint32 {
+		return math.MaxUint32 << 32
+	}
 	if time&0xffffffff >= second-1 {
 		return (time>>32 + 1) << 32
 	}

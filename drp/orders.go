@@ -32,16 +32,16 @@ func (r *Run) openOrders() (err error) {
 func (r *Run) obey() {
 	for o := range r.orders.Orders() {
 		service, transition := o.Service()
-		r.held.Order(source.Order{Number: o.Number, Service: service, Hold: !transition, Time: o.Time, From: o.From, Run: o.Run,
-			Step: o.Step})
+		r.held.Order(source.Order{Number: o.Number, Service: service, Hold: o.Holds(), GoOn: !transition && !o.Holds(), Time: o.Time,
+			From: o.From, Run: o.Run, Step: o.Step})
 	}
 	if r.orders.Why() != "" {
 		r.finish(nil)
 	}
 }
 
-// haltedAt tells run control how far the source has come.
-func (r *Run) haltedAt(order, _ uint64) { r.orders.Done(order, nil) }
+// halted tells run control that the source gives no more events, or does again.
+func (r *Run) halted(order uint64) { r.orders.Done(order, nil) }
 
 // numberRun gives a run the number that run control has for it.
 func (r *Run) numberRun(service xtc.TransitionID, d xtc.Dgram) {

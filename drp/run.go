@@ -144,7 +144,7 @@ func (r *Run) openSource() (err error) {
 		r.cfg.Log.Warn(w)
 	}
 	if r.source = source.Paced(opened, r.cfg.Rate); r.cfg.Control != nil {
-		r.held = source.Hold(opened, r.openNamed, r.cfg.Rate, r.haltedAt)
+		r.held = source.Hold(opened, r.openNamed, r.cfg.Rate, r.halted)
 		r.source = r.held
 	}
 	return nil

@@ -90,7 +90,7 @@ func (l *lab) arrived(time uint64, e *event) {
 
 // number counts events by their time: they are 40 us apart, and transitions take nanoseconds.
 func (l *lab) number(time uint64) int64 {
-	const start = 1767225600 - 631152000
+	const start = 1767225600 - xtc.Epoch
 	ns := (int64(time>>32)-start)*1e9 + int64(uint32(time))
 	return ns / 40000
 }

@@ -23,6 +23,7 @@ type Order struct {
 	Run     int    // with BeginRun
 	Step    int    // with BeginStep, from 0
 	Hold    bool   // it is no transition: give no more events, and say how far they went
+	GoOn    bool   // nor is this: give events again
 }
 
 // follower is a source that makes each transition as it is ordered, and events between Enable and Disable.
@@ -36,9 +37,9 @@ type follower interface{ follow(o Order) }
 // Order may be called by anybody, the rest by one goroutine.
 type Held struct {
 	Source
-	from follower                 // nil: the source has transitions of its own
-	open func() (Source, error)   // begins anew, for a further Configure
-	held func(order, last uint64) // told that a Hold was followed, and of the time of the last datagram
+	from follower               // nil: the source has transitions of its own
+	open func() (Source, error) // begins anew, for a further Configure
+	held func(order uint64)     // told that a Hold was followed, or its end
 	pace paced
 
 	mu     sync.Mutex // protects orders
@@ -61,7 +62,7 @@ type Held struct {
 }
 
 // Hold keeps a source. When it gets a Configure for the second time it is opened again.
-func Hold(s Source, open func() (Source, error), r Rate, held func(order, last uint64)) *Held {
+func Hold(s Source, open func() (Source, error), r Rate, held func(order uint64)) *Held {
 	h := &Held{Source: s, open: open, held: held, pace: paced{rate: r}, wake: make(chan struct{}, 1)}
 	h.from, _ = s.(follower)
 	return h
@@ -92,9 +93,9 @@ func (h *Held) Next(ctx context.Context) (Header, error) {
 		}
 		h.take()
 		switch {
-		case h.due != nil && h.due.Hold:
-			h.holding = true
-			h.held(h.due.Number, h.last.Load())
+		case h.due != nil && (h.due.Hold || h.due.GoOn):
+			h.holding = h.due.Hold
+			h.held(h.due.Number)
 			h.due = nil
 			continue
 		case h.due != nil && h.enabled && h.due.Service == xtc.Disable:
@@ -142,18 +143,12 @@ func (h *Held) paced(ctx context.Context) bool {
 	}
 	switch {
 	case h.from != nil && h.pace.rate.Recorded:
-		h.pace.due = wall(h.ahead.Time)
+		h.pace.due = xtc.WallTime(h.ahead.Time) // it keeps the clock of those who order
 	case h.ahead.Service.IsEvent() && !h.pace.holds:
 		h.pace.schedule(h.ahead)
 		h.pace.holds = true
 	}
 	return h.pace.wait(ctx, h.wake) == nil
-}
-
-// wall is the time of day of a datagram of a source that keeps the clock of those who order.
-func wall(time64 uint64) time.Time {
-	const epics = 631152000 // 1990, from where seconds are counted
-	return time.Unix(int64(time64>>32)+epics, int64(time64&0xffffffff))
 }
 
 func flows(service xtc.TransitionID) bool { return service.IsEvent() || service == xtc.SlowUpdate }
@@ -217,7 +212,7 @@ func (h *Held) seek(ctx context.Context, o Order) (bool, error) {
 	if h.from != nil {
 		o.Time = max(o.Time, after(h.last.Load()))
 		if o.From > 0 && h.pace.rate.Recorded { // what is over is not made up for
-			o.From = max(o.From, timestamp(uint64(time.Since(wall(0)))))
+			o.From = max(o.From, timestamp(uint64(time.Since(xtc.WallTime(0)))))
 		}
 		h.from.follow(o)
 		h.has = false

@@ -31,7 +31,7 @@ func hold(t *testing.T, r source.Rate, name string) *holding {
 		t.Fatal(err)
 	}
 	h := &holding{t: t, pool: openPool(t, s, 4), lasts: make(chan uint64, 1), given: make(chan xtc.Dgram)}
-	h.Held = source.Hold(s, open, r, func(_, last uint64) { h.lasts <- last })
+	h.Held = source.Hold(s, open, r, func(uint64) { last, _ := h.Last(); h.lasts <- last })
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { defer close(done); h.take(ctx) }()
@@ -172,6 +172,30 @@ func TestHeldWaitsForWhatIsNotDue(t *testing.T) {
 	h.Order(source.Order{Service: xtc.Disable, Time: last + 1})
 	if all := h.some(1); all[0].Service() != xtc.Disable || all[0].Time() != last+1 {
 		t.Error(times(all))
+	}
+}
+
+// TestHeldGoesOn: a hold whose Disable never comes is lifted, and no event is missing.
+func TestHeldGoesOn(t *testing.T) {
+	t.Parallel()
+	h := hold(t, source.Rate{}, tiny+"bank=1,slow=0")
+	got := append(h.begin(0), h.some(2)...)
+	h.Order(source.Order{Hold: true})
+	for held := false; !held; {
+		select {
+		case <-h.lasts:
+			held = true
+		case d := <-h.given:
+			got = append(got, d)
+		}
+	}
+	h.Order(source.Order{GoOn: true})
+	<-h.lasts
+	got = append(got, h.some(3)...)
+	for i := 6; i < len(got); i++ {
+		if before, d := got[i-1], got[i]; d.Service() != xtc.L1Accept || d.Time()-before.Time() != got[5].Time()-got[4].Time() {
+			t.Errorf("%v", times(got))
+		}
 	}
 }
 

@@ -39,7 +39,7 @@ type Sim struct {
 // simulated file is the same whenever it is made.
 const (
 	simStartUnix = 1767225600
-	simStart     = simStartUnix - 631152000
+	simStart     = simStartUnix - xtc.Epoch
 )
 
 const simGroup = 1 // readout group mask

@@ -42,13 +42,16 @@ type Timestamp struct {
 	UTC string `json:"utc,omitempty"`
 }
 
-// epicsEpoch is 1990-01-01, from where the DAQ counts seconds.
-const epicsEpoch = 631152000
+// Epoch is 1990-01-01, from where the DAQ counts seconds, in those of Unix.
+const Epoch = 631152000
+
+// WallTime is the time of day that a raw value stands for.
+func WallTime(raw uint64) time.Time { return time.Unix(int64(raw>>32)+Epoch, int64(raw&0xffffffff)) }
 
 // TimestampOf reads the raw value as seconds<<32 | nanoseconds since 1990, which is right for files of the running DAQ
 // and for no others: outside the years 2015 to 2060, or with impossible nanoseconds, UTC stays empty.
 func TimestampOf(raw uint64) Timestamp {
-	t := time.Unix(int64(raw>>32)+epicsEpoch, int64(raw&0xffffffff)).UTC()
+	t := WallTime(raw).UTC()
 	if raw&0xffffffff >= uint64(time.Second) || t.Year() < 2015 || t.Year() > 2060 {
 		return Timestamp{Raw: raw}
 	}

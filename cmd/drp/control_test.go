@@ -53,6 +53,8 @@ func TestControlSaysWhatToDo(t *testing.T) {
 		{"a name without control", []string{"-p", script, "--process", "a"}, 2, "--process is the name at run control: give --control, too"},
 		{"events and control", []string{"-p", script, "--process", "a", "--control", "http://127.0.0.1:1", "--events", "5"}, 2, "run control says when a run ends"},
 		{"a run and control", []string{"-p", script, "--process", "a", "--control", "http://127.0.0.1:1", "--run", "5"}, 2, "run control gives runs their numbers"},
+		{"no deadline", []string{"ctl", "configure", "--partition", "p", "--deadline", "0s"}, 2, "--deadline 0s: give a time above 0"},
+		{"another is down", []string{"down", "nope"}, 3, "partition nope is not up: drp up has started nothing of it"},
 		{"nothing up", []string{"down"}, 3, "no partition is up"},
 		{"no file", []string{"up", dir + "/none.yaml"}, 3, "no such file"},
 	} {
@@ -82,6 +84,13 @@ func TestPartitionFiles(t *testing.T) {
 		{"a bad name", head + "drp:\n  ../a: {}\n", `:4: "../a" is no name of a process`},
 		{"a reserved name", head + "drp:\n  control: {}\n", `:4: "control" is no name of a process`},
 		{"twice a name", head + "teb:\n  a: {trigger: t.yaml}\n" + one, "two processes have the same name"},
+		{"events", head + "drp:\n  a: {script: s.py, events: 5}\n", ":4: events: run control says when a run ends: leave it out"},
+		{"a file in it", head + "drp:\n  a: {config: x}\n", ":4: config is for the command line alone"},
+		{"no script", head + "drp:\n  a: {}\n", ":4: a: script: give it a file: script: FILE"},
+		{"no such script", head + one, ":4: a: script: stat s.py: no such file"},
+		{"no such rules", head + "teb:\n  t: {trigger: none.yaml}\n" + one, ":4: t: trigger: stat none.yaml: no such file"},
+		{"open to others", head + "control: {listen: \"tcp://0.0.0.0:5700\"}\n" + one, ":3: control: --listen tcp://0.0.0.0:5700: others could reach it: give --token-file"},
+		{"the same files", head + "defaults: {script: control_test.go, output: x, stream: 3}\ndrp:\n  a: {}\n  b: {}\n", ":6: a and b write the same files: give each another stream"},
 		{"a list", head + "drp: [a, b]\n", ":3: a mapping is wanted"},
 		{"no YAML", head + "drp: {", "partition.yaml"},
 		{"a bad partition", "partition: ../p\nfolder: out\n" + one, `partition "../p": give up to 64 letters`},
@@ -94,6 +103,9 @@ func TestPartitionFiles(t *testing.T) {
 			}
 		})
 	}
+	t.Chdir(t.TempDir())
+	write(t, "s.py", "import drp\n")
+	write(t, "my rules.yaml", "rules: []\n")
 	file := write(t, filepath.Join(t.TempDir(), "partition.yaml"), head+`
 control: {listen: "tcp://127.0.0.1:5700"}
 teb: {t0: {trigger: "my rules.yaml", listen: "tcp://127.0.0.1:5600"}}

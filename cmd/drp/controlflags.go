@@ -16,9 +16,10 @@ import (
 
 // controlFlags are those of a process that run control brings through a run.
 type controlFlags struct {
-	at      string
-	process string
-	agent   *control.Agent
+	at        string
+	process   string
+	partition string
+	agent     *control.Agent
 }
 
 func (f *controlFlags) add(fl *pflag.FlagSet) {
@@ -27,7 +28,8 @@ func (f *controlFlags) add(fl *pflag.FlagSet) {
 }
 
 // complete checks the flags; name is what the process is called unless it is said.
-func (f *controlFlags) complete(name string) error {
+func (f *controlFlags) complete(name, partition string) error {
+	f.partition = partition
 	if f.at == "" {
 		if f.process != "" {
 			return errors.New("--process is the name at run control: give --control, too")
@@ -58,7 +60,7 @@ func (f *controlFlags) join(ctx context.Context, role string, log *slog.Logger, 
 	}
 	ctx, cancel := context.WithTimeout(ctx, controlPatience)
 	defer cancel()
-	f.agent, err = control.Join(ctx, c, control.Process{Name: f.process, Role: role}, log, progress)
+	f.agent, err = control.Join(ctx, c, control.Process{Name: f.process, Role: role, Partition: f.partition}, log, progress)
 	if err != nil {
 		c.Close()
 	}

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -67,7 +69,7 @@ func newCtlCommand() *cobra.Command {
 // verb makes a command that asks something.
 func (f *ctlFlags) verb(use, short string, args cobra.PositionalArgs, do func(context.Context, *control.Client, []string) error) *cobra.Command {
 	return &cobra.Command{Use: use, Short: short, Args: args, RunE: func(cmd *cobra.Command, words []string) error {
-		if f.deadline < 0 {
+		if cmd.Flags().Changed("deadline") && f.deadline <= 0 {
 			return fmt.Errorf("--deadline %v: give a time above 0, as 30s", f.deadline)
 		}
 		c, err := f.client()
@@ -143,6 +145,9 @@ func onlyPartition() (string, error) {
 			names = append(names, e.Name())
 		}
 	}
+	if len(names) > 1 {
+		names = slices.DeleteFunc(names, abandoned)
+	}
 	switch len(names) {
 	case 0:
 		return "", errors.New("this user has no run control on this machine: start one with drp up or drp control, or name another with --control")
@@ -150,6 +155,15 @@ func onlyPartition() (string, error) {
 		return names[0], nil
 	}
 	return "", fmt.Errorf("this user has several run controls here: name one with --partition: %s", strings.Join(names, ", "))
+}
+
+// abandoned tells whether nobody listens at the socket of a partition, as where run control was killed.
+func abandoned(partition string) bool {
+	c, err := net.Dial("unix", filepath.Join(rundir.Base(), rundir.Control, partition))
+	if err == nil {
+		_ = c.Close()
+	}
+	return errors.Is(err, syscall.ECONNREFUSED)
 }
 
 func (f *ctlFlags) state(ctx context.Context, c *control.Client, args []string) error {

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"drp/control"
+	"drp/drp"
 )
 
 const downLong = `down ends what drp up started of a partition: run control ends the run in order, then all processes, then itself. Who
@@ -88,10 +89,13 @@ func down(ctx context.Context, partition string, wait time.Duration) error {
 		return configuration(err)
 	}
 	defer f.release()
+	if len(f.all) == 0 {
+		return configuration(fmt.Errorf("partition %s is not up: drp up has started nothing of it", partition))
+	}
 	f.forget()
 	all := f.all
 	if len(all) == 0 {
-		fmt.Printf("nothing of partition %s runs\n", partition)
+		fmt.Printf("nothing of partition %s runs any more\n", partition)
 		return general(f.save())
 	}
 	if _, runs := f.living("control"); runs {
@@ -102,7 +106,7 @@ func down(ctx context.Context, partition string, wait time.Duration) error {
 		}
 	}
 	if ctx.Err() != nil {
-		return general(errors.New("interrupted: what still runs goes on; drp down ends it"))
+		return &drp.Failure{Kind: drp.Interrupted, Err: errors.New("interrupted: what still runs goes on; drp down ends it")}
 	}
 	if err := f.end(all, wait); err != nil {
 		return general(err)

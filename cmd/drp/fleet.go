@@ -52,7 +52,8 @@ func openFleet(partition string) (*fleet, error) {
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		f.release()
-		return nil, fmt.Errorf("%s: %w", f.path, err)
+		return nil, fmt.Errorf("%s does not say what was started: %w: end what runs of partition %s by hand, and remove the file", f.path, err,
+			partition)
 	}
 	return f, nil
 }

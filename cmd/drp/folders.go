@@ -43,15 +43,27 @@ func tryFolder(flag, path string) error {
 		return nil
 	}
 	defer absent(path).removeEmpty()
-	err := os.MkdirAll(path, 0o750)
-	if err == nil {
-		var probe *os.File
-		if probe, err = os.CreateTemp(path, ".drp-"); err == nil {
-			err = errors.Join(probe.Close(), os.Remove(probe.Name()))
+	err := tryFile(path)
+	for range 100 { // another process that tries it may remove it in between
+		if !errors.Is(err, fs.ErrNotExist) {
+			break
 		}
+		err = tryFile(path)
 	}
 	if err != nil {
 		return &drp.Failure{Kind: drp.Configuration, Err: fmt.Errorf("%s: files cannot be written to %s: %w", flag, path, err)}
 	}
 	return nil
+}
+
+// tryFile makes a folder, and a file in it that does not stay.
+func tryFile(path string) error {
+	if err := os.MkdirAll(path, 0o750); err != nil {
+		return err
+	}
+	file, err := os.CreateTemp(path, ".drp-")
+	if err != nil {
+		return err
+	}
+	return errors.Join(file.Close(), os.Remove(file.Name()))
 }

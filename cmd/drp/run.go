@@ -168,7 +168,7 @@ func (f *runFlags) complete(cfg *drp.Config) (err error) {
 	if f.hits.search.takenBack() && f.gpu == gpuOn {
 		f.gpu = gpuOff // there is nothing for it
 	}
-	if err := f.control.complete(f.trigger.contributor); err != nil {
+	if err := f.control.complete(f.trigger.contributor, f.partition); err != nil {
 		return err
 	}
 	if cfg.Trigger, err = f.trigger.complete(f.partition); err != nil {

@@ -111,7 +111,10 @@ func readSettings(flags *pflag.FlagSet, path string) (map[string][]setting, erro
 func addSetting(settings map[string][]setting, flags *pflag.FlagSet, path string, pair *ast.MappingValueNode) error {
 	key, line := pair.Key.GetToken().Value, pair.Key.GetToken().Position.Line
 	flag := flags.Lookup(key)
-	if flag == nil || key == "config" || key == "help" {
+	if key == "config" {
+		return fmt.Errorf("%s:%d: %s is for the command line alone: leave it out here", path, line, key)
+	}
+	if flag == nil || key == "help" {
 		return fmt.Errorf("%s:%d: unknown key %q%s", path, line, key, didYouMean(flags, key))
 	}
 	if _, twice := settings[key]; twice {

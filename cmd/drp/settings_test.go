@@ -140,7 +140,7 @@ func TestSettingsRefused(t *testing.T) {
 		{"unknown key", "workers: 2\nbuf-byte: 5\n", []string{`drp.yaml:2: unknown key "buf-byte"; did you mean "buf-bytes"?`}},
 		{"a key with an underscore", "buf_bytes: 5\n", []string{`drp.yaml:1: unknown key "buf_bytes"; did you mean "buf-bytes"?`}},
 		{"nothing like it", "temperature: 5\n", []string{`drp.yaml:1: unknown key "temperature"; drp --help lists the keys`}},
-		{"a file in a file", "config: other.yaml\n", []string{`drp.yaml:1: unknown key "config"`}},
+		{"a file in a file", "config: other.yaml\n", []string{`drp.yaml:1: config is for the command line alone: leave it out here`}},
 		{"help", "help: true\n", []string{`drp.yaml:1: unknown key "help"`}},
 		{"a word for a number", "\n\nworkers: many\n", []string{"drp.yaml:3: workers: ", `"many"`}},
 		{"a fraction for a number", "workers: 1.5\n", []string{"drp.yaml:1: workers: ", `"1.5"`}},

@@ -191,7 +191,7 @@ func (b *builders) make(schemas []*teb.Schema) (*teb.TEB, error) {
 func decideForOthers(ctx context.Context, f tebFlags) error {
 	rules, listen, err := f.complete()
 	if err == nil {
-		err = f.control.complete("teb")
+		err = f.control.complete("teb", f.partition)
 	}
 	if err != nil {
 		return err

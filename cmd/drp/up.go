@@ -27,7 +27,7 @@ file count from here, as on a command line.
   drp down
 
 What the processes say goes to NAME.log in the folder that the file names. Exit codes: 0 all are there; 1 one has not come,
-and those that this command started were ended; 3 the file is wrong.`
+and those that this command started were ended; 3 the file is wrong; 130 interrupted, with the same end.`
 
 func newUpCommand() *cobra.Command {
 	var dryRun bool
@@ -44,6 +44,9 @@ func newUpCommand() *cobra.Command {
 			p, err := readable(readPartition(args[0]))
 			if err != nil {
 				return err
+			}
+			if err := p.check(); err != nil {
+				return configuration(err)
 			}
 			if dryRun {
 				return p.show()
@@ -98,7 +101,11 @@ func (p *partitionFile) start(ctx context.Context, wait time.Duration) error {
 		}
 	}
 	if err := p.await(ctx, f); err != nil {
-		return general(errors.Join(err, f.end(f.own(), downPatience)))
+		err = errors.Join(err, f.end(f.own(), downPatience))
+		if errors.As(err, new(*drp.Failure)) {
+			return err // which has an exit code
+		}
+		return general(err)
 	}
 	fmt.Printf("partition %s is up; drp ctl state enabled begins a run, drp down ends all\n", p.partition)
 	return nil
@@ -130,12 +137,13 @@ func (p *partitionFile) await(ctx context.Context, f *fleet) error {
 		return err
 	}
 	defer c.Close()
-	for {
+	for began := time.Now(); ; {
 		if err := p.startAbsent(f); err != nil {
 			return err
 		}
+		since := time.Since(began)
 		s, err := c.Status(ctx)
-		missing := p.missing(&s)
+		missing := p.missing(f, &s, since)
 		if err == nil && len(missing) == 0 {
 			return nil
 		}
@@ -157,10 +165,15 @@ func (p *partitionFile) await(ctx context.Context, f *fleet) error {
 	}
 }
 
-// missing are those of the file that are not at run control, one that was dropped among them.
-func (p *partitionFile) missing(s *control.Status) (names []string) {
+// missing are those of the file that are not at run control, one that was dropped among them. Each must be the process that
+// runs here, and have said something of itself since: one that was killed just before counts as there for a while.
+func (p *partitionFile) missing(f *fleet, s *control.Status, since time.Duration) (names []string) {
 	for _, l := range slices.Concat(p.teb, p.drp) {
-		if !slices.ContainsFunc(s.Processes, func(one control.ProcessStatus) bool { return one.Name == l.name && one.There }) {
+		own, runs := f.living(l.name)
+		if !runs || !slices.ContainsFunc(s.Processes, func(one control.ProcessStatus) bool {
+			return one.Name == l.name && one.There && one.PID == own.Owner.PID && one.Start == own.Owner.StartTime &&
+				one.Silent < since.Seconds()
+		}) {
 			names = append(names, l.name)
 		}
 	}

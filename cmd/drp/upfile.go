@@ -141,6 +141,9 @@ func (p *partitionFile) flags(node ast.Node, known *pflag.FlagSet) (args []strin
 		if slices.Contains(ours, name) {
 			return nil, nil, fmt.Errorf("%s:%d: %s follows from the rest: leave it out", p.path, line, name)
 		}
+		if why := notHere[name]; why != "" {
+			return nil, nil, fmt.Errorf("%s:%d: %s: %s: leave it out", p.path, line, name, why)
+		}
 		if err := addSetting(settings, known, p.path, pair); err != nil {
 			return nil, nil, err
 		}

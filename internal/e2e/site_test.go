@@ -125,8 +125,8 @@ func (s *site) status() (st partitionStatus) {
 	return st
 }
 
-// kill ends a process of the site at once, as it was written down by drp up.
-func (s *site) kill(name string) {
+// pid is the number of a process of the site, as it was written down by drp up.
+func (s *site) pid(name string) int {
 	s.t.Helper()
 	files, _ := filepath.Glob(filepath.Join(s.runDir, "drp", "up", "*.json"))
 	if len(files) != 1 {
@@ -140,16 +140,27 @@ func (s *site) kill(name string) {
 	if err == nil {
 		err = json.Unmarshal(text, &all)
 	}
-	for _, p := range all {
-		if p.Name == name && err == nil {
-			err = syscall.Kill(p.Owner.PID, syscall.SIGKILL)
-			if !testkit.Within(10*time.Second, func() bool { return testkit.CommandLine(p.Owner.PID) == "" }) {
-				s.t.Fatalf("%s does not die", name)
-			}
-		}
-	}
 	if err != nil {
 		s.t.Fatal(err)
+	}
+	for _, p := range all {
+		if p.Name == name {
+			return p.Owner.PID
+		}
+	}
+	s.t.Fatalf("%s was not started: %s", name, text)
+	return 0
+}
+
+// kill ends a process of the site at once.
+func (s *site) kill(name string) {
+	s.t.Helper()
+	pid := s.pid(name)
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		s.t.Fatal(err)
+	}
+	if !testkit.Within(10*time.Second, func() bool { return testkit.CommandLine(pid) == "" }) {
+		s.t.Fatalf("%s does not die", name)
 	}
 }
 
