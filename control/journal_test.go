@@ -118,3 +118,19 @@ func TestAJournalOfOneThatEnds(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestTheEndOfTime: after the last second that a datagram can have, times do not begin again.
+func TestTheEndOfTime(t *testing.T) {
+	journal := path(t)
+	text := `{"format":"drp-control 1","partition":"tst","id":"x"}` + "\n" + `{"number":1,"name":"configure","time":18446744073709551615}` + "\n"
+	if err := os.WriteFile(journal, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, journal)
+	if err := s.Do("unconfigure", 0); err != nil {
+		t.Fatal(err)
+	}
+	if after, err := os.ReadFile(journal); err != nil || !strings.Contains(string(after), `"unconfigure","time":18446744069414584320`) {
+		t.Errorf("%s, %v", after, err)
+	}
+}
