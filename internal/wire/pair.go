@@ -43,6 +43,14 @@ func (p *Pair) Recv(within time.Duration) ([][]byte, error) {
 	return p.c.receive()
 }
 
+// Peer says where the other side is.
+func (p *Pair) Peer() string {
+	if a := p.c.RemoteAddr(); a.Network() != "unix" {
+		return a.String()
+	}
+	return "this machine"
+}
+
 // Close ends the connection, and whoever sends or receives.
 func (p *Pair) Close() { _ = p.c.Close() }
 

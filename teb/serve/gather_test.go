@@ -43,7 +43,8 @@ func gatherIn(t *testing.T, e wire.Endpoint, rule string, while time.Duration) *
 func persist(e wire.Endpoint, s *teb.Schema, generation uint64, o serve.Options) (*serve.Client, error) {
 	for {
 		c, err := serve.Dial(context.Background(), e, s, generation, o)
-		if later := (*serve.LaterError)(nil); !errors.As(err, &later) {
+		later, taken := (*serve.LaterError)(nil), (*serve.TakenError)(nil)
+		if !errors.As(err, &later) && !errors.As(err, &taken) {
 			return c, err
 		}
 		time.Sleep(time.Millisecond)
@@ -110,7 +111,7 @@ func TestGathering(t *testing.T) {
 	e := endpoint(t)
 	s := gather(t, e, "sum(c.x) >= 30")
 	defer s.Close()
-	_, err := serve.Dial(context.Background(), e, fieldOf(t, 1, "x"), 1, options())
+	_, err := serve.Dial(context.Background(), e, fieldOf(t, 1, "x"), 10, options()) // it is one of those that come below
 	if later := (*serve.LaterError)(nil); !errors.As(err, &later) || !strings.Contains(err.Error(), "waits for c0, c2") {
 		t.Fatal(err)
 	}

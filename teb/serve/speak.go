@@ -8,14 +8,13 @@ import (
 )
 
 // run keeps a connection, and makes another when it is lost.
-func (c *Client) run(p Conn, place uint32) {
+func (c *Client) run(p Conn, in seat) {
 	for !c.isClosed() {
 		if p != nil {
-			c.speak(p, place)
+			c.speak(p, in)
 		}
-		c.generation++
 		var err error
-		if p, place, err = c.again(); err != nil {
+		if p, in, err = c.again(); err != nil {
 			p = nil
 			c.o.Log.Debug("no connection to the trigger event builder", "error", err)
 			c.pause.Wait(c.o.Heartbeat / 10)
@@ -27,7 +26,7 @@ func (c *Client) run(p Conn, place uint32) {
 }
 
 // speak uses a connection until it ends.
-func (c *Client) speak(p Conn, place uint32) {
+func (c *Client) speak(p Conn, in seat) {
 	c.mu.Lock()
 	if c.books.Connections++; c.books.Connections > 1 {
 		c.o.Log.Info("the trigger event builder is there again")
@@ -35,7 +34,7 @@ func (c *Client) speak(p Conn, place uint32) {
 	c.sent, c.over, c.heard = c.first, false, 0
 	c.mu.Unlock()
 	writer := world.NewJoin(c.o.World)
-	writer.Go(func() { c.send(p, place) })
+	writer.Go(func() { c.send(p, in) })
 	for {
 		m, err := p.Recv(3 * c.o.Heartbeat)
 		if err == nil {
@@ -60,10 +59,10 @@ func (c *Client) speak(p Conn, place uint32) {
 const rowsAtOnce = 1024
 
 // send sends the rows that there are, or else a sign of life.
-func (c *Client) send(p Conn, place uint32) {
+func (c *Client) send(p Conn, in seat) {
 	defer p.Close()
-	e, err := teb.NewEncoder(c.schema, teb.BatchHead{Partition: teb.PartitionID(c.o.Partition), Contributor: place,
-		Generation: c.generation}, rowsAtOnce)
+	e, err := teb.NewEncoder(c.schema, teb.BatchHead{Partition: teb.PartitionID(c.o.Partition), Contributor: in.place,
+		Generation: in.generation}, rowsAtOnce)
 	if err != nil {
 		return
 	}
