@@ -60,7 +60,7 @@ func (c *contributor) live() {
 		taking.Go(func() { c.take(client) })
 		c.feed()
 		for _, b := range client.Books() {
-			if b.Contributed != b.Decided+b.Lost+b.Overdue+b.Pending || !c.dead && b.Pending > 0 {
+			if b.Contributed != b.Decided+b.Lost+b.Overdue+b.Refused+b.Pending || !c.dead && b.Pending > 0 {
 				l.problem("%s: the books do not balance: %+v", c.schema.Name(), b)
 			}
 		}

@@ -2,6 +2,7 @@ package serve
 
 import (
 	"fmt"
+	"maps"
 	"time"
 )
 
@@ -44,4 +45,21 @@ func peerOf(c Conn) string {
 		return p.Peer()
 	}
 	return "elsewhere"
+}
+
+// Somebody who is refused may come again at once, and others with something else.
+const (
+	sayAgain = time.Minute
+	mostSaid = 64
+)
+
+// news tells whether a refusal was not said for a while; all of them are counted.
+func (s *Server) news(text string) bool {
+	now := s.o.World.Now()
+	maps.DeleteFunc(s.said, func(_ string, at time.Duration) bool { return now-at >= sayAgain })
+	if _, said := s.said[text]; said || len(s.said) >= mostSaid {
+		return false
+	}
+	s.said[text] = now
+	return true
 }

@@ -181,38 +181,3 @@ func TestGatheringInVain(t *testing.T) {
 		t.Error(err)
 	}
 }
-
-// TestOtherRules: a server that comes back with other rules decides nothing more for those who know the former.
-func TestOtherRules(t *testing.T) {
-	testkit.NoLeaks(t)
-	e := endpoint(t)
-	schema := fieldOf(t, 0, "npeaks")
-	s, _ := startWith(t, e, []teb.Member{{Schema: schema}})
-	o := options()
-	o.Decide = time.Second
-	c, err := persist(e, schema, 1, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	s.Close()
-	b, err := teb.New(teb.Config{Partition: "test", Contributors: []teb.Member{{Schema: schema}}, Logic: []teb.Logic{
-		teb.NewExpression([]teb.Rule{{Name: "another", When: "true", Persist: true}})}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s = serve.NewServer(b, options())
-	defer s.Close()
-	if _, err := s.Listen(e); err != nil {
-		t.Fatal(err)
-	}
-	row := make([]byte, schema.RowBytes())
-	teb.PutHead(row, teb.Head{Pulse: 1, Groups: 1, Service: xtc.L1Accept})
-	if err := c.Contribute(row); err != nil {
-		t.Fatal(err)
-	}
-	some := make([]teb.Decision, 1)
-	if c.Next(some); !some[0].Default || some[0].Persist {
-		t.Errorf("%+v", some[0])
-	}
-}

@@ -7,6 +7,7 @@ import (
 	"net"
 	"slices"
 	"sync"
+	"time"
 
 	"drp/internal/wire"
 	"drp/internal/world"
@@ -38,6 +39,7 @@ type Server struct {
 	gathering *gathering // nil where the TEB came from outside
 	sessions  []*session // in the order in which they came
 	claims    map[string]*claim
+	said      map[string]time.Duration // when it was said that somebody was refused
 	counts    Counts
 }
 
@@ -48,6 +50,7 @@ type session struct {
 	let   bool       // it is a contributor's
 	over  bool
 	again bool // it was told to come again
+	name  string
 
 	place      int // of the contributor
 	generation uint64
@@ -63,7 +66,7 @@ func NewServer(t *teb.TEB, o Options) *Server {
 func newServer(o Options) *Server {
 	o = o.withDefaults()
 	return &Server{o: o, running: world.NewJoin(o.World), left: o.World.NewFlag(), failed: make(chan error, 1),
-		claims: map[string]*claim{}}
+		claims: map[string]*claim{}, said: map[string]time.Duration{}}
 }
 
 // Listen opens an endpoint.
@@ -149,7 +152,7 @@ func (s *Server) Serve(c Conn) {
 		return
 	}
 	defer s.shut(me)
-	h, err := s.meet(c)
+	h, err := s.meet(me)
 	var e *era
 	if err == nil {
 		e, err = s.enter(me, &h)
@@ -159,12 +162,13 @@ func (s *Server) Serve(c Conn) {
 		return
 	}
 	defer s.leave(e)
-	if err := s.join(me, e, h.schema); err != nil {
+	table := textOf(e.t.Table())
+	if err := s.join(me, e, &h, sumOf(table)); err != nil {
 		s.turnAway(me, err)
 		return
 	}
 	defer e.t.Gone(me.place, me.generation)
-	if c.Send(welcome(me.place, me.generation, e.t.Table())) != nil {
+	if c.Send(welcome(me.place, me.generation, table)) != nil {
 		return
 	}
 	s.o.Log.Info("a contributor was let in", "contributor", h.schema.Name())
@@ -191,14 +195,21 @@ func (s *Server) shut(me *session) {
 
 // join begins a life of a contributor, which the server numbers: a clock that is behind, or a number that is made up, keeps
 // nobody out.
-func (s *Server) join(me *session, e *era, schema *teb.Schema) (err error) {
+func (s *Server) join(me *session, e *era, h *hello, rules uint64) (err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if h.rules != 0 && h.rules != rules {
+		e.let = true // nobody will be, who is of the same run
+		return errOtherRules
+	}
 	e.lives++
 	me.generation = e.lives
-	me.place, err = e.t.Join(schema, e.lives)
+	me.place, err = e.t.Join(h.schema, e.lives)
 	return err
 }
+
+// errOtherRules is said to who would take the reasons of decisions for others.
+var errOtherRules = errors.New("it has other rules or contributors than when the run was configured: begin the run again")
 
 // exchange takes the rows of a contributor, and sends it decisions, until it has gone; it gives the cause.
 func (s *Server) exchange(me *session, e *era, h *hello) error {
@@ -244,26 +255,32 @@ func (s *Server) turnAway(me *session, err error) {
 	later := (*LaterError)(nil)
 	me.again = errors.As(err, &later)
 	if !me.again {
-		s.o.Log.Warn("a contributor was refused", "from", peerOf(me.Conn), "error", err)
 		s.mu.Lock()
 		s.counts.Refused++
+		news := s.news(me.name + err.Error())
 		s.mu.Unlock()
+		if news {
+			s.o.Log.Warn("a contributor was refused", "contributor", me.name, "from", peerOf(me.Conn), "error", err)
+		}
 	}
 	_ = me.Send(refusal(err))
 }
 
 // meet hears who a client is.
-func (s *Server) meet(c Conn) (hello, error) {
-	m, err := c.Recv(3 * s.o.Heartbeat)
+func (s *Server) meet(me *session) (hello, error) {
+	m, err := me.Recv(3 * s.o.Heartbeat)
 	if err != nil {
 		return hello{}, err
 	}
 	h, err := parseHello(m)
+	if err == nil {
+		me.name = h.schema.Name()
+	}
 	if err == nil && h.partition != teb.PartitionID(s.o.Partition) {
 		err = fmt.Errorf("it belongs to another partition than %q", s.o.Partition)
 	}
 	if err == nil && h.from > 0 && s.begins() {
-		h.known, err = s.recall(c)
+		h.known, err = s.recall(me)
 	}
 	return h, err
 }

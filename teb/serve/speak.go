@@ -9,16 +9,22 @@ import (
 
 // run keeps a connection, and makes another when it is lost.
 func (c *Client) run(p Conn, in seat) {
+	least := c.o.Heartbeat / 10
+	pause := least
 	for !c.isClosed() {
 		if p != nil {
 			c.speak(p, in)
+			pause = least
 		}
 		var err error
-		if p, in, err = c.again(); err != nil {
-			p = nil
-			c.o.Log.Debug("no connection to the trigger event builder", "error", err)
-			c.pause.Wait(c.o.Heartbeat / 10)
+		if p, in, err = c.connect(c.ctx); err == nil {
+			continue
 		}
+		c.o.Log.Debug("no connection to the trigger event builder", "error", err)
+		if c.giveUp(err) {
+			pause = min(2*pause, 4*c.o.Heartbeat)
+		}
+		c.pause.Wait(pause)
 	}
 	if p != nil {
 		p.Close()
@@ -31,7 +37,7 @@ func (c *Client) speak(p Conn, in seat) {
 	if c.books.Connections++; c.books.Connections > 1 {
 		c.o.Log.Info("the trigger event builder is there again")
 	}
-	c.sent, c.over, c.heard = c.first, false, 0
+	c.sent, c.over, c.heard, c.refused = c.first, false, 0, false
 	c.mu.Unlock()
 	writer := world.NewJoin(c.o.World)
 	writer.Go(func() { c.send(p, in) })
