@@ -25,6 +25,8 @@ type contributor struct {
 	ended bool // nothing more comes
 	dead  bool // in this life
 
+	settled bool // it is connected to all builders, and will go on
+
 	client    *serve.Several
 	last      teb.Key
 	asked     []teb.Key // in this life
@@ -56,6 +58,7 @@ func (c *contributor) live() {
 		if c.client = client; client == nil {
 			return
 		}
+		c.settled = true
 		taking := world.NewJoin(l.world)
 		taking.Go(func() { c.take(client) })
 		c.feed()
@@ -64,6 +67,7 @@ func (c *contributor) live() {
 				l.problem("%s: the books do not balance: %+v", c.schema.Name(), b)
 			}
 		}
+		c.settled = false
 		if c.client = nil; !c.dead { // else it is closed already, or will be
 			client.Close()
 			taking.Wait()
