@@ -147,7 +147,7 @@ func (t *Trigger) dial(ctx context.Context, of *trigger, s *teb.Schema, number i
 		}
 		if taken := (*serve.TakenError)(nil); !errors.As(err, &taken) {
 			free = w.Now()
-		} else if w.Now()-free >= takenFor {
+		} else if w.Now()-free >= min(takenFor, t.Connect/2) {
 			return nil, failf(Configuration, "%w: end that one, or give --contributor another name", err)
 		}
 		if err.Error() != said && ctx.Err() == nil {
