@@ -96,6 +96,9 @@ func (p *Pairs) accept(l net.Listener, e Endpoint) {
 		p.running.Go(func() {
 			defer p.leave(raw)
 			c, err := open(raw, zmq4.Pair, true, &p.o)
+			if errors.Is(err, errLeft) {
+				return
+			}
 			if err != nil {
 				p.refuse(raw)
 				return
