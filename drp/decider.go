@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"drp/internal/wire"
@@ -134,16 +135,20 @@ func (t *Trigger) dial(ctx context.Context, of *trigger, s *teb.Schema, number i
 	at, w, log := t.Servers[number], of.c.world, of.c.cfg.Log
 	o := serve.Options{World: w, Log: log, Partition: t.Partition, Window: len(of.answers), Decide: t.Deadline,
 		Default: t.otherwise(), Share: number, Shares: len(t.Servers)}
-	said, pause, deadline := "", w.NewFlag(), w.Now()+t.Connect
+	said, pause, deadline, process, free := "", w.NewFlag(), w.Now()+t.Connect, rand.Uint64(), w.Now()
 	for {
-		generation := uint64(time.Now().UnixNano()) // larger than any that this contributor had before
-		c, err := t.connect(ctx, at, s, generation, o)
+		c, err := t.connect(ctx, at, s, process, o)
 		if err == nil {
 			log.Info(fmt.Sprintf("the trigger event builder at %v decides, for %s of partition %q", at, s.Name(), t.Partition))
 			return c, nil
 		}
 		if refused := (*serve.RefusedError)(nil); errors.As(err, &refused) {
 			return nil, fail(Configuration, err)
+		}
+		if taken := (*serve.TakenError)(nil); !errors.As(err, &taken) {
+			free = w.Now()
+		} else if w.Now()-free >= min(takenFor, t.Connect/2) {
+			return nil, failf(Configuration, "%w: end that one, or give --contributor another name", err)
 		}
 		if err.Error() != said && ctx.Err() == nil {
 			said = err.Error()
@@ -160,14 +165,18 @@ func (t *Trigger) dial(ctx context.Context, of *trigger, s *teb.Schema, number i
 	}
 }
 
-func (t *Trigger) connect(ctx context.Context, at wire.Endpoint, s *teb.Schema, generation uint64, o serve.Options) (*serve.Client, error) {
+func (t *Trigger) connect(ctx context.Context, at wire.Endpoint, s *teb.Schema, process uint64, o serve.Options) (*serve.Client, error) {
 	if t.Dial == nil {
-		return serve.Dial(ctx, at, s, generation, o)
+		return serve.Dial(ctx, at, s, process, o)
 	}
-	return serve.Connect(ctx, func(ctx context.Context) (serve.Conn, error) { return t.Dial(ctx, at) }, s, generation, o)
+	return serve.Connect(ctx, func(ctx context.Context) (serve.Conn, error) { return t.Dial(ctx, at) }, s, process, o)
 }
 
 // redial is the pause between two attempts.
 const redial = 50 * time.Millisecond
+
+// takenFor is how long another process of the same name is waited for, which may be one that was killed: on a host that is
+// gone, it is heard for three heartbeats more.
+const takenFor = 5 * time.Second
 
 var errNobodyDecides = errors.New("the trigger event builder was waited for long enough")

@@ -188,7 +188,7 @@ func (t *trigger) apply(e *entry) error {
 	}
 	if t.present.Default && e.service.IsEvent() {
 		if n := t.c.books.defaulted.Add(1); n&(n-1) == 0 {
-			t.c.cfg.Log.Warn(fmt.Sprintf("%s was not decided by the trigger within %v, and gets the default (%d so far)",
+			t.c.cfg.Log.Warn(fmt.Sprintf("%s was not decided by the trigger, which has %v, and gets the default (%d so far)",
 				eventName(e.number, e.time), t.cfg.Deadline, n))
 		}
 	}

@@ -25,6 +25,8 @@ type contributor struct {
 	ended bool // nothing more comes
 	dead  bool // in this life
 
+	settled bool // it is connected to all builders, and will go on
+
 	client    *serve.Several
 	last      teb.Key
 	asked     []teb.Key // in this life
@@ -56,14 +58,16 @@ func (c *contributor) live() {
 		if c.client = client; client == nil {
 			return
 		}
+		c.settled = true
 		taking := world.NewJoin(l.world)
 		taking.Go(func() { c.take(client) })
 		c.feed()
 		for _, b := range client.Books() {
-			if b.Contributed != b.Decided+b.Lost+b.Overdue+b.Pending || !c.dead && b.Pending > 0 {
+			if b.Contributed != b.Decided+b.Lost+b.Overdue+b.Refused+b.Pending || !c.dead && b.Pending > 0 {
 				l.problem("%s: the books do not balance: %+v", c.schema.Name(), b)
 			}
 		}
+		c.settled = false
 		if c.client = nil; !c.dead { // else it is closed already, or will be
 			client.Close()
 			taking.Wait()
@@ -89,7 +93,7 @@ func (c *contributor) kill() {
 // join connects to all builders, as the pipeline does; nil when it is too late.
 func (c *contributor) join() *serve.Several {
 	p, l := c.p, c.p.lab
-	clients := make([]*serve.Client, len(p.servers))
+	clients, process := make([]*serve.Client, len(p.servers)), uint64(l.world.Now())+1
 	all := world.NewJoin(l.world)
 	for i, b := range p.servers {
 		all.Go(func() {
@@ -97,7 +101,7 @@ func (c *contributor) join() *serve.Several {
 			o.Share, o.Shares = i, len(p.servers)
 			for clients[i] == nil && !c.ended {
 				var err error
-				clients[i], err = p.connect(wire.Endpoint{Address: b.at}, c.schema, uint64(l.world.Now())+1, o)
+				clients[i], err = p.connect(wire.Endpoint{Address: b.at}, c.schema, process, o)
 				if refused := (*serve.RefusedError)(nil); errors.As(err, &refused) {
 					l.problem("%s: %v", c.schema.Name(), err)
 				}
@@ -123,8 +127,8 @@ func (c *contributor) join() *serve.Several {
 	return s
 }
 
-func (p *partition) connect(at wire.Endpoint, s *teb.Schema, generation uint64, o serve.Options) (*serve.Client, error) {
-	return serve.Connect(context.Background(), func(ctx context.Context) (serve.Conn, error) { return p.net.dial(ctx, at) }, s, generation, o)
+func (p *partition) connect(at wire.Endpoint, s *teb.Schema, process uint64, o serve.Options) (*serve.Client, error) {
+	return serve.Connect(context.Background(), func(ctx context.Context) (serve.Conn, error) { return p.net.dial(ctx, at) }, s, process, o)
 }
 
 // feed contributes what comes until all of it is decided, or it dies.

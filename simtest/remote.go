@@ -2,6 +2,7 @@ package simtest
 
 import (
 	"context"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -208,7 +209,7 @@ func (p *partition) rogues() {
 	for every > 0 && !p.over {
 		l.world.Sleep(l.soon(every))
 		at := wire.Endpoint{Address: p.servers[l.world.Chance(int64(len(p.servers)))].at}
-		switch l.world.Chance(3) {
+		switch l.world.Chance(4) {
 		case 0:
 			if c, err := p.net.dial(context.Background(), at); err == nil {
 				_ = c.Send(make([]byte, []int{0, 7, 100, 70000}[l.world.Chance(4)]))
@@ -217,6 +218,9 @@ func (p *partition) rogues() {
 			}
 			continue
 		case 1:
+			p.impostor(at)
+			continue
+		case 2:
 			o := p.options()
 			o.Partition = "another"
 			_, err = p.connect(at, stranger, 1, o)
@@ -226,6 +230,23 @@ func (p *partition) rogues() {
 		if err == nil {
 			l.problem("a stranger was let in")
 		}
+	}
+}
+
+// impostor comes under the name of another contributor, which has to go on as if nobody had come while it is there itself.
+func (p *partition) impostor(at wire.Endpoint) {
+	if len(p.others) == 0 {
+		return
+	}
+	l := p.lab
+	c := p.others[l.world.Chance(int64(len(p.others)))]
+	client, err := p.connect(at, c.schema, math.MaxUint64, p.options())
+	if err != nil {
+		return
+	}
+	client.Close()
+	if c.settled && l.plan.remote.calm() {
+		l.problem("another process was let in as %s, which is there", c.schema.Name())
 	}
 }
 

@@ -63,11 +63,11 @@ func replayTable(r *replay.Report) string {
 	}
 	for i, c := range r.Monitors {
 		if i == 0 {
-			fmt.Fprintf(&b, "\n%-20s %12s %12s %12s   %12s\n", "monitor", "events", "", "share", "in the run")
+			fmt.Fprintf(&b, "\n%-20s %12s %12s %12s   %12s\n", "monitor (bit)", "events", "", "share", "in the run")
 		}
 		fmt.Fprintf(&b, "%-20d %12d %12s %12s   %12d\n", c.Monitor, c.Events, "", percent(c.Events, r.Events), c.Then)
 	}
-	fmt.Fprintf(&b, "\nagreement   %12s are decided as in the run; kept both times %d, only now %d, only then %d, never %d\n",
+	fmt.Fprintf(&b, "\nagreement   %12s are decided as in the run, with reason and monitors; kept both times %d, only now %d, only then %d, never %d\n",
 		share(r.Same, r.Events), r.Both, r.Kept-r.Both, r.KeptThen-r.Both, r.Events-r.Kept-r.KeptThen+r.Both)
 	return b.String()
 }

@@ -33,3 +33,25 @@ func TestPeersThatLeaveAreNotRefused(t *testing.T) {
 		t.Errorf("it says:\n%s", text)
 	}
 }
+
+// TestPairsThatLeaveAreNotRefused either.
+func TestPairsThatLeaveAreNotRefused(t *testing.T) {
+	testkit.NoLeaks(t)
+	e := place(t)
+	pairs, _, err := ListenPairs(e, Options{MessageBytes: 1000}, func(*Pair) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, said := range []int{0, 5, greetingBytes} {
+		r := connect(t, e)
+		r.say(greeting()[:said])
+		_ = r.Close()
+	}
+	r := connect(t, e)
+	r.say([]byte(strings.Repeat("GET / HTTP/1.1\r\n\r\n", 10)))
+	eventually(t, "one that talks otherwise is refused", func() bool { return pairs.Refused() > 0 })
+	pairs.Close()
+	if n := pairs.Refused(); n != 1 {
+		t.Errorf("%d were refused", n)
+	}
+}

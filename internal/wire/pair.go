@@ -43,6 +43,14 @@ func (p *Pair) Recv(within time.Duration) ([][]byte, error) {
 	return p.c.receive()
 }
 
+// Peer says where the other side is.
+func (p *Pair) Peer() string {
+	if a := p.c.RemoteAddr(); a.Network() != "unix" {
+		return a.String()
+	}
+	return "this machine"
+}
+
 // Close ends the connection, and whoever sends or receives.
 func (p *Pair) Close() { _ = p.c.Close() }
 
@@ -88,6 +96,9 @@ func (p *Pairs) accept(l net.Listener, e Endpoint) {
 		p.running.Go(func() {
 			defer p.leave(raw)
 			c, err := open(raw, zmq4.Pair, true, &p.o)
+			if errors.Is(err, errLeft) {
+				return
+			}
 			if err != nil {
 				p.refuse(raw)
 				return

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"drp/teb"
@@ -100,6 +101,10 @@ func (p *player) open(paths []string) error {
 			p.streams = append(p.streams, of[name])
 		}
 		of[name].files = append(of[name].files, in)
+		of[name].runs = append(of[name].runs, in.run)
+	}
+	if err := p.meet(); err != nil {
+		return err
 	}
 	order := all[0].record.contributors
 	slices.SortStableFunc(p.streams, func(a, b *stream) int {
@@ -114,6 +119,33 @@ func (p *player) open(paths []string) error {
 		p.report.Contributors = append(p.report.Contributors, s.schema().Name())
 		if err := s.advance(); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// meet refuses a contributor that took part in no run of the others: nothing of it could be joined. One that lacks some of the
+// runs is missing in their events. Where a file does not say which run it is, nothing is known.
+func (p *player) meet() error {
+	var all []string
+	for _, s := range p.streams {
+		all = append(all, s.runs...)
+	}
+	slices.Sort(all)
+	if all = slices.Compact(all); slices.Contains(all, "") {
+		return nil
+	}
+	for _, s := range p.streams {
+		lacks := slices.DeleteFunc(slices.Clone(all), func(run string) bool { return slices.Contains(s.runs, run) })
+		alone := !slices.ContainsFunc(p.streams, func(other *stream) bool {
+			return other != s && slices.ContainsFunc(other.runs, func(run string) bool { return slices.Contains(s.runs, run) })
+		})
+		switch name := s.known.schema.Name(); {
+		case alone && len(lacks) > 0:
+			return fmt.Errorf("%s is of contributor %s in %s, and the files of the others are of %s: name files of the same run",
+				s.files[0].path, name, strings.Join(slices.Compact(s.runs), ", "), strings.Join(lacks, ", "))
+		case len(lacks) > 0:
+			p.o.Warn(fmt.Sprintf("contributor %s has no file of %s: it is missing in all events there", name, strings.Join(lacks, ", ")))
 		}
 	}
 	return nil

@@ -36,6 +36,9 @@ func newRecord(d xtc.Dgram) (*record, error) {
 		return nil, err
 	}
 	text := map[string]string{}
+	if len(r.table.Find("smdinfo", "offsetAlg")) > 0 {
+		return nil, errSmall
+	}
 	segment := -1
 	for it := r.table.Blocks(d); it.Next(); {
 		b := it.Block()

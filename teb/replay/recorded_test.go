@@ -43,6 +43,9 @@ func (r *recording) names(alg string) *xtc.Names {
 			{Name: "schema", Type: xtc.CharStr, Rank: 1}}
 	case "contribution":
 		n.ID, n.Entries = xtc.NewNamesID(1, 12), r.schema.Entries()
+	case "runinfo":
+		n.DetName, n.DetType, n.ID = alg, alg, xtc.NewNamesID(1, xtc.IndexRunInfo)
+		n.Entries = []xtc.Name{{Name: "expt", Type: xtc.CharStr, Rank: 1}, {Name: "runnum", Type: xtc.UInt32}}
 	case "chunkinfo":
 		n = xtc.ChunkInfoNames(xtc.NewNamesID(1, xtc.IndexChunkInfo))
 	}
@@ -68,7 +71,7 @@ func (r *recording) configure(time uint64, name string, fields ...string) {
 		r.t.Fatal(err)
 	}
 	var payload []byte
-	for _, alg := range []string{"decision", "reasons", "contribution", "chunkinfo"} {
+	for _, alg := range []string{"decision", "reasons", "contribution", "chunkinfo", "runinfo"} {
 		if payload, err = r.names(alg).AppendTo(payload); err != nil {
 			r.t.Fatal(err)
 		}
@@ -114,6 +117,16 @@ func (r *recording) bare(time uint64) { r.put(xtc.L1Accept, time, nil, nil) }
 func (r *recording) next(time uint64, name string) {
 	payload, err := xtc.AppendChunkInfo(nil, r.names("chunkinfo"), name, 1)
 	r.put(xtc.Enable, time, payload, err)
+}
+
+// run begins one.
+func (r *recording) run(time, number uint64) {
+	var b xtc.Builder
+	b.Begin(nil, r.names("runinfo"))
+	b.Text("exp")
+	b.Uint(number)
+	payload, err := b.End()
+	r.put(xtc.BeginRun, time, payload, err)
 }
 
 // file writes what there is, and begins another one without a Configure.

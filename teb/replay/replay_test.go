@@ -197,6 +197,7 @@ func TestRefused(t *testing.T) {
 	}{
 		{"no file", "no such file", []string{"/nowhere.xtc2"}},
 		{"another kind of file", "it has no contributions: record it with --trigger", []string{testkit.File(t, testkit.Camera{}.Run(2)...)}},
+		{"small data", "name the data file", []string{smallOf(t)}},
 		{"a later chunk", "name the first chunk", []string{file(func(f *recording) { f.all = f.all[1:] })}},
 		{"twice the same time", "both are of contributor a: name one of them", []string{good, file(func(*recording) {})}},
 		{"in a circle", "which came before it", []string{file(func(f *recording) { f.next(20, "a.xtc2") })}},
@@ -214,6 +215,26 @@ func TestRefused(t *testing.T) {
 			t.Errorf("%s: %T", test.name, err)
 		}
 	}
+}
+
+// smallOf is the small data of a recording.
+func smallOf(t *testing.T) string {
+	t.Helper()
+	f := record(t, 1, "a", "a", "n")
+	f.event(10, then{}, 1)
+	w, err := xtc.Create(t.TempDir(), xtc.FileName{Expt: "exp", Run: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range f.all {
+		if err := w.Append(d); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return w.Files()[1]
 }
 
 // TestInterrupted: a logic that hangs holds nothing up, and nor does whoever takes the events and will not.

@@ -17,6 +17,9 @@ import (
 var errNothing = errors.New("it has no contributions: record it with --trigger or --teb, and with --trigger-keep-all to have those of " +
 	"all events")
 
+// errSmall says that a file has places of events, and not events.
+var errSmall = errors.New("it is small data: name the data file, in the folder above")
+
 // item is what a stream has next: an event with its contribution, a Configure after which other things may be contributed, or
 // a BeginRun.
 type item struct {
@@ -31,11 +34,13 @@ type item struct {
 // stream is what one contributor has recorded: its files, in the order of their times, and the chunks of each.
 type stream struct {
 	files []input // that are left
+	runs  []string
 	warn  func(string)
 	known *record
 	head  item
 	ended bool
 
+	begins uint64 // time of the file that is open
 	r      *xtc.Reader
 	next   string   // chunk
 	seen   []string // chunks of this file
@@ -50,7 +55,8 @@ type stream struct {
 // input is a file whose Configure was read.
 type input struct {
 	path   string
-	time   uint64 // of its first datagram
+	time   uint64 // of what comes behind the Configure, which a later run of a process has from the first one
+	run    string // experiment and number; empty where the file does not say
 	record *record
 }
 
@@ -71,21 +77,40 @@ func openInput(path string) (input, error) {
 	case d.Service() != xtc.Configure:
 		return in, fmt.Errorf("%s begins with %v, as later chunks do: name the first chunk of the run", path, d.Service())
 	}
-	in.time = d.Time()
 	if d, err = r.ReadDgram(nil); err != nil {
 		return in, err
 	}
 	if in.record, err = newRecord(d); err != nil {
-		err = fmt.Errorf("%s: %w", path, err)
+		return in, fmt.Errorf("%s: %w", path, err)
 	}
-	return in, err
+	in.begin(r)
+	return in, nil
+}
+
+// begin reads what comes behind the Configure. Where that cannot be read, it is found when it is its turn.
+func (in *input) begin(r *xtc.Reader) {
+	in.time = math.MaxUint64
+	d, err := r.Next()
+	if err != nil {
+		return
+	}
+	in.time = d.Time()
+	if d.Service() != xtc.BeginRun {
+		return
+	}
+	if d, err = r.ReadDgram(nil); err != nil {
+		return
+	}
+	if expt, run, ok := xtc.RunInfo(in.record.table, d); ok {
+		in.run = fmt.Sprintf("%s r%04d", expt, run)
+	}
 }
 
 // open begins with the next file.
 func (s *stream) open() error {
 	in := s.files[0]
-	s.files, s.seen = s.files[1:], nil
-	if in.time < s.last {
+	s.files, s.seen, s.begins = s.files[1:], nil, in.time
+	if s.last > 0 && in.time <= s.last {
 		return fmt.Errorf("%s begins at %v, before the file before it ends (%v), and both are of contributor %s: name one of them",
 			in.path, xtc.TimestampOf(in.time), xtc.TimestampOf(s.last), in.record.schema.Name())
 	}
@@ -174,6 +199,7 @@ func (s *stream) datagram(service xtc.TransitionID) (found bool, err error) {
 	s.head.service, s.head.time = service, s.buf.Time()
 	switch service {
 	case xtc.Configure:
+		s.head.time = max(s.head.time, s.begins)
 		if s.known, err = newRecord(s.buf); err != nil {
 			return false, fmt.Errorf("%s: %w", s.r.Path(), err)
 		}

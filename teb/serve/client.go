@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"reflect"
 	"sort"
 	"sync"
 	"time"
@@ -17,39 +16,43 @@ import (
 // ErrClosed says that a Client was closed.
 var ErrClosed = errors.New("teb: the client is closed")
 
-// ClientBooks is what became of the rows of a Client. Contributed = Decided + Lost + Overdue + Pending.
+// ClientBooks is what became of the rows of a Client. Contributed = Decided + Lost + Overdue + Refused +
+// Pending.
 type ClientBooks struct {
 	Contributed uint64 `json:"contributed"`
 	Decided     uint64 `json:"decided"`
 	Lost        uint64 `json:"lost"`    // the server went on without it: the default
 	Late        uint64 `json:"late"`    // of these two, what the server had decided, or passed over, before it came
 	Overdue     uint64 `json:"overdue"` // nobody decided in time: the default
+	Refused     uint64 `json:"refused"` // nobody would have, since the server does not let it in any more: the default at once
 	Pending     uint64 `json:"pending"`
-	Resent      uint64 `json:"resent"` // rows that were sent in more than one generation
+	Resent      uint64 `json:"resent"` // rows that were sent over more than one connection
 	Connections uint64 `json:"connections"`
 }
 
 // Client contributes to the TEB of a Server.
 type Client struct {
-	o          Options
-	dial       func(context.Context) (Conn, error)
-	schema     *teb.Schema
-	table      teb.Table // as the server had it at first
-	generation uint64    // of the present connection
-	said       string    // why it is not let in any more
-	running    *world.Join
-	ctx        context.Context // of what dials
-	stop       context.CancelFunc
+	o       Options
+	dial    func(context.Context) (Conn, error)
+	schema  *teb.Schema
+	table   teb.Table // as the server had it at first
+	rules   uint64    // its sum; 0 before
+	process uint64
+	said    map[string]bool // why it was not let in any more
+	running *world.Join
+	ctx     context.Context // of what dials
+	stop    context.CancelFunc
 
 	mu      sync.Mutex // protects all below
 	closed  bool
+	refused bool   // it is not let in any more
 	conn    Conn   // the latest
 	over    bool   // it has ended
 	heard   uint64 // batches, over it
 	rows    []byte // a ring of places, as is pending; row n lies at n modulo its length
 	pending []pendingRow
 	first   uint64         // the first row without a decision
-	sent    uint64         // the first row that was not sent in this generation
+	sent    uint64         // the first row that was not sent over this connection
 	last    uint64         // the next row
 	next    uint64         // the next decision that is taken: those of the rows before first are in the ring
 	known   []teb.Decision // a ring of the latest, those of events of others too
@@ -70,30 +73,30 @@ type pendingRow struct {
 }
 
 // Dial connects to a Server that listens. See Connect.
-func Dial(ctx context.Context, e wire.Endpoint, s *teb.Schema, generation uint64, o Options) (*Client, error) {
+func Dial(ctx context.Context, e wire.Endpoint, s *teb.Schema, process uint64, o Options) (*Client, error) {
 	o = o.withDefaults()
 	return Connect(ctx, func(ctx context.Context) (Conn, error) {
 		p, err := wire.DialPair(ctx, e, o.wire())
 		return pair{p}, err
-	}, s, generation, o)
+	}, s, process, o)
 }
 
-// Connect lets a contributor speak to a Server, over the connections that dial gives. The generation must be larger than any
-// that this contributor had before; with each connection it grows by one. It fails when nobody is there, or refuses.
-func Connect(ctx context.Context, dial func(context.Context) (Conn, error), s *teb.Schema, generation uint64, o Options) (*Client, error) {
+// Connect lets a contributor speak to a Server, over the connections that dial gives. The process is a number that no other one
+// has, and that stays the same until it is let in. It fails when nobody is there, or refuses.
+func Connect(ctx context.Context, dial func(context.Context) (Conn, error), s *teb.Schema, process uint64, o Options) (*Client, error) {
 	o = o.withDefaults()
-	c := &Client{o: o, dial: dial, schema: s, generation: generation, running: world.NewJoin(o.World),
+	c := &Client{o: o, dial: dial, schema: s, process: process, said: map[string]bool{}, running: world.NewJoin(o.World),
 		rows: make([]byte, o.Window*s.RowBytes()), pending: make([]pendingRow, o.Window), known: make([]teb.Decision, min(o.History, teb.MaxBatchRows))}
 	for _, f := range []*world.Flag{&c.full, &c.decided, &c.more, &c.pause, &c.clock} {
 		*f = o.World.NewFlag()
 	}
-	p, place, table, err := c.connect(ctx)
+	p, in, err := c.connect(ctx)
 	if err != nil {
 		return nil, err
 	}
-	c.table = table
+	c.table, c.rules = in.table, in.rules
 	c.ctx, c.stop = context.WithCancel(context.Background())
-	c.running.Go(func() { c.run(p, place) })
+	c.running.Go(func() { c.run(p, in) })
 	c.running.Go(c.watch)
 	return c, nil
 }
@@ -101,19 +104,19 @@ func Connect(ctx context.Context, dial func(context.Context) (Conn, error), s *t
 // Table is what the numbers in decisions mean.
 func (c *Client) Table() teb.Table { return c.table }
 
-func (c *Client) connect(ctx context.Context) (Conn, uint32, teb.Table, error) {
+func (c *Client) connect(ctx context.Context) (Conn, seat, error) {
 	p, err := c.dial(ctx)
 	if err != nil {
-		return nil, 0, teb.Table{}, fmt.Errorf("teb: %w", err)
+		return nil, seat{}, fmt.Errorf("teb: %w", err)
 	}
 	c.mu.Lock()
 	if c.closed {
 		c.mu.Unlock()
 		p.Close()
-		return nil, 0, teb.Table{}, ErrClosed
+		return nil, seat{}, ErrClosed
 	}
 	c.conn = p
-	h := hello{partition: teb.PartitionID(c.o.Partition), generation: c.generation, schema: c.schema,
+	h := hello{partition: teb.PartitionID(c.o.Partition), process: c.process, rules: c.rules, schema: c.schema,
 		share: uint32(c.o.Share), shares: uint32(c.o.Shares)}
 	if c.first < c.last {
 		h.from = c.at(c.first).head.Pulse + 1
@@ -121,32 +124,40 @@ func (c *Client) connect(ctx context.Context) (Conn, uint32, teb.Table, error) {
 		h.from = c.at(c.last-1).head.Pulse + 1
 	}
 	c.mu.Unlock()
-	place, table, err := introduce(p, &h, c.remembered, 3*c.o.Heartbeat)
+	in, err := introduce(p, &h, c.remembered, 3*c.o.Heartbeat)
 	if err != nil {
 		p.Close()
-		return nil, 0, table, err
+		return nil, in, err
 	}
-	return p, place, table, nil
+	return p, in, nil
 }
 
-// again connects once more. A server that was started anew with other rules would speak of reasons that nobody knows.
-func (c *Client) again() (Conn, uint32, error) {
-	p, place, table, err := c.connect(c.ctx)
-	if err == nil && !reflect.DeepEqual(table, c.table) {
-		p.Close()
-		p, err = nil, errOtherRules
+// giveUp lets all have the default at once, when the server refuses: it has other rules, for example, and would speak of
+// reasons that nobody knows, or somebody else contributes under this name. It is asked again all the same.
+func (c *Client) giveUp(err error) (gave bool) {
+	refused, taken := (*RefusedError)(nil), (*TakenError)(nil)
+	if !errors.As(err, &refused) && !errors.As(err, &taken) {
+		return false
 	}
-	refused := (*RefusedError)(nil)
-	if errors.Is(err, errOtherRules) || errors.As(err, &refused) {
-		if err.Error() != c.said {
-			c.o.Log.Error("the trigger event builder decides nothing for this run any more: " + err.Error())
-		}
-		c.said = err.Error()
+	if !c.said[err.Error()] && len(c.said) < mostSaid {
+		c.said[err.Error()] = true
+		c.o.Log.Error("the trigger event builder decides nothing for this run any more, all events get the default: " + err.Error())
 	}
-	return p, place, err
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.refused = true
+	c.defaultAll()
+	return true
 }
 
-var errOtherRules = errors.New("teb: the server has other rules or contributors than when the run was configured: begin the run again")
+// defaultAll gives the default to all that has no decision. The mutex is held.
+func (c *Client) defaultAll() {
+	for c.first < c.last {
+		c.settle(c.instead())
+		c.books.Refused++
+	}
+	c.decided.Set()
+}
 
 func (c *Client) at(n uint64) *pendingRow { return &c.pending[n%uint64(len(c.pending))] }
 
@@ -192,7 +203,9 @@ func (c *Client) put(row []byte) (taken bool, err error) {
 	*c.at(c.last) = pendingRow{head: h, came: c.o.World.Now()}
 	c.last++
 	c.books.Contributed++
-	c.decideLate(h.Key())
+	if c.decideLate(h.Key()); c.refused {
+		c.defaultAll()
+	}
 	return true, nil
 }
 

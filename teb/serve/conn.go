@@ -22,6 +22,7 @@ type pair struct{ p *wire.Pair }
 
 func (c pair) Send(message []byte) error { return c.p.Send(message) }
 func (c pair) Close()                    { c.p.Close() }
+func (c pair) Peer() string              { return c.p.Peer() }
 
 func (c pair) Recv(within time.Duration) ([]byte, error) {
 	m, err := c.p.Recv(within)

@@ -15,6 +15,7 @@ type era struct {
 	t       *teb.TEB
 	history []teb.Decision
 	count   uint64 // of decisions so far; number n lies at n modulo the length
+	lives   uint64 // of contributors so far
 	inside  int    // clients that were let in and have not left
 	let     bool   // somebody was
 	share   string // as those who were let in say, of the events
@@ -63,7 +64,7 @@ func (s *Server) Books() (teb.Books, bool) {
 
 // enter gives the TEB that a client may speak to, which has it inside from here on. It waits for others as long as the
 // client does.
-func (s *Server) enter(h *hello) (*era, error) {
+func (s *Server) enter(me *session, h *hello) (*era, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if g := s.gathering; g != nil && s.now != nil && s.now.let && s.now.inside == 0 && h.from == 0 {
@@ -73,10 +74,13 @@ func (s *Server) enter(h *hello) (*era, error) {
 		if err := h.agrees(&s.now.share); err != nil {
 			return nil, err
 		}
+		if err := s.claim(me, h); err != nil {
+			return nil, err
+		}
 		s.now.inside++
 		return s.now, nil
 	}
-	w, err := s.wait(h)
+	w, err := s.wait(me, h)
 	if err != nil {
 		return nil, err
 	}
@@ -104,7 +108,7 @@ func (s *Server) enter(h *hello) (*era, error) {
 }
 
 // wait lets a client wait. The last one lets the TEB be made.
-func (s *Server) wait(h *hello) (*waiter, error) {
+func (s *Server) wait(me *session, h *hello) (*waiter, error) {
 	g, name := s.gathering, h.schema.Name()
 	switch {
 	case g == nil:
@@ -122,8 +126,11 @@ func (s *Server) wait(h *hello) (*waiter, error) {
 			}
 		}
 	}
+	if err := s.claim(me, h); err != nil {
+		return nil, err
+	}
 	if old := g.waiting[name]; old != nil {
-		old.err = &LaterError{"another one of its name is there"}
+		old.err = &LaterError{"it came again meanwhile"}
 		old.done.Set()
 	}
 	w := &waiter{hello: *h, done: s.o.World.NewFlag()}
@@ -254,6 +261,9 @@ func (s *Server) told() {
 func refusal(err error) []byte {
 	if later := (*LaterError)(nil); errors.As(err, &later) {
 		return append([]byte(laterMagic), later.Why...)
+	}
+	if taken := (*TakenError)(nil); errors.As(err, &taken) {
+		return append([]byte(takenMagic), taken.Why...)
 	}
 	return append([]byte(refuseMagic), err.Error()...)
 }

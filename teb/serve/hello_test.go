@@ -12,7 +12,7 @@ func FuzzHello(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	h := hello{partition: 1, generation: 2, from: 3, schema: s}
+	h := hello{partition: 1, process: 2, from: 3, schema: s}
 	f.Add(h.bytes())
 	f.Add([]byte(helloMagic))
 	f.Fuzz(func(t *testing.T, b []byte) {

@@ -7,6 +7,7 @@ import (
 	"net"
 	"slices"
 	"sync"
+	"time"
 
 	"drp/internal/wire"
 	"drp/internal/world"
@@ -17,7 +18,7 @@ import (
 type Counts struct {
 	Clients  int    `json:"clients"`  // connected now
 	Let      uint64 `json:"let"`      // that were let in
-	Refused  uint64 `json:"refused"`  // of another partition, with another schema, of an earlier generation, or no clients at all
+	Refused  uint64 `json:"refused"`  // of another partition, with another schema, under a name that is taken, or no clients at all
 	Unfit    uint64 `json:"unfit"`    // connections that ended because of what came
 	Silent   uint64 `json:"silent"`   // connections that ended by themselves, or of which nothing was heard
 	Overrun  uint64 `json:"overrun"`  // that did not take decisions as long as these were remembered
@@ -37,15 +38,22 @@ type Server struct {
 	now       *era       // nil until all contributors are there
 	gathering *gathering // nil where the TEB came from outside
 	sessions  []*session // in the order in which they came
+	claims    map[string]*claim
+	said      map[string]time.Duration // when it was said that somebody was refused
 	counts    Counts
 }
 
 // session is a connection. What is said of it is protected by the mutex of the Server.
 type session struct {
 	Conn
-	wake world.Flag // there are decisions, or it is over
-	let  bool       // it is a contributor's
-	over bool
+	wake  world.Flag // there are decisions, or it is over
+	let   bool       // it is a contributor's
+	over  bool
+	again bool // it was told to come again
+	name  string
+
+	place      int // of the contributor
+	generation uint64
 }
 
 // NewServer takes the decisions of a TEB, and lets nobody in yet.
@@ -57,7 +65,8 @@ func NewServer(t *teb.TEB, o Options) *Server {
 
 func newServer(o Options) *Server {
 	o = o.withDefaults()
-	return &Server{o: o, running: world.NewJoin(o.World), left: o.World.NewFlag(), failed: make(chan error, 1)}
+	return &Server{o: o, running: world.NewJoin(o.World), left: o.World.NewFlag(), failed: make(chan error, 1),
+		claims: map[string]*claim{}, said: map[string]time.Duration{}}
 }
 
 // Listen opens an endpoint.
@@ -143,27 +152,27 @@ func (s *Server) Serve(c Conn) {
 		return
 	}
 	defer s.shut(me)
-	h, err := s.meet(c)
+	h, err := s.meet(me)
 	var e *era
 	if err == nil {
-		e, err = s.enter(&h)
+		e, err = s.enter(me, &h)
 	}
 	if err != nil {
-		s.turnAway(c, err)
+		s.turnAway(me, err)
 		return
 	}
 	defer s.leave(e)
-	k, err := e.t.Join(h.schema, h.generation)
-	if err != nil {
-		s.turnAway(c, err)
+	table := textOf(e.t.Table())
+	if err := s.join(me, e, &h, sumOf(table)); err != nil {
+		s.turnAway(me, err)
 		return
 	}
-	defer e.t.Gone(k, h.generation)
-	if c.Send(welcome(k, e.t.Table())) != nil {
+	defer e.t.Gone(me.place, me.generation)
+	if c.Send(welcome(me.place, me.generation, table)) != nil {
 		return
 	}
 	s.o.Log.Info("a contributor was let in", "contributor", h.schema.Name())
-	cause := s.exchange(me, e, k, &h)
+	cause := s.exchange(me, e, &h)
 	s.o.Log.Info("a contributor is gone", "contributor", h.schema.Name(), "cause", cause)
 }
 
@@ -180,11 +189,30 @@ func (s *Server) shut(me *session) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.sessions = slices.DeleteFunc(s.sessions, func(other *session) bool { return other == me })
+	s.release(me)
 	s.left.Set()
 }
 
+// join begins a life of a contributor, which the server numbers: a clock that is behind, or a number that is made up, keeps
+// nobody out.
+func (s *Server) join(me *session, e *era, h *hello, rules uint64) (err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if h.rules != 0 && h.rules != rules {
+		e.let = true // nobody will be, who is of the same run
+		return errOtherRules
+	}
+	e.lives++
+	me.generation = e.lives
+	me.place, err = e.t.Join(h.schema, e.lives)
+	return err
+}
+
+// errOtherRules is said to who would take the reasons of decisions for others.
+var errOtherRules = errors.New("it has other rules or contributors than when the run was configured: begin the run again")
+
 // exchange takes the rows of a contributor, and sends it decisions, until it has gone; it gives the cause.
-func (s *Server) exchange(me *session, e *era, k int, h *hello) error {
+func (s *Server) exchange(me *session, e *era, h *hello) error {
 	s.mu.Lock()
 	s.counts.Let++
 	me.let, e.let = true, true
@@ -193,7 +221,7 @@ func (s *Server) exchange(me *session, e *era, k int, h *hello) error {
 	s.mu.Unlock()
 	writer := world.NewJoin(s.o.World)
 	writer.Go(func() { s.write(me, e, cursor) })
-	err := s.read(me, e.t, k, h.generation)
+	err := s.read(me, e.t)
 	me.Close()
 	s.mu.Lock()
 	if isGone(err) || errors.Is(err, teb.ErrClosed) {
@@ -216,7 +244,7 @@ func isGone(err error) bool {
 
 // turnAway lets a client know why it is not let in, unless it is gone. That others are waited for is no news, after the first
 // time.
-func (s *Server) turnAway(c Conn, err error) {
+func (s *Server) turnAway(me *session, err error) {
 	defer s.told()
 	if isGone(err) {
 		s.mu.Lock()
@@ -224,27 +252,35 @@ func (s *Server) turnAway(c Conn, err error) {
 		s.mu.Unlock()
 		return
 	}
-	if later := (*LaterError)(nil); !errors.As(err, &later) {
-		s.o.Log.Warn("a contributor was refused", "error", err)
+	later := (*LaterError)(nil)
+	me.again = errors.As(err, &later)
+	if !me.again {
 		s.mu.Lock()
 		s.counts.Refused++
+		news := s.news(me.name + err.Error())
 		s.mu.Unlock()
+		if news {
+			s.o.Log.Warn("a contributor was refused", "contributor", me.name, "from", peerOf(me.Conn), "error", err)
+		}
 	}
-	_ = c.Send(refusal(err))
+	_ = me.Send(refusal(err))
 }
 
 // meet hears who a client is.
-func (s *Server) meet(c Conn) (hello, error) {
-	m, err := c.Recv(3 * s.o.Heartbeat)
+func (s *Server) meet(me *session) (hello, error) {
+	m, err := me.Recv(3 * s.o.Heartbeat)
 	if err != nil {
 		return hello{}, err
 	}
 	h, err := parseHello(m)
+	if err == nil {
+		me.name = h.schema.Name()
+	}
 	if err == nil && h.partition != teb.PartitionID(s.o.Partition) {
 		err = fmt.Errorf("it belongs to another partition than %q", s.o.Partition)
 	}
 	if err == nil && h.from > 0 && s.begins() {
-		h.known, err = s.recall(c)
+		h.known, err = s.recall(me)
 	}
 	return h, err
 }
@@ -279,13 +315,13 @@ func (e *era) after(from uint64) uint64 {
 }
 
 // read takes what a client contributes, until it ends.
-func (s *Server) read(c Conn, t *teb.TEB, k int, generation uint64) error {
+func (s *Server) read(me *session, t *teb.TEB) error {
 	for {
-		m, err := c.Recv(3 * s.o.Heartbeat)
+		m, err := me.Recv(3 * s.o.Heartbeat)
 		if err != nil {
 			return err
 		}
-		if err := t.ContributeAs(k, generation, m); err != nil {
+		if err := t.ContributeAs(me.place, me.generation, m); err != nil {
 			return err
 		}
 	}

@@ -8,18 +8,23 @@ import (
 )
 
 // run keeps a connection, and makes another when it is lost.
-func (c *Client) run(p Conn, place uint32) {
+func (c *Client) run(p Conn, in seat) {
+	least := c.o.Heartbeat / 10
+	pause := least
 	for !c.isClosed() {
 		if p != nil {
-			c.speak(p, place)
+			c.speak(p, in)
+			pause = least
 		}
-		c.generation++
 		var err error
-		if p, place, err = c.again(); err != nil {
-			p = nil
-			c.o.Log.Debug("no connection to the trigger event builder", "error", err)
-			c.pause.Wait(c.o.Heartbeat / 10)
+		if p, in, err = c.connect(c.ctx); err == nil {
+			continue
 		}
+		c.o.Log.Debug("no connection to the trigger event builder", "error", err)
+		if c.giveUp(err) {
+			pause = min(2*pause, 4*c.o.Heartbeat)
+		}
+		c.pause.Wait(pause)
 	}
 	if p != nil {
 		p.Close()
@@ -27,15 +32,15 @@ func (c *Client) run(p Conn, place uint32) {
 }
 
 // speak uses a connection until it ends.
-func (c *Client) speak(p Conn, place uint32) {
+func (c *Client) speak(p Conn, in seat) {
 	c.mu.Lock()
 	if c.books.Connections++; c.books.Connections > 1 {
 		c.o.Log.Info("the trigger event builder is there again")
 	}
-	c.sent, c.over, c.heard = c.first, false, 0
+	c.sent, c.over, c.heard, c.refused = c.first, false, 0, false
 	c.mu.Unlock()
 	writer := world.NewJoin(c.o.World)
-	writer.Go(func() { c.send(p, place) })
+	writer.Go(func() { c.send(p, in) })
 	for {
 		m, err := p.Recv(3 * c.o.Heartbeat)
 		if err == nil {
@@ -60,10 +65,10 @@ func (c *Client) speak(p Conn, place uint32) {
 const rowsAtOnce = 1024
 
 // send sends the rows that there are, or else a sign of life.
-func (c *Client) send(p Conn, place uint32) {
+func (c *Client) send(p Conn, in seat) {
 	defer p.Close()
-	e, err := teb.NewEncoder(c.schema, teb.BatchHead{Partition: teb.PartitionID(c.o.Partition), Contributor: place,
-		Generation: c.generation}, rowsAtOnce)
+	e, err := teb.NewEncoder(c.schema, teb.BatchHead{Partition: teb.PartitionID(c.o.Partition), Contributor: in.place,
+		Generation: in.generation}, rowsAtOnce)
 	if err != nil {
 		return
 	}
