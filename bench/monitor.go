@@ -47,7 +47,7 @@ func Monitor(ctx context.Context, o MonitorOptions) (*Report, error) {
 	r.bar("a large event with 100 consumers that are stopped, of a copy", "publish_stopped", "copy_4m", 0.01, true)
 	r.bar("small events into the ring", "publish_small", "promised_ring", 1, false)
 	r.bar("small events to Python", "python_small", "promised_python", 1, false)
-	r.bar("a large event in Python, of a copy", "python_4m", "copy_4m", 0.5, true)
+	r.bar("a large event in Python, of a copy", "python_4m", "copy_4m", 0.2, true)
 	return r, nil
 }
 
