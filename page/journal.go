@@ -76,7 +76,9 @@ type noting struct {
 }
 
 // Enabled implements slog.Handler.
-func (n *noting) Enabled(ctx context.Context, l slog.Level) bool { return l >= slog.LevelWarn || n.Handler.Enabled(ctx, l) }
+func (n *noting) Enabled(ctx context.Context, l slog.Level) bool {
+	return l >= slog.LevelWarn || n.Handler.Enabled(ctx, l)
+}
 
 // Handle implements slog.Handler.
 func (n *noting) Handle(ctx context.Context, r slog.Record) error {
