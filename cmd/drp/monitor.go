@@ -51,6 +51,7 @@ type consumerFlags struct {
 	events uint64
 	wait   time.Duration
 	asJSON bool
+	page   watchFlags
 }
 
 func newMonitorCommand() *cobra.Command {
@@ -63,7 +64,8 @@ and each transition: it never slows the run. What is missed, since lines are slo
 
   drp -p myroi.py --monitor tmo/epix                     a run that can be watched
   drp monitor tmo/epix --newest                          its events, as fast as they can be printed
-  drp monitor tmo/epix --hits --every 10 --json          every 10th hit, for other programs`,
+  drp monitor tmo/epix --hits --every 10 --json          every 10th hit, for other programs
+  drp monitor tmo/epix --http 127.0.0.1:8081             its page, from a process of its own`,
 		Args: needs(1, 1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if err := f.complete(args[0]); err != nil {
@@ -71,6 +73,9 @@ and each transition: it never slows the run. What is missed, since lines are slo
 			}
 			ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
+			if f.page.http != "" {
+				return f.page.serve(ctx, args[0])
+			}
 			return f.watch(ctx, args[0])
 		},
 	}
@@ -83,6 +88,7 @@ and each transition: it never slows the run. What is missed, since lines are slo
 	fl.Uint64Var(&f.events, "events", 0, "stop after so many events (0: at the end of the run)")
 	fl.DurationVar(&f.wait, "wait", 0, "how long to wait for the run to begin")
 	fl.BoolVar(&f.asJSON, "json", false, "print a JSON object for each line")
+	f.page.add(fl)
 	return cmd
 }
 
