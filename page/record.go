@@ -138,7 +138,8 @@ func (r *Record) flush(early []recorded) {
 // status writes the present one, unless nothing happens; then one in ten is enough.
 func (r *Record) status() {
 	s := r.o.Status()
-	if s.State == "starting" || s.Experiment == "" || s.Run == 0 || s.Transition == "" || s.Transition == "Configure" {
+	begun := s.State == "running" || s.State == "stepping" || s.State == "enabled" || s.Events.Received > 0
+	if !begun || s.Experiment == "" || s.Run == 0 { // a run that never begins leaves nothing
 		return
 	}
 	key := recordKey{s.Experiment, s.Run}

@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -78,7 +79,8 @@ func WriteFile(t testing.TB, path, text string) {
 	}
 }
 
-// FilesIn lists the regular files below a folder, which need not be there.
+// FilesIn lists the regular files below a folder, which need not be there. The record of a run's status is none of them where it
+// lies beside the data that it is of.
 func FilesIn(dir string) []string {
 	var found []string
 	_ = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
@@ -87,6 +89,10 @@ func FilesIn(dir string) []string {
 		}
 		return nil
 	})
+	status := func(path string) bool { return strings.HasSuffix(path, "-status.jsonl") }
+	if slices.ContainsFunc(found, func(path string) bool { return !status(path) }) {
+		found = slices.DeleteFunc(found, status)
+	}
 	return found
 }
 
