@@ -280,3 +280,6 @@ func (c *Client) detach() error {
 	}
 	return errors.Join(errs...)
 }
+
+// Publisher is who publishes the constants that transitions tell of, where their memory is still there.
+func (c *Client) Publisher() string { return c.hello.Publisher }

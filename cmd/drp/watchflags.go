@@ -20,13 +20,15 @@ import (
 
 // watchFlags say who may look at a run beside this user.
 type watchFlags struct {
-	http      string
-	tokenFile string
+	http        string
+	tokenFile   string
+	controlFile string
 }
 
 func (f *watchFlags) add(fl *pflag.FlagSet) {
 	fl.StringVar(&f.http, "http", "", "show the run at `HOST:PORT`, as 127.0.0.1:8080, to who has the token that is printed (docs/metrics.md)")
 	fl.StringVar(&f.tokenFile, "http-token-file", "", "`file` with the token for --http (default: another one in each run)")
+	fl.StringVar(&f.controlFile, "http-control-file", "", "`file` with the token of those who may also change settings by --http (default: as above)")
 }
 
 // onlookers are those who look at a run.
@@ -54,6 +56,11 @@ func (f *watchFlags) open(partition string, log *slog.Logger) (*onlookers, error
 			return nil, &drp.Failure{Kind: drp.Configuration, Err: err}
 		}
 	}
+	if f.controlFile != "" {
+		if options.Control, err = readToken("--http-control-file", f.controlFile); err != nil {
+			return nil, &drp.Failure{Kind: drp.Configuration, Err: err}
+		}
+	}
 	rundir.RemoveDead()
 	if o.folder, err = rundir.Create(); err == nil {
 		options.Socket = filepath.Join(o.folder, rundir.Status)
@@ -72,6 +79,7 @@ func (f *watchFlags) open(partition string, log *slog.Logger) (*onlookers, error
 	}
 	if url := o.server.URL(); url != "" {
 		log.Info("the run can be watched at " + url)
+		log.Info("the run can be steered at " + o.server.ControlURL())
 	}
 	return o, nil
 }

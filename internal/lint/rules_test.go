@@ -21,6 +21,7 @@ var layers = [][]string{
 	{"source", "hit", "fex", "teb", "record", "control", "monitor", "watch"},
 	{"teb/script"}, // runs children as fex does
 	{"drp"},
+	{"page", "web"},
 	{"bench", "simtest"},
 	{"cmd"},
 }

@@ -46,7 +46,8 @@ export function value(v: number | null | undefined): string {
   return Number.isInteger(v) && Math.abs(v) < 1e7 ? String(v) : String(Number(v.toPrecision(4)));
 }
 
-export function clock(time: string): string {
-  const at = new Date(time);
-  return Number.isNaN(at.getTime()) ? time : at.toLocaleTimeString("en-GB", { hour12: false });
+// clock takes what Go writes, or seconds since 1970.
+export function clock(time: string | number): string {
+  const at = new Date(typeof time === "number" ? time * 1000 : time);
+  return Number.isNaN(at.getTime()) ? String(time) : at.toLocaleTimeString("en-GB", { hour12: false });
 }

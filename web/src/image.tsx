@@ -1,4 +1,4 @@
-import type { JSX } from "preact";
+import type { CanvasHTMLAttributes, JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { getJSON } from "./api";
 import { useCell } from "./cell";
@@ -56,7 +56,7 @@ export function Picture(): JSX.Element {
 }
 
 // pointing gives the handlers of wheel and pointers: drag moves, wheel zooms, a double click shows all.
-function pointing(view: { current: ImageView | null }, hover: (at: Point | undefined) => void): JSX.CanvasHTMLAttributes<HTMLCanvasElement> {
+function pointing(view: { current: ImageView | null }, hover: (at: Point | undefined) => void): CanvasHTMLAttributes<HTMLCanvasElement> {
   let dragged: Point | null = null;
   return {
     onPointerDown: (e) => {
@@ -89,6 +89,7 @@ function Caption({ head }: { head: ImageHead | null }): JSX.Element {
           <b class="num">{count(head.number)}</b>
           <span title="pulse ID">{head.pulse}</span>
           <span>{clock(head.timestamp)}</span>
+          {head.kind !== "event" && <span>of {count(head.events)} events</span>}
           {head.kind === "event" && (
             <>
               <span>{count(head.npeaks)} peaks</span>
@@ -142,7 +143,7 @@ function Readout({ under, head }: { under: Under | null; head: ImageHead | null 
       {r !== null && <span class="num">r {r.toFixed(1)} px</span>}
       {exact && (
         <span class="num dim">
-          raw {number(exact.raw)}, segment {exact.segment} row {exact.row} column {exact.col}
+          {exact.segment === null ? "between segments" : `raw ${number(exact.raw)}, segment ${exact.segment} row ${exact.row} column ${exact.col}`}
         </span>
       )}
     </output>

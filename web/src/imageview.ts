@@ -134,7 +134,9 @@ export class ImageView {
     try {
       this.upload(image, this.painter);
       const { layers } = this.model.preferences;
-      this.painter.draw(this.current(), this.picture, this.screen, layers.value.mask);
+      // The last row and column of places may lack some of their pixels: the texture sticks out of the picture there.
+      const texture = { width: image.head.cols * image.head.bin, height: image.head.rows * image.head.bin };
+      this.painter.draw(this.current(), texture, this.screen, layers.value.mask);
       this.drawAbove(image);
     } catch (err) {
       this.trouble((err as Error).message);
@@ -145,8 +147,8 @@ export class ImageView {
     const { look, layers } = this.model.preferences;
     if (this.fresh.image) {
       painter.setImage(head.rows, head.cols, pixels);
-      const size = { width: head.cols * head.bin, height: head.rows * head.bin };
-      if (Math.abs(size.width - this.picture.width) > 8 || Math.abs(size.height - this.picture.height) > 8) {
+      const size = { width: head.full[1], height: head.full[0] };
+      if (size.width !== this.picture.width || size.height !== this.picture.height) {
         this.view = null; // another detector
         this.chooseBin();
       }

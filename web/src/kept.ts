@@ -48,7 +48,7 @@ export class Kept {
       hit: head.hit,
       npeaks: head.npeaks,
       flags: head.flags,
-      reason: "",
+      reason: head.reason ?? "",
     }));
   }
 }

@@ -170,7 +170,6 @@ export class Model {
     if (!opened) return;
     void this.rates.load().catch(() => undefined); // the strips then begin now
     void this.settings.refresh();
-    void this.replay.refresh();
   }
 
   private take(frame: Frame): void {
@@ -200,7 +199,7 @@ export class Model {
     this.rates.add(next.status);
     if (next.status.state !== "ended") this.ended.set("");
     if (next.settings_generation !== last?.settings_generation) void this.settings.refresh();
-    if (this.replay.state.value) void this.replay.refresh();
+    this.replay.state.set(next.replay ?? null);
   }
 
   private takeImage(image: Shown): void {

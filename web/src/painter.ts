@@ -1,4 +1,4 @@
-import { noPixel } from "./protocol";
+import { maskBad, noPixel } from "./protocol";
 import { type Size, toScreen, type View } from "./view";
 
 const vertex = `#version 300 es
@@ -25,7 +25,7 @@ void main() {
   ivec2 pixel = clamp(ivec2(floor(at)), ivec2(0), textureSize(image, 0) - 1);
   uint level = texelFetch(image, pixel, 0).r;
   colour = texelFetch(palette, ivec2(int(level & 255u), int(level >> 8)), 0);
-  if (masked && texelFetch(mask, pixel, 0).r == 0u) {
+  if (masked && texelFetch(mask, pixel, 0).r == ${maskBad}u) {
     bool stripe = (int(gl_FragCoord.x + gl_FragCoord.y) & 7) < 4;
     colour = vec4(0.85, 0.2, 0.3, 1.0) * (stripe ? 0.9 : 0.55);
   }
@@ -55,7 +55,7 @@ export class Painter {
     gl.uniform1i(this.places.mask, 1);
     gl.uniform1i(this.places.palette, 2);
     gl.pixelStorei(gl.UNPACK_ALIGNMENT, 1);
-    this.setMask(1, 1, new Uint8Array([1]));
+    this.setMask(1, 1, new Uint8Array([0]));
     this.setImage(1, 1, new Uint16Array([noPixel]));
     this.setPalette(new Uint8Array(4 * 65536));
   }
@@ -71,7 +71,6 @@ export class Painter {
     this.cols = cols;
   }
 
-  // setMask takes 0 for what is masked.
   setMask(rows: number, cols: number, pixels: Uint8Array): void {
     const { gl } = this;
     gl.activeTexture(gl.TEXTURE1);

@@ -92,6 +92,7 @@ export interface StatusFrame {
   rights: Rights;
   settings_generation: number;
   lag: { dropped: number };
+  replay?: Replay; // absent in a run that goes on
 }
 
 export type Picture = "event" | "sum" | "max";
@@ -101,8 +102,10 @@ export type Peak = [x: number, y: number, total: number, snr: number];
 export interface ImageHead {
   number: number;
   pulse: string;
-  timestamp: string;
+  timestamp: number; // seconds since 1970
   kind: Picture;
+  events: number; // that a sum is of
+  full: [rows: number, cols: number]; // of the picture at bin 1
   rows: number;
   cols: number;
   bin: number;
@@ -123,16 +126,20 @@ export interface ImageHead {
   centre: [x: number, y: number] | null;
   radial: { step: number; unit: string; values: (number | null)[] } | null;
   flags: Flag[] | null;
+  reason?: string;
   missed: number;
 }
 
 // noPixel stands where there is no pixel, or a masked one.
 export const noPixel = 65535;
 
+// What a mask says of a place of the picture.
+export const maskBad = 1; // 0 is good, 2 is no pixel at all
+
 export interface EventRow {
   number: number;
   pulse: string;
-  timestamp: string;
+  timestamp: number;
   hit: boolean | null;
   npeaks: number;
   flags: Flag[] | null;
@@ -150,15 +157,15 @@ export interface History {
   rate: number[];
   hit_rate: (number | null)[];
   recorded: number[];
-  busy: number[][];
+  busy: number[][]; // of each worker
 }
 
 export interface PixelAnswer {
   value: number | null;
   raw: number | null;
-  segment: number;
-  row: number;
-  col: number;
+  segment: number | null; // null between segments
+  row: number | null;
+  col: number | null;
   masked: boolean;
 }
 

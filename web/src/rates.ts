@@ -8,7 +8,7 @@ export interface Series {
   rate: number[];
   hitRate: (number | null)[];
   recorded: number[];
-  busy: number[][]; // of each worker, 0 to 1
+  busy: number[][]; // of each worker, 0 to 1 over time
 }
 
 export const noSeries: Series = { t: [], rate: [], hitRate: [], recorded: [], busy: [] };
@@ -52,17 +52,25 @@ export function sample(a: Status, b: Status, seconds: number): Series {
     rate: [(b.events.received - a.events.received) / seconds],
     hitRate: [searched > 0 ? (b.hits.hits - a.hits.hits) / searched : null],
     recorded: [(b.events.recorded - a.events.recorded) / seconds],
-    busy: [(b.workers ?? []).map(part)],
+    busy: (b.workers ?? []).map((w) => [part(w)]),
   };
 }
 
 function join(a: Series, b: Series): Series {
   const both = <T>(x: T[], y: T[]): T[] => [...x, ...y].slice(-most);
-  return { t: both(a.t, b.t), rate: both(a.rate, b.rate), hitRate: both(a.hitRate, b.hitRate), recorded: both(a.recorded, b.recorded), busy: both(a.busy, b.busy) };
+  return { t: both(a.t, b.t), rate: both(a.rate, b.rate), hitRate: both(a.hitRate, b.hitRate), recorded: both(a.recorded, b.recorded), busy: alongside(a, b) };
+}
+
+// alongside joins what each worker did. One that was not there yet, or is there no more, did nothing.
+function alongside(a: Series, b: Series): number[][] {
+  const idle = (n: number): number[] => new Array<number>(n).fill(0);
+  return Array.from({ length: Math.max(a.busy.length, b.busy.length) }, (_, i) =>
+    [...(a.busy[i] ?? idle(a.t.length)), ...(b.busy[i] ?? idle(b.t.length))].slice(-most),
+  );
 }
 
 function after(s: Series, t: number): Series {
   const from = s.t.findIndex((at) => at > t + 0.5);
   const tail = <T>(x: T[]): T[] => (from < 0 ? [] : x.slice(from));
-  return { t: tail(s.t), rate: tail(s.rate), hitRate: tail(s.hitRate), recorded: tail(s.recorded), busy: tail(s.busy) };
+  return { t: tail(s.t), rate: tail(s.rate), hitRate: tail(s.hitRate), recorded: tail(s.recorded), busy: s.busy.map(tail) };
 }

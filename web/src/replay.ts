@@ -1,4 +1,4 @@
-import { getJSON, post, Refused } from "./api";
+import { getJSON, post } from "./api";
 import { Cell } from "./cell";
 import type { Replay, StatusFrame } from "./protocol";
 
@@ -10,11 +10,7 @@ export class ReplayControl {
   readonly state = new Cell<Replay | null>(null);
 
   async refresh(): Promise<void> {
-    try {
-      this.state.set(await getJSON<Replay>("v1/replay"));
-    } catch (err) {
-      if ((err as Refused).code === 404) this.state.set(null);
-    }
+    this.state.set(await getJSON<Replay>("v1/replay"));
   }
 
   async post(change: Partial<Pick<Replay, "paused" | "speed" | "position" | "loop">> | { step: 1 | -1 }): Promise<void> {

@@ -17,7 +17,6 @@ export function Workers(): JSX.Element {
   const series = useCell(model.rates.series);
   const lasted = status && before ? (Date.parse(status.time) - Date.parse(before.time)) / 1000 : NaN;
   const past = new Map((before?.workers ?? []).map((w) => [w.number, w]));
-  const busy = series.busy.slice(-shown);
   const workers = status?.workers ?? [];
   const states = [...new Set(workers.map((w) => w.state))].map((state) => `${workers.filter((w) => w.state === state).length} ${state}`);
   return (
@@ -40,7 +39,7 @@ export function Workers(): JSX.Element {
           </thead>
           <tbody>
             {workers.map((w, i) => (
-              <Row key={w.number} worker={w} past={past.get(w.number)} lasted={lasted} busy={busy.map((all) => all[i] ?? 0)} />
+              <Row key={w.number} worker={w} past={past.get(w.number)} lasted={lasted} busy={(series.busy[i] ?? []).slice(-shown)} />
             ))}
           </tbody>
         </table>
