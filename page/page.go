@@ -17,11 +17,10 @@ type Options struct {
 	Monitor  string              // name of the run that is watched
 	Status   func() watch.Status // of the run; may be called at any time until Close
 	Settings func() uint64       // generation of the settings; nil where there are none
-	Rights   func(*http.Request) map[string]bool
-	Files    fs.FS       // of the page itself; nil is none
-	Store    calib.Store // of constants, where the run tells of none; nil is none
-	Journal  *Journal    // of the log; nil is none
-	Player   *Player     // of a replay; nil in a run that goes on
+	Files    fs.FS               // of the page itself; nil is none
+	Store    calib.Store         // of constants, where the run tells of none; nil is none
+	Journal  *Journal            // of the log; nil is none
+	Player   *Player             // of a replay; nil in a run that goes on
 	Log      *slog.Logger
 }
 
@@ -96,6 +95,9 @@ func (p *Page) routes() *http.ServeMux {
 
 // Close ends all streams, with a word for those who read them.
 func (p *Page) Close() {
+	if p == nil {
+		return
+	}
 	p.stop()
 	p.runs.Wait()
 	p.mu.Lock()

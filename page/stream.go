@@ -211,12 +211,12 @@ func (p *Page) news(s *stream, r *http.Request) error {
 	dropped = s.dropped
 	p.mu.Unlock()
 	said := struct {
-		Status   watch.Status    `json:"status"`
-		Rights   map[string]bool `json:"rights"`
-		Settings uint64          `json:"settings_generation"`
-		Lag      map[string]any  `json:"lag"`
-		Replay   *ReplayState    `json:"replay,omitempty"`
-	}{Status: p.present(), Rights: p.rights(r), Lag: map[string]any{"dropped": dropped}}
+		Status   watch.Status   `json:"status"`
+		Rights   watch.Rights   `json:"rights"`
+		Settings uint64         `json:"settings_generation"`
+		Lag      map[string]any `json:"lag"`
+		Replay   *ReplayState   `json:"replay,omitempty"`
+	}{Status: p.present(), Rights: watch.Rights{Control: watch.MayControl(r)}, Lag: map[string]any{"dropped": dropped}}
 	if p.o.Settings != nil {
 		said.Settings = p.o.Settings()
 	}
@@ -225,13 +225,6 @@ func (p *Page) news(s *stream, r *http.Request) error {
 		said.Replay = &state
 	}
 	return s.json(frameStatus, said)
-}
-
-func (p *Page) rights(r *http.Request) map[string]bool {
-	if p.o.Rights == nil {
-		return map[string]bool{"control": false}
-	}
-	return p.o.Rights(r)
 }
 
 // rowsSince gives the rows of events since the last that were asked for, the newest ones.

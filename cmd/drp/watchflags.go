@@ -15,6 +15,7 @@ import (
 	"drp/drp"
 	"drp/hit/cuda"
 	"drp/internal/rundir"
+	"drp/page"
 	"drp/watch"
 )
 
@@ -23,6 +24,7 @@ type watchFlags struct {
 	http        string
 	tokenFile   string
 	controlFile string
+	shown       page.Options // what the page shows, where there is one
 }
 
 func (f *watchFlags) add(fl *pflag.FlagSet) {
@@ -36,6 +38,7 @@ type onlookers struct {
 	partition string
 	http      bool
 	server    *watch.Server
+	page      *page.Page // nil without an address
 	folder    string
 	gpu       *cuda.GPU               // nil without
 	run       atomic.Pointer[drp.Run] // nil until it has begun
@@ -73,7 +76,9 @@ func (f *watchFlags) open(partition string, log *slog.Logger) (*onlookers, error
 		log.Warn(fmt.Sprintf("drp status and drp top will not find this run: %v", err))
 		options.Socket = ""
 	}
+	o.openPage(f, &options)
 	if o.server, err = watch.Listen(options); err != nil {
+		o.page.Close()
 		o.removeFolder()
 		return nil, &drp.Failure{Kind: drp.Configuration, Err: fmt.Errorf("--http: %w", err)}
 	}
@@ -108,6 +113,7 @@ func (o *onlookers) status() watch.Status {
 
 // Close ends it.
 func (o *onlookers) Close() {
+	o.page.Close()
 	o.server.Close()
 	o.removeFolder()
 }
