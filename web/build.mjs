@@ -1,4 +1,4 @@
-// Builds the page into a folder, or with --tests the unit tests, which node runs. The same sources give the same bytes
+// Builds the page into a folder, or the tests, which node runs: those in test/unit or, with a browser, test/browser. The same sources give the same bytes
 // everywhere: versions are pinned, no path of this machine and no time goes in.
 import { build } from "esbuild";
 import { copyFileSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
@@ -6,10 +6,10 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const here = dirname(fileURLToPath(import.meta.url));
-const tests = process.argv[2] === "--tests";
-const out = process.argv[tests ? 3 : 2];
+const tests = process.argv[2] === "--tests" ? process.argv[3] : "";
+const out = tests ? join("node_modules/.tests", tests) : process.argv[2];
 if (!out) {
-  console.error("usage: node build.mjs [--tests] FOLDER");
+  console.error("usage: node build.mjs FOLDER, or node build.mjs --tests unit");
   process.exit(2);
 }
 rmSync(out, { recursive: true, force: true });
@@ -28,8 +28,9 @@ const common = {
 };
 
 if (tests) {
-  const units = readdirSync(join(here, "test/unit")).filter((name) => name.endsWith(".test.ts"));
-  await build({ ...common, entryPoints: units.map((name) => "test/unit/" + name), platform: "node", outExtension: { ".js": ".mjs" } });
+  const names = readdirSync(join(here, "test", tests)).filter((name) => name.endsWith(".test.ts"));
+  const entryPoints = names.map((name) => `test/${tests}/${name}`);
+  await build({ ...common, entryPoints, platform: "node", external: ["playwright-core"], outExtension: { ".js": ".mjs" } });
 } else {
   await build({ ...common, entryPoints: { app: "src/main.tsx" }, minify: true, legalComments: "none" });
   for (const name of ["index.html", "icon.svg"]) copyFileSync(join(here, "src", name), join(out, name));

@@ -8,6 +8,7 @@ export function count(n: number | undefined): string {
 
 export function perSecond(n: number): string {
   if (!Number.isFinite(n)) return "–";
+  if (n === 0) return "0/s";
   return (n >= 100 ? thousands.format(Math.round(n)) : n.toFixed(n >= 10 ? 1 : 2)) + "/s";
 }
 

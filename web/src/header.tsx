@@ -69,7 +69,7 @@ function LinkBadge(): JSX.Element {
     badge = (
       <>
         <Badge kind={ended ? "plain" : "bad"}>{ended ? "ended" : "lost"}</Badge>
-        <span class="why">
+        <span class={ended ? "dim" : "why"}>
           {why}; {left > 0 ? `again in ${left} s` : "trying"}
         </span>
         <button type="button" onClick={() => model.retry()}>

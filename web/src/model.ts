@@ -46,7 +46,11 @@ export class Model {
   readonly replay = new ReplayControl();
 
   private readonly kept = new Kept();
-  private readonly stream = new Stream((frame) => this.take(frame), (link) => this.linked(link));
+  private readonly stream = new Stream(
+    () => this.lines.set([]),
+    (frame) => this.take(frame),
+    (link) => this.linked(link),
+  );
   private asked = 0; // counts events that were asked for: only the answer to the last one is shown
 
   start(): void {

@@ -8,8 +8,8 @@ export function drawOverlay(ctx: CanvasRenderingContext2D, head: ImageHead, laye
   if (layers.peaks) drawPeaks(ctx, head, view, screen);
 }
 
-function edged(ctx: CanvasRenderingContext2D, path: Path2D, colour: string, width: number): void {
-  ctx.strokeStyle = "rgb(0 0 0 / 0.65)";
+function edged(ctx: CanvasRenderingContext2D, path: Path2D, colour: string, width: number, edge: number): void {
+  ctx.strokeStyle = `rgb(0 0 0 / ${edge})`;
   ctx.lineWidth = width + 2;
   ctx.stroke(path);
   ctx.strokeStyle = colour;
@@ -25,7 +25,7 @@ function drawPeaks(ctx: CanvasRenderingContext2D, head: ImageHead, view: View, s
     circles.moveTo(at.x + radius, at.y);
     circles.arc(at.x, at.y, radius, 0, 2 * Math.PI);
   }
-  edged(ctx, circles, "#ff5470", 1.5);
+  edged(ctx, circles, "#ff5470", 1.5, 0.65);
 }
 
 function drawRings(ctx: CanvasRenderingContext2D, head: ImageHead, centre: Point, view: View, screen: Size): void {
@@ -42,7 +42,7 @@ function drawRings(ctx: CanvasRenderingContext2D, head: ImageHead, centre: Point
     path.moveTo(at.x + r, at.y);
     path.arc(at.x, at.y, r, 0, 2 * Math.PI);
   }
-  edged(ctx, path, "rgb(255 255 255 / 0.75)", 1);
+  edged(ctx, path, "rgb(255 255 255 / 0.7)", 0.8, 0.3);
   for (const ring of head.rings ?? []) label(ctx, `${ring.d} ${ring.unit}`, { x: at.x, y: at.y - ring.r * view.zoom - 4 });
 }
 

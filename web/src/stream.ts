@@ -31,6 +31,7 @@ export class Stream {
   private pause = firstPause;
 
   constructor(
+    private readonly onBegin: () => void, // a stream begins, with all lines of the log again
     private readonly onFrame: (frame: Frame) => void,
     private readonly onLink: (link: Link) => void,
   ) {}
@@ -79,6 +80,7 @@ export class Stream {
       if (!answer.ok || answer.body === null) return reason(answer.status, await answer.text());
       const source = answer.body.getReader();
       const frames = new FrameReader();
+      if (abort === this.abort) this.onBegin();
       for (;;) {
         const { done, value } = await source.read();
         if (done) return frames.pending ? "the connection was cut" : "the server has ended the connection";

@@ -13,7 +13,13 @@ export function applyTheme(theme: Cell<Theme>): void {
 
 export const nextTheme: Record<Theme, Theme> = { system: "light", light: "dark", dark: "system" };
 
-// colour reads a colour of the style sheet, for what is drawn on a canvas.
+// colour reads a colour of the style sheet, for what is drawn on a canvas: one that the theme has been chosen for, which only
+// the style of an element tells.
 export function colour(name: string): string {
-  return getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
+  const probe = document.createElement("i");
+  probe.style.color = `var(--${name})`;
+  document.body.append(probe);
+  const found = getComputedStyle(probe).color;
+  probe.remove();
+  return found;
 }

@@ -21,11 +21,6 @@ export function Toolbar(): JSX.Element {
       <Toggle on={stream.hits} set={(hits) => streamCell.set({ ...stream, hits })} title="show hits only">
         hits only
       </Toggle>
-      <Choice label="scale" all={transfers} value={look.transfer} set={(transfer) => lookCell.set({ ...look, transfer })} />
-      <Pick label="colours" all={colourMaps} value={look.map} set={(map) => lookCell.set({ ...look, map })} />
-      <Toggle on={look.inverted} set={(inverted) => lookCell.set({ ...look, inverted })} title="invert the colours (I)">
-        invert
-      </Toggle>
       <span class="group" role="group" aria-label="layers">
         {(["peaks", "rings", "mask"] as const).map((name) => (
           <Toggle key={name} on={layers[name]} set={(on) => layersCell.set({ ...layers, [name]: on })}>
@@ -33,6 +28,11 @@ export function Toolbar(): JSX.Element {
           </Toggle>
         ))}
       </span>
+      <Pick label="scale" all={transfers} value={look.transfer} set={(transfer) => lookCell.set({ ...look, transfer })} />
+      <Pick label="colours" all={colourMaps} value={look.map} set={(map) => lookCell.set({ ...look, map })} />
+      <Toggle on={look.inverted} set={(inverted) => lookCell.set({ ...look, inverted })} title="invert the colours (I)">
+        invert
+      </Toggle>
       <span class="group" role="group" aria-label="zoom">
         <button type="button" onClick={() => model.viewer?.zoom(0.8)} aria-label="zoom out">
           −
@@ -49,7 +49,7 @@ export function Toolbar(): JSX.Element {
       </span>
       <Pick label="bin" all={[0, 1, 2, 4, 8]} value={stream.bin} set={(bin) => streamCell.set({ ...stream, bin })} text={(bin) => (bin === 0 ? "auto" : String(bin))} />
       <span class="field">
-        <label for="rate">up to</label>
+        <label for="rate">at most</label>
         <input id="rate" type="range" min={0} max={rates.length - 1} value={Math.max(rates.indexOf(stream.rate), 0)} aria-valuetext={`${stream.rate} pictures per second`}
           onChange={(e) => streamCell.set({ ...stream, rate: rates[Number(e.currentTarget.value)]! })} />
         <span class="num rate">{stream.rate}/s</span>

@@ -8,7 +8,7 @@ import type { Worker } from "./protocol";
 import { colour } from "./theme";
 
 const kinds = { idle: "plain", working: "good", starting: "warn", stopped: "bad", retired: "bad" } as const;
-const shown = 120; // samples of a strip
+const shown = 100; // samples of a strip
 
 export function Workers(): JSX.Element {
   const model = useModel();

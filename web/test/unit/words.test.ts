@@ -16,7 +16,7 @@ test("refusals are read from JSON and from text", () => {
 
 test("numbers are as wide as they need be", () => {
   assert.deepEqual([percent(0.005), percent(0.5), percent(0), percent(null), percent(1)], ["0.5 %", "50 %", "0 %", "–", "100 %"]);
-  assert.deepEqual([perSecond(0), perSecond(12.34), perSecond(25000), perSecond(NaN)], ["0.00/s", "12.3/s", "25,000/s", "–"]);
+  assert.deepEqual([perSecond(0), perSecond(12.34), perSecond(25000), perSecond(NaN)], ["0/s", "12.3/s", "25,000/s", "–"]);
   assert.deepEqual([seconds(0), seconds(3e-6), seconds(0.0021), seconds(0.25), seconds(3)], ["0", "3 µs", "2.1 ms", "250 ms", "3.0 s"]);
   assert.deepEqual([duration(5), duration(65), duration(3661)], ["0:05", "1:05", "1:01:01"]);
   assert.deepEqual([bytes(999), bytes(1500), bytes(4.3e6), bytes(2e12)], ["999 B", "1.5 kB", "4.3 MB", "2.0 TB"]);
