@@ -283,3 +283,6 @@ func (c *Client) detach() error {
 
 // Publisher is who publishes the constants that transitions tell of, where their memory is still there.
 func (c *Client) Publisher() string { return c.hello.Publisher }
+
+// Waiting is how many events wait behind the one at hand.
+func (c *Client) Waiting() uint64 { return word(c.mem, queueHead).Load() - c.tail }

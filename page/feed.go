@@ -36,7 +36,7 @@ func (p *Page) newFeed(hits bool) *feed {
 func (f *feed) run(ctx context.Context) {
 	said := ""
 	for ctx.Err() == nil && !f.unwanted() {
-		c, err := monitor.Dial(ctx, f.page.o.Monitor, monitor.Choice{Newest: true, Hits: f.hits}, "page")
+		c, err := monitor.Dial(ctx, f.page.o.Monitor, monitor.Choice{Newest: f.page.o.Player == nil, Hits: f.hits}, "page")
 		if err != nil {
 			if refused := (*monitor.RefusedError)(nil); errors.As(err, &refused) && err.Error() != said {
 				said = err.Error()
@@ -92,6 +92,8 @@ func (f *feed) watch(ctx context.Context, c *monitor.Client) error {
 			return err
 		case !it.Dgram.Service().IsEvent():
 			f.transition(w, it)
+			continue
+		case f.page.o.Player != nil && c.Waiting() > 0: // a replay that stands still shows its last event, whoever was slow
 			continue
 		}
 		f.take(w, it)

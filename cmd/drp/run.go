@@ -177,7 +177,7 @@ func (f *runFlags) complete(cfg *drp.Config) (err error) {
 	if cfg.Monitor, err = f.monitor.complete(); err != nil {
 		return err
 	}
-	cfg.Monitor = f.watch.watchable(cfg.Monitor)
+	f.watch.watchable(cfg)
 	cfg.PythonPath = drp.PythonPath()
 	return f.completeSupervision(cfg)
 }
