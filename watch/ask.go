@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -47,20 +48,54 @@ func DialURL(address string) (*Client, error) {
 // Status asks for the status.
 func (c *Client) Status(ctx context.Context) (*Status, error) {
 	var s Status
-	text, err := c.get(ctx, "/v1/status")
-	if err == nil {
-		err = json.Unmarshal(text, &s)
-	}
+	text, err := c.Get(ctx, "/v1/status")
 	if err != nil {
+		return nil, err
+	}
+	if err = json.Unmarshal(text, &s); err != nil {
 		return nil, fmt.Errorf("watch: ask %s: %w", c.name, err)
 	}
 	return &s, nil
 }
 
-func (c *Client) get(ctx context.Context, path string) ([]byte, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+path, http.NoBody)
+// Get reads a page.
+func (c *Client) Get(ctx context.Context, path string) ([]byte, error) {
+	return c.ask(ctx, http.MethodGet, path, http.NoBody)
+}
+
+// Post changes something: what is sent goes as JSON. What the server says against it is the error, a *RefusedError.
+func (c *Client) Post(ctx context.Context, path string, v any) ([]byte, error) {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return nil, fmt.Errorf("watch: %w", err)
+	}
+	return c.ask(ctx, http.MethodPost, path, bytes.NewReader(body))
+}
+
+func (c *Client) ask(ctx context.Context, method, path string, body io.Reader) ([]byte, error) {
+	text, err := c.exchange(ctx, method, path, body)
+	if err != nil && !errors.As(err, new(*RefusedError)) {
+		err = fmt.Errorf("watch: ask %s: %w", c.name, err)
+	}
+	return text, err
+}
+
+// RefusedError is why a server did not do what it was asked to.
+type RefusedError struct {
+	Code int // as HTTP has it
+	Why  string
+}
+
+// Error implements error.
+func (e *RefusedError) Error() string { return e.Why }
+
+func (c *Client) exchange(ctx context.Context, method, path string, body io.Reader) ([]byte, error) {
+	r, err := http.NewRequestWithContext(ctx, method, c.base+path, body)
 	if err != nil {
 		return nil, err
+	}
+	if method == http.MethodPost {
+		r.Header.Set("Content-Type", "application/json")
 	}
 	if c.token != "" {
 		r.Header.Set("Authorization", "Bearer "+c.token)
@@ -74,7 +109,11 @@ func (c *Client) get(ctx context.Context, path string) ([]byte, error) {
 	}
 	defer func() { _ = got.Body.Close() }()
 	text, err := io.ReadAll(io.LimitReader(got.Body, answerBytes))
-	if err == nil && got.StatusCode != http.StatusOK {
+	if err == nil && got.StatusCode/100 != 2 {
+		var refused Refused
+		if json.Unmarshal(text, &refused) == nil && refused.Error != "" {
+			return nil, &RefusedError{Code: got.StatusCode, Why: refused.Error}
+		}
 		said, _, _ := strings.Cut(string(text[:min(len(text), 300)]), "\n")
 		err = fmt.Errorf("%s: %q", got.Status, said)
 	}

@@ -10,6 +10,7 @@ import (
 func Document() map[string]any {
 	parts := map[string]any{}
 	describe(reflect.TypeFor[Status](), parts)
+	describe(reflect.TypeFor[Rights](), parts)
 	answer := func(says, kind string, schema any) map[string]any {
 		return map[string]any{"get": map[string]any{"summary": says, "responses": map[string]any{
 			"200": map[string]any{"description": says, "content": map[string]any{kind: map[string]any{"schema": schema}}},
@@ -25,6 +26,7 @@ func Document() map[string]any {
 			"absent. Members may be added; clients leave what they do not know."},
 		"paths": map[string]any{
 			"/v1/status":       answer("the run at this moment", "application/json", reference("Status")),
+			"/v1/rights":       answer("what the one who asks may do", "application/json", reference("Rights")),
 			"/v1/openapi.json": answer("this document", "application/json", map[string]any{"type": "object"}),
 			"/metrics":         answer("the same for Prometheus", "text/plain", text),
 		},
@@ -49,6 +51,8 @@ func describe(t reflect.Type, parts map[string]any) map[string]any {
 		return map[string]any{"type": "array", "items": describe(t.Elem(), parts)}
 	case reflect.String:
 		return map[string]any{"type": "string"}
+	case reflect.Bool:
+		return map[string]any{"type": "boolean"}
 	case reflect.Float64:
 		return map[string]any{"type": "number"}
 	case reflect.Struct:

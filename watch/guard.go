@@ -23,13 +23,15 @@ func newToken() string {
 	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
-// guard lets in who knows the token. It refuses names of this machine that are not its own, since a page of somebody else
-// could have its name point here, and requests that a page of somebody else makes.
+// guard lets in who knows a token: that for watching, or that for steering, which is good for both. It refuses names of this
+// machine that are not its own, since a page of somebody else could have its name point here, and requests that a page of
+// somebody else makes.
 type guard struct {
-	token  [sha256.Size]byte
-	cookie string // its name
-	names  []string
-	next   http.Handler
+	token   [sha256.Size]byte
+	control [sha256.Size]byte
+	cookie  string // its name
+	names   []string
+	next    http.Handler
 
 	known, strange pace
 }
@@ -41,11 +43,12 @@ const (
 	burst            = 20
 )
 
-func newGuard(token, address string, next http.Handler) *guard {
+// newGuard makes one for a server at an address.
+func newGuard(token, control, address string, next http.Handler) *guard {
 	host, port, _ := net.SplitHostPort(address)
 	own, _ := os.Hostname()
-	return &guard{token: sha256.Sum256([]byte(token)), cookie: "drp_" + port, names: []string{"localhost", host, own}, next: next,
-		known: pace{gap: time.Second / knownPerSecond}, strange: pace{gap: time.Second / strangePerSecond}}
+	return &guard{token: sha256.Sum256([]byte(token)), control: sha256.Sum256([]byte(control)), cookie: "drp_" + port,
+		names: []string{"localhost", host, own}, next: next, known: pace{gap: time.Second / knownPerSecond}, strange: pace{gap: time.Second / strangePerSecond}}
 }
 
 // ServeHTTP implements http.Handler.
@@ -65,7 +68,12 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if given := r.URL.Query().Get("token"); given != "" { // it need not be in later addresses
 		http.SetCookie(w, &http.Cookie{Name: g.cookie, Value: given, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode})
 	}
-	g.next.ServeHTTP(w, r)
+	host, _, _ := net.SplitHostPort(r.RemoteAddr)
+	who := "http " + host
+	if r.Header.Get("Origin") != "" || r.Header.Get("Sec-Fetch-Site") != "" {
+		who = "page " + host
+	}
+	g.next.ServeHTTP(w, withRights(r, rights{who: who, control: g.knows(r) == mayControl}))
 }
 
 // harden asks browsers to load nothing from elsewhere, and to tell nobody of the address.
@@ -78,16 +86,19 @@ func harden(h http.Header) {
 
 // judge gives 0, or with which code a request is refused, and why.
 func (g *guard) judge(r *http.Request) (code int, why string) {
+	known := g.knows(r)
 	switch {
-	case r.Method != http.MethodGet && r.Method != http.MethodHead:
-		return http.StatusMethodNotAllowed, "this address can only be read"
+	case r.Method != http.MethodGet && r.Method != http.MethodHead && r.Method != http.MethodPost:
+		return http.StatusMethodNotAllowed, "this address can only be read, and what can be changed takes POST"
 	case !g.ours(r.Host):
 		return http.StatusMisdirectedRequest, "this is no name of this machine: use its address, or localhost"
 	case foreign(r):
 		return http.StatusForbidden, "pages of others are not answered"
-	case !g.knows(r):
+	case known == mayNothing:
 		return http.StatusUnauthorized, "the token is missing or wrong: it is in the address that drp has printed; clients give it as " +
 			"Authorization: Bearer TOKEN"
+	case r.Method == http.MethodPost && known != mayControl:
+		return http.StatusForbidden, "this token is for watching: who steers needs the other one that drp has printed"
 	case path.Clean(r.URL.Path) != r.URL.Path:
 		return http.StatusNotFound, "there is no such page"
 	}
@@ -124,18 +135,26 @@ func foreign(r *http.Request) bool {
 	return err != nil || u.Scheme != "http" || !strings.EqualFold(u.Host, r.Host)
 }
 
-// knows tells whether a request has the token. All ways to give it are compared in the same time.
-func (g *guard) knows(r *http.Request) bool {
+// What a token is good for.
+const (
+	mayNothing = iota
+	mayWatch
+	mayControl
+)
+
+// knows tells what the tokens of a request are good for. All ways to give one are compared in the same time.
+func (g *guard) knows(r *http.Request) int {
 	given := []string{strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "), r.URL.Query().Get("token")}
 	if c, err := r.Cookie(g.cookie); err == nil {
 		given = append(given, c.Value)
 	}
-	known := 0
+	watch, control := 0, 0
 	for _, text := range given {
 		sum := sha256.Sum256([]byte(text))
-		known |= subtle.ConstantTimeCompare(sum[:], g.token[:])
+		watch |= subtle.ConstantTimeCompare(sum[:], g.token[:])
+		control |= subtle.ConstantTimeCompare(sum[:], g.control[:])
 	}
-	return known == 1
+	return max(watch*mayWatch, control*mayControl)
 }
 
 // pace lets requests through one after the other, so that a flood costs no more than a brisk reader.

@@ -3,6 +3,7 @@ package watch
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -18,17 +19,21 @@ import (
 type Options struct {
 	Address   string // HOST:PORT; empty is nowhere
 	Token     string // that those who ask there must know; empty makes one
+	Control   string // that those who steer from there must know; empty makes one
 	Socket    string // path, in a folder of this process alone; empty is none
 	Partition string
 	Status    func() Status // may be called at any time until Close
 	Log       *slog.Logger
-	Root      http.Handler // what is served where nothing else is; nil is a list of what there is
+	Root      http.Handler            // what is served where nothing else is; nil is a list of what there is
+	Get       map[string]http.Handler // by path: what else can be read
+	Post      map[string]http.Handler // by path: what can be changed, by who may steer; the body is there, and is JSON
 }
 
 // Server answers who asks for the status of a run.
 type Server struct {
 	o       Options
 	url     string
+	control string // the same address for who steers
 	servers []*http.Server
 	running sync.WaitGroup
 
@@ -55,6 +60,9 @@ var connectionPace = wire.Pace{Few: connections, Gap: 20 * time.Millisecond}
 // Listen begins to answer.
 func Listen(o Options) (*Server, error) {
 	s := &Server{o: o}
+	if o.Address != "" && o.Token != "" && o.Token == o.Control {
+		return nil, errors.New("watch: the token for watching and that for steering are the same: give two, since who has the first would steer")
+	}
 	if o.Address != "" {
 		l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", o.Address)
 		if err != nil {
@@ -63,9 +71,13 @@ func Listen(o Options) (*Server, error) {
 		if s.o.Token == "" {
 			s.o.Token = newToken()
 		}
+		if s.o.Control == "" {
+			s.o.Control = newToken()
+		}
 		address := l.Addr().String()
 		s.url = "http://" + address + "/?token=" + url.QueryEscape(s.o.Token)
-		s.serve(l, newGuard(s.o.Token, address, s.pages()))
+		s.control = "http://" + address + "/?token=" + url.QueryEscape(s.o.Control)
+		s.serve(l, newGuard(s.o.Token, s.o.Control, address, s.pages()))
 		if host, _ := l.Addr().(*net.TCPAddr); host != nil && !host.IP.IsLoopback() && o.Log != nil {
 			o.Log.Warn(fmt.Sprintf("watch: other machines can connect to %s, and nothing is encrypted: use it within a network that you "+
 				"trust, or 127.0.0.1 and a tunnel", address))
@@ -80,15 +92,18 @@ func Listen(o Options) (*Server, error) {
 		calm, pages := pace{gap: time.Second / knownPerSecond}, s.pages()
 		s.serve(l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if calm.wait(r) {
-				pages.ServeHTTP(w, r)
+				pages.ServeHTTP(w, withRights(r, rights{who: "socket", control: true}))
 			}
 		}))
 	}
 	return s, nil
 }
 
-// URL is the address with the token, empty where there is none.
+// URL is the address with the token for watching, empty where there is none.
 func (s *Server) URL() string { return s.url }
+
+// ControlURL is the address with the token for steering, empty where there is none.
+func (s *Server) ControlURL() string { return s.control }
 
 func (s *Server) serve(l net.Listener, h http.Handler) {
 	server := &http.Server{Handler: h, ReadHeaderTimeout: headerTime, ReadTimeout: headerTime, WriteTimeout: answerTime,
@@ -126,6 +141,13 @@ func (s *Server) pages() http.Handler {
 	handle("GET /metrics", Metrics(s.o.Partition, s.status))
 	handle("GET /v1/status", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { reply(w, s.status()) }))
 	handle("GET /v1/openapi.json", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { reply(w, Document()) }))
+	mux.HandleFunc("GET /v1/rights", func(w http.ResponseWriter, r *http.Request) { reply(w, Rights{Control: MayControl(r)}) })
+	for path, page := range s.o.Get {
+		mux.Handle("GET "+path, page)
+	}
+	for path, page := range s.o.Post {
+		mux.Handle("POST "+path, s.steered(page))
+	}
 	if s.o.Root != nil {
 		mux.Handle("GET /", s.o.Root)
 	} else {
@@ -147,13 +169,16 @@ func index(w http.ResponseWriter, _ *http.Request) {
 	_, _ = w.Write([]byte(indexPage))
 }
 
-func reply(w http.ResponseWriter, v any) {
+func reply(w http.ResponseWriter, v any) { replyAs(w, http.StatusOK, v) }
+
+func replyAs(w http.ResponseWriter, code int, v any) {
 	text, err := json.MarshalIndent(v, "", "  ")
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
 	_, _ = w.Write(append(text, '\n'))
 }
 

@@ -92,7 +92,8 @@ func TestWhoIsLetIn(t *testing.T) {
 		{name: "a page of nobody", path: "/v1/status?token=" + token, header: map[string]string{"Origin": "null"}, want: 403},
 		{name: "a foreign site", path: "/v1/status?token=" + token, header: map[string]string{"Sec-Fetch-Site": "cross-site"}, want: 403},
 		{name: "a page that was typed in", path: "/v1/status?token=" + token, header: map[string]string{"Sec-Fetch-Site": "none"}, want: 200},
-		{name: "writing", path: "/v1/status?token=" + token, method: http.MethodPost, want: 405},
+		{name: "writing, with the token for watching", path: "/v1/status?token=" + token, method: http.MethodPost, want: 403},
+		{name: "another method", path: "/v1/status?token=" + token, method: http.MethodPut, want: 405},
 		{name: "no such page", path: "/../../etc/passwd?token=" + token, want: 404},
 		{name: "metrics", path: "/metrics?token=" + token, want: 200},
 		{name: "the description", path: "/v1/openapi.json?token=" + token, want: 200},
@@ -140,6 +141,9 @@ func TestTheTokenIsAnotherOneEachTime(t *testing.T) {
 	_, _, chosen := serve(t, watch.Options{Address: "127.0.0.1:0", Token: "a word of my own"})
 	if chosen != "a+word+of+my+own" {
 		t.Error(chosen)
+	}
+	if _, err := watch.Listen(watch.Options{Address: "127.0.0.1:0", Token: "one", Control: "one"}); err == nil || !strings.Contains(err.Error(), "give two") {
+		t.Error(err)
 	}
 }
 

@@ -15,18 +15,24 @@ import (
 	"drp/drp"
 	"drp/hit/cuda"
 	"drp/internal/rundir"
+	"drp/page"
 	"drp/watch"
 )
 
 // watchFlags say who may look at a run beside this user.
 type watchFlags struct {
-	http      string
-	tokenFile string
+	http        string
+	tokenFile   string
+	controlFile string
+	shown       page.Options // what the page shows, where there is one
+	recorded    string       // folder in which the status is recorded, empty for none
+	noSocket    bool         // it is no run, and not to be found as one
 }
 
 func (f *watchFlags) add(fl *pflag.FlagSet) {
 	fl.StringVar(&f.http, "http", "", "show the run at `HOST:PORT`, as 127.0.0.1:8080, to who has the token that is printed (docs/metrics.md)")
 	fl.StringVar(&f.tokenFile, "http-token-file", "", "`file` with the token for --http (default: another one in each run)")
+	fl.StringVar(&f.controlFile, "http-control-file", "", "`file` with the token of those who may also change settings by --http (default: as above)")
 }
 
 // onlookers are those who look at a run.
@@ -34,6 +40,10 @@ type onlookers struct {
 	partition string
 	http      bool
 	server    *watch.Server
+	flags     *watchFlags
+	log       *slog.Logger
+	page      *page.Page   // nil without an address
+	record    *page.Record // nil where nothing is recorded
 	folder    string
 	gpu       *cuda.GPU               // nil without
 	run       atomic.Pointer[drp.Run] // nil until it has begun
@@ -41,7 +51,7 @@ type onlookers struct {
 
 // open lets others look. What it needs is there before the run begins; without a socket of its own a run goes on.
 func (f *watchFlags) open(partition string, log *slog.Logger) (*onlookers, error) {
-	o := &onlookers{partition: partition, http: f.http != ""}
+	o := &onlookers{partition: partition, http: f.http != "", flags: f, log: log}
 	options := watch.Options{Address: f.http, Partition: partition, Status: o.status, Log: log}
 	var err error
 	if f.http != "" {
@@ -54,26 +64,43 @@ func (f *watchFlags) open(partition string, log *slog.Logger) (*onlookers, error
 			return nil, &drp.Failure{Kind: drp.Configuration, Err: err}
 		}
 	}
-	rundir.RemoveDead()
-	if o.folder, err = rundir.Create(); err == nil {
-		options.Socket = filepath.Join(o.folder, rundir.Status)
-		if len(options.Socket) > rundir.LongestSocket {
-			err = fmt.Errorf("%s is longer than the %d bytes that a socket may have: set XDG_RUNTIME_DIR to a shorter folder",
-				options.Socket, rundir.LongestSocket)
+	if f.controlFile != "" {
+		if options.Control, err = readToken("--http-control-file", f.controlFile); err != nil {
+			return nil, &drp.Failure{Kind: drp.Configuration, Err: err}
 		}
 	}
-	if err != nil {
-		log.Warn(fmt.Sprintf("drp status and drp top will not find this run: %v", err))
-		options.Socket = ""
+	if !f.noSocket {
+		options.Socket = o.socket()
 	}
+	o.openPage(&options)
 	if o.server, err = watch.Listen(options); err != nil {
+		o.page.Close()
 		o.removeFolder()
 		return nil, &drp.Failure{Kind: drp.Configuration, Err: fmt.Errorf("--http: %w", err)}
 	}
 	if url := o.server.URL(); url != "" {
 		log.Info("the run can be watched at " + url)
+		log.Info("the run can be steered at " + o.server.ControlURL())
 	}
 	return o, nil
+}
+
+// socket is where this process can be asked for its status; empty where it cannot.
+func (o *onlookers) socket() (path string) {
+	rundir.RemoveDead()
+	var err error
+	if o.folder, err = rundir.Create(); err == nil {
+		path = filepath.Join(o.folder, rundir.Status)
+		if len(path) > rundir.LongestSocket {
+			err = fmt.Errorf("%s is longer than the %d bytes that a socket may have: set XDG_RUNTIME_DIR to a shorter folder",
+				path, rundir.LongestSocket)
+		}
+	}
+	if err != nil {
+		o.log.Warn(fmt.Sprintf("drp status and drp top will not find this run: %v", err))
+		return ""
+	}
+	return path
 }
 
 // show lets them see a run, and its GPU.
@@ -83,15 +110,19 @@ func (o *onlookers) show(r *drp.Run, gpu *cuda.GPU) {
 		r.Watch()
 	}
 	o.run.Store(r)
+	o.openRecord(r)
 }
 
 func (o *onlookers) status() watch.Status {
 	s := watch.Status{State: "starting", PID: os.Getpid(), Time: time.Now(), Stages: []watch.Stage{}, Bounds: watch.Bounds(),
 		Workers: []watch.Worker{}, Consumers: []watch.Consumer{}, Failures: []string{}}
-	if r := o.run.Load(); r != nil {
+	switch r := o.run.Load(); {
+	case o.flags.shown.Status != nil:
+		return o.flags.shown.Status()
+	case r != nil:
 		s = r.Status()
 		s.GPU = gpuStatus(o.gpu)
-	} else {
+	default:
 		s.Host, _ = os.Hostname()
 	}
 	s.Version, s.Partition = version, o.partition
@@ -100,6 +131,8 @@ func (o *onlookers) status() watch.Status {
 
 // Close ends it.
 func (o *onlookers) Close() {
+	o.record.Close()
+	o.page.Close()
 	o.server.Close()
 	o.removeFolder()
 }
