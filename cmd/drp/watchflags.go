@@ -35,6 +35,7 @@ type onlookers struct {
 	http      bool
 	server    *watch.Server
 	folder    string
+	bridge    *bridge                 // nil without
 	gpu       *cuda.GPU               // nil without
 	run       atomic.Pointer[drp.Run] // nil until it has begun
 }
@@ -100,6 +101,7 @@ func (o *onlookers) status() watch.Status {
 
 // Close ends it.
 func (o *onlookers) Close() {
+	o.bridge.close()
 	o.server.Close()
 	o.removeFolder()
 }
