@@ -38,11 +38,8 @@ type collector struct {
 	present  keptState
 	script   string // SHA-256 of its text
 	account  account
-	sampling sampling
-
-	loadedNames *xtc.Names // of what is told of the scripts; nil when nothing is declared
-
-	trigger *trigger // nil without one
+	loading  loading
+	trigger  *trigger // nil without one
 
 	copied []byte // results, and events that are verified
 	head   [xtc.DgramHeaderBytes]byte
@@ -57,7 +54,7 @@ func (r *Run) collect() {
 	defer c.trigger.close()
 	for {
 		c.trigger.ask()
-		c.sampling.wanted = c.sampling.wanted || c.reloads.samples[0].asked.Load()
+		c.loading.sample = c.loading.sample || c.reloads.samples[0].asked.Load()
 		for len(c.refs) < batchEvents && c.bytes < batchBytes {
 			e := r.window.oldest()
 			if c.post.commit(c) {
@@ -168,7 +165,7 @@ func (c *collector) one(e *entry) error {
 	copied, refs := len(c.copied), len(c.refs)
 	if e.service.IsEvent() {
 		c.timing.collected(c.window.tail)
-		if c.sampling.wanted {
+		if c.loading.sample {
 			c.sample(e, d)
 		}
 		err = c.event(e, d)
@@ -383,9 +380,7 @@ func (c *collector) configure(e *entry, d xtc.Dgram) error {
 	if added, err = c.account.declare(c.table, d.Src(), c.freeSegment(c.table, booksDetector, booksAlg), added); err != nil {
 		c.cfg.Log.Warn(fmt.Sprintf("the books will not be in the file: %v", err))
 	}
-	if added, err = c.declareLoaded(d.Src(), added); err != nil {
-		c.cfg.Log.Warn(fmt.Sprintf("which text of the script was used will not be in the file: %v", err))
-	}
+	added = c.declareLoaded(d.Src(), added)
 	if added, err = c.trigger.configure(d, added); err != nil {
 		return err
 	}

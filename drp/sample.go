@@ -58,10 +58,11 @@ func (s *sample) fresh(l *reloads, present []fex.Shown) *keptEvent {
 	return &keptEvent{number: s.number, time: s.time, dgram: slices.Clone(s.event), found: slices.Clone(s.found)}
 }
 
-// sampling says which sample the collector makes, and of which Configure.
-type sampling struct {
-	wanted     bool // of the first script, from the next event on
-	configures int
+// loading is what the collector knows of the texts of the scripts.
+type loading struct {
+	sample     bool       // the next good event is copied for the first script
+	configures int        // so many have passed
+	names      *xtc.Names // of what is recorded of the texts; nil when nothing is declared
 }
 
 // sample keeps an event that a worker has answered, if it is good. One that the script failed at is better than none.
@@ -75,7 +76,7 @@ func (c *collector) sample(e *entry, d xtc.Dgram) {
 		found = s.memory.Bytes()[int(e.ix.Slot)*s.stride:][:s.stride]
 	}
 	k := keptEvent{number: e.number, time: e.time, dgram: d, found: found}
-	c.sampling.wanted = !c.reloads.samples[0].keep(&k, e.status <= fex.Rejected, c.sampling.configures)
+	c.loading.sample = !c.reloads.samples[0].keep(&k, e.status <= fex.Rejected, c.loading.configures)
 }
 
 // keep copies an event; it tells whether that is what was asked for.
@@ -102,7 +103,7 @@ func (s *sample) keep(e *keptEvent, good bool, configures int) bool {
 func (c *collector) begin(id xtc.TransitionID) {
 	switch id {
 	case xtc.Configure:
-		c.sampling.configures++
+		c.loading.configures++
 	case xtc.Enable:
 		for i := range c.reloads.samples {
 			c.reloads.samples[i].asked.Store(true)

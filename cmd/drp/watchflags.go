@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"sync/atomic"
@@ -45,6 +46,8 @@ type onlookers struct {
 func (f *watchFlags) open(partition string, log *slog.Logger) (*onlookers, error) {
 	o := &onlookers{partition: partition, http: f.http != ""}
 	options := watch.Options{Address: f.http, Partition: partition, Status: o.status, Log: log}
+	reload, page := watch.PageOfReload(o.reload)
+	options.Post = map[string]http.Handler{reload: page}
 	var err error
 	if f.http != "" {
 		if _, _, err = net.SplitHostPort(f.http); err != nil {
