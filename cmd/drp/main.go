@@ -25,7 +25,7 @@ func execute(args []string) int {
 	root := newRunCommand()
 	root.AddCommand(newXTCCommand(), newCalibCommand(), newHitsCommand(), newConvertCommand(), newTestCommand(), newCleanCommand(),
 		newDoctorCommand(), newBenchCommand(), newTEBCommand(), newControlCommand(), newCtlCommand(), newUpCommand(), newDownCommand(),
-		newMonitorCommand(), newSimTestCommand(), newProbeCommand(), newStatusCommand(), newTopCommand(), newVersionCommand())
+		newMonitorCommand(), newSimTestCommand(), newProbeCommand(), newStatusCommand(), newSetCommand(), newTopCommand(), newVersionCommand())
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return plainly(err) })
 	root.SetArgs(args)
 	err := refuseFewFiles()
