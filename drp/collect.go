@@ -43,6 +43,7 @@ type collector struct {
 
 	copied []byte // results, and events that are verified
 	head   [xtc.DgramHeaderBytes]byte
+	held   uint16 // the settings of the datagram that is looked at
 	side   []uint32
 	sig    []byte
 }
@@ -126,25 +127,6 @@ func (c *collector) enter() {
 	c.taken = c.taken[:0]
 }
 
-// stopRecording ends the run for trouble that will not go away. What is in the files stays there, unfinished.
-func (c *collector) stopRecording(err error) {
-	c.failed = err
-	if abandoned := c.recorder.Abandon(); abandoned != nil {
-		err = errors.Join(err, abandoned)
-	}
-	c.halt(fail(General, fmt.Errorf("recording stopped, the files stay as .inprogress: %w", err)))
-}
-
-// recordNothing ends the recording of a run whose script cannot work. What was recorded before is complete.
-func (c *collector) recordNothing(cause error) {
-	if c.failed == nil {
-		c.failed = cause
-		if err := c.recorder.Close(); err != nil {
-			c.note(fail(General, err))
-		}
-	}
-}
-
 // one decides the outcome of a datagram.
 func (c *collector) one(e *entry) error {
 	ring := c.pool.Transitions
@@ -163,6 +145,7 @@ func (c *collector) one(e *entry) error {
 	c.bytes += len(d)
 	undecided := c.trigger.apply(e)
 	copied, refs := len(c.copied), len(c.refs)
+	c.held = e.settings
 	if e.service.IsEvent() {
 		c.timing.collected(c.window.tail)
 		if c.loading.sample {
@@ -178,6 +161,7 @@ func (c *collector) one(e *entry) error {
 			decide(&c.refs[refs-1])
 		}
 	}
+	c.steering.release(c.held)
 	return errors.Join(err, undecided)
 }
 
@@ -246,6 +230,9 @@ func (c *collector) strict() error {
 
 // keep records an event, unless the trigger does not want it.
 func (c *collector) keep(e *entry, d xtc.Dgram, removed []uint32, added []byte, damage xtc.Damage) error {
+	if damage&xtc.DamageCorrupted == 0 {
+		added = c.with(added, e.settings, ofScript)
+	}
 	c.show(e, d, added, damage)
 	if c.trigger.unwanted() {
 		if !c.cfg.Trigger.KeepAll {
@@ -341,6 +328,9 @@ func (c *collector) transition(e *entry, d xtc.Dgram) error {
 	}
 	c.script = e.detail.script
 	if e.service == xtc.Configure {
+		if len(e.detail.answers) > 0 {
+			defer c.oneAnswered()
+		}
 		if scriptTrouble == nil {
 			scriptTrouble = c.configure(e, d)
 		}
@@ -376,6 +366,9 @@ func (c *collector) configure(e *entry, d xtc.Dgram) error {
 	added, err := declarations(c.table, c.own, e.detail.answers)
 	if err != nil {
 		return failf(Script, "%s: %w", scriptName(c.cfg.Script), err)
+	}
+	if err = c.steering.configure(ofScript, c.own, added); err != nil {
+		return err
 	}
 	if added, err = c.account.declare(c.table, d.Src(), c.freeSegment(c.table, booksDetector, booksAlg), added); err != nil {
 		c.cfg.Log.Warn(fmt.Sprintf("the books will not be in the file: %v", err))

@@ -3,6 +3,7 @@ package drp
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"drp/calib"
@@ -32,6 +33,8 @@ func (f *Frames) choose(configure xtc.Dgram) error {
 	switch {
 	case len(all) == 0:
 		return fmt.Errorf("%s: it has no camera: no detector whose raw is an array of UINT16", f.path)
+	case f.o.Detector == "" && f.o.First:
+		chosen = all[max(0, slices.IndexFunc(all, func(c *camera) bool { return len(f.table.Find(c.name, hit.Alg)) > 0 }))]
 	case f.o.Detector == "" && len(all) > 1:
 		return fmt.Errorf("%s: it has the cameras %s: name one with --detector", f.path, strings.Join(names, ", "))
 	case chosen == nil:

@@ -44,6 +44,7 @@ type Frames struct {
 // FramesOptions say what to read.
 type FramesOptions struct {
 	Detector string                  // by name; empty: the only camera that there is
+	First    bool                    // of several cameras the first, or that with hits, where none is named
 	Store    calib.Store             // of constants; nil is none
 	Follow   bool                    // the file is being written
 	Skip     func(number int64) bool // events that are not read; nil is none
@@ -181,9 +182,12 @@ func (f *Frames) NoConstants() string { return f.none }
 func (f *Frames) configure(d xtc.Dgram) error {
 	f.table = xtc.NewTable()
 	if err := f.table.Configure(d); err != nil {
+		if f.r == nil {
+			return err
+		}
 		return xtc.Locate(err, f.path, f.r.Count(), f.r.Offset()-int64(len(d)))
 	}
-	f.known, f.constants = false, nil
+	f.known, f.constants, f.Rows, f.Cols = false, nil, 0, 0
 	return f.choose(d)
 }
 
@@ -214,6 +218,7 @@ func (f *Frames) Next(e *Frame) error {
 			return err
 		}
 		event, err := f.datagram(e)
+		e.End = f.before + f.r.Offset()
 		if err != nil || event {
 			return xtc.Locate(err, f.path, f.r.Count(), f.r.Offset()-int64(len(e.buf)))
 		}
@@ -270,7 +275,7 @@ func (f *Frames) datagram(e *Frame) (event bool, err error) {
 func (f *Frames) event(e *Frame) error {
 	f.number++
 	e.Number, e.Time, e.Pulse, e.Energy, e.Damage = f.number, e.buf.Time(), e.buf.Time(), math.NaN(), e.buf.Damage()
-	e.End, e.Recorded = f.before+f.r.Offset(), false
+	e.Recorded = false
 	n := len(f.camera.numbers)
 	e.Raw = slices.Grow(e.Raw[:0], n)[:n]
 	clear(e.Raw)

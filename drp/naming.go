@@ -23,6 +23,9 @@ func (r *Run) stream() int {
 	return r.info.Stream
 }
 
+// Stream is the number of the stream that is recorded.
+func (r *Run) Stream() int { return r.stream() }
+
 // freeSegment is that of what drp tells of itself in a stream: its number, so that streams which are read together differ, as
 // psana demands; or one more than there was in the source.
 func (r *Run) freeSegment(t *xtc.Table, detector, alg string) uint32 {

@@ -20,16 +20,18 @@ type sample struct {
 	configures int // of the run, when it came
 	number     int64
 	time       uint64
+	settings   uint16
 	event      []byte
 	found      []byte // where scripts see the hits
 }
 
 // keptEvent is a copy of what a sample has.
 type keptEvent struct {
-	number int64
-	time   uint64
-	dgram  xtc.Dgram
-	found  []byte
+	number   int64
+	time     uint64
+	settings uint16 // the entry of the board with its values
+	dgram    xtc.Dgram
+	found    []byte
 }
 
 // sampleTime is how long a new event is waited for.
@@ -55,7 +57,7 @@ func (s *sample) fresh(l *reloads, present []fex.Shown) *keptEvent {
 	if s.configures != configures || len(s.event) == 0 {
 		return nil
 	}
-	return &keptEvent{number: s.number, time: s.time, dgram: slices.Clone(s.event), found: slices.Clone(s.found)}
+	return &keptEvent{number: s.number, time: s.time, settings: s.settings, dgram: slices.Clone(s.event), found: slices.Clone(s.found)}
 }
 
 // loading is what the collector knows of the texts of the scripts.
@@ -75,7 +77,7 @@ func (c *collector) sample(e *entry, d xtc.Dgram) {
 		s := c.hits.searchers[e.worker]
 		found = s.memory.Bytes()[int(e.ix.Slot)*s.stride:][:s.stride]
 	}
-	k := keptEvent{number: e.number, time: e.time, dgram: d, found: found}
+	k := keptEvent{number: e.number, time: e.time, settings: e.settings, dgram: d, found: found}
 	c.loading.sample = !c.reloads.samples[0].keep(&k, e.status <= fex.Rejected, c.loading.configures)
 }
 
@@ -86,7 +88,7 @@ func (s *sample) keep(e *keptEvent, good bool, configures int) bool {
 	if !good && s.configures == configures {
 		return false
 	}
-	s.configures, s.number, s.time = configures, e.number, e.time
+	s.configures, s.number, s.time, s.settings = configures, e.number, e.time, e.settings
 	s.event, s.found = append(s.event[:0], e.dgram...), append(s.found[:0], e.found...)
 	if !good {
 		return false

@@ -115,7 +115,10 @@ func (c *Client) listen(ctx context.Context) {
 		f, err := readFrame(c.conn)
 		switch {
 		case err != nil:
-			c.lost = fmt.Errorf("monitor: the connection is lost: %w", err)
+			if errors.Is(err, io.EOF) { // which is what the end of a run is told by
+				err = io.ErrUnexpectedEOF
+			}
+			c.lost = fmt.Errorf("monitor: the connection is lost: drp has died: %w", err)
 			return
 		case f.kind == frameWake:
 			select {
@@ -280,3 +283,9 @@ func (c *Client) detach() error {
 	}
 	return errors.Join(errs...)
 }
+
+// Publisher is who publishes the constants that transitions tell of, where their memory is still there.
+func (c *Client) Publisher() string { return c.hello.Publisher }
+
+// Waiting is how many events wait behind the one at hand.
+func (c *Client) Waiting() uint64 { return word(c.mem, queueHead).Load() - c.tail }

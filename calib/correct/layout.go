@@ -158,3 +158,6 @@ func (l *Layout) Radius() []float32 { return l.radius }
 
 // Mask is 0 where a pixel is in a bad region or nowhere, else 1, (segments, rows, cols). It belongs to the layout.
 func (l *Layout) Mask() []uint8 { return l.mask }
+
+// Places is the pixel at each place of the picture, -1 where there is none, (rows, cols). It belongs to the layout.
+func (l *Layout) Places() []int32 { return l.index }

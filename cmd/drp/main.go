@@ -25,7 +25,8 @@ func execute(args []string) int {
 	root := newRunCommand()
 	root.AddCommand(newXTCCommand(), newCalibCommand(), newHitsCommand(), newConvertCommand(), newTestCommand(), newCleanCommand(),
 		newDoctorCommand(), newBenchCommand(), newTEBCommand(), newControlCommand(), newCtlCommand(), newUpCommand(), newDownCommand(),
-		newMonitorCommand(), newSimTestCommand(), newProbeCommand(), newStatusCommand(), newTopCommand(), newReloadCommand(), newVersionCommand())
+		newMonitorCommand(), newPlayCommand(), newKaraboCommand(), newSimTestCommand(), newProbeCommand(), newStatusCommand(),
+		newSetCommand(), newReloadCommand(), newTopCommand(), newVersionCommand())
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return plainly(err) })
 	root.SetArgs(args)
 	err := refuseFewFiles()

@@ -93,7 +93,7 @@ func awaitReload(ctx context.Context, c *watch.Client, asked *watch.Reloaded) er
 }
 
 // errNotBegun is why there is nothing to reload.
-var errNotBegun = errors.New("the run has not begun yet")
+var errNotBegun = errors.New("there is no script to be read: the run has not begun yet, or it is replayed")
 
 // reload is for who looks at a run and may steer it.
 func (o *onlookers) reload(ctx context.Context, now bool) (watch.Reloaded, error) {

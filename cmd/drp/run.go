@@ -177,6 +177,7 @@ func (f *runFlags) complete(cfg *drp.Config) (err error) {
 	if cfg.Monitor, err = f.monitor.complete(); err != nil {
 		return err
 	}
+	f.watch.watchable(cfg)
 	cfg.PythonPath = drp.PythonPath()
 	return f.completeSupervision(cfg)
 }
@@ -206,7 +207,7 @@ func run(cfg drp.Config, f runFlags) error {
 		return err
 	}
 	screen := newScreen(os.Stderr, f.progress)
-	cfg.Log = screen.logger()
+	cfg.Log = f.watch.journal(screen.logger())
 	if err := becomeGPUProgram(f.gpu, cfg.Hits, cfg.Log); err != nil {
 		return err
 	}

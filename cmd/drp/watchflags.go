@@ -16,6 +16,7 @@ import (
 	"drp/drp"
 	"drp/hit/cuda"
 	"drp/internal/rundir"
+	"drp/page"
 	"drp/watch"
 )
 
@@ -24,6 +25,9 @@ type watchFlags struct {
 	http        string
 	tokenFile   string
 	controlFile string
+	shown       page.Options // what the page shows, where there is one
+	recorded    string       // folder in which the status is recorded, empty for none
+	noSocket    bool         // it is no run, and not to be found as one
 }
 
 func (f *watchFlags) add(fl *pflag.FlagSet) {
@@ -37,6 +41,10 @@ type onlookers struct {
 	partition string
 	http      bool
 	server    *watch.Server
+	flags     *watchFlags
+	log       *slog.Logger
+	page      *page.Page   // nil without an address
+	record    *page.Record // nil where nothing is recorded
 	folder    string
 	gpu       *cuda.GPU               // nil without
 	run       atomic.Pointer[drp.Run] // nil until it has begun
@@ -44,10 +52,9 @@ type onlookers struct {
 
 // open lets others look. What it needs is there before the run begins; without a socket of its own a run goes on.
 func (f *watchFlags) open(partition string, log *slog.Logger) (*onlookers, error) {
-	o := &onlookers{partition: partition, http: f.http != ""}
+	o := &onlookers{partition: partition, http: f.http != "", flags: f, log: log}
 	options := watch.Options{Address: f.http, Partition: partition, Status: o.status, Log: log}
-	reload, page := watch.PageOfReload(o.reload)
-	options.Post = map[string]http.Handler{reload: page}
+	options.Get, options.Post = o.pages()
 	var err error
 	if f.http != "" {
 		if _, _, err = net.SplitHostPort(f.http); err != nil {
@@ -64,19 +71,12 @@ func (f *watchFlags) open(partition string, log *slog.Logger) (*onlookers, error
 			return nil, &drp.Failure{Kind: drp.Configuration, Err: err}
 		}
 	}
-	rundir.RemoveDead()
-	if o.folder, err = rundir.Create(); err == nil {
-		options.Socket = filepath.Join(o.folder, rundir.Status)
-		if len(options.Socket) > rundir.LongestSocket {
-			err = fmt.Errorf("%s is longer than the %d bytes that a socket may have: set XDG_RUNTIME_DIR to a shorter folder",
-				options.Socket, rundir.LongestSocket)
-		}
+	if !f.noSocket {
+		options.Socket = o.socket()
 	}
-	if err != nil {
-		log.Warn(fmt.Sprintf("drp status and drp top will not find this run: %v", err))
-		options.Socket = ""
-	}
+	o.openPage(&options)
 	if o.server, err = watch.Listen(options); err != nil {
+		o.page.Close()
 		o.removeFolder()
 		return nil, &drp.Failure{Kind: drp.Configuration, Err: fmt.Errorf("--http: %w", err)}
 	}
@@ -87,6 +87,24 @@ func (f *watchFlags) open(partition string, log *slog.Logger) (*onlookers, error
 	return o, nil
 }
 
+// socket is where this process can be asked for its status; empty where it cannot.
+func (o *onlookers) socket() (path string) {
+	rundir.RemoveDead()
+	var err error
+	if o.folder, err = rundir.Create(); err == nil {
+		path = filepath.Join(o.folder, rundir.Status)
+		if len(path) > rundir.LongestSocket {
+			err = fmt.Errorf("%s is longer than the %d bytes that a socket may have: set XDG_RUNTIME_DIR to a shorter folder",
+				path, rundir.LongestSocket)
+		}
+	}
+	if err != nil {
+		o.log.Warn(fmt.Sprintf("drp status and drp top will not find this run: %v", err))
+		return ""
+	}
+	return path
+}
+
 // show lets them see a run, and its GPU.
 func (o *onlookers) show(r *drp.Run, gpu *cuda.GPU) {
 	o.gpu = gpu
@@ -94,15 +112,31 @@ func (o *onlookers) show(r *drp.Run, gpu *cuda.GPU) {
 		r.Watch()
 	}
 	o.run.Store(r)
+	o.openRecord(r)
+}
+
+// pages are what else is served than the status.
+func (o *onlookers) pages() (get, post map[string]http.Handler) {
+	list, change := watch.SettingsPages(func() watch.Steered {
+		if r := o.run.Load(); r != nil {
+			return r
+		}
+		return nil
+	})
+	reload, page := watch.PageOfReload(o.reload)
+	return map[string]http.Handler{watch.SettingsPath: list}, map[string]http.Handler{watch.SettingsPath: change, reload: page}
 }
 
 func (o *onlookers) status() watch.Status {
 	s := watch.Status{State: "starting", PID: os.Getpid(), Time: time.Now(), Stages: []watch.Stage{}, Bounds: watch.Bounds(),
 		Workers: []watch.Worker{}, Consumers: []watch.Consumer{}, Failures: []string{}}
-	if r := o.run.Load(); r != nil {
+	switch r := o.run.Load(); {
+	case o.flags.shown.Status != nil:
+		return o.flags.shown.Status()
+	case r != nil:
 		s = r.Status()
 		s.GPU = gpuStatus(o.gpu)
-	} else {
+	default:
 		s.Host, _ = os.Hostname()
 	}
 	s.Version, s.Partition = version, o.partition
@@ -111,6 +145,8 @@ func (o *onlookers) status() watch.Status {
 
 // Close ends it.
 func (o *onlookers) Close() {
+	o.record.Close()
+	o.page.Close()
 	o.server.Close()
 	o.removeFolder()
 }

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"drp/calib"
+	"drp/drp"
+	"drp/page"
+)
+
+// playFlags are those of drp replay.
+type playFlags struct {
+	play  page.PlayerOptions
+	watch watchFlags
+	store string
+}
+
+const playLong = `replay shows recorded files again as a run: on the page in a browser, to drp monitor, and to programs in Python. With --http it stays
+until it is interrupted, and can be paused, stepped, sought and looped from the page; without, it ends with the files.
+
+  drp replay out/exp-r0005-s000-c000.xtc2 --http 127.0.0.1:8080
+  drp replay out/exp-r0005-s00*.xtc2 --speed 0.1 --loop --monitor tmo/again
+  drp replay run.xtc2 --calib constants --http 127.0.0.1:8080 --paused
+
+Where drp has recorded the status of the run beside the files, that of the same moment is shown with each event.`
+
+func newPlayCommand() *cobra.Command {
+	var f playFlags
+	cmd := &cobra.Command{
+		Use:   "replay FILE...",
+		Short: "Show recorded files again as a run",
+		Long:  playLong,
+		Args:  needs(1, 1024),
+		RunE: func(cmd *cobra.Command, files []string) error {
+			ctx, stop := interruptible(cmd.Context())
+			defer stop()
+			f.play.Files = files
+			return f.run(ctx)
+		},
+	}
+	fl := cmd.Flags()
+	fl.SortFlags = false
+	fl.Float64Var(&f.play.Speed, "speed", 1, "how many times as fast as it was recorded, 0.01 to 1000; 0: as fast as can be")
+	fl.BoolVar(&f.play.Loop, "loop", false, "begin again at the end")
+	fl.BoolVar(&f.play.Paused, "paused", false, "wait after the first event")
+	fl.StringVar(&f.play.Monitor, "monitor", "", "let others of this machine watch it as `PARTITION/DETECTOR` (default: replay/PID)")
+	fl.IntVar(&f.play.Slots, "monitor-slots", 0, "events that are kept for those who watch (default: as many as 128 MiB hold, 8 to 4096)")
+	fl.StringVar(&f.store, "calib", "", "`folder or address` of the store of constants (default: $DRP_CALIB, or drp/calib in the folder for "+
+		"your data; none: do without)")
+	f.watch.add(fl)
+	return cmd
+}
+
+// run replays until the end of the files, or until it is interrupted.
+func (f *playFlags) run(ctx context.Context) (err error) {
+	screen := newScreen(os.Stderr, false)
+	log := f.watch.journal(screen.logger())
+	f.play.Journal, f.play.Log = f.watch.shown.Journal, log
+	if f.play.Monitor == "" {
+		f.play.Monitor = fmt.Sprintf("replay/%d", os.Getpid())
+	}
+	store, err := f.open()
+	if err != nil {
+		return err
+	}
+	if store != nil {
+		defer func() { _ = store.Close() }()
+		f.watch.shown.Store = calib.Store(store)
+	}
+	player, err := page.Play(f.play)
+	if err != nil {
+		return fileError(err)
+	}
+	defer func() { _ = player.Close() }()
+	f.watch.shown.Player, f.watch.shown.Monitor, f.watch.shown.Status = player, f.play.Monitor, player.Status
+	looking, err := f.watch.open("", log)
+	if err != nil {
+		return err
+	}
+	defer looking.Close()
+	log.Info("the replay can be watched as " + f.play.Monitor)
+	if err := player.Run(ctx, f.watch.http != ""); err != nil {
+		return fileError(err)
+	}
+	return nil
+}
+
+// open opens the store of constants, nil where there is none.
+func (f *playFlags) open() (closingStore, error) {
+	c := calibFlags{store: f.store}
+	if c.store == "" {
+		c.store = os.Getenv("DRP_CALIB")
+	}
+	return c.open(&drp.Calibration{})
+}

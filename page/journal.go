@@ -1,0 +1,113 @@
+package page
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"drp/monitor"
+)
+
+// Journal keeps the last lines of a log that tell of trouble. The zero value is empty.
+type Journal struct {
+	mu    sync.Mutex // protects all below
+	lines []line     // oldest first
+	count uint64     // of all that ever were
+	also  func(line) // is told of each, unless nil
+}
+
+// line is one of them.
+type line struct {
+	Time  time.Time `json:"time"`
+	Level string    `json:"level"`
+	Text  string    `json:"text"`
+}
+
+// What a Journal keeps.
+const (
+	mostLines = 200
+	mostText  = 2 << 10
+)
+
+// Also lets a Record have each line, too, from here on.
+func (j *Journal) add(l line) {
+	if len(l.Text) > mostText {
+		l.Text = strings.ToValidUTF8(l.Text[:mostText], "") + " …"
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if len(j.lines) >= mostLines {
+		j.lines = append(j.lines[:0], j.lines[1:]...)
+	}
+	j.lines = append(j.lines, l)
+	j.count++
+	if j.also != nil {
+		j.also(l)
+	}
+}
+
+func (j *Journal) note(level, text string) { j.add(line{time.Now(), level, text}) }
+
+// tell lets somebody else have each line from here on; nil is nobody.
+func (j *Journal) tell(to func(line)) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.also = to
+}
+
+// since gives the lines after those that were given before.
+func (j *Journal) since(given *uint64) []line {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	n := min(j.count-min(*given, j.count), uint64(len(j.lines)))
+	*given = j.count
+	return append([]line(nil), j.lines[uint64(len(j.lines))-n:]...)
+}
+
+// Handler is a log whose warnings and errors the journal keeps, beside what another does with all lines.
+func (j *Journal) Handler(next slog.Handler) slog.Handler { return &noting{Handler: next, journal: j} }
+
+type noting struct {
+	slog.Handler
+	journal *Journal
+	with    string
+}
+
+// Handle implements slog.Handler.
+func (n *noting) Handle(ctx context.Context, r slog.Record) error {
+	if r.Level >= slog.LevelWarn {
+		text := r.Message + n.with
+		r.Attrs(func(a slog.Attr) bool {
+			text += " " + a.String()
+			return true
+		})
+		level := "warn"
+		if r.Level >= slog.LevelError {
+			level = "error"
+		}
+		n.journal.add(line{r.Time, level, text})
+	}
+	return n.Handler.Handle(ctx, r)
+}
+
+// WithAttrs implements slog.Handler.
+func (n *noting) WithAttrs(all []slog.Attr) slog.Handler {
+	with := n.with
+	for _, a := range all {
+		with += " " + a.String()
+	}
+	return &noting{n.Handler.WithAttrs(all), n.journal, with}
+}
+
+// WithGroup implements slog.Handler.
+func (n *noting) WithGroup(name string) slog.Handler {
+	return &noting{n.Handler.WithGroup(name), n.journal, n.with}
+}
+
+// damageLine tells of an event that is damaged.
+func damageLine(e *event, it *monitor.Item) string {
+	return fmt.Sprintf("event %d is damaged: %v", e.Number, it.Dgram.Damage())
+}

@@ -1,0 +1,183 @@
+package page
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sort"
+
+	"drp/watch"
+	"drp/xtc"
+)
+
+// past is the status that was recorded of a run, read where it is needed. Without a record it is empty. It is used under
+// the mutex of its player, but for reach, which its goroutine alone calls.
+type past struct {
+	file    *os.File
+	lines   []pastLine
+	said    int // lines before this one were told of
+	journal *Journal
+
+	cached int // line of status
+	status *watch.Status
+}
+
+// pastLine is where a line is, and how many events of the run had been recorded by then.
+type pastLine struct {
+	at       int64
+	bytes    int
+	events   int64
+	isStatus bool
+}
+
+// mostPastBytes is how long a line may be.
+const mostPastBytes = 4 << 20
+
+// openPast looks for the record of the first of some files. What cannot be read is as if it were not there, with a word in
+// the journal.
+func openPast(files []string, journal *Journal) *past {
+	p := &past{journal: journal, cached: -1}
+	for _, path := range files {
+		name, ok := xtc.ParseFileName(path)
+		if !ok {
+			continue
+		}
+		file, err := os.Open(filepath.Join(filepath.Dir(path), StatusName(name.Expt, name.Run, name.Stream)))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err == nil {
+			if info, wrong := file.Stat(); wrong != nil || !info.Mode().IsRegular() {
+				err = errors.Join(wrong, file.Close(), errors.New("it is no file"))
+			}
+		}
+		if err == nil {
+			p.file = file
+			err = p.index()
+		}
+		if err != nil {
+			journal.note("warn", fmt.Sprintf("what was recorded of the run's status cannot be read: %v", err))
+		}
+		return p
+	}
+	return p
+}
+
+// index reads all lines once. Those that make no sense are left out.
+func (p *past) index() error {
+	r := bufio.NewReaderSize(p.file, 1<<20)
+	at, base, events := int64(0), int64(0), int64(0)
+	for len(p.lines) < mostRecorded {
+		text, err := readLine(r)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		var l struct {
+			Base   *int64 `json:"base"`
+			Status *struct {
+				Events struct {
+					Recorded int64 `json:"recorded"`
+				} `json:"events"`
+			} `json:"status"`
+		}
+		if json.Unmarshal(text, &l) == nil {
+			if l.Base != nil {
+				base = *l.Base
+			}
+			if l.Status != nil {
+				events = max(events, l.Status.Events.Recorded-base)
+			}
+			p.lines = append(p.lines, pastLine{at, len(text), events, l.Status != nil})
+		}
+		at += int64(len(text))
+	}
+	return nil
+}
+
+// readLine reads one, with its end.
+func readLine(r *bufio.Reader) (text []byte, err error) {
+	for {
+		part, err := r.ReadSlice('\n')
+		text = append(text, part...)
+		switch {
+		case len(text) > mostPastBytes:
+			return nil, fmt.Errorf("a line has more than %d bytes", mostPastBytes)
+		case errors.Is(err, bufio.ErrBufferFull):
+			continue
+		case errors.Is(err, io.EOF) && len(text) > 0: // the last line has no end: it is being written
+			return nil, io.EOF
+		}
+		return text, err
+	}
+}
+
+// find is the line of the status when an event was recorded, or soon after; -1 without one.
+func (p *past) find(number int64) int {
+	i := sort.Search(len(p.lines), func(i int) bool { return p.lines[i].events > number })
+	for ; i < len(p.lines); i++ {
+		if p.lines[i].isStatus {
+			return i
+		}
+	}
+	for i = len(p.lines) - 1; i >= 0; i-- {
+		if p.lines[i].isStatus {
+			return i
+		}
+	}
+	return -1
+}
+
+// at is the status of that time, nil without one.
+func (p *past) at(number int64) *watch.Status {
+	i := p.find(number)
+	if i < 0 {
+		return nil
+	}
+	if i != p.cached {
+		var l recorded
+		if p.read(i, &l) != nil || l.Status == nil {
+			return nil
+		}
+		p.cached, p.status = i, l.Status
+	}
+	return p.status
+}
+
+func (p *past) read(i int, to *recorded) error {
+	text := make([]byte, p.lines[i].bytes)
+	if _, err := p.file.ReadAt(text, p.lines[i].at); err != nil {
+		return err
+	}
+	return json.Unmarshal(text, to)
+}
+
+// reach tells of what was logged, and which settings were changed, up to an event.
+func (p *past) reach(number int64) {
+	for ; p.said < len(p.lines) && p.lines[p.said].events <= number+1; p.said++ {
+		var l recorded
+		if p.lines[p.said].isStatus || p.read(p.said, &l) != nil {
+			continue
+		}
+		switch {
+		case l.Log != nil:
+			p.journal.add(*l.Log)
+		case l.Settings != nil:
+			p.journal.add(line{l.Time, "info", "settings: " + string(l.Settings)})
+		}
+	}
+}
+
+func (p *past) close() error {
+	if p.file == nil {
+		return nil
+	}
+	return p.file.Close()
+}

@@ -1,0 +1,278 @@
+package page
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"time"
+
+	"drp/watch"
+)
+
+// Kinds of frames.
+const (
+	frameStatus = 1 + iota
+	framePicture
+	frameEvents
+	frameLog
+	frameEnd
+)
+
+// stream is a browser that reads.
+type stream struct {
+	feed  *feed
+	kind  kind
+	bin   int
+	every time.Duration
+
+	// Protected by the page's mutex.
+	ready   bool // it has taken the picture before
+	due     time.Time
+	dropped uint64 // pictures that it was too slow for
+	frames  chan *picture
+
+	control  http.ResponseController
+	w        http.ResponseWriter
+	rows     uint64 // the last that it was told of
+	lines    uint64
+	latest   time.Time // of the status
+	headRoom [5]byte
+}
+
+// Times of a stream.
+const (
+	tickTime    = 200 * time.Millisecond
+	statusEvery = time.Second
+	replayEvery = 500 * time.Millisecond
+	mostRows    = 50 // of a frame
+)
+
+// serveStream answers until the browser leaves, is too slow, or all ends.
+func (p *Page) serveStream(w http.ResponseWriter, r *http.Request) {
+	q := query{values: r.URL.Query()}
+	s := &stream{kind: kind(q.word("image", string(kindEvent), "event", "sum", "max", "none")), bin: q.bin(), w: w,
+		every: time.Duration(float64(time.Second) / q.real("rate", 10, 0.1, 30)), frames: make(chan *picture, 1), ready: true}
+	hits := q.word("hits", "0", "0", "1") == "1"
+	if q.refused(w) {
+		return
+	}
+	if !p.enter(s, hits) {
+		http.Error(w, fmt.Sprintf("%d browsers watch already, which is the most: close one of them", mostStreams), http.StatusServiceUnavailable)
+		return
+	}
+	defer p.leave(s)
+	s.control = *http.NewResponseController(w)
+	_ = s.control.SetReadDeadline(time.Time{}) // a browser says nothing more
+	w.Header().Set("Content-Type", "application/octet-stream")
+	w.Header().Set("X-Accel-Buffering", "no")
+	if err := p.speak(s, r); err == nil {
+		_ = s.json(frameEnd, map[string]string{"why": "the run has ended"})
+	}
+}
+
+// speak writes frames. Its error says that nobody reads.
+func (p *Page) speak(s *stream, r *http.Request) error {
+	tick := time.NewTicker(tickTime)
+	defer tick.Stop()
+	if err := p.news(s, r); err != nil {
+		return err
+	}
+	for {
+		select {
+		case pic := <-s.frames:
+			err := s.picture(pic)
+			p.taken(s, pic)
+			if err != nil {
+				return err
+			}
+		case <-tick.C:
+			if err := p.news(s, r); err != nil {
+				return err
+			}
+		case <-r.Context().Done():
+			return r.Context().Err()
+		case <-p.ctx.Done():
+			return nil
+		}
+	}
+}
+
+// enter adds a stream, and gives it the picture that there is.
+func (p *Page) enter(s *stream, hits bool) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.streams) >= mostStreams || p.ctx.Err() != nil {
+		return false
+	}
+	s.feed, s.due = p.wanted(hits), time.Now()
+	p.streams[s] = true
+	s.rows = max(p.kept.seq, mostRows) - mostRows
+	if e := p.kept.latest(hits); e != nil && s.kind != kindNone {
+		p.give(s, e, s.due, &round{})
+	}
+	s.feed.ring()
+	return true
+}
+
+func (p *Page) leave(s *stream) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.streams, s)
+	select {
+	case pic := <-s.frames:
+		p.release(pic)
+	default:
+	}
+}
+
+// round is the pictures that were made of one event.
+type round struct{ made []*picture }
+
+// give makes a picture for a stream, or gives it the one that was made for another.
+func (p *Page) give(s *stream, e *event, now time.Time, r *round) {
+	s.due = s.due.Add(s.every)
+	if s.due.Before(now) {
+		s.due = now.Add(s.every)
+	}
+	var pic *picture
+	for _, other := range r.made {
+		if other.kind == s.kind && other.bin == s.bin {
+			pic = other
+		}
+	}
+	if pic == nil {
+		if s.kind != kindEvent && (s.feed.sums.scene == nil || s.feed.sums.events == 0) {
+			return
+		}
+		pic = p.blank()
+		if s.kind == kindEvent {
+			p.painter.draw(pic, e, s.bin)
+		} else {
+			p.painter.drawSum(pic, &s.feed.sums, e, s.kind, s.bin)
+		}
+		r.made = append(r.made, pic)
+	}
+	pic.holders++
+	s.ready = false
+	s.frames <- pic
+}
+
+// blank is a picture to be made, of memory that was used before where there is some.
+func (p *Page) blank() *picture {
+	if n := len(p.spares); n > 0 {
+		pic := p.spares[n-1]
+		p.spares = p.spares[:n-1]
+		return pic
+	}
+	return &picture{}
+}
+
+// mostSpares are the pictures whose memory is kept for others.
+const mostSpares = 4
+
+func (p *Page) release(pic *picture) {
+	if pic.holders--; pic.holders == 0 && len(p.spares) < mostSpares {
+		p.spares = append(p.spares, pic)
+	}
+}
+
+// taken makes a stream due for its next picture.
+func (p *Page) taken(s *stream, pic *picture) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.release(pic)
+	s.ready = true
+	s.feed.ring()
+}
+
+// news writes what is new beside pictures.
+func (p *Page) news(s *stream, r *http.Request) error {
+	rows, dropped := p.rowsSince(&s.rows), uint64(0)
+	if len(rows) > 0 {
+		if err := s.json(frameEvents, map[string]any{"events": rows}); err != nil {
+			return err
+		}
+	}
+	if lines := p.o.Journal.since(&s.lines); len(lines) > 0 {
+		if err := s.json(frameLog, map[string]any{"lines": lines}); err != nil {
+			return err
+		}
+	}
+	every := statusEvery
+	if p.o.Player != nil {
+		every = replayEvery
+	}
+	if time.Since(s.latest) < every-tickTime/4 {
+		return nil
+	}
+	s.latest = time.Now()
+	p.mu.Lock()
+	dropped = s.dropped
+	p.mu.Unlock()
+	said := struct {
+		Status   watch.Status   `json:"status"`
+		Rights   watch.Rights   `json:"rights"`
+		Settings uint64         `json:"settings_generation"`
+		Lag      map[string]any `json:"lag"`
+		Replay   *ReplayState   `json:"replay,omitempty"`
+	}{Status: p.present(), Rights: watch.Rights{Control: watch.MayControl(r)}, Lag: map[string]any{"dropped": dropped}}
+	if p.o.Settings != nil {
+		said.Settings = p.o.Settings()
+	}
+	if p.o.Player != nil {
+		state := p.o.Player.State()
+		said.Replay = &state
+	}
+	return s.json(frameStatus, said)
+}
+
+// rowsSince gives the rows of events since the last that were asked for, the newest ones.
+func (p *Page) rowsSince(last *uint64) (rows []row) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, e := range p.kept.all {
+		if e.seq > *last {
+			rows = append(rows, e.listed())
+		}
+	}
+	*last = p.kept.seq
+	return rows[max(0, len(rows)-mostRows):]
+}
+
+// picture writes one.
+func (s *stream) picture(pic *picture) error {
+	if err := s.begin(framePicture, len(pic.head)+len(pic.pixels)); err != nil {
+		return err
+	}
+	if _, err := s.w.Write(pic.head); err != nil {
+		return err
+	}
+	if _, err := s.w.Write(pic.pixels); err != nil {
+		return err
+	}
+	return s.control.Flush()
+}
+
+func (s *stream) json(kind byte, what any) error {
+	text, err := json.Marshal(what)
+	if err != nil {
+		return err
+	}
+	if err := s.begin(kind, len(text)); err != nil {
+		return err
+	}
+	if _, err := s.w.Write(text); err != nil {
+		return err
+	}
+	return s.control.Flush()
+}
+
+// begin writes the head of a frame, which must be taken in time.
+func (s *stream) begin(kind byte, bytes int) error {
+	_ = s.control.SetWriteDeadline(time.Now().Add(patience))
+	binary.LittleEndian.PutUint32(s.headRoom[:], uint32(bytes+1))
+	s.headRoom[4] = kind
+	_, err := s.w.Write(s.headRoom[:])
+	return err
+}
