@@ -420,3 +420,35 @@ for run in ds.runs():
 		t.Errorf("the events are of the texts %v and %v, the file tells %v", all.texts, all.second, all.told)
 	}
 }
+
+// TestReloadOfParameters: a text that declares the same parameters goes on with the values that hold, in the trial as well.
+func TestReloadOfParameters(t *testing.T) {
+	script := func(text int, parameter, check string) string {
+		of := strings.Replace(liveText(text, check), "\npass\n", "\nlevel = ds.param("+parameter+")\n", 1)
+		return strings.Replace(of, "out.text = ", "out.text = 100 * level.value + ", 1)
+	}
+	const parameter = `"level", 5, min=0, max=50, doc="of something"`
+	r := startLive(t, script(1, parameter, "pass"), func(cfg *drp.Config) { cfg.Sources = []string{smallSim + ",events=100000"} })
+	r.events(20)
+	if _, err := r.run.Set(map[string]any{"level": 7}, "the test"); err != nil {
+		t.Fatal(err)
+	}
+	r.events(200)
+	for other, want := range map[string]string{`"level", 5.0, min=0, max=50, doc="of something"`: "it declares settings script with the fields",
+		`"level", 5, min=0, max=60, doc="of something"`: "parameters with other defaults, bounds or words"} {
+		r.write(script(2, other, "pass"))
+		if _, err := r.run.Reload(context.Background(), true); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v does not say %q", err, want)
+		}
+	}
+	r.write(script(2, parameter, "assert level.value == 7, level.value"))
+	if got, err := r.run.Reload(context.Background(), true); err != nil || got.State != "taken before the next event" {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	r.inUse(2)
+	r.events(50)
+	r.end()
+	if all := r.recorded(); r.sum.Damaged != 0 || !slices.Equal(all.texts, []uint64{501, 701, 702}) {
+		t.Errorf("%+v; the events are of the texts %v", r.sum, all.texts)
+	}
+}
