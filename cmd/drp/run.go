@@ -259,6 +259,7 @@ func run(cfg drp.Config, f runFlags) error {
 		return err
 	}
 	defer looking.Close()
+	looking.reloadOnSignal(ctx)
 	if err := f.control.attach(ctx, &cfg); err != nil {
 		return err
 	}
