@@ -38,7 +38,11 @@ type collector struct {
 	present  keptState
 	script   string // SHA-256 of its text
 	account  account
-	trigger  *trigger // nil without one
+	sampling sampling
+
+	loadedNames *xtc.Names // of what is told of the scripts; nil when nothing is declared
+
+	trigger *trigger // nil without one
 
 	copied []byte // results, and events that are verified
 	head   [xtc.DgramHeaderBytes]byte
@@ -53,6 +57,7 @@ func (r *Run) collect() {
 	defer c.trigger.close()
 	for {
 		c.trigger.ask()
+		c.sampling.wanted = c.sampling.wanted || c.reloads.samples[0].asked.Load()
 		for len(c.refs) < batchEvents && c.bytes < batchBytes {
 			e := r.window.oldest()
 			if c.post.commit(c) {
@@ -163,6 +168,9 @@ func (c *collector) one(e *entry) error {
 	copied, refs := len(c.copied), len(c.refs)
 	if e.service.IsEvent() {
 		c.timing.collected(c.window.tail)
+		if c.sampling.wanted {
+			c.sample(e, d)
+		}
 		err = c.event(e, d)
 	} else {
 		err = c.transition(e, d)
@@ -325,6 +333,7 @@ func (c *collector) check(area []byte, n, words int, own *xtc.Table) (removed []
 
 func (c *collector) transition(e *entry, d xtc.Dgram) error {
 	defer func() { c.standing.passed(e, c.table, d) }()
+	c.begin(e.service)
 	if invariant.Enabled {
 		invariant.Check(e.pending.Load() == 0, "a transition was collected before all answers were in")
 	}
@@ -373,6 +382,9 @@ func (c *collector) configure(e *entry, d xtc.Dgram) error {
 	}
 	if added, err = c.account.declare(c.table, d.Src(), c.freeSegment(c.table, booksDetector, booksAlg), added); err != nil {
 		c.cfg.Log.Warn(fmt.Sprintf("the books will not be in the file: %v", err))
+	}
+	if added, err = c.declareLoaded(d.Src(), added); err != nil {
+		c.cfg.Log.Warn(fmt.Sprintf("which text of the script was used will not be in the file: %v", err))
 	}
 	if added, err = c.trigger.configure(d, added); err != nil {
 		return err

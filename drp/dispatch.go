@@ -74,6 +74,11 @@ func sourceFailure(err error) error {
 
 // event gives one event to a worker.
 func (r *Run) event(ctx context.Context, h source.Header) error {
+	if r.reloads.now.Load() {
+		if err := r.swapNow(h.Time); err != nil {
+			return err
+		}
+	}
 	if err := r.follow(h.Service, h.Time); err != nil {
 		return err
 	}
@@ -183,7 +188,7 @@ func (r *Run) transition(h source.Header) error {
 	if err := r.imply(v, h.Time); err != nil {
 		return err
 	}
-	loan, err := r.transitionSlot()
+	loan, err := r.transitionSlot(h.Service)
 	if err != nil {
 		return err
 	}
@@ -197,10 +202,12 @@ func (r *Run) transition(h source.Header) error {
 	if h.Service == xtc.Configure {
 		r.reload()
 		r.forget()
+		r.reloads.constants.Lock()
 		n, err = r.calibration.configure(&loan, n)
 		if err == nil {
 			n, err = r.hits.configure(&loan, n)
 		}
+		r.reloads.constants.Unlock()
 		if err != nil {
 			loan.Abort()
 			r.control.undo(v)
@@ -241,7 +248,7 @@ func (r *Run) imply(v verdict, time uint64) error {
 
 // madeUp hands on a transition that the source did not send.
 func (r *Run) madeUp(id xtc.TransitionID, time uint64, implied bool) error {
-	loan, err := r.transitionSlot()
+	loan, err := r.transitionSlot(id)
 	if err != nil {
 		return err
 	}
@@ -251,14 +258,15 @@ func (r *Run) madeUp(id xtc.TransitionID, time uint64, implied bool) error {
 }
 
 // transitionSlot waits for a slot, and until every worker has answered the transition before: a worker has one place
-// for the result of a transition.
-func (r *Run) transitionSlot() (pebble.Loan, error) {
+// for the result of a transition. With all that was before it answered, it is the moment for another text of the script.
+func (r *Run) transitionSlot(id xtc.TransitionID) (pebble.Loan, error) {
 	for r.awaited.Load() > 0 {
 		r.transitionDone.Wait(waitTick)
 		if err := r.hard.Err(); err != nil {
 			return pebble.Loan{}, err
 		}
 	}
+	r.swapped = r.reloads.boundary(id)
 	for {
 		if loan, ok := r.pool.Transitions.TryLoan(); ok {
 			return loan, nil
@@ -271,16 +279,19 @@ func (r *Run) transitionSlot() (pebble.Loan, error) {
 }
 
 func (r *Run) hand(loan *pebble.Loan, n int, id xtc.TransitionID, time uint64, deliver, implied bool) error {
+	r.reloads.constants.Lock()
 	n, err := r.calibration.transition(loan, n, id)
 	if err == nil {
 		err = r.hits.transition(id)
 	}
+	r.reloads.constants.Unlock()
 	if err != nil {
 		loan.Abort()
 		return err
 	}
 	e, tag := r.window.next()
 	e.service, e.time, e.implied, e.detail = id, time, implied, &detail{script: r.cfg.ScriptSHA256,
+		loaded:   r.reloads.loaded(id, implied, r.swapped),
 		received: r.books.received.Load(), dropped: r.books.dropped.Load(), constants: r.calibration.expected,
 		published: r.calibration.published}
 	r.mark(e)

@@ -20,7 +20,7 @@ type Post struct {
 	Start  fex.Starter
 	Memory func(*pebble.Pool)
 
-	text []byte // read by the check, and anew at each Configure
+	text []byte // read by the check
 }
 
 // Processes is how many the scripts have when all is well, without spares.
@@ -108,6 +108,7 @@ func (r *Run) openPost(ctx context.Context) error {
 	if r.cfg.Post.Start != nil {
 		cfg.Start = r.cfg.Post.Start
 	}
+	r.reloads.base[1] = cfg
 	if p.group, err = fex.Start(ctx, cfg, pool); err != nil {
 		return fail(Configuration, errors.Join(err, pool.Close()))
 	}

@@ -83,6 +83,9 @@ func (p *post) commit(c *collector) bool {
 // event records an event as the script leaves it, and as it was before where the script fails.
 func (p *post) event(c *collector, it *posted) error {
 	c.timing.posted(it.stamp)
+	if s := &c.reloads.samples[1]; it.shown && it.answer.Status == fex.OK && s.asked.Load() {
+		s.keep(&keptEvent{number: it.number, time: it.time, dgram: it.dgram}, true, c.sampling.configures)
+	}
 	k := kept{dgram: it.dgram, removed: it.removed, added: it.more, damage: it.damage}
 	if !c.verifyAgain(it, &k) {
 		it.ref.Spoilt()
@@ -185,6 +188,9 @@ func (p *post) say(c *collector, it *posted) (added []byte, err error) {
 			segment := c.freeSegment(c.table, booksDetector, booksAlg)
 			if added, err = c.account.declare(c.table, it.dgram.Src(), segment, added); err != nil {
 				c.cfg.Log.Warn(fmt.Sprintf("the books will not be in the file: %v", err))
+			}
+			if added, err = c.declareLoaded(it.dgram.Src(), added); err != nil {
+				c.cfg.Log.Warn(fmt.Sprintf("which text of the script was used will not be in the file: %v", err))
 			}
 		}
 		return added, nil

@@ -325,20 +325,25 @@ func (p *preparation) want(worker int, want fex.Want) fex.Wanted {
 
 // give makes it of the event in a slot, and notes which constants were used.
 func (p *preparation) give(worker int, want fex.Want, ix pebble.Index, generation *uint32) fex.Wanted {
-	i, part, err := p.find(want)
-	if err != nil {
-		return fex.Wanted{Refused: err.Error()}
-	}
 	ref, err := p.r.pool.Events[worker].Ref(ix)
 	if err != nil {
 		panic(err) // it has no answer yet
+	}
+	return p.of(worker, want, ref.Bytes(), generation)
+}
+
+// of makes it of an event.
+func (p *preparation) of(worker int, want fex.Want, d xtc.Dgram, generation *uint32) fex.Wanted {
+	i, part, err := p.find(want)
+	if err != nil {
+		return fex.Wanted{Refused: err.Error()}
 	}
 	last := part.places() - 1
 	dst, seg, err := p.workers[worker].place(i, part, last)
 	if err != nil {
 		return fex.Wanted{Refused: err.Error()}
 	}
-	if part.make(dst, xtc.Dgram(ref.Bytes())) {
+	if part.make(dst, d) {
 		*generation = p.r.calibration.generation
 	}
 	s := part.shape()

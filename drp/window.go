@@ -42,6 +42,7 @@ type detail struct {
 	failure *fex.Failure // of the script on an event
 	answers []fex.Answer // to a transition, one per worker
 	script  string       // of a transition: SHA-256 of the script's text
+	loaded  *loaded      // and if it is recorded there
 	// Of a transition: the dispatcher's part of the books when it came, which is what they are up to there.
 	received, dropped int64
 	constants         uint32 // what a child says that holds the present ones

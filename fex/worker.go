@@ -318,6 +318,7 @@ func (w *Worker) transitionAnswer(a *Answer, q *request, r *record) {
 	a.Copied = &Result{Blocks: append([]byte(nil), area[:a.ResultBytes]...), Side: side}
 	if ref, err := w.transitions.Ref(pebble.Index{Slot: q.slot, Generation: q.generation}); err == nil {
 		if k := w.state.apply(uint8(q.transition), q.time, ref.Bytes()); k != nil && k.id == configure {
+			k.made = a.Copied.Blocks
 			w.group.spares.configured(k)
 		}
 	}

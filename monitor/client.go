@@ -115,7 +115,10 @@ func (c *Client) listen(ctx context.Context) {
 		f, err := readFrame(c.conn)
 		switch {
 		case err != nil:
-			c.lost = fmt.Errorf("monitor: the connection is lost: %w", err)
+			if errors.Is(err, io.EOF) { // which is what the end of a run is told by
+				err = io.ErrUnexpectedEOF
+			}
+			c.lost = fmt.Errorf("monitor: the connection is lost: drp has died: %w", err)
 			return
 		case f.kind == frameWake:
 			select {

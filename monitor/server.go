@@ -104,9 +104,20 @@ func (s *Server) Offer(f *Facts) bool {
 	if s == nil || s.listening.Load() == 0 {
 		return false
 	}
+	a := &s.audience
+	came := a.changed.Load()
+	if !came && !a.count(f) {
+		return false
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.audience.offer(f)
+	a.settle()
+	if came {
+		a.meet()
+		a.count(f)
+		a.settle()
+	}
+	return a.offer()
 }
 
 // Publish copies an event that was offered just before.
@@ -141,6 +152,7 @@ func (s *Server) Transition(e *Event) {
 	e.putTo(t.dgram)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.audience.settle()
 	s.transitions++
 	t.number = s.transitions
 	s.holding = s.holding.apply(t)
@@ -209,7 +221,7 @@ func (s *Server) look() {
 	}
 }
 
-// Close tells all that the run has ended, and ends everything.
+// Close tells all that the run has ended, and ends everything. Whoever publishes has ended before.
 func (s *Server) Close() error {
 	if s == nil {
 		return nil
@@ -220,6 +232,7 @@ func (s *Server) Close() error {
 		return nil
 	}
 	s.closed = true
+	s.audience.settle()
 	end := &transition{kind: frameEnd, number: s.transitions + 1}
 	for _, c := range s.audience.all {
 		c.tell(end, s.holding)

@@ -76,14 +76,19 @@ and each transition: it never slows the run. What is missed, since lines are slo
 	}
 	fl := cmd.Flags()
 	fl.SortFlags = false
-	fl.BoolVar(&f.choose.Hits, "hits", false, "hits only")
-	fl.StringVar(&f.bits, "bits", "", "only events for which the trigger's word for monitors has any of these `bits`, as 0x5")
-	fl.Uint64Var(&f.choose.Every, "every", 1, "one in so many of these")
-	fl.BoolVar(&f.choose.Newest, "newest", false, "the newest, whenever a line was printed")
+	f.choice(fl)
 	fl.Uint64Var(&f.events, "events", 0, "stop after so many events (0: at the end of the run)")
 	fl.DurationVar(&f.wait, "wait", 0, "how long to wait for the run to begin")
 	fl.BoolVar(&f.asJSON, "json", false, "print a JSON object for each line")
 	return cmd
+}
+
+// choice adds the flags of which events.
+func (f *consumerFlags) choice(fl *pflag.FlagSet) {
+	fl.BoolVar(&f.choose.Hits, "hits", false, "hits only")
+	fl.StringVar(&f.bits, "bits", "", "only events for which the trigger's word for monitors has any of these `bits`, as 0x5")
+	fl.Uint64Var(&f.choose.Every, "every", 1, "one in so many of these")
+	fl.BoolVar(&f.choose.Newest, "newest", false, "the next that comes after the one before was shown, and none that has waited")
 }
 
 func (f *consumerFlags) complete(name string) error {

@@ -14,7 +14,6 @@ import errno
 import json
 import os
 import re
-import select
 import socket
 import stat
 import struct
@@ -37,12 +36,14 @@ VERSION = 1
 HELLO, REFUSED, TRANSITION, REPLAY, RESTART, WAKE, END = range(1, 8)
 FRAME = struct.Struct("<B3xIQQ")
 PEER = struct.Struct("3i")
+TIME = struct.Struct("@ll")
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}(/[A-Za-z0-9_][A-Za-z0-9_.-]{0,63})?")
 ENTRIES = 128  # of a queue, after the words
 SLOT_HEAD = 64
 HIT, REJECTED, VETOED = 1, 2, 4
 GREETING = 5.0  # seconds
-LOOK_AGAIN = 50  # milliseconds: how long a wake-up that was lost can cost
+LOOK_AGAIN = 0.05  # seconds: how long a wake-up that was lost can cost
+RECEIVE_BYTES = 1 << 16
 GONE = (errno.EINVAL, errno.EIDRM)  # what the system says of a segment that is no more
 PAUSE = 0.1  # seconds between two attempts to connect
 
@@ -109,9 +110,10 @@ class Connection:
         mine = _shm.attach(queue["id"], end, writable=True)
         self.queue = mine[queue["offset"] - ENTRIES : end].cast("Q")
         self.length = queue["count"]
-        self.socket.setblocking(False)
-        self.poll = select.poll()
-        self.poll.register(self.socket, select.POLLIN)
+        self._came = bytearray(RECEIVE_BYTES)
+        self.socket.settimeout(None)
+        # The system's timeout, since that of Python is one call more for each event.
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, TIME.pack(0, int(LOOK_AGAIN * 1e6)))
 
     def _frame(self) -> tuple[int, int, int, bytes]:
         """Wait for the greeting."""
@@ -136,19 +138,24 @@ class Connection:
         del self._data[:end]
         return kind, number, at, payload
 
-    def receive(self) -> Iterator[tuple[int, int, int, bytes]]:
-        """Yield the frames that are there; `over` says whether there will be no more."""
-        while True:
+    def receive(self, flags: int = 0) -> Iterator[tuple[int, int, int, bytes]]:
+        """Yield the frames that come within a while, or are there; `over` says whether there will be no more."""
+        came = self._came
+        n = len(came)
+        while n == len(came):
             try:
-                more = self.socket.recv(1 << 20)
+                n = self.socket.recv_into(came, 0, flags)
             except (BlockingIOError, InterruptedError):
                 break
             except OSError:
-                more = b""
-            if not more:
+                n = 0
+            if n == 0:
                 self.over = True
                 break
-            self._data += more
+            if n == FRAME.size and came[0] == WAKE and not self._data:
+                break  # as for nearly every event that is waited for
+            self._data += memoryview(came)[:n]
+            flags = socket.MSG_DONTWAIT
         while (found := self.parse()) is not None:
             yield found
 
@@ -163,7 +170,8 @@ class Watched(Event):
     __slots__ = ("_seq", "missed", "number")
 
     def __init__(self, feed: WatchFeed, slot: int, size: int, layout: int, timestamp: int) -> None:
-        super().__init__(feed, slot, size, layout, timestamp)
+        self._feed, self._slot, self._layout = feed, slot, layout  # here, since Event's would be one call more for each
+        self.size, self.timestamp = size, timestamp
         self.missed = feed.gap  #: events between the one before and this one that were chosen and not got
         self.number = feed.number  #: of the event in its run of drp, counted from 0
         self._seq = feed.seq
@@ -237,6 +245,15 @@ class WatchFeed(Feed):
             except ConnectionError:
                 self.hang_up("lost")
 
+    def finish(self) -> None:
+        """Leave what is at hand; to an event nothing can have been added, and nobody waits for an answer."""
+        if self.service < EVENT:
+            super().finish()
+        else:
+            self.have = self.taken = False
+            self.event = None
+            self.lead = 0
+
     def reply(self, status: int, length: int, count: int) -> None:
         """Do nothing: there is nobody who waits for an answer."""
 
@@ -292,13 +309,13 @@ class WatchFeed(Feed):
             at = ENTRIES // 8 + self._tail % c.length * 4
             if queue[at + 2] <= self._transitions:
                 return self._event(c, queue[at], queue[at + 1], queue[at + 3] & 0xFFFFFFFF)
-            self._listen(c, LOOK_AGAIN)
+            self._listen(c)
             return False
         queue[Q_WAITING] = 1
         with self._fence:
             pass
         if self._tail >= queue[Q_HEAD]:
-            self._listen(c, LOOK_AGAIN)
+            self._listen(c)
         queue[Q_WAITING] = 0
         return False
 
@@ -346,16 +363,15 @@ class WatchFeed(Feed):
             self._begun = False
         return True
 
-    def _listen(self, c: Connection, milliseconds: int) -> None:
+    def _listen(self, c: Connection) -> None:
         """Wait for what comes by the socket; raises `ConnectionError` when all that ever came is through."""
         if c.over:
             raise ConnectionError("drp has hung up")
-        if c.poll.poll(milliseconds):
-            self._hear(c)
+        self._hear(c)
 
-    def _hear(self, c: Connection) -> None:
-        """Take note of the frames that have come."""
-        for frame in c.receive():
+    def _hear(self, c: Connection, flags: int = 0) -> None:
+        """Take note of the frames that come."""
+        for frame in c.receive(flags):
             kind, number, at, _ = frame
             if kind == WAKE:
                 continue
@@ -387,7 +403,7 @@ class WatchFeed(Feed):
         self.publisher = self.connection.publisher
         self._frames.clear()
         self._tail = self._transitions = self._ordinal = 0
-        self._hear(self.connection)  # what came together with the greeting
+        self._hear(self.connection, socket.MSG_DONTWAIT)  # what came together with the greeting
 
     def hang_up(self, state: str) -> None:
         """End the connection, if there is one; the memory goes with the last view of it."""

@@ -1,0 +1,346 @@
+package drp_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"drp/drp"
+	"drp/internal/testkit"
+	"drp/xtc"
+)
+
+// live is a script that says with each event which text it is and in which process it runs.
+const live = `import os, sys, time
+import numpy as np
+from drp import DataSource, drp_info
+ds = DataSource()
+out = ds.add_detector(ds.camera, alg="live", fields={"text": (np.uint32, 0), "worker": (np.uint32, 0)})
+TOP
+for run in ds.runs():
+    for step in run.steps():
+        for evt in step.events():
+            EVENT
+            out.text = TEXT
+            out.worker = drp_info.worker_num
+            evt.add(out)
+`
+
+func sha(text string) string { return fmt.Sprintf("%x", sha256.Sum256([]byte(text))) }
+
+func liveText(text int, event string) string {
+	return strings.NewReplacer("TEXT", fmt.Sprint(text), "EVENT", event, "TOP", "pass").Replace(live)
+}
+
+// liveRun is a run that goes on while its script changes.
+type liveRun struct {
+	t      *testing.T
+	run    *drp.Run
+	script string
+	log    *testkit.Buffer
+	cancel context.CancelFunc
+	ended  sync.WaitGroup
+	sum    drp.Summary
+	err    error
+}
+
+func startLive(t *testing.T, script string, change func(cfg *drp.Config)) *liveRun {
+	t.Helper()
+	testkit.NoLeaks(t)
+	r := &liveRun{t: t, script: testkit.Script(t, script), log: &testkit.Buffer{}}
+	cfg := settings(t, r.script)
+	cfg.Sources, cfg.OutputDir, cfg.Rate.PerSecond = []string{smallSim + ",steps=1000,events=40"}, t.TempDir(), 400
+	cfg.Log, cfg.EventDeadline, cfg.TransitionDeadline = slog.New(slog.NewTextHandler(r.log, nil)), 2*time.Second, 4*time.Second
+	change(&cfg)
+	var err error
+	if r.run, err = drp.New(context.Background(), cfg); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	r.cancel = cancel
+	r.ended.Go(func() { r.sum, r.err = r.run.Run(ctx) })
+	t.Cleanup(r.end)
+	return r
+}
+
+// end ends the run in order; its books must balance.
+func (r *liveRun) end() {
+	r.cancel()
+	r.ended.Wait()
+	if s := r.sum; s.InFlight != 0 || s.Received != s.Recorded+s.Rejected+s.Vetoed+s.Quarantined+s.Dropped+s.Failed {
+		r.t.Errorf("the books do not balance: %+v", s)
+	}
+}
+
+func (r *liveRun) write(text string) { testkit.WriteFile(r.t, r.script, text) }
+
+func (r *liveRun) until(what string, is func() bool) {
+	r.t.Helper()
+	if !testkit.Within(30*time.Second, is) {
+		r.t.Fatalf("%s never came; log:\n%s", what, r.log)
+	}
+}
+
+func (r *liveRun) events(n int64) {
+	r.t.Helper()
+	from := r.run.Snapshot().Recorded
+	r.until("more events", func() bool { return r.run.Snapshot().Recorded >= from+n })
+}
+
+func (r *liveRun) inUse(generation uint32) {
+	r.t.Helper()
+	r.until("the other text", func() bool { s := r.run.Status(); return s.Loaded.Generation == generation && s.Loaded.Next == nil })
+}
+
+// recorded is what a file says: the texts of its events, with the workers of each; and what is told of the scripts.
+type recordedLive struct {
+	texts   []uint64            // in order, each change once
+	workers map[uint64][]uint64 // by text
+	told    []string            // transition, first of the SHA-256, generation
+	changes []xtc.TransitionID  // the transition before each change
+}
+
+func (r *liveRun) recorded() (all recordedLive) {
+	r.t.Helper()
+	all.workers = map[uint64][]uint64{}
+	table, before := xtc.NewTable(), xtc.TransitionID(0)
+	var dgrams []xtc.Dgram
+	for i := 0; i < len(r.sum.Files); i += 2 { // the others are of small data
+		dgrams = append(dgrams, testkit.Dgrams(r.t, r.sum.Files[i])...)
+	}
+	for _, d := range dgrams {
+		if d.Service() == xtc.Configure {
+			if err := table.Configure(d); err != nil {
+				r.t.Fatal(err)
+			}
+		}
+		for it := table.Blocks(d); it.Next(); {
+			b := it.Block()
+			switch {
+			case b.Names.Alg == "live" && d.Service().IsEvent():
+				text, worker := value(r.t, b, "text"), value(r.t, b, "worker")
+				if len(all.texts) == 0 || all.texts[len(all.texts)-1] != text {
+					all.texts, all.changes = append(all.texts, text), append(all.changes, before)
+				}
+				if !slices.Contains(all.workers[text], worker) {
+					all.workers[text] = append(all.workers[text], worker)
+				}
+			case b.Names.DetName == "drp" && b.Names.Alg == "script":
+				all.told = append(all.told, fmt.Sprintf("%v %s %d", d.Service(), textOf(r.t, b, "sha256"), value(r.t, b, "generation")))
+			}
+		}
+		before = d.Service()
+	}
+	return all
+}
+
+func value(t *testing.T, b *xtc.Block, field string) uint64 {
+	t.Helper()
+	v, there := b.FieldNamed(field)
+	if !there {
+		t.Fatalf("no field %s in %v", field, b.Names)
+	}
+	return v.Uint64()
+}
+
+func textOf(t *testing.T, b *xtc.Block, field string) string {
+	t.Helper()
+	v, there := b.FieldNamed(field)
+	if !there {
+		t.Fatalf("no field %s in %v", field, b.Names)
+	}
+	return string(v.Text())
+}
+
+// TestReloadInARun: another text is used by all workers from one step on, or from one event on, and the file says which.
+func TestReloadInARun(t *testing.T) {
+	tests := []struct {
+		name, source string
+		now          bool
+		state        string
+		told         []string // transitions that tell, each once
+		kills        bool
+		spares       int
+	}{
+		{"at a step", "steps=1000,events=40", false, "taken at the next step", []string{"BeginRun first 1", "BeginStep second 2"}, false, 0},
+		{"at a step, with spares", "steps=1000,events=40", false, "taken at the next step",
+			[]string{"BeginRun first 1", "BeginStep second 2"}, false, 2},
+		{"at a run", "runs=1000,events=40", false, "taken at the next step", []string{"BeginRun first 1", "BeginRun second 2"}, false, 0},
+		{"now, in a long step", "events=100000", true, "taken before the next event",
+			[]string{"BeginRun first 1", "Disable first 1", "Enable second 2"}, false, 0},
+		{"a worker dies meanwhile", "steps=1000,events=40", false, "taken at the next step",
+			[]string{"BeginRun first 1", "BeginStep second 2"}, true, 0},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			first, second := liveText(1, "pass"), liveText(2, "assert len(evt.detectors if hasattr(evt, 'detectors') else 'x')")
+			r := startLive(t, first, func(cfg *drp.Config) { cfg.Sources, cfg.Spares = []string{smallSim + "," + tt.source}, tt.spares })
+			r.events(50)
+			r.write(second)
+			got, err := r.run.Reload(context.Background(), tt.now)
+			if err != nil || got.State != tt.state || got.SHA256 != sha(second) || !strings.HasPrefix(got.Tried, "event ") {
+				t.Fatalf("%+v, %v; log:\n%s", got, err, r.log)
+			}
+			if tt.kills {
+				if err := syscall.Kill(r.run.Status().Workers[0].PID, syscall.SIGKILL); err != nil {
+					t.Fatal(err)
+				}
+			}
+			r.inUse(2)
+			r.events(50)
+			r.end()
+			if r.err.Error() != "interrupted" || r.sum.Damaged != 0 || r.sum.Lost() != 0 || tt.kills != (r.sum.Restarts > 0) {
+				t.Errorf("%v, %+v", r.err, r.sum)
+			}
+			all := r.recorded()
+			if !slices.Equal(all.texts, []uint64{1, 2}) || all.changes[1] != xtc.Enable || len(all.workers[2]) != 2 {
+				t.Fatalf("the events are of the texts %v, the change comes behind %v, with the workers %v", all.texts, all.changes, all.workers)
+			}
+			told := strings.NewReplacer(sha(first), "first", sha(second), "second").Replace(strings.Join(slices.Compact(all.told), "|"))
+			if told != strings.Join(tt.told, "|") {
+				t.Errorf("the file tells %s, want %s", told, strings.Join(tt.told, "|"))
+			}
+		})
+	}
+}
+
+// TestReloadRefused: a text that cannot work is refused with the reason, and nothing changes.
+func TestReloadRefused(t *testing.T) {
+	tests := []struct {
+		name, text string
+		want       []string
+	}{
+		{"no Python", "for:\n", []string{"line 1", "SyntaxError"}},
+		{"raises on the event", liveText(2, "raise KeyError('roi')"), []string{"it fails on event ", "KeyError", ":10", "raise KeyError('roi')"}},
+		{"raises at the start", strings.Replace(liveText(2, "pass"), "\npass\n", "\nimport no_such_module\n", 1),
+			[]string{"it fails at Configure", "No module named 'no_such_module'"}},
+		{"dies on the event", liveText(2, "os._exit(3)"), []string{"it fails on event ", "exit status 3"}},
+		{"dies at the start", strings.Replace(liveText(2, "pass"), "\npass\n", "\nos._exit(3)\n", 1), []string{"it fails at Configure", "exit status 3"}},
+		{"hangs on the event", liveText(2, "time.sleep(1000)"), []string{"it fails on event ", "no answer in time", "at line 10"}},
+		{"another field", strings.Replace(liveText(2, "pass"), `"worker": (np.uint32, 0)`, `"worker": (np.uint16, 0)`, 1),
+			[]string{"declares epixhr live with the fields", "worker UINT16, which were", "a new Configure takes it"}},
+		{"another detector", strings.Replace(liveText(2, "pass"), "TOP", "", 1) + "#", nil},
+	}
+	tests[len(tests)-1].text = strings.Replace(liveText(2, "pass"), "\npass\n", "\nds.add_detector('other', alg='x', fields={'y': (float, 0)})\n", 1)
+	tests[len(tests)-1].want = []string{"it declares other x", "which is new", "a new Configure takes it"}
+	first := liveText(1, "pass")
+	r := startLive(t, first, func(*drp.Config) {})
+	r.events(50)
+	for _, tt := range tests {
+		r.write(tt.text)
+		_, err := r.run.Reload(context.Background(), false)
+		if err == nil {
+			t.Errorf("%s: it is taken", tt.name)
+			continue
+		}
+		for _, want := range tt.want {
+			if !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: %q does not say %q", tt.name, err, want)
+			}
+		}
+		if s := r.run.Status().Loaded; s.SHA256 != sha(first) || s.Generation != 1 || s.Next != nil || s.Refused != err.Error() {
+			t.Errorf("%s: %+v", tt.name, s)
+		}
+	}
+	r.events(100) // two steps
+	r.end()
+	if r.err != nil && !strings.Contains(r.err.Error(), "interrupted") || r.sum.Damaged != 0 || r.sum.Restarts != 0 {
+		t.Errorf("%v, %+v", r.err, r.sum)
+	}
+	if all := r.recorded(); !slices.Equal(all.texts, []uint64{1}) || len(all.told) != 1 {
+		t.Errorf("the events are of the texts %v, the file tells %v", all.texts, all.told)
+	}
+}
+
+// TestReloadAtOtherTimes: what is asked for before there is anything to try, twice, in vain, or too late has its answer.
+func TestReloadAtOtherTimes(t *testing.T) {
+	first, second := liveText(1, "pass"), liveText(2, "pass")
+	r := startLive(t, first, func(cfg *drp.Config) { cfg.Sources = []string{smallSim + ",events=100000"} })
+	r.events(50)
+	ask := func(now bool, state string) {
+		t.Helper()
+		if got, err := r.run.Reload(context.Background(), now); err != nil || got.State != state {
+			t.Errorf("%+v, %v, want %q", got, err, state)
+		}
+	}
+	ask(true, "in use")
+	r.write(second)
+	var both sync.WaitGroup
+	for range 2 {
+		both.Go(func() { ask(false, "taken at the next step") })
+	}
+	both.Wait()
+	if n := strings.Count(r.log.String(), "was tried up to"); n != 1 {
+		t.Errorf("it was tried %d times", n)
+	}
+	if next := r.run.Status().Loaded.Next; next == nil || next.SHA256 != sha(second) {
+		t.Errorf("the status says %+v", next)
+	}
+	r.write(first)
+	ask(false, "in use")
+	if next := r.run.Status().Loaded.Next; next != nil {
+		t.Errorf("what was taken back is still to come: %+v", next)
+	}
+	r.write(second)
+	ask(false, "taken at the next step")
+	ask(true, "taken before the next event")
+	r.inUse(2)
+	r.events(50)
+	r.end()
+	if got, err := r.run.Reload(context.Background(), false); err == nil || !strings.Contains(err.Error(), "the run has ended") {
+		t.Errorf("after the end: %+v, %v", got, err)
+	}
+	if all := r.recorded(); !slices.Equal(all.texts, []uint64{1, 2}) {
+		t.Errorf("the events are of the texts %v", all.texts)
+	}
+}
+
+// TestReloadBeforeTheFirstEvent: where no event has come yet, a text is tried as far as the run is.
+func TestReloadBeforeTheFirstEvent(t *testing.T) {
+	dir := t.TempDir()
+	held := strings.Replace(liveText(1, "pass"), "for run in ds.runs():", `for run in ds.runs():
+    while not os.path.exists(sys.argv[1]): time.sleep(0.01)`, 1)
+	gate := filepath.Join(dir, "gate")
+	r := startLive(t, held, func(cfg *drp.Config) { cfg.Args, cfg.TransitionDeadline = []string{gate}, time.Minute })
+	r.until("the Configure", func() bool { return r.run.Status().Transition == "Configure" })
+	r.write(liveText(2, "pass"))
+	got, err := r.run.Reload(context.Background(), false)
+	if err != nil || got.Tried != "Configure" || got.State != "taken at the next step" {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if err := os.WriteFile(gate, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r.inUse(2)
+	r.events(20)
+}
+
+// TestReloadAndConfigure: what waits for a step is not used when a Configure comes, which reads the file itself.
+func TestReloadAndConfigure(t *testing.T) {
+	r := startLive(t, liveText(1, "pass"), func(cfg *drp.Config) {
+		cfg.Sources = []string{smallSim + ",configs=2,events=2000"}
+	})
+	r.events(50)
+	r.write(liveText(2, "pass"))
+	if got, err := r.run.Reload(context.Background(), false); err != nil || got.State != "taken at the next step" {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	r.write(liveText(3, "pass"))
+	r.inUse(2)
+	r.ended.Wait()
+	if r.err != nil || r.sum.Recorded != 4000 {
+		t.Errorf("%v, %+v", r.err, r.sum)
+	}
+	if s := r.run.Status().Loaded; s.SHA256 != sha(liveText(3, "pass")) {
+		t.Errorf("%+v", s)
+	}
+}
