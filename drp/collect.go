@@ -46,6 +46,7 @@ type collector struct {
 
 	copied []byte // results, and events that are verified
 	head   [xtc.DgramHeaderBytes]byte
+	held   uint16 // the settings of the datagram that is looked at
 	side   []uint32
 	sig    []byte
 }
@@ -166,6 +167,7 @@ func (c *collector) one(e *entry) error {
 	c.bytes += len(d)
 	undecided := c.trigger.apply(e)
 	copied, refs := len(c.copied), len(c.refs)
+	c.held = e.settings
 	if e.service.IsEvent() {
 		c.timing.collected(c.window.tail)
 		if c.sampling.wanted {
@@ -181,6 +183,7 @@ func (c *collector) one(e *entry) error {
 			decide(&c.refs[refs-1])
 		}
 	}
+	c.steering.release(c.held)
 	return errors.Join(err, undecided)
 }
 
@@ -249,6 +252,9 @@ func (c *collector) strict() error {
 
 // keep records an event, unless the trigger does not want it.
 func (c *collector) keep(e *entry, d xtc.Dgram, removed []uint32, added []byte, damage xtc.Damage) error {
+	if damage&xtc.DamageCorrupted == 0 {
+		added = c.with(added, e.settings, ofScript)
+	}
 	c.show(e, d, added, damage)
 	if c.trigger.unwanted() {
 		if !c.cfg.Trigger.KeepAll {
@@ -344,6 +350,9 @@ func (c *collector) transition(e *entry, d xtc.Dgram) error {
 	}
 	c.script = e.detail.script
 	if e.service == xtc.Configure {
+		if len(e.detail.answers) > 0 {
+			defer c.oneAnswered()
+		}
 		if scriptTrouble == nil {
 			scriptTrouble = c.configure(e, d)
 		}
@@ -379,6 +388,9 @@ func (c *collector) configure(e *entry, d xtc.Dgram) error {
 	added, err := declarations(c.table, c.own, e.detail.answers)
 	if err != nil {
 		return failf(Script, "%s: %w", scriptName(c.cfg.Script), err)
+	}
+	if err = c.steering.configure(ofScript, c.own, added); err != nil {
+		return err
 	}
 	if added, err = c.account.declare(c.table, d.Src(), c.freeSegment(c.table, booksDetector, booksAlg), added); err != nil {
 		c.cfg.Log.Warn(fmt.Sprintf("the books will not be in the file: %v", err))

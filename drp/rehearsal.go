@@ -171,7 +171,7 @@ func (s *rehearsal) transition(k *fex.Shown) (fex.Answer, error) {
 	loan, _ := s.pool.Transitions.TryLoan() // one at a time
 	n := copy(loan.Bytes(), k.Dgram)
 	ix := loan.Seal(n)
-	s.group.Workers[0].Transition(ix, n, k.Service, false, k.Time, 0)
+	s.group.Workers[0].Hand(&fex.Work{Index: ix, Bytes: n, Time: k.Time, Settings: s.settings(k.Service)}, k.Service, false)
 	a, err := s.answer()
 	if err != nil {
 		return a, err
@@ -183,13 +183,21 @@ func (s *rehearsal) transition(k *fex.Shown) (fex.Answer, error) {
 	return a, err
 }
 
+// settings gives the entry with the values that the latest event has.
+func (s *rehearsal) settings(service uint8) uint16 {
+	if service == uint8(xtc.Configure) {
+		return 0 // nothing is declared yet
+	}
+	return uint16(s.l.r.steering.latest.Load())
+}
+
 // work shows an event, and checks what is made of it.
 func (s *rehearsal) work(e *keptEvent) error {
 	loan, _ := s.pool.Events[0].TryLoan()
 	n := copy(loan.Bytes(), e.dgram)
 	ix := loan.Seal(n)
 	s.event = e.dgram
-	s.group.Workers[0].Work(&fex.Work{Index: ix, Bytes: n, Time: e.time})
+	s.group.Workers[0].Work(&fex.Work{Index: ix, Bytes: n, Time: e.time, Settings: s.settings(uint8(xtc.L1Accept))})
 	a, err := s.answer()
 	if err != nil || a.Status != fex.OK {
 		return err

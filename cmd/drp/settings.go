@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"drp/drp"
+	"drp/internal/nearest"
 )
 
 // applySettings sets the flags that were not given, from the environment or from the YAML file, in this order.
@@ -157,36 +158,13 @@ func scalarText(node ast.Node) (string, bool) {
 
 // didYouMean names the flag that differs least, if it is near.
 func didYouMean(flags *pflag.FlagSet, word string) string {
-	best, distance := "", 3
-	flags.VisitAll(func(flag *pflag.Flag) {
-		if d := editDistance(word, flag.Name); d < distance {
-			best, distance = flag.Name, d
-		}
-	})
+	var names []string
+	flags.VisitAll(func(flag *pflag.Flag) { names = append(names, flag.Name) })
+	best := nearest.Of(word, names)
 	if best == "" {
 		return "; drp --help lists the keys"
 	}
 	return fmt.Sprintf("; did you mean %q?", best)
-}
-
-// editDistance is the Levenshtein distance.
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		before := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := before
-			if a[i] != b[j] {
-				cost = 1 + min(before, row[j], row[j+1])
-			}
-			before, row[j+1] = row[j+1], cost
-		}
-	}
-	return row[len(b)]
 }
 
 // decimal is a number that may be written with leading zeros, as in the names of files: 0014 is 14 and not octal.

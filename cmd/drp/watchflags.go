@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"sync/atomic"
@@ -53,6 +54,7 @@ type onlookers struct {
 func (f *watchFlags) open(partition string, log *slog.Logger) (*onlookers, error) {
 	o := &onlookers{partition: partition, http: f.http != "", flags: f, log: log}
 	options := watch.Options{Address: f.http, Partition: partition, Status: o.status, Log: log}
+	options.Get, options.Post = o.pages()
 	var err error
 	if f.http != "" {
 		if _, _, err = net.SplitHostPort(f.http); err != nil {
@@ -111,6 +113,17 @@ func (o *onlookers) show(r *drp.Run, gpu *cuda.GPU) {
 	}
 	o.run.Store(r)
 	o.openRecord(r)
+}
+
+// pages are what else is served than the status.
+func (o *onlookers) pages() (get, post map[string]http.Handler) {
+	list, change := watch.SettingsPages(func() watch.Steered {
+		if r := o.run.Load(); r != nil {
+			return r
+		}
+		return nil
+	})
+	return map[string]http.Handler{watch.SettingsPath: list}, map[string]http.Handler{watch.SettingsPath: change}
 }
 
 func (o *onlookers) status() watch.Status {
