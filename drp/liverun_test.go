@@ -162,4 +162,3 @@ func textOf(t *testing.T, b *xtc.Block, field string) string {
 	}
 	return string(v.Text())
 }
-
