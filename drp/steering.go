@@ -28,8 +28,9 @@ type steering struct {
 	own    [2]offer // of the scripts; the collector writes it at Configure, while the dispatcher waits
 
 	// Only the dispatcher uses the following, but for what is said.
-	renewed atomic.Bool // there was a Configure; others set it
-	present uint16      // the entry that holds, 0 if nothing was declared
+	renewed atomic.Bool   // there was a Configure; others set it
+	present uint16        // the entry that holds, 0 if nothing was declared
+	latest  atomic.Uint32 // the same, for others
 	not     time.Duration
 	entries [boardEntries]values // each may be read by who has an event that has it
 }
@@ -105,8 +106,14 @@ func (s *steering) hold() uint16 {
 
 // forget is for a Configure: what was declared before is over.
 func (s *steering) forget() {
-	s.present = 0
-	binary.LittleEndian.PutUint32(s.memory.Bytes(), 0)
+	s.use(0)
+}
+
+// use lets an entry hold from the next datagram on.
+func (s *steering) use(entry uint16) {
+	s.present = entry
+	s.latest.Store(uint32(entry))
+	binary.LittleEndian.PutUint32(s.memory.Bytes(), uint32(entry))
 }
 
 // release is for a datagram that is through.
@@ -135,10 +142,9 @@ func (s *steering) turn() {
 	}
 	s.not = now + changeTime
 	if s.write(free) {
-		s.present = free
-		binary.LittleEndian.PutUint32(s.memory.Bytes(), uint32(free))
+		s.use(free)
 	} else {
-		s.present = 0
+		s.use(0)
 	}
 }
 

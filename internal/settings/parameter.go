@@ -19,7 +19,7 @@ type Parameter struct {
 	Default any    `json:"default"`
 	Min     any    `json:"min" doc:"the least that is allowed, null without"`
 	Max     any    `json:"max" doc:"the most that is allowed, null without"`
-	Choices []any  `json:"choices" doc:"the only values that are allowed, null without"`
+	Choices []any  `json:"choices" null:"yes" doc:"the only values that are allowed, null without"`
 	Unit    string `json:"unit"`
 	Doc     string `json:"doc"`
 	Stage   string `json:"stage" doc:"who has declared it: script, post, or a stage"`

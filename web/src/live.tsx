@@ -16,7 +16,7 @@ export function LiveSettings(): JSX.Element {
   return (
     <Panel title="Settings" name="live" note={settings ? `generation ${settings.generation}` : ""}>
       {!control && <p class="dim">This page only watches. With the address for steering, which drp has printed too, values can be changed.</p>}
-      {all.length === 0 && <p class="empty">{settings ? "none: neither the script nor a stage has declared any" : "there are none here"}</p>}
+      {all.length === 0 && <p class="empty">{settings ? "none: neither the script nor a stage has declared any" : "there are none to change here"}</p>}
       <ul class="settings">
         {all.map((setting) => (
           <Row key={setting.name} setting={setting} control={control} />

@@ -173,7 +173,7 @@ export class Model {
     if (link.state !== this.link.value.state || link.state === "lost") this.link.set(link);
     if (!opened) return;
     void this.rates.load().catch(() => undefined); // the strips then begin now
-    void this.settings.refresh();
+    if (this.status.value?.settings_generation !== undefined) void this.settings.refresh();
   }
 
   private take(frame: Frame): void {
@@ -202,7 +202,8 @@ export class Model {
     this.status.set(next);
     this.rates.add(next.status);
     if (next.status.state !== "ended") this.ended.set("");
-    if (next.settings_generation !== last?.settings_generation) void this.settings.refresh();
+    if (next.settings_generation === undefined) this.settings.settings.set(null);
+    else if (next.settings_generation !== last?.settings_generation) void this.settings.refresh();
     this.replay.state.set(next.replay ?? null);
   }
 

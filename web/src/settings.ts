@@ -1,4 +1,4 @@
-import { getJSON, post, Refused } from "./api";
+import { getJSON, post } from "./api";
 import { Cell } from "./cell";
 import type { Setting, Settings, Value } from "./protocol";
 
@@ -9,8 +9,8 @@ export class SettingsControl {
   async refresh(): Promise<void> {
     try {
       this.settings.set(await getJSON<Settings>("v1/settings"));
-    } catch (err) {
-      if ((err as Refused).code === 404) this.settings.set(null);
+    } catch {
+      // what was known stays; the next status asks again when they have changed
     }
   }
 
