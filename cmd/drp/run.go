@@ -258,8 +258,7 @@ func run(cfg drp.Config, f runFlags) error {
 	if err != nil {
 		return err
 	}
-	defer looking.Close()
-	looking.reloadOnSignal(ctx)
+	defer looking.reloadOnSignal(ctx).Close()
 	if err := f.control.attach(ctx, &cfg); err != nil {
 		return err
 	}
