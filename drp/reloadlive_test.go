@@ -104,6 +104,7 @@ func (r *liveRun) inUse(generation uint32) {
 // recorded is what a file says: the texts of its events, with the workers of each; and what is told of the scripts.
 type recordedLive struct {
 	texts   []uint64            // in order, each change once
+	second  []uint64            // the same of a second script
 	workers map[uint64][]uint64 // by text
 	told    []string            // transition, first of the SHA-256, generation
 	changes []xtc.TransitionID  // the transition before each change
@@ -133,6 +134,10 @@ func (r *liveRun) recorded() (all recordedLive) {
 				}
 				if !slices.Contains(all.workers[text], worker) {
 					all.workers[text] = append(all.workers[text], worker)
+				}
+			case b.Names.Alg == "second":
+				if text := value(r.t, b, "text"); len(all.second) == 0 || all.second[len(all.second)-1] != text {
+					all.second = append(all.second, text)
 				}
 			case b.Names.DetName == "drp" && b.Names.Alg == "script":
 				all.told = append(all.told, fmt.Sprintf("%v %s %d", d.Service(), textOf(r.t, b, "sha256"), value(r.t, b, "generation")))
@@ -206,6 +211,7 @@ func TestReloadInARun(t *testing.T) {
 				t.Fatalf("the events are of the texts %v, the change comes behind %v, with the workers %v", all.texts, all.changes, all.workers)
 			}
 			told := strings.NewReplacer(sha(first), "first", sha(second), "second").Replace(strings.Join(slices.Compact(all.told), "|"))
+			told = strings.Replace(told, "|BeginStep second 2|BeginRun", "|BeginRun", 1) // where it was asked for between the two
 			if told != strings.Join(tt.told, "|") {
 				t.Errorf("the file tells %s, want %s", told, strings.Join(tt.told, "|"))
 			}
@@ -342,5 +348,107 @@ func TestReloadAndConfigure(t *testing.T) {
 	}
 	if s := r.run.Status().Loaded; s.SHA256 != sha(liveText(3, "pass")) {
 		t.Errorf("%+v", s)
+	}
+}
+
+// TestReloadOfWhatIsMade: the trial has corrected pixels and hits as the run has them, and both scripts are tried, the second
+// on what the first one adds.
+func TestReloadOfWhatIsMade(t *testing.T) {
+	const first = `import numpy as np
+from drp import DataSource
+ds = DataSource()
+out = ds.add_detector("cam", alg="live", fields={"text": (np.uint32, 0), "worker": (np.uint32, 0), "sum": (float, 0)})
+for run in ds.runs():
+    det = run.Detector("cam")
+    for evt in run.events():
+        if evt.hits is None or len(evt.hits) != evt.hit["count"]: raise RuntimeError("the event was not searched")
+        if TEXT == 3: raise RuntimeError(f"{len(evt.hits)} peaks, {det.raw.calib(evt).shape}")
+        out.text, out.worker, out.sum = TEXT, 0, det.raw.calib(evt).sum()
+        evt.add(out)
+`
+	const second = `import numpy as np
+from drp import DataSource
+ds = DataSource()
+out = ds.add_detector("cam", alg="second", fields={"text": (np.uint32, 0)})
+for run in ds.runs():
+    det = run.Detector("cam")
+    for evt in run.events():
+        if TEXT == 3: raise RuntimeError(f"text {det.live.text(evt)}, {det.raw.calib(evt).shape}")
+        out.text = TEXT
+        evt.add(out)
+`
+	texts := func(script string, text int) string { return strings.ReplaceAll(script, "TEXT", fmt.Sprint(text)) }
+	post := testkit.Script(t, texts(second, 1))
+	r := startLive(t, texts(first, 1), func(cfg *drp.Config) {
+		dgrams := []xtc.Dgram{spots.Configure(1), spots.BeginRun(2, 5), testkit.Plain(xtc.BeginStep, 3), testkit.Plain(xtc.Enable, 4)}
+		for i := range 1500 {
+			dgrams = append(dgrams, spotEvent(uint64(100+i), i))
+		}
+		with := hitSettings(t, cfg.Script, "at_least=3", dgrams)
+		with.OutputDir, with.Log, with.EventDeadline, with.TransitionDeadline = cfg.OutputDir, cfg.Log, cfg.EventDeadline, cfg.TransitionDeadline
+		with.Rate.PerSecond, with.Post = 50, &drp.Post{Script: post}
+		*cfg = with
+	})
+	r.events(20)
+	refused := func(want ...string) {
+		t.Helper()
+		_, err := r.run.Reload(context.Background(), true)
+		for _, part := range want {
+			if err == nil || !strings.Contains(err.Error(), part) {
+				t.Errorf("%v does not say %q", err, part)
+			}
+		}
+	}
+	r.write(texts(first, 3))
+	refused("it fails on event", " peaks, (2, 24, 40)")
+	r.write(texts(first, 1))
+	testkit.WriteFile(t, post, texts(second, 3))
+	refused("it fails on event", "text 1, (2, 24, 40)")
+	testkit.WriteFile(t, post, texts(second, 2))
+	r.write(texts(first, 2))
+	got, err := r.run.Reload(context.Background(), true)
+	if err != nil || got.SHA256 != sha(texts(first, 2)) || got.PostSHA256 != sha(texts(second, 2)) {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	r.inUse(2)
+	r.events(20)
+	r.end()
+	if r.sum.Damaged != 0 || r.sum.PostFailed != 0 {
+		t.Errorf("%+v", r.sum)
+	}
+	if all := r.recorded(); !slices.Equal(all.texts, []uint64{1, 2}) || !slices.Equal(all.second, []uint64{1, 2}) || len(all.told) != 3 {
+		t.Errorf("the events are of the texts %v and %v, the file tells %v", all.texts, all.second, all.told)
+	}
+}
+
+// TestReloadOfParameters: a text that declares the same parameters goes on with the values that hold, in the trial as well.
+func TestReloadOfParameters(t *testing.T) {
+	script := func(text int, parameter, check string) string {
+		of := strings.Replace(liveText(text, check), "\npass\n", "\nlevel = ds.param("+parameter+")\n", 1)
+		return strings.Replace(of, "out.text = ", "out.text = 100 * level.value + ", 1)
+	}
+	const parameter = `"level", 5, min=0, max=50, doc="of something"`
+	r := startLive(t, script(1, parameter, "pass"), func(cfg *drp.Config) { cfg.Sources = []string{smallSim + ",events=100000"} })
+	r.events(20)
+	if _, err := r.run.Set(map[string]any{"level": 7}, "the test"); err != nil {
+		t.Fatal(err)
+	}
+	r.events(200)
+	for other, want := range map[string]string{`"level", 5.0, min=0, max=50, doc="of something"`: "it declares settings script with the fields",
+		`"level", 5, min=0, max=60, doc="of something"`: "parameters with other defaults, bounds or words"} {
+		r.write(script(2, other, "pass"))
+		if _, err := r.run.Reload(context.Background(), true); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v does not say %q", err, want)
+		}
+	}
+	r.write(script(2, parameter, "assert level.value == 7, level.value"))
+	if got, err := r.run.Reload(context.Background(), true); err != nil || got.State != "taken before the next event" {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	r.inUse(2)
+	r.events(50)
+	r.end()
+	if all := r.recorded(); r.sum.Damaged != 0 || !slices.Equal(all.texts, []uint64{501, 701, 702}) {
+		t.Errorf("%+v; the events are of the texts %v", r.sum, all.texts)
 	}
 }

@@ -35,6 +35,8 @@ const (
 	lookEvery     = time.Second // at whether consumers live
 	endPatience   = time.Second // for consumers to be told of the end
 	mostConsumers = 128
+
+	greetedPerSecond = 100 // who come as fast as they can, and leave
 )
 
 // Server publishes the events of a run. A nil Server has nobody who listens.
@@ -94,6 +96,7 @@ func New(cfg Config) (*Server, error) {
 	if s.listener, s.unlisten, err = (wire.Endpoint{Path: path}).Listen(); err != nil {
 		return nil, errors.Join(fmt.Errorf("monitor: %s: %w", cfg.Name, err), s.ring.seg.Close())
 	}
+	s.listener = wire.Paced(s.listener, wire.Pace{Few: mostConsumers, Gap: time.Second / greetedPerSecond})
 	s.running.Go(s.accept)
 	s.running.Go(s.look)
 	return s, nil

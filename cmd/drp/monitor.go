@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"math"
 	"os"
 	"os/signal"
@@ -18,30 +19,48 @@ import (
 	"github.com/spf13/pflag"
 
 	"drp/drp"
+	"drp/internal/wire"
 	"drp/monitor"
 	"drp/xtc"
 )
 
 // monitorFlags are those of a run about who can watch it.
 type monitorFlags struct {
-	name  string
-	slots int
+	name   string
+	slots  int
+	karabo []string
 }
 
 func (f *monitorFlags) add(fl *pflag.FlagSet) {
 	fl.StringVar(&f.name, "monitor", "", "let others of this machine watch the run as `PARTITION/DETECTOR` (docs/monitoring.md)")
+	fl.StringSliceVar(&f.karabo, "karabo", nil, "also give them to clients of the Karabo bridge at `ADDRESS`, as "+bridgeAddress+" (docs/karabo.md)")
 	fl.IntVar(&f.slots, "monitor-slots", 0, "events that are kept for those who watch (default: as many as 128 MiB hold, 8 to 4096)")
 }
 
 // complete gives what a run is to know of it, nil where nobody can watch.
 func (f *monitorFlags) complete() (*drp.Monitor, error) {
 	if f.name == "" {
+		if len(f.karabo) > 0 {
+			return nil, errors.New("--karabo gives away what --monitor shows: give that, too")
+		}
 		if f.slots != 0 {
 			return nil, errors.New("--monitor-slots is for --monitor: give that, too")
 		}
 		return nil, nil
 	}
 	return &drp.Monitor{Name: f.name, Slots: f.slots}, nil
+}
+
+// bridge gives the events of the run to clients of the Karabo bridge; nil if none are to have them.
+func (f *monitorFlags) bridge(log *slog.Logger) (*bridge, error) {
+	if len(f.karabo) == 0 {
+		return nil, nil
+	}
+	sockets, err := appendSockets(nil, "--karabo", wire.Reply, f.karabo)
+	if err != nil {
+		return nil, err
+	}
+	return openBridge(f.name, monitor.Choice{}, sockets, log)
 }
 
 // consumerFlags are those of drp monitor.

@@ -254,11 +254,12 @@ func run(cfg drp.Config, f runFlags) error {
 	started := make(chan *drp.Run, 1)
 	go watchSignals(signals, cancel, started, screen)
 
-	looking, err := f.watch.open(f.partition, cfg.Log)
+	looking, err := f.look(cfg.Log)
 	if err != nil {
 		return err
 	}
 	defer looking.Close()
+	looking.reloadOnSignal(ctx)
 	if err := f.control.attach(ctx, &cfg); err != nil {
 		return err
 	}

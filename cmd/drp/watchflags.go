@@ -46,6 +46,7 @@ type onlookers struct {
 	page      *page.Page   // nil without an address
 	record    *page.Record // nil where nothing is recorded
 	folder    string
+	bridge    *bridge                 // nil without
 	gpu       *cuda.GPU               // nil without
 	run       atomic.Pointer[drp.Run] // nil until it has begun
 }
@@ -123,7 +124,8 @@ func (o *onlookers) pages() (get, post map[string]http.Handler) {
 		}
 		return nil
 	})
-	return map[string]http.Handler{watch.SettingsPath: list}, map[string]http.Handler{watch.SettingsPath: change}
+	reload, page := watch.PageOfReload(o.reload)
+	return map[string]http.Handler{watch.SettingsPath: list}, map[string]http.Handler{watch.SettingsPath: change, reload: page}
 }
 
 func (o *onlookers) status() watch.Status {
@@ -146,6 +148,7 @@ func (o *onlookers) status() watch.Status {
 func (o *onlookers) Close() {
 	o.record.Close()
 	o.page.Close()
+	o.bridge.close()
 	o.server.Close()
 	o.removeFolder()
 }
