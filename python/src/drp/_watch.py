@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 
 from . import _shm
-from ._calib import Constants
+from ._calib import CALIB, Constants
 from ._errors import ConstantsError, EndOfWatch, MonitorError
 from ._event import Event
 from ._feed import CONFIGURE, EVENT, UNCONFIGURE, Feed
@@ -226,6 +226,7 @@ class WatchFeed(Feed):
         self._frames: deque[tuple[int, int, int, bytes]] = deque()  # that belong behind what is still in the queue
         self._tail = self._transitions = self._ordinal = 0
         self._begun = False  # a Configure holds
+        self._makers: dict[str, Any] = {}  # of corrected pixels, by detector
         self._fence = threading.Lock()  # taken and given back, it keeps what is read after from being read before
 
     # -- what the base asks for ---------------------------------------------------------------------------------
@@ -262,11 +263,23 @@ class WatchFeed(Feed):
         raise RuntimeError("this run is only watched: nothing can be added to it, removed from it or rejected")
 
     def corrected(self, kind: int, names_id: int, where: str) -> np.ndarray[Any, Any]:
-        """Raise `ConstantsError`: drp corrects pixels for its own scripts."""
-        raise ConstantsError(
-            f"{where}: drp corrects pixels for its own scripts, not for those who watch: let the script add them, "
-            "or use the raw data and the constants (det.calibconst, det.raw.mask())"
-        )
+        """Correct the pixels of the event at hand by the constants of its run: drp does so for its own scripts only."""
+        if kind != CALIB:
+            raise ConstantsError(f"{where}: those who watch have no picture: let the script add it, or use calib(evt)")
+        assert self.config is not None
+        det = self.config.names[names_id].det_name
+        maker = self._makers.get(det)
+        if maker is None:
+            from ._corrected import Maker  # which scripts under drp have no use for
+
+            maker = self._makers[det] = Maker(self.config, det, self.constants_of(det))
+        off = self.raw_offset + self.slot * self.raw_step
+        pixels = maker.event(self.base, off, self.parse(self.event, self.layout, self.base, off, self.size))
+        return pixels[None] if self.lead else pixels
+
+    def _calibrate(self, data: bytes) -> None:
+        self._makers.clear()  # the configuration of the pixels may be another, too
+        super()._calibrate(data)
 
     def constants_of(self, det: str) -> Constants:
         """Give the constants of a detector in the present run; raises `ConstantsError` if there are none."""
