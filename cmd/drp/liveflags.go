@@ -122,6 +122,19 @@ func liveSettings(path string, node ast.Node) (all []setting, err error) {
 	return all, nil
 }
 
+// look lets others look at the run and change settings, until leave is called.
+func (f *runFlags) look(log *slog.Logger) (o *onlookers, leave func(), err error) {
+	if o, err = f.watch.open(f.partition, log); err != nil {
+		return nil, nil, err
+	}
+	s, err := f.live.open(o, log)
+	if err != nil {
+		o.Close()
+		return nil, nil, err
+	}
+	return o, func() { s.close(); o.Close() }, nil
+}
+
 // steering is those who change settings of a run that goes on, beside onlookers.
 type steering struct {
 	live    *watch.Live // nil without

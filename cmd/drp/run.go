@@ -260,16 +260,11 @@ func run(cfg drp.Config, f runFlags) error {
 	started := make(chan *drp.Run, 1)
 	go watchSignals(signals, cancel, started, screen)
 
-	looking, err := f.watch.open(f.partition, cfg.Log)
+	looking, leave, err := f.look(cfg.Log)
 	if err != nil {
 		return err
 	}
-	defer looking.Close()
-	steering, err := f.live.open(looking, cfg.Log)
-	if err != nil {
-		return err
-	}
-	defer steering.close()
+	defer leave()
 	if err := f.control.attach(ctx, &cfg); err != nil {
 		return err
 	}
