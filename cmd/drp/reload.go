@@ -105,7 +105,7 @@ func (o *onlookers) reload(ctx context.Context, now bool) (watch.Reloaded, error
 }
 
 // reloadOnSignal asks for it with each SIGUSR1, until the context ends. What comes of it is in the log.
-func (o *onlookers) reloadOnSignal(ctx context.Context) *onlookers {
+func (o *onlookers) reloadOnSignal(ctx context.Context) {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGUSR1)
 	go func() {
@@ -119,5 +119,4 @@ func (o *onlookers) reloadOnSignal(ctx context.Context) *onlookers {
 			}
 		}
 	}()
-	return o
 }
