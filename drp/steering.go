@@ -319,6 +319,9 @@ func (d *offer) fits() error {
 // Settings gives what can be set, and what was.
 func (r *Run) Settings() settings.Listing { return r.steering.book.List() }
 
+// SettingsGeneration is that of the values that were accepted last.
+func (r *Run) SettingsGeneration() int64 { return r.steering.book.Generation() }
+
 // Set changes settings, all or none, from one of the next events on, and gives the generation that this will be.
 func (r *Run) Set(values map[string]any, who string) (generation int64, err error) {
 	return r.steering.book.Set(values, who)

@@ -59,6 +59,7 @@ type plan struct {
 	trigger     triggerPlan
 	remote      remotePlan
 	second      secondPlan
+	settings    settingsPlan
 
 	diskFull   int64 // chance that the disk is full for a while from a write on
 	diskBreaks int64 // chance of an error of input and output

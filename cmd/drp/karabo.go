@@ -164,19 +164,6 @@ func (b *bridge) close() {
 	}
 }
 
-// look lets others look at a run, and clients of the bridge at its events.
-func (f *runFlags) look(log *slog.Logger) (*onlookers, error) {
-	o, err := f.watch.open(f.partition, log)
-	if err != nil {
-		return nil, err
-	}
-	if o.bridge, err = f.monitor.bridge(log); err != nil {
-		o.Close()
-		return nil, err
-	}
-	return o, nil
-}
-
 // tellBridge says where clients connect to, and who can.
 func tellBridge(log *slog.Logger, s *karabo.Server, sockets []karabo.Socket) {
 	for i, b := range s.Books() {

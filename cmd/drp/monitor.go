@@ -70,27 +70,41 @@ type consumerFlags struct {
 	events uint64
 	wait   time.Duration
 	asJSON bool
+
+	whole    bool
+	deadline time.Duration
 }
 
 func newMonitorCommand() *cobra.Command {
 	var f consumerFlags
 	cmd := &cobra.Command{
-		Use:   "monitor PARTITION/DETECTOR",
-		Short: "Show the events of a run as they come",
+		Use:   "monitor PARTITION/DETECTOR...",
+		Short: "Show the events of a run, or of several as one, as they come",
 		Long: `monitor watches a run of this machine and this user that was started with --monitor, and prints a line for each event
 and each transition: it never slows the run. What is missed, since lines are slower than events, is counted in each line.
 
   drp -p myroi.py --monitor tmo/epix                     a run that can be watched
   drp monitor tmo/epix --newest                          its events, as fast as they can be printed
-  drp monitor tmo/epix --hits --every 10 --json          every 10th hit, for other programs`,
-		Args: needs(1, 1),
+  drp monitor tmo/epix --hits --every 10 --json          every 10th hit, for other programs
+  drp monitor tmo/epix0 tmo/epix1                        events of two runs, put together by their time
+  drp monitor 'tmo/*' --complete                         those of all that are there now which have a part of each`,
+		Args: needs(1, mostMerged),
 		RunE: func(_ *cobra.Command, args []string) error {
-			if err := f.complete(args[0]); err != nil {
+			names, err := expandNames(args)
+			if err != nil {
 				return err
+			}
+			for _, name := range names {
+				if err := f.complete(name); err != nil {
+					return err
+				}
 			}
 			ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
-			return f.watch(ctx, args[0])
+			if len(names) > 1 || f.whole {
+				return f.watchAll(ctx, names)
+			}
+			return f.watch(ctx, names[0])
 		},
 	}
 	fl := cmd.Flags()
@@ -98,6 +112,8 @@ and each transition: it never slows the run. What is missed, since lines are slo
 	f.choice(fl)
 	fl.Uint64Var(&f.events, "events", 0, "stop after so many events (0: at the end of the run)")
 	fl.DurationVar(&f.wait, "wait", 0, "how long to wait for the run to begin")
+	fl.BoolVar(&f.whole, "complete", false, "of several runs: only events of which each has a part")
+	fl.DurationVar(&f.deadline, "deadline", time.Second, "of several runs: how long to wait for one that shows nothing")
 	fl.BoolVar(&f.asJSON, "json", false, "print a JSON object for each line")
 	return cmd
 }
@@ -187,6 +203,8 @@ type line struct {
 	Bits       uint32 `json:"bits,omitempty"`
 	Missed     uint64 `json:"missed,omitempty"`
 	Damage     string `json:"damage,omitempty"`
+
+	Missing []string `json:"missing,omitempty"` // runs without a part
 }
 
 func (f *consumerFlags) print(it *monitor.Item) error {

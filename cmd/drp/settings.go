@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -17,9 +18,7 @@ import (
 
 // applySettings sets the flags that were not given, from the environment or from the YAML file, in this order.
 func applySettings(flags *pflag.FlagSet, path string) error {
-	if path == "" {
-		path = os.Getenv(envName("config"))
-	}
+	path = configPath(path)
 	settings, err := readSettings(flags, path)
 	if err != nil {
 		return &drp.Failure{Kind: drp.Configuration, Err: err}
@@ -27,7 +26,7 @@ func applySettings(flags *pflag.FlagSet, path string) error {
 	warnOfStrangers(flags)
 	var trouble error
 	flags.VisitAll(func(flag *pflag.Flag) {
-		if layered, ok := flag.Value.(*hitsFlag); ok {
+		if layered, ok := flag.Value.(layered); ok {
 			layered.below(path, settings[flag.Name])
 			return
 		}
@@ -50,6 +49,16 @@ func applySettings(flags *pflag.FlagSet, path string) error {
 		return &drp.Failure{Kind: drp.Configuration, Err: trouble}
 	}
 	return nil
+}
+
+// layered is a flag of many values: those of the command line take the place of equal ones in the file, not of all.
+type layered interface {
+	below(path string, settings []setting)
+}
+
+// configPath is that of the YAML file, which the environment can name, too.
+func configPath(named string) string {
+	return cmp.Or(named, os.Getenv(envName("config")))
 }
 
 // warnOfStrangers points at variables that look like settings and are none.
@@ -111,6 +120,11 @@ func readSettings(flags *pflag.FlagSet, path string) (map[string][]setting, erro
 
 func addSetting(settings map[string][]setting, flags *pflag.FlagSet, path string, pair *ast.MappingValueNode) error {
 	key, line := pair.Key.GetToken().Value, pair.Key.GetToken().Position.Line
+	if key == settingsKey {
+		found, err := liveSettings(path, pair.Value)
+		settings[setName] = found
+		return err
+	}
 	flag := flags.Lookup(key)
 	if key == "config" {
 		return fmt.Errorf("%s:%d: %s is for the command line alone: leave it out here", path, line, key)

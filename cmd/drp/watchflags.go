@@ -118,14 +118,17 @@ func (o *onlookers) show(r *drp.Run, gpu *cuda.GPU) {
 
 // pages are what else is served than the status.
 func (o *onlookers) pages() (get, post map[string]http.Handler) {
-	list, change := watch.SettingsPages(func() watch.Steered {
-		if r := o.run.Load(); r != nil {
-			return r
-		}
-		return nil
-	})
+	list, change := watch.SettingsPages(o.steered)
 	reload, page := watch.PageOfReload(o.reload)
 	return map[string]http.Handler{watch.SettingsPath: list}, map[string]http.Handler{watch.SettingsPath: change, reload: page}
+}
+
+// steered is the run, nil until it has begun.
+func (o *onlookers) steered() watch.Steered {
+	if r := o.run.Load(); r != nil {
+		return r
+	}
+	return nil
 }
 
 func (o *onlookers) status() watch.Status {

@@ -233,6 +233,16 @@ func (b *Book) List() Listing {
 	return l
 }
 
+// Generation is that of the values that were accepted last.
+func (b *Book) Generation() int64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.pending.Load() {
+		return b.generation + 1
+	}
+	return b.generation
+}
+
 // String says what a change is, for the log.
 func (c *Change) String() string {
 	var all []string
