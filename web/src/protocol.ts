@@ -190,6 +190,11 @@ export interface Settings {
   history: { generation: number; time: string; who: string; changes: Record<string, [Value, Value]> }[] | null;
 }
 
+export interface Reloaded {
+  sha256: string;
+  state: string; // when it is used
+}
+
 export interface Replay {
   file: string;
   events: number;
