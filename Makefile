@@ -34,7 +34,8 @@ STAMP = version=$$(sed -n 's/^__version__ = "\(.*\)"/\1/p' python/src/drp/_versi
 	commit=$$(git describe --always --dirty --exclude '*' 2>/dev/null | sed 's/^/+g/') ; \
 	stamp="-X main.version=$$version$$commit"
 
-.PHONY: help run build cuda cuda-check ptx test test-go test-python check check-go check-python bench chaos fuzz soak sim wheel clean
+.PHONY: help run build cuda cuda-check ptx test test-go test-python check check-go check-python bench chaos fuzz soak sim wheel clean \
+	web web-check web-test
 
 help:
 	@echo 'make run     set up what is missing, build bin/drp, and run a script on the simulated camera'
@@ -47,6 +48,8 @@ help:
 	@echo 'make build   build bin/drp only'
 	@echo 'make cuda    build bin/drp-cuda, which finds hits on a GPU (make cuda-check: and look at it without one)'
 	@echo 'make ptx     compile the kernels for GPUs anew, after a change of hit/cuda/kernels'
+	@echo 'make web     build the page of --http into web/dist (make web-check: check its sources, and that web/dist is what they give)'
+	@echo 'make web-test  click through the page in a Chromium, on a run and on a replay; screenshots in out/web'
 	@echo 'make sim     run the pipeline in a simulated world (SEEDS=100000)'
 	@echo 'make wheel   build the Python package into python/dist'
 	@echo 'make clean   remove what was built; .venv and the files recorded in out/ stay'
@@ -167,6 +170,26 @@ fuzz:
 		done; \
 	done
 
+# The page. Only these targets need Node; drp is built from web/dist, which is in the repository.
+web: web/node_modules/.installed
+	cd web && node build.mjs dist
+
+web/node_modules/.installed: web/package.json web/package-lock.json
+	@command -v npm >/dev/null || { echo 'npm is missing: install Node 20 or newer'; exit 1; }
+	@if grep -n '"resolved"' web/package-lock.json; then echo 'web/package-lock.json names where packages come from'; exit 1; fi
+	cd web && npm ci --ignore-scripts
+	@touch $@
+
+web-check: web/node_modules/.installed
+	cd web && npx --no-install tsc --noEmit
+	cd web && npm test
+	cd web && node build.mjs node_modules/.again
+	@diff -r web/node_modules/.again web/dist || \
+		{ echo 'web/dist is not what the sources give: run make web, and commit it'; exit 1; }
+
+web-test: build .venv/.installed web/node_modules/.installed
+	cd web && npm run --silent browser
+
 sim: build
 	bin/drp sim-test --seeds $(SEEDS)
 
@@ -177,5 +200,5 @@ wheel: .venv/.tested
 	$(VENV) -m build --wheel --outdir python/dist python
 
 clean:
-	rm -rf bin python/dist python/build python/.pytest_cache python/.mypy_cache python/.ruff_cache .ruff_cache .mypy_cache
+	rm -rf bin web/node_modules python/dist python/build python/.pytest_cache python/.mypy_cache python/.ruff_cache .ruff_cache .mypy_cache
 	find python scripts -name __pycache__ -type d -exec rm -rf {} +

@@ -74,6 +74,11 @@ func sourceFailure(err error) error {
 
 // event gives one event to a worker.
 func (r *Run) event(ctx context.Context, h source.Header) error {
+	if r.reloads.now.Load() {
+		if err := r.swapNow(h.Time); err != nil {
+			return err
+		}
+	}
 	if err := r.follow(h.Service, h.Time); err != nil {
 		return err
 	}
@@ -106,6 +111,7 @@ func (r *Run) event(ctx context.Context, h source.Header) error {
 	layout, corrupt := r.layouts.number(d)
 	e.service, e.time, e.number, e.worker = h.Service, h.Time, number, int16(worker)
 	e.prepared, e.searched, e.calibration = false, false, 0
+	e.settings = r.steering.hold()
 	e.keepRaw = r.cfg.Prescale > 0 && number%r.cfg.Prescale == 0 || r.cfg.L0Raw && d.KeepRaw()
 	e.crc = r.sums.of(d)
 	e.implied, e.ix = false, loan.Seal(n)
@@ -124,7 +130,8 @@ func (r *Run) event(ctx context.Context, h source.Header) error {
 	e.pending.Store(1)
 	r.timing.filled(tag)
 	r.window.push()
-	r.preparation.event(worker, &fex.Work{Index: e.ix, Bytes: n, Layout: layout, Time: h.Time, Tag: tag}, in)
+	r.preparation.event(worker, &fex.Work{Index: e.ix, Bytes: n, Layout: layout, Time: h.Time, Tag: tag,
+		Settings: e.settings}, in)
 	return nil
 }
 
@@ -146,7 +153,7 @@ func (r *Run) loan(ctx context.Context) (int, pebble.Loan, error) {
 		for k := range r.group.Workers {
 			i := (r.nextWorker + k) % len(r.group.Workers)
 			ring := r.pool.Events[i]
-			if ring.InUse() == ring.Slots() || r.group.Workers[i].Retired() {
+			if ring.InUse() == ring.Slots() || r.group.Workers[i].Retired() || r.post.avoids(i) {
 				continue
 			}
 			if l := r.preparation.load(i); best < 0 || l < load {
@@ -183,7 +190,7 @@ func (r *Run) transition(h source.Header) error {
 	if err := r.imply(v, h.Time); err != nil {
 		return err
 	}
-	loan, err := r.transitionSlot()
+	loan, err := r.transitionSlot(h.Service)
 	if err != nil {
 		return err
 	}
@@ -197,10 +204,12 @@ func (r *Run) transition(h source.Header) error {
 	if h.Service == xtc.Configure {
 		r.reload()
 		r.forget()
+		r.reloads.constants.Lock()
 		n, err = r.calibration.configure(&loan, n)
 		if err == nil {
 			n, err = r.hits.configure(&loan, n)
 		}
+		r.reloads.constants.Unlock()
 		if err != nil {
 			loan.Abort()
 			r.control.undo(v)
@@ -241,7 +250,7 @@ func (r *Run) imply(v verdict, time uint64) error {
 
 // madeUp hands on a transition that the source did not send.
 func (r *Run) madeUp(id xtc.TransitionID, time uint64, implied bool) error {
-	loan, err := r.transitionSlot()
+	loan, err := r.transitionSlot(id)
 	if err != nil {
 		return err
 	}
@@ -251,14 +260,15 @@ func (r *Run) madeUp(id xtc.TransitionID, time uint64, implied bool) error {
 }
 
 // transitionSlot waits for a slot, and until every worker has answered the transition before: a worker has one place
-// for the result of a transition.
-func (r *Run) transitionSlot() (pebble.Loan, error) {
+// for the result of a transition. With all that was before it answered, it is the moment for another text of the script.
+func (r *Run) transitionSlot(id xtc.TransitionID) (pebble.Loan, error) {
 	for r.awaited.Load() > 0 {
 		r.transitionDone.Wait(waitTick)
 		if err := r.hard.Err(); err != nil {
 			return pebble.Loan{}, err
 		}
 	}
+	r.swapped = r.reloads.boundary(id)
 	for {
 		if loan, ok := r.pool.Transitions.TryLoan(); ok {
 			return loan, nil
@@ -271,19 +281,26 @@ func (r *Run) transitionSlot() (pebble.Loan, error) {
 }
 
 func (r *Run) hand(loan *pebble.Loan, n int, id xtc.TransitionID, time uint64, deliver, implied bool) error {
+	r.reloads.constants.Lock()
 	n, err := r.calibration.transition(loan, n, id)
 	if err == nil {
 		err = r.hits.transition(id)
 	}
+	r.reloads.constants.Unlock()
 	if err != nil {
 		loan.Abort()
 		return err
 	}
 	e, tag := r.window.next()
 	e.service, e.time, e.implied, e.detail = id, time, implied, &detail{script: r.cfg.ScriptSHA256,
+		loaded:   r.reloads.loaded(id, implied, r.swapped),
 		received: r.books.received.Load(), dropped: r.books.dropped.Load(), constants: r.calibration.expected,
 		published: r.calibration.published}
 	r.mark(e)
+	if id == xtc.Configure {
+		r.steering.forget()
+	}
+	e.settings = r.steering.hold()
 	e.ix = loan.Seal(n)
 	r.standing.generation.Store(r.calibration.generation)
 	r.lastTime = max(r.lastTime, time)
@@ -300,8 +317,11 @@ func (r *Run) hand(loan *pebble.Loan, n int, id xtc.TransitionID, time uint64, d
 	if r.post != nil {
 		r.awaited.Add(1)
 	}
+	if id == xtc.Configure { // and until it is known what the script has declared
+		r.awaited.Add(1)
+	}
 	r.window.push()
-	work := fex.Work{Index: e.ix, Bytes: n, Time: time, Tag: tag}
+	work := fex.Work{Index: e.ix, Bytes: n, Time: time, Tag: tag, Settings: e.settings}
 	for i := range workers {
 		r.preparation.transition(i, &work, id, implied)
 	}

@@ -1,51 +1,211 @@
 package drp
 
 import (
-	"bytes"
+	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"os"
+	"sync"
+	"sync/atomic"
+	"time"
 
+	"drp/fex"
 	"drp/internal/script"
+	"drp/watch"
+	"drp/xtc"
 )
 
-// reload looks for another text of the scripts, at each Configure. From the start on only the dispatcher knows it. One that
-// is no Python is not taken: the run goes on with the one before. All children run the same text until the next Configure,
-// however often the file is saved.
-func (r *Run) reload() {
-	if text, sum := r.reread(r.cfg.Script, r.cfg.ScriptText); text != nil {
-		r.cfg.ScriptText, r.cfg.ScriptSHA256 = text, sum
-		r.group.SetScript(text)
+// reloads takes other texts of the scripts into a run that goes on. At each Configure the dispatcher reads the files. Between
+// two Configures somebody may ask for it (Reload): his goroutine tries the text aside, and leaves it for the dispatcher, which
+// takes it where nothing is under way. All children run the same text from there on, however often the file is saved.
+//
+//	Reload: read --> compile --> rehearse --> next --+   by who asks
+//	                                                 v
+//	BeginStep or BeginRun:              next --> used --> all workers   by the dispatcher
+type reloads struct {
+	r       *Run
+	turn    chan struct{} // holds one: who has it may try a text
+	over    context.Context
+	end     context.CancelFunc
+	now     atomic.Bool // the next event waits for next; the dispatcher looks at it with each
+	samples [2]sample
+	base    [2]fex.Config // of the children of the first script and of the second
+	pausing bool          // the dispatcher brings next in the middle of a step
+	// constants is held by the dispatcher while it changes them, and by who makes something of them aside.
+	constants sync.RWMutex
+
+	// mu protects what follows. The dispatcher alone changes used, and may read that without.
+	mu         sync.Mutex
+	used       [2]text
+	generation uint32 // of these, from 1 on
+	since      time.Time
+	configures int // that were begun
+	begun      int // Configures and BeginRuns
+	next       *upcoming
+	refused    string // why the last text that was asked for is not used, if so
+}
+
+// text is that of a script.
+type text struct {
+	path   string
+	bytes  []byte // nil where there is none
+	sha256 string
+}
+
+// upcoming is what the scripts shall be.
+type upcoming struct {
+	texts   [2]text
+	changed [2]bool
+	now     bool
+}
+
+func newText(path string, bytes []byte) text {
+	if bytes == nil {
+		return text{path: path}
 	}
-	if r.post == nil {
-		return
-	}
-	if text, _ := r.reread(r.cfg.Post.Script, r.cfg.Post.text); text != nil {
-		r.cfg.Post.text = text
-		r.post.group.SetScript(text)
+	return text{path: path, bytes: bytes, sha256: fmt.Sprintf("%x", sha256.Sum256(bytes))}
+}
+
+func (l *reloads) open(r *Run) {
+	l.r, l.turn, l.generation, l.since = r, make(chan struct{}, 1), 1, time.Now()
+	l.over, l.end = context.WithCancel(r.hard)
+	l.used[0] = newText(r.cfg.Script, r.cfg.ScriptText)
+	if p := r.cfg.Post; p != nil {
+		l.used[1] = newText(p.Script, p.text)
 	}
 }
 
-// reread gives the text of a script and its SHA-256, where it is another one than before and can be taken.
-func (r *Run) reread(path string, before []byte) (text []byte, sum string) {
-	if before == nil {
-		return nil, ""
+// close ends who tries a text, and waits until nothing is left of it.
+func (l *reloads) close() {
+	if l.r != nil {
+		l.end()
+		l.turn <- struct{}{}
 	}
-	text, err := os.ReadFile(path)
-	if err == nil && bytes.Equal(text, before) {
-		return nil, ""
+}
+
+// reload looks for another text of the scripts, at each Configure. One that is no Python is not taken: the run goes on with
+// the one before. What somebody asked for before is out of date.
+func (r *Run) reload() {
+	l := &r.reloads
+	found, changed := l.used, [2]bool{}
+	for i := range found {
+		next, err := l.read(&l.used[i])
+		switch {
+		case err != nil:
+			r.cfg.Log.Error(fmt.Sprintf("script %s was changed and cannot be taken, the run goes on with the one before: %v", next.path, err))
+		case next.sha256 != found[i].sha256:
+			r.cfg.Log.Info(fmt.Sprintf("script %s was changed, SHA-256 %s: it is read anew", next.path, next.sha256))
+			found[i], changed[i] = next, true
+		}
 	}
-	if err == nil {
-		_, err = script.Examine(path) // what is refused at the start is refused here
+	l.mu.Lock()
+	l.configures++
+	l.drop()
+	l.use(found, changed)
+	l.mu.Unlock()
+	for i, g := range r.groups() {
+		if changed[i] {
+			g.SetScript(found[i].bytes)
+		}
 	}
-	if err == nil {
-		err = script.Compiles(r.python, path, text)
+}
+
+// read gives the text that a file has, if it is Python.
+func (l *reloads) read(before *text) (text, error) {
+	if before.bytes == nil {
+		return *before, nil
 	}
+	now := text{path: before.path}
+	if _, err := script.Examine(now.path); err != nil { // what is refused at the start is refused here
+		return now, err
+	}
+	bytes, err := os.ReadFile(now.path)
 	if err != nil {
-		r.cfg.Log.Error(fmt.Sprintf("script %s was changed and cannot be taken, the run goes on with the one before: %v", path, err))
-		return nil, ""
+		return now, err
 	}
-	sum = fmt.Sprintf("%x", sha256.Sum256(text))
-	r.cfg.Log.Info(fmt.Sprintf("script %s was changed, SHA-256 %s: it is read anew", path, sum))
-	return text, sum
+	if now = newText(now.path, bytes); now.sha256 == before.sha256 {
+		return *before, nil
+	}
+	return now, script.Compiles(l.r.python, now.path, bytes)
+}
+
+// use takes note of the texts that are used from here on; l.mu is held.
+func (l *reloads) use(texts [2]text, changed [2]bool) {
+	if changed == [2]bool{} {
+		return
+	}
+	l.used, l.refused, l.since = texts, "", time.Now()
+	l.generation++
+	l.r.cfg.ScriptText, l.r.cfg.ScriptSHA256 = texts[0].bytes, texts[0].sha256
+}
+
+// drop forgets what was to be used; l.mu is held.
+func (l *reloads) drop() {
+	if l.next == nil {
+		return
+	}
+	for i, g := range l.r.groups() {
+		if l.next.changed[i] {
+			g.Discard()
+		}
+	}
+	l.next = nil
+	l.now.Store(false)
+}
+
+// boundary takes what was tried, before a transition from which on it can be used: nothing is under way then. It tells
+// whether it did.
+func (l *reloads) boundary(id xtc.TransitionID) bool {
+	if id != xtc.BeginRun && id != xtc.BeginStep && id != xtc.Enable {
+		return false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if id == xtc.BeginRun {
+		l.begun++
+	}
+	n := l.next
+	if n == nil || id == xtc.Enable && !n.now {
+		return false
+	}
+	l.next = nil
+	l.now.Store(false)
+	l.use(n.texts, n.changed)
+	l.r.forget() // the other text may ask for less
+	for i, g := range l.r.groups() {
+		if n.changed[i] {
+			g.Swap()
+			l.r.cfg.Log.Info(fmt.Sprintf("script %s: another text is used from this %v on, SHA-256 %s, generation %d", n.texts[i].path, id,
+				n.texts[i].sha256, l.generation))
+		}
+	}
+	return true
+}
+
+// swapNow takes what was tried in the middle of a step: between a Disable and an Enable that the source did not send.
+func (r *Run) swapNow(time uint64) error {
+	r.reloads.now.Store(false)
+	if r.control.at != enabled {
+		return nil // there will be an Enable
+	}
+	r.reloads.pausing = true
+	defer func() { r.reloads.pausing = false }()
+	if err := r.madeUp(xtc.Disable, time, true); err != nil {
+		return err
+	}
+	return r.madeUp(xtc.Enable, time, true)
+}
+
+// errEnded is why no text is taken any more.
+var errEnded = errors.New("the run has ended")
+
+// tell puts what is known into a status.
+func (l *reloads) tell(s *watch.Status) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s.Loaded = watch.Loaded{SHA256: l.used[0].sha256, PostSHA256: l.used[1].sha256, Generation: l.generation, Time: l.since, Refused: l.refused}
+	if n := l.next; n != nil {
+		s.Loaded.Next = &watch.NextScript{SHA256: n.texts[0].sha256, PostSHA256: n.texts[1].sha256, State: n.state()}
+	}
 }

@@ -37,6 +37,7 @@ type Run struct {
 	calibration calibration
 	hits        hits
 	watched     watched
+	steering    steering
 	control     runControl
 	held        *source.Held // nil without orders
 	orders      Orders       // nil without
@@ -44,6 +45,7 @@ type Run struct {
 	sums        checksums
 	timing      timing
 	standing    standing
+	reloads     reloads
 
 	started  atomic.Int64    // when the run began, and when it has come the first event, in the time of the world
 	finished atomic.Int64    // nanoseconds the run took, once it is over
@@ -57,6 +59,7 @@ type Run struct {
 	lastTime       uint64       // the latest time seen
 	inHand         pebble.Loan  // being filled; a field, so that handing it to the source allocates nothing
 	nextWorker     int
+	swapped        bool // another text of the script is used from the transition at hand on
 	early          bool // we end the run, not the source
 	python         string
 	bytesRecorded  atomic.Int64
@@ -76,6 +79,7 @@ func New(ctx context.Context, cfg Config) (*Run, error) {
 	r.complaints.log = cfg.Log
 	r.hard, r.abandon = context.WithCancelCause(context.Background())
 	r.soft, r.stop = context.WithCancelCause(r.hard)
+	r.reloads.open(r)
 	if err := r.open(ctx); err != nil {
 		return nil, errors.Join(err, r.close(false))
 	}
@@ -112,6 +116,9 @@ func (r *Run) open(ctx context.Context) (err error) {
 	if err := r.watched.open(r, sizes); err != nil {
 		return err
 	}
+	if err := r.steering.open(r); err != nil {
+		return err
+	}
 	r.window = newWindow(r.world, sizes.Workers*sizes.Slots+r.pool.Transitions.Slots())
 	if cfg.Memory != nil {
 		cfg.Memory(r.pool)
@@ -121,7 +128,8 @@ func (r *Run) open(ctx context.Context) (err error) {
 			return fail(General, err)
 		}
 	}
-	if r.group, err = fex.Start(ctx, r.children(), r.pool); err != nil {
+	r.reloads.base[0] = r.children()
+	if r.group, err = fex.Start(ctx, r.reloads.base[0], r.pool); err != nil {
 		return fail(Configuration, err)
 	}
 	r.preparation = newPreparation(r)
@@ -269,6 +277,7 @@ func (r *Run) Snapshot() Summary {
 
 // close closes what is open, from the children on, so that nobody uses what is closed after.
 func (r *Run) close(complete bool) error {
+	r.reloads.close()
 	errs := []error{r.post.close()}
 	if r.group != nil {
 		r.group.Close()
@@ -277,6 +286,7 @@ func (r *Run) close(complete bool) error {
 		r.preparation.close()
 	}
 	r.hits.close()
+	r.steering.close()
 	errs = append(errs, r.watched.close())
 	if r.spawner != nil {
 		r.spawner.Close()

@@ -104,6 +104,7 @@ func (r *Run) Status() watch.Status {
 	for _, c := range r.Consumers() {
 		s.Consumers = append(s.Consumers, watch.Consumer{Name: c.Name, PID: c.PID, Delivered: c.Entries, Missed: c.Missed})
 	}
+	r.reloads.tell(&s)
 	r.standing.tell(&s, r.cfg.Trigger != nil, timed)
 	if r.cfg.Run > 0 {
 		s.Run = r.cfg.Run

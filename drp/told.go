@@ -36,7 +36,8 @@ func (c *collector) enact(t *told, added []byte) {
 	if t.service == xtc.EndRun && len(t.detail.answers) > 0 {
 		added = c.closeBooks(t.detail, added)
 	}
-	if t.implied && !t.said || c.failed != nil {
+	added, tells := c.tellLoaded(t.detail, added)
+	if t.said = t.said || tells; t.implied && !t.said || c.failed != nil {
 		return
 	}
 	run := -1

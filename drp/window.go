@@ -28,6 +28,7 @@ type entry struct {
 	side        uint32 // words
 	crc         uint32 // of an event as the source wrote it, if asked for
 	ix          pebble.Index
+	settings    uint16 // the entry of the board, 0 is none
 	time        uint64
 	number      int64   // of an event, counted from 0
 	detail      *detail // of few; storing pointers costs more than all the rest
@@ -42,6 +43,7 @@ type detail struct {
 	failure *fex.Failure // of the script on an event
 	answers []fex.Answer // to a transition, one per worker
 	script  string       // of a transition: SHA-256 of the script's text
+	loaded  *loaded      // and if it is recorded there
 	// Of a transition: the dispatcher's part of the books when it came, which is what they are up to there.
 	received, dropped int64
 	constants         uint32 // what a child says that holds the present ones

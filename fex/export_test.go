@@ -53,3 +53,13 @@ func WarmSpares(g *Group) int {
 	defer g.mu.Unlock()
 	return len(g.spares.warm)
 }
+
+// PreparedPIDs are the children that a Swap will bring.
+func PreparedPIDs(g *Group) (pids []int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, c := range g.spares.aside {
+		pids = append(pids, c.p.PID())
+	}
+	return pids
+}

@@ -26,6 +26,8 @@ type Config struct {
 	Run        int
 	Stream     int    // number of what is declared for all scripts in a stream of the run
 	Hits       []Area // of each worker, where what was found in events lies for scripts to see; nil is nowhere
+	Settings   *Area  // the board, with an entry for each set of values that events have; nil is none
+	Among      int    // workers of the run that the script is told of; 0 is those of this group
 	Decided    bool   // it is decided that the events are recorded: the script can neither reject them nor decide by them
 
 	GreetDeadline      time.Duration // for a child to start
@@ -40,6 +42,7 @@ type Config struct {
 
 	Spares       int   // children that are kept warm
 	Retries      int   // of a request after the child that had it died, before it is given up
+	HangOnce     bool  // a Configure that a child hangs at is not tried with another
 	MaxRestarts  int   // of a worker's child within a minute; 0 is no limit
 	Degrade      bool  // go on with fewer workers when there were more, or no child starts any more
 	MaxResident  int64 // bytes a child may hold; 0 is no limit
@@ -101,6 +104,9 @@ type Group struct {
 	mu      sync.Mutex
 	serving int // workers that are not retired
 	script  script
+	next    *script // that a Swap brings, nil if none
+	// editions is how many texts there were after the first, and oldest that which a child must run at least.
+	editions, oldest int
 }
 
 // script is a text of the script, and how many there were before it.
@@ -127,7 +133,7 @@ func Start(ctx context.Context, cfg Config, pool *pebble.Pool) (*Group, error) {
 		starting.Go(func() {
 			if children[i], errs[i] = cfg.Start(worker.log); errs[i] == nil {
 				defer context.AfterFunc(ctx, children[i].Kill)()
-				first, _ := g.hello(worker.place)
+				first := g.hello(worker.place, g.presentScript())
 				greetings[i], errs[i] = greet(w, children[i], first, cfg.GreetDeadline)
 			}
 			if errs[i] == nil {
@@ -155,11 +161,14 @@ func Start(ctx context.Context, cfg Config, pool *pebble.Pool) (*Group, error) {
 	return g, nil
 }
 
-// hello is what a child is told first; without a place it is a spare. It also says which edition of the script that is.
-func (g *Group) hello(p *place) (hello, int) {
-	now := g.presentScript()
-	return hello{Version: protocolVersion, Workers: len(g.Workers), Transitions: g.transitions, Publisher: g.cfg.Publisher, Expt: g.cfg.Expt,
-		Run: g.cfg.Run, Stream: g.cfg.Stream, Detector: g.cfg.Detector, Source: now.text, Decided: g.cfg.Decided, place: p}, now.edition
+// hello is what a child is told first; without a place it is a spare.
+func (g *Group) hello(p *place, now script) hello {
+	h := hello{Version: protocolVersion, Workers: max(g.cfg.Among, len(g.Workers)), Transitions: g.transitions, Publisher: g.cfg.Publisher, Expt: g.cfg.Expt,
+		Run: g.cfg.Run, Stream: g.cfg.Stream, Detector: g.cfg.Detector, Source: now.text, Decided: g.cfg.Decided, place: p}
+	if g.cfg.Settings != nil {
+		h.Settings = g.cfg.Settings.describe()
+	}
+	return h
 }
 
 func (g *Group) presentScript() script {
@@ -172,7 +181,8 @@ func (g *Group) presentScript() script {
 // under way: neither requests nor a run, so that no replacement is shown a past that belongs to another text.
 func (g *Group) SetScript(text []byte) {
 	g.mu.Lock()
-	g.script = script{text: text, edition: g.script.edition + 1}
+	g.editions++
+	g.script = script{text: text, edition: g.editions}
 	g.mu.Unlock()
 	for _, w := range g.Workers {
 		w.mu.Lock()

@@ -1,6 +1,7 @@
 package fex
 
 import (
+	"fmt"
 	"log/slog"
 	"time"
 )
@@ -48,4 +49,15 @@ type Death struct {
 	Output []string // its last lines
 
 	noted bool // all this is known
+}
+
+// DeathError tells of a child that has died.
+type DeathError struct {
+	Death
+	InHand int // requests
+}
+
+// Error implements error.
+func (e *DeathError) Error() string {
+	return fmt.Sprintf("worker %d: %s (%d requests in hand)", e.Worker, e.Reason, e.InHand)
 }

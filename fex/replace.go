@@ -41,6 +41,9 @@ func (w *Worker) bury(p Process, cause error) {
 		if r.kind == kindTransition {
 			allowed = max(allowed, transitionRetries)
 		}
+		if w.cfg.HangOnce && r.transition == configure && errors.Is(cause, errTooLate) {
+			allowed = 0 // it would only take as long again
+		}
 		guilty = ofSize && r.outgrown > allowed || !ofSize && len(r.deaths) > allowed
 	}
 	w.solo = w.queue.len() > 0
@@ -48,7 +51,7 @@ func (w *Worker) bury(p Process, cause error) {
 	report := func() {
 		w.note(death, p.Obituary(cause))
 		p.Close()
-		w.cfg.Restarted(w.id, fmt.Errorf("worker %d: %s (%d requests in hand)", w.id, death.Reason, inHand))
+		w.cfg.Restarted(w.id, &DeathError{Death: *death, InHand: inHand})
 	}
 	switch {
 	case !guilty:
@@ -244,8 +247,9 @@ func (w *Worker) introduce(s *spare, attach bool) error {
 		return err
 	}
 	if !attach {
-		var first hello
-		first, s.edition = w.group.hello(w.place)
+		now := w.group.presentScript()
+		s.edition = now.edition
+		first := w.group.hello(w.place, now)
 		if _, err := greet(w.world, p, first, w.cfg.GreetDeadline); err != nil {
 			return err
 		}
@@ -274,6 +278,9 @@ func (w *Worker) introduce(s *spare, attach bool) error {
 	}
 	w.progress.Store(int64(w.world.Now()))
 	w.child, w.starting, w.edition = p, nil, s.edition
+	if w.replaceOutdated(); w.child == nil {
+		return nil
+	}
 	w.bringUpToDate(p)
 	if w.solo {
 		w.writeNextSolo()

@@ -11,6 +11,7 @@ type keptTransition struct {
 	id    uint8
 	time  uint64
 	dgram []byte
+	made  []byte // blocks that the script made of a Configure
 }
 
 // same tells whether two are one transition. Sources that begin again repeat times, so the time does not say it all.

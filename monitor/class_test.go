@@ -3,6 +3,8 @@ package monitor
 import (
 	"testing"
 	"time"
+
+	"drp/xtc"
 )
 
 // TestFullConsumersRest: one whose queue is full is looked at now and then only, and what he chose meanwhile is counted all the
@@ -33,7 +35,7 @@ func TestFullConsumersRest(t *testing.T) {
 	if len(a.full) != 3 {
 		t.Fatal("those who are full were looked at")
 	}
-	a.every = 0
+	a.every, a.unseen = 0, 0
 	p.publish(0, 0) // 10
 	for i, c := range []*Client{first, second} {
 		if it, want := next(t, c), []uint64{8, 9}[i]; it.Number != 10 || it.Missed != want || whole(it) != nil {
@@ -51,5 +53,49 @@ func TestFullConsumersRest(t *testing.T) {
 	defer s.mu.Unlock()
 	if len(a.classes) != 1 || len(a.ready)+len(a.full) != 2 || s.books.Missed != 2 {
 		t.Errorf("%d classes, %d consumers, %+v", len(a.classes), len(a.ready)+len(a.full), s.books)
+	}
+}
+
+// TestCountedUnseen: of events that come fast and that nobody has room for most pass without a look, and all are counted.
+func TestCountedUnseen(t *testing.T) {
+	s := newServer(t, Config{EventBytes: 1024, Slots: 4})
+	p := newPublisher(s, 800)
+	for i, choice := range []Choice{{}, {Every: 3}, {Hits: true}} {
+		dial(t, choice)
+		settled(t, s, i+1)
+	}
+	a := &s.audience
+	a.every = time.Hour // however slow this machine is, that is fast
+	looks, late := 0, (*Client)(nil)
+	for n := range 3000 {
+		p.publish(map[bool]uint32{true: Hit}[n%10 == 0], 0)
+		if a.looked.After(a.swept) {
+			looks++
+			a.swept = a.looked
+		}
+		if n == 1999 {
+			late = dial(t, Choice{})
+			settled(t, s, 4)
+		}
+	}
+	if looks > 3000/mostUnseen*2 {
+		t.Errorf("%d looks in 3000 events that nobody has room for", looks)
+	}
+	announce(s, xtc.SlowUpdate, 5)
+	for i, want := range []uint64{3000, 1000, 300, 1000} {
+		if got := s.Consumers()[i]; got.Offered != want || got.Missed != want-2 {
+			t.Errorf("%d: %+v, want %d offered", i, got, want)
+		}
+	}
+	for range 2 {
+		next(t, late)
+	}
+	late.Release()
+	a.every = 0
+	for range mostUnseen {
+		p.publish(0, 0)
+	}
+	if got := s.Consumers()[3]; got.Entries < 3 {
+		t.Errorf("he has room, and got nothing: %+v", got)
 	}
 }

@@ -25,6 +25,7 @@ type consumer struct {
 
 	class               *class
 	before              uint64 // events that his class had chosen before he came
+	fresh               bool   // he came since the last event that was offered to all
 	mem                 []byte
 	head                *atomic.Uint64 // ours
 	tail, held, waiting *atomic.Uint64 // his

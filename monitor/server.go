@@ -27,6 +27,10 @@ type Config struct {
 	// Layout gives equal numbers to events whose fields lie at equal places, 0 for none. It is called by Publish.
 	Layout func(xtc.Dgram) uint32
 	Log    *slog.Logger
+
+	// Of simulations.
+	Alone bool             // nobody can connect
+	Now   func() time.Time // nil is time.Now
 }
 
 // Times.
@@ -35,6 +39,8 @@ const (
 	lookEvery     = time.Second // at whether consumers live
 	endPatience   = time.Second // for consumers to be told of the end
 	mostConsumers = 128
+
+	greetedPerSecond = 20 // who come as fast as they can, and leave
 )
 
 // Server publishes the events of a run. A nil Server has nobody who listens.
@@ -84,16 +90,24 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	if _, err := rundir.Shared(rundir.Monitor); err != nil {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	s := &Server{cfg: cfg, stop: make(chan struct{}), audience: audience{every: sweepTime, now: cfg.Now}}
+	if s.ring, err = newRing(cfg.Slots, cfg.EventBytes, cfg.Now); err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, stop: make(chan struct{}), audience: audience{every: sweepTime}}
-	if s.ring, err = newRing(cfg.Slots, cfg.EventBytes); err != nil {
-		return nil, err
+	if cfg.Alone {
+		s.unlisten = func() {}
+		return s, nil
+	}
+	if _, err := rundir.Shared(rundir.Monitor); err != nil {
+		return nil, errors.Join(err, s.ring.seg.Close())
 	}
 	if s.listener, s.unlisten, err = (wire.Endpoint{Path: path}).Listen(); err != nil {
 		return nil, errors.Join(fmt.Errorf("monitor: %s: %w", cfg.Name, err), s.ring.seg.Close())
 	}
+	s.listener = wire.Paced(s.listener, wire.Pace{Few: mostConsumers, Gap: time.Second / greetedPerSecond})
 	s.running.Go(s.accept)
 	s.running.Go(s.look)
 	return s, nil
@@ -104,9 +118,20 @@ func (s *Server) Offer(f *Facts) bool {
 	if s == nil || s.listening.Load() == 0 {
 		return false
 	}
+	a := &s.audience
+	came := a.changed.Load()
+	if !came && !a.count(f) {
+		return false
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.audience.offer(f)
+	a.settle()
+	if came {
+		a.meet()
+		a.count(f)
+		a.settle()
+	}
+	return a.offer()
 }
 
 // Publish copies an event that was offered just before.
@@ -141,6 +166,7 @@ func (s *Server) Transition(e *Event) {
 	e.putTo(t.dgram)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.audience.settle()
 	s.transitions++
 	t.number = s.transitions
 	s.holding = s.holding.apply(t)
@@ -209,7 +235,7 @@ func (s *Server) look() {
 	}
 }
 
-// Close tells all that the run has ended, and ends everything.
+// Close tells all that the run has ended, and ends everything. Whoever publishes has ended before.
 func (s *Server) Close() error {
 	if s == nil {
 		return nil
@@ -220,10 +246,13 @@ func (s *Server) Close() error {
 		return nil
 	}
 	s.closed = true
+	s.audience.settle()
 	end := &transition{kind: frameEnd, number: s.transitions + 1}
 	for _, c := range s.audience.all {
 		c.tell(end, s.holding)
-		_ = c.conn.SetWriteDeadline(time.Now().Add(endPatience))
+		if c.conn != nil {
+			_ = c.conn.SetWriteDeadline(time.Now().Add(endPatience))
+		}
 	}
 	s.mu.Unlock()
 	s.unlisten()

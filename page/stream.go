@@ -214,12 +214,13 @@ func (p *Page) news(s *stream, r *http.Request) error {
 	said := struct {
 		Status   watch.Status   `json:"status"`
 		Rights   watch.Rights   `json:"rights"`
-		Settings uint64         `json:"settings_generation"`
+		Settings *uint64        `json:"settings_generation,omitempty"` // absent where there are none to ask for
 		Lag      map[string]any `json:"lag"`
 		Replay   *ReplayState   `json:"replay,omitempty"`
 	}{Status: p.present(), Rights: watch.Rights{Control: watch.MayControl(r)}, Lag: map[string]any{"dropped": dropped}}
 	if p.o.Settings != nil {
-		said.Settings = p.o.Settings()
+		generation := p.o.Settings()
+		said.Settings = &generation
 	}
 	if p.o.Player != nil {
 		state := p.o.Player.State()

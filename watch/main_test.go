@@ -17,7 +17,9 @@ func full() watch.Status {
 	for i := range 100 {
 		h.Add(time.Duration(i) * time.Millisecond)
 	}
-	s := watch.Status{Version: "1.2", Host: "node", PID: 17, Partition: "tst", Experiment: "mfx1", Run: 5, Source: "sim", State: "enabled",
+	loaded := watch.Loaded{SHA256: "5f1c", PostSHA256: "77aa", Generation: 3, Time: time.Now(), Refused: "line 3",
+		Next: &watch.NextScript{SHA256: "99bb", PostSHA256: "77aa", State: "taken at the next step"}}
+	s := watch.Status{Version: "1.2", Loaded: loaded, Host: "node", PID: 17, Partition: "tst", Experiment: "mfx1", Run: 5, Source: "sim", State: "enabled",
 		Script: "my \"roi\".py\n\xff", Transition: "Enable", Time: time.Now(), Seconds: 8.5,
 		Events: watch.Events{Received: 100, Recorded: 50, Rejected: 20, Vetoed: 10, Quarantined: 1, Dropped: 2, Failed: 3, InFlight: 14,
 			Lost: 6, Damaged: 7, Altered: 8, Late: 9, Defaulted: 11, Unwanted: 12, Posted: 13, PostFailed: 14, BytesReceived: 1e9, BytesRecorded: 1e6, Deadtime: 0.25},

@@ -12,6 +12,7 @@ type Status struct {
 	Run        int       `json:"run" doc:"number of the run that goes on"`
 	Source     string    `json:"source" doc:"where the data come from"`
 	Script     string    `json:"script" doc:"name of the user's script and its arguments"`
+	Loaded     Loaded    `json:"loaded" doc:"which text of the script is used"`
 	State      string    `json:"state" doc:"how far the run was begun; enabled is when events come" enum:"starting,unconfigured,configured,running,stepping,enabled,ended"`
 	Transition string    `json:"transition" doc:"the latest that all workers have taken; may be empty"`
 	Time       time.Time `json:"time" doc:"of this status"`
@@ -29,6 +30,23 @@ type Status struct {
 	Calibration Calibration `json:"calibration"`
 	Consumers   []Consumer  `json:"consumers" doc:"who gets copies of events while the run goes on"`
 	Failures    []string    `json:"failures" doc:"of the script, a line for each kind"`
+}
+
+// Loaded is the text of the scripts that all workers run.
+type Loaded struct {
+	SHA256     string      `json:"sha256" doc:"of the text of the user's script"`
+	PostSHA256 string      `json:"post_sha256,omitempty" doc:"of that of --post; absent where there is none"`
+	Generation uint32      `json:"generation" doc:"of the texts, from 1 on"`
+	Time       time.Time   `json:"time" doc:"since when"`
+	Next       *NextScript `json:"next,omitempty" doc:"what was asked for and tried, and is not used yet; absent if nothing was"`
+	Refused    string      `json:"refused,omitempty" doc:"why the last text that was asked for is not used; absent if it is, or waits to be"`
+}
+
+// NextScript is the text of the scripts that is used soon.
+type NextScript struct {
+	SHA256     string `json:"sha256"`
+	PostSHA256 string `json:"post_sha256,omitempty" doc:"absent where there is no --post"`
+	State      string `json:"state" doc:"when it is taken"`
 }
 
 // Events are the books: each event gets one outcome, so that received is the sum of those and in_flight.

@@ -1,4 +1,7 @@
-// Package web holds the page that a run is watched on in a browser, as it was built from the sources beside it.
+// Package web holds the page that shows a run in a browser: what is built from src into dist, embedded.
+//
+// Nothing flows in; Files gives the built files, read-only, to any number of goroutines. Package page serves them. How they are
+// built is in docs/page.md; make web-check builds them again and compares.
 package web
 
 import (
@@ -9,11 +12,11 @@ import (
 //go:embed dist
 var dist embed.FS
 
-// Files are those of the page: index.html and what it loads.
+// Files are index.html and all that it loads.
 func Files() fs.FS {
 	files, err := fs.Sub(dist, "dist")
 	if err != nil {
-		panic(err) // the folder is part of the program
+		panic(err) // the folder is there, or this would not have been built
 	}
 	return files
 }

@@ -31,6 +31,7 @@ func (p payloads) path(digest string) string {
 }
 
 // add writes an array under its digest, unless it is there already and good. It is synced when it has its name.
+// Only who failed removes the unfinished file: once it has its name, that of the unfinished one is another's to take.
 func (p payloads) add(s *calib.Set, a Array) error {
 	path := p.path(a.SHA256)
 	if p.read(&calib.Set{}, a) == nil {
@@ -44,14 +45,13 @@ func (p payloads) add(s *calib.Set, a Array) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = os.Remove(f.Name()) }() // gone already when all went well
 	w := bufio.NewWriter(f)
 	err = errors.Join(WriteArray(w, s, a.Name), w.Flush(), f.Sync(), f.Close())
-	if err != nil {
-		return err
+	if err == nil {
+		err = os.Rename(f.Name(), path)
 	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return err
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
 	}
 	return errors.Join(syncDir(dir), syncDir(p.dir))
 }

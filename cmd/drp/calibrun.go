@@ -57,17 +57,24 @@ func (f *calibFlags) listen(c *drp.Calibration) error {
 			return err
 		}
 	}
-	for _, text := range f.allow {
-		network, err := netip.ParsePrefix(text)
-		if err != nil {
-			return fmt.Errorf("--calib-allow %q: give networks as 10.0.3.0/24 or fd00::/8", text)
-		}
-		c.Allow = append(c.Allow, network)
-	}
 	if c.Deadline < 0 {
 		return fmt.Errorf("--calib-deadline %v: give a time above 0, as 20s", c.Deadline)
 	}
-	return nil
+	var err error
+	c.Allow, err = networks("--calib-allow", f.allow)
+	return err
+}
+
+// networks reads who may connect.
+func networks(flag string, texts []string) (all []netip.Prefix, err error) {
+	for _, text := range texts {
+		network, err := netip.ParsePrefix(text)
+		if err != nil {
+			return nil, fmt.Errorf("%s %q: give networks as 10.0.3.0/24 or fd00::/8", flag, text)
+		}
+		all = append(all, network)
+	}
+	return all, nil
 }
 
 // open opens the store that a run takes its constants from; nil is none.

@@ -25,7 +25,8 @@ func execute(args []string) int {
 	root := newRunCommand()
 	root.AddCommand(newXTCCommand(), newCalibCommand(), newHitsCommand(), newConvertCommand(), newTestCommand(), newCleanCommand(),
 		newDoctorCommand(), newBenchCommand(), newTEBCommand(), newControlCommand(), newCtlCommand(), newUpCommand(), newDownCommand(),
-		newMonitorCommand(), newPlayCommand(), newSimTestCommand(), newProbeCommand(), newStatusCommand(), newTopCommand(), newVersionCommand())
+		newMonitorCommand(), newPlayCommand(), newKaraboCommand(), newSimTestCommand(), newProbeCommand(), newStatusCommand(),
+		newSetCommand(), newReloadCommand(), newTopCommand(), newVersionCommand())
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return plainly(err) })
 	root.SetArgs(args)
 	err := refuseFewFiles()

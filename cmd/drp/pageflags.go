@@ -43,6 +43,12 @@ func (o *onlookers) openPage(options *watch.Options) {
 	}
 	shown := o.flags.shown
 	shown.Status, shown.Files, shown.Log = options.Status, web.Files(), options.Log
+	shown.Settings = func() uint64 {
+		if r := o.run.Load(); r != nil {
+			return uint64(r.SettingsGeneration())
+		}
+		return 0
+	}
 	o.page = page.New(shown)
 	options.Root = o.page
 	if options.Post == nil {

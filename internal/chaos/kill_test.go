@@ -41,11 +41,16 @@ func killAtRandom(c *trial) {
 		"-p", script(c, "", "time.sleep((n % 10) * 1e-4)"))
 	p := c.pipeline(args...)
 	p.limit = 280 * time.Second
+	began := time.Now()
 	p.start()
 	p.recording(dir)
+	pause := 440 * time.Millisecond
+	if slow := time.Since(began); !*full && slow > pause {
+		pause = slow // where processes take long to start, they are killed more seldom
+	}
 	began, hits := time.Now(), 0
 	for hits < kills && !p.Over() && time.Since(began) < 270*time.Second {
-		<-time.After(time.Duration(c.rng.IntN(440)) * time.Millisecond) // the moment is what is tested
+		<-time.After(time.Duration(c.rng.Int64N(int64(pause)))) // the moment is what is tested
 		if pids := p.workers(); len(pids) > 0 {
 			if syscall.Kill(pids[c.rng.IntN(len(pids))], syscall.SIGKILL) == nil {
 				hits++

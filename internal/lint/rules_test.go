@@ -18,7 +18,7 @@ var layers = [][]string{
 	{"xtc", "shm"},
 	{"internal"},
 	{"pebble", "calib"},
-	{"source", "hit", "fex", "teb", "record", "control", "monitor", "watch"},
+	{"source", "hit", "fex", "teb", "record", "control", "monitor", "karabo", "watch"},
 	{"teb/script"}, // runs children as fex does
 	{"drp"},
 	{"page", "web"},

@@ -175,6 +175,8 @@ func (n null) Handshake(c *zmq4.Conn, _ bool) error {
 var counterparts = map[zmq4.SocketType][]zmq4.SocketType{
 	zmq4.Pair: {zmq4.Pair},
 	zmq4.Pub:  {zmq4.Sub, zmq4.XSub},
+	zmq4.Push: {zmq4.Pull},
+	zmq4.Rep:  {zmq4.Req, zmq4.Dealer},
 	zmq4.Sub:  {zmq4.Pub, zmq4.XPub},
 }
 

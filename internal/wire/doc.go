@@ -9,6 +9,9 @@
 // Pairs lets peers in over which both sides send when they like; each has its connection (Pair) for itself, and blocks
 // nobody but itself.
 //
+// An Outlet gives large messages away, as a REP, PUB or PUSH of ZeroMQ with a high-water mark of 1 does: it writes them from
+// where they lie, and copies only what a peer has not taken after a moment, so that whoever lends the memory has it back soon.
+//
 // Of zmq4 the connection is used (zmq4.Open, Conn.RecvMsg), and not its sockets: see
 // docs/decisions/0013-zmq4-connections.md. Every byte that a peer sends passes a check of the framing first, since zmq4
 // believes each length that it reads. Bytes for Unmarshal pass Scan first, since msgpack does the same.

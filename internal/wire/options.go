@@ -43,10 +43,16 @@ const (
 	messageFrames = 8
 )
 
-// limits are those of what comes in: a Pub hears topics, with one byte before them.
+// requestBytes is what is read of who asks a REP, with the frames that say whom the answer is for.
+const requestBytes = 4096
+
+// limits are those of what comes in: a Pub hears topics, with one byte before them, and a Push nothing at all.
 func (o Options) limits(kind zmq4.SocketType) limits {
-	if kind == zmq4.Pub {
+	switch kind {
+	case zmq4.Pub, zmq4.Push:
 		return limits{frameBytes: topicBytes + 1, messageBytes: topicBytes + 1, frames: 1}
+	case zmq4.Rep:
+		return limits{frameBytes: requestBytes, messageBytes: requestBytes, frames: messageFrames}
 	}
 	return limits{frameBytes: uint64(o.MessageBytes), messageBytes: uint64(o.MessageBytes), frames: messageFrames}
 }

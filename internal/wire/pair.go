@@ -57,6 +57,7 @@ func (p *Pair) Close() { _ = p.c.Close() }
 // Pairs lets peers in.
 type Pairs struct {
 	o       Options
+	kind    zmq4.SocketType
 	serve   func(*Pair)
 	end     func()
 	running sync.WaitGroup
@@ -69,11 +70,16 @@ type Pairs struct {
 
 // ListenPairs opens an endpoint and calls serve for each peer, beside the others. When that returns, the connection is closed.
 func ListenPairs(e Endpoint, o Options, serve func(*Pair)) (*Pairs, net.Addr, error) {
+	return listenPairs(zmq4.Pair, e, o, serve)
+}
+
+// listenPairs lets in those to whom a socket of a kind talks.
+func listenPairs(kind zmq4.SocketType, e Endpoint, o Options, serve func(*Pair)) (*Pairs, net.Addr, error) {
 	l, end, err := e.listen()
 	if err != nil {
 		return nil, nil, err
 	}
-	p := &Pairs{o: o.withDefaults(), serve: serve, end: end, open: map[net.Conn]struct{}{}}
+	p := &Pairs{o: o.withDefaults(), kind: kind, serve: serve, end: end, open: map[net.Conn]struct{}{}}
 	p.running.Go(func() { p.accept(l, e) })
 	return p, l.Addr(), nil
 }
@@ -95,7 +101,7 @@ func (p *Pairs) accept(l net.Listener, e Endpoint) {
 		}
 		p.running.Go(func() {
 			defer p.leave(raw)
-			c, err := open(raw, zmq4.Pair, true, &p.o)
+			c, err := open(raw, p.kind, true, &p.o)
 			if errors.Is(err, errLeft) {
 				return
 			}

@@ -147,10 +147,10 @@ func (p *Pub) accept(l net.Listener, e Endpoint) {
 }
 
 func (p *Pub) refuse(raw net.Conn, why error) {
-	_ = raw.Close()
 	p.mu.Lock()
-	p.counts.Refused++
+	p.counts.Refused++ // before the peer can notice
 	p.mu.Unlock()
+	_ = raw.Close()
 	p.warn("a peer was refused", "error", why)
 }
 

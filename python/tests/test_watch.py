@@ -237,3 +237,26 @@ def test_nothing_can_be_added(publisher):
                     _ = run.Detector("cam").calibconst
                 break
             break
+
+
+def test_frames_come_in_pieces():
+    """A wake-up is taken without a look at what it says, but never the rest of a transition that looks like one."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        c = _watch.Connection.__new__(_watch.Connection)
+        c.socket, c._came, c._data, c.over = ours, bytearray(64), bytearray(), False
+        wake = FRAME.pack(_watch.WAKE, 0, 0, 0)
+        transition = FRAME.pack(TRANSITION, len(wake), 3, 0) + wake
+        theirs.sendall(transition[: FRAME.size])
+        assert list(c.receive()) == []
+        theirs.sendall(transition[FRAME.size :])
+        assert list(c.receive()) == [(TRANSITION, 3, 0, wake)]
+        theirs.sendall(wake)
+        assert list(c.receive()) == []
+        theirs.sendall(wake + 5 * transition + wake)  # more than is received at once
+        assert [f[0] for f in c.receive()] == [_watch.WAKE, *[TRANSITION] * 5, _watch.WAKE]
+        assert list(c.receive(socket.MSG_DONTWAIT)) == []
+        assert not c.over
+        theirs.close()
+        assert list(c.receive()) == []
+        assert c.over

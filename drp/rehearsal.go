@@ -1,0 +1,316 @@
+package drp
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+
+	"drp/fex"
+	"drp/pebble"
+	"drp/shm"
+	"drp/xtc"
+)
+
+// rehearsal is a script's process aside, with memory of its own, that is shown what holds and one event. It is a group of one
+// worker, so that a script which raises, hangs or dies is told from one that works as in the run; but there is no second try.
+type rehearsal struct {
+	l     *reloads
+	pool  *pebble.Pool
+	group *fex.Group
+	made  *preparation
+	found *shm.Segment // nil without hits
+	event xtc.Dgram    // that it has in hand
+
+	answers chan fex.Answer
+	died    chan error
+}
+
+// stage tries a text up to an event, or as far as the run is. It gives how far it went.
+func (l *reloads) stage(which int, t *text, present []fex.Shown, event *keptEvent) (tried string, err error) {
+	s := &rehearsal{l: l, made: &preparation{r: l.r}, answers: make(chan fex.Answer, 1), died: make(chan error, 1)}
+	s.made.workers = []*preparer{{p: s.made}}
+	defer s.close()
+	if err := s.open(which, t, event); err != nil {
+		return "", err
+	}
+	running := false
+	for _, k := range withEvents(present, event) {
+		id := xtc.TransitionID(k.Service)
+		work := fex.Work{Time: k.Time}
+		if event != nil && id != xtc.Configure {
+			work.Settings = event.settings
+		}
+		a, err := s.transition(&k, work)
+		if err != nil {
+			return "", fmt.Errorf("it fails at %v, tried aside: %w", id, err)
+		}
+		if id == xtc.Configure {
+			if err := s.compare(&k, &a); err != nil {
+				return "", err
+			}
+		}
+		tried, running = id.String(), running || id == xtc.BeginRun
+	}
+	if event == nil || !running {
+		return tried, nil
+	}
+	if err := s.work(event); err != nil {
+		return "", fmt.Errorf("it fails on %s, tried aside: %w", eventName(event.number, event.time), err)
+	}
+	return eventName(event.number, event.time), nil
+}
+
+// withEvents adds what is missing for an event between steps, where a run goes on.
+func withEvents(present []fex.Shown, event *keptEvent) []fex.Shown {
+	at := map[xtc.TransitionID]bool{}
+	for _, k := range present {
+		at[xtc.TransitionID(k.Service)] = true
+	}
+	if event == nil || !at[xtc.BeginRun] {
+		return present
+	}
+	all := present[:len(present):len(present)]
+	for _, id := range []xtc.TransitionID{xtc.BeginStep, xtc.Enable} {
+		if !at[id] {
+			d := make([]byte, xtc.DgramHeaderBytes)
+			xtc.PutDgramHeader(d, event.time, xtc.EnvOf(id, 0), 0, 0, 0)
+			all = append(all, fex.Shown{Service: uint8(id), Time: event.time, Dgram: d})
+		}
+	}
+	return all
+}
+
+func (s *rehearsal) open(which int, t *text, event *keptEvent) (err error) {
+	r, cfg := s.l.r, s.l.base[which]
+	of, ring := r.pool.Results[0], r.pool.Events[0]
+	if s.pool, err = pebble.Open(pebble.Sizes{Workers: 1, Slots: 1, EventBytes: ring.SlotBytes(), ResultBytes: of.SlotBytes(),
+		TransitionBytes: of.TransitionBytes()}); err != nil {
+		return err
+	}
+	if r.cfg.Hits != nil {
+		if s.found, err = shm.Create(r.hits.searchers[0].stride); err == nil {
+			err = s.found.ForReaders()
+		}
+		if err != nil {
+			return fmt.Errorf("no memory for hits: %w", err)
+		}
+		if event != nil {
+			copy(s.found.Bytes(), event.found)
+		}
+		cfg.Hits = []fex.Area{{Segment: s.found.ID(), Slots: 1, SlotBytes: r.hits.searchers[0].stride}}
+	}
+	cfg.Source, cfg.Among, cfg.Log = t.bytes, r.cfg.Workers, cfg.Log.With(slog.String("trial", t.sha256[:8]))
+	cfg.Spares, cfg.Retries, cfg.MaxRestarts, cfg.Degrade, cfg.RecycleAfter = 0, 0, 1, false, 0
+	cfg.Answered = func(_ int, answers []fex.Answer) {
+		for _, a := range answers {
+			s.answers <- a // there is one request at a time
+		}
+	}
+	cfg.Want, cfg.Late, cfg.Recycled, cfg.Retired = s.want, nil, nil, nil
+	cfg.Restarted, cfg.GaveUp = s.fails, s.fails
+	s.group, err = fex.Start(s.l.over, cfg, s.pool)
+	if errors.Is(err, context.Canceled) {
+		return errEnded
+	}
+	return err
+}
+
+// fails takes note of the first death.
+func (s *rehearsal) fails(_ int, cause error) {
+	if death := (*fex.DeathError)(nil); errors.As(cause, &death) {
+		reason := death.Reason
+		if death.Line > 0 {
+			reason = fmt.Sprintf("%s, at line %d", reason, death.Line)
+		}
+		cause = errors.New(withLast(reason, lastCalls(death.Output)))
+	}
+	select {
+	case s.died <- cause:
+	default:
+	}
+}
+
+// saidLines is how much of a traceback, or of what a process said last, is in an error.
+const saidLines = 8
+
+// lastCalls gives the end of what a process said, in the order in which a traceback has it, in which its stack is not.
+func lastCalls(said []string) []string {
+	at := slices.IndexFunc(said, func(line string) bool { return strings.Contains(line, "most recent call first") })
+	if at < 0 {
+		return said
+	}
+	calls := slices.Clone(said[at+1:])
+	slices.Reverse(calls)
+	return calls
+}
+
+func withLast(what string, lines []string) string {
+	return strings.Join(append([]string{what}, lines[max(0, len(lines)-saidLines):]...), "\n    ")
+}
+
+func (s *rehearsal) close() {
+	if s.group != nil {
+		s.group.Kill()
+		s.group.Close()
+	}
+	s.made.workers[0].free()
+	var errs []error
+	if s.pool != nil {
+		errs = append(errs, s.pool.Close())
+	}
+	if s.found != nil {
+		errs = append(errs, s.found.Close())
+	}
+	if err := errors.Join(errs...); err != nil {
+		s.l.r.cfg.Log.Warn(err.Error())
+	}
+}
+
+// transition shows a transition, and gives the answer if it is good.
+func (s *rehearsal) transition(k *fex.Shown, work fex.Work) (fex.Answer, error) {
+	loan, _ := s.pool.Transitions.TryLoan() // one at a time
+	work.Bytes = copy(loan.Bytes(), k.Dgram)
+	ix := loan.Seal(work.Bytes)
+	work.Index = ix
+	s.group.Workers[0].Hand(&work, k.Service, false)
+	a, err := s.answer()
+	if err != nil {
+		return a, err
+	}
+	ref, err := s.pool.Transitions.Ref(ix)
+	if err == nil {
+		ref.Release()
+	}
+	return a, err
+}
+
+// work shows an event, and checks what is made of it.
+func (s *rehearsal) work(e *keptEvent) error {
+	loan, _ := s.pool.Events[0].TryLoan()
+	n := copy(loan.Bytes(), e.dgram)
+	ix := loan.Seal(n)
+	s.event = e.dgram
+	s.group.Workers[0].Work(&fex.Work{Index: ix, Bytes: n, Time: e.time, Settings: e.settings})
+	a, err := s.answer()
+	if err != nil || a.Status != fex.OK {
+		return err
+	}
+	area := s.pool.Results[0].Event(ix.Slot)
+	if _, fits := fex.SideList(area, a.ResultBytes, a.SideWords, nil); !fits || a.ResultBytes > len(area) {
+		return fmt.Errorf("a result of %d bytes and %d removals does not fit in %d bytes", a.ResultBytes, a.SideWords, len(area))
+	}
+	return nil
+}
+
+// answer waits for the answer to what was asked.
+func (s *rehearsal) answer() (a fex.Answer, err error) {
+	select {
+	case a = <-s.answers:
+	case err = <-s.died:
+		return a, err
+	case <-s.l.over.Done():
+		return a, errEnded
+	}
+	switch {
+	case a.Status == fex.Crashed: // its death says more, and comes first
+		return a, <-s.died
+	case a.Failure != nil:
+		return a, errors.New(withLast(a.Failure.String(), strings.Split(strings.TrimSpace(a.Failure.Traceback), "\n")))
+	case a.Status > fex.Rejected:
+		return a, errors.New("it fails without a word")
+	}
+	return a, nil
+}
+
+// want makes what the script asks for of the event, while no transition changes the constants.
+func (s *rehearsal) want(_ int, want fex.Want) fex.Wanted {
+	s.l.constants.RLock()
+	defer s.l.constants.RUnlock()
+	var generation uint32
+	return s.made.of(0, want, s.event, &generation)
+}
+
+// compare refuses a text that declares other things than the Configure has. k is what was shown, a the answer to it.
+func (s *rehearsal) compare(k *fex.Shown, a *fex.Answer) error {
+	table := xtc.NewTable()
+	if err := table.Configure(k.Dgram); err != nil {
+		return err
+	}
+	own := xtc.NewTable()
+	if _, err := declarations(table, own, []fex.Answer{*a}); err != nil {
+		return err
+	}
+	before, after := declares(k.Made), declares(a.Blocks())
+	for _, name := range slices.Sorted(maps.Keys(before)) {
+		was := before[name]
+		switch is, there := after[name]; {
+		case !there:
+			return fmt.Errorf("it does not declare %s any more, %w", name, errDeclares)
+		case is.fields != was.fields:
+			return fmt.Errorf("it declares %s with the fields %s, which were %s, %w", name, is.fields, was.fields, errDeclares)
+		case is != was:
+			return fmt.Errorf("it declares %s in another order or with another version, %w", name, errDeclares)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(after)) {
+		if _, there := before[name]; !there {
+			return fmt.Errorf("it declares %s, which is new, %w", name, errDeclares)
+		}
+	}
+	if !bytes.Equal(parametersIn(own, k.Made), parametersIn(own, a.Blocks())) {
+		return fmt.Errorf("it declares parameters with other defaults, bounds or words, %w", errDeclares)
+	}
+	return nil
+}
+
+// parametersIn gives what a script's answer to a Configure says of its parameters beside their names and types.
+func parametersIn(own *xtc.Table, blocks []byte) (all []byte) {
+	for it := xtc.NewIter(blocks); it.Next(); {
+		if h := it.Header(); h.Type == xtc.TypeShapesData {
+			if n := own.Lookup(h.NamesID()); n != nil && n.DetName == settingsDetector {
+				all = append(all, it.Bytes()...)
+			}
+		}
+	}
+	return all
+}
+
+// declaration is what a script says at a Configure of a detector and an algorithm.
+type declaration struct {
+	fields  string
+	version xtc.Version
+	id      xtc.NamesID
+}
+
+// errDeclares says what can be done about a text that declares other things.
+var errDeclares = errors.New("and what is declared is in the Configure of the recorded file: a new Configure takes it")
+
+// declares gives what a script's answer to a Configure declares, by detector, algorithm and segment.
+func declares(blocks []byte) map[string]declaration {
+	all := map[string]declaration{}
+	for it := xtc.NewIter(blocks); it.Next() && it.Header().Type == xtc.TypeNames; {
+		n, err := xtc.ParseNames(it.Bytes())
+		if err != nil {
+			break // it was looked at before
+		}
+		var fields []string
+		for _, e := range n.Entries {
+			field := fmt.Sprintf("%s %v", e.Name, e.Type)
+			if e.Rank > 0 {
+				field += fmt.Sprintf(" of rank %d", e.Rank)
+			}
+			fields = append(fields, field)
+		}
+		name := n.DetName + " " + n.Alg
+		if n.Segment != 0 {
+			name += fmt.Sprintf(" of segment %d", n.Segment)
+		}
+		all[name] = declaration{fields: strings.Join(fields, ", "), version: n.Version, id: n.ID}
+	}
+	return all
+}

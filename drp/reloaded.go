@@ -1,0 +1,163 @@
+package drp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"drp/watch"
+)
+
+// The states of a text that was asked for.
+const (
+	stateInUse     = "in use"
+	stateStep      = "taken at the next step"
+	stateNow       = "taken before the next event"
+	stateConfigure = "taken at the Configure that comes"
+)
+
+func (n *upcoming) state() string {
+	if n.now {
+		return stateNow
+	}
+	return stateStep
+}
+
+// rehearsals is how often a text is tried when the run moves on meanwhile.
+const rehearsals = 3
+
+// Reload takes the scripts as their files are now: compiled, and tried aside with what holds and with the last good event. Who
+// asks waits for that; the run does not. It is used from the next BeginStep or BeginRun on, or with now from the next event on.
+// The error says why it is not taken; then the run goes on with the text it has.
+func (r *Run) Reload(ctx context.Context, now bool) (watch.Reloaded, error) {
+	l := &r.reloads
+	select {
+	case l.turn <- struct{}{}:
+		defer func() { <-l.turn }()
+	case <-l.over.Done():
+		return watch.Reloaded{}, errEnded
+	case <-ctx.Done():
+		return watch.Reloaded{}, ctx.Err()
+	}
+	if l.over.Err() != nil || r.finished.Load() != 0 {
+		return watch.Reloaded{}, errEnded
+	}
+	got, err := l.prepare(now)
+	if err != nil {
+		l.mu.Lock()
+		l.refused = err.Error()
+		l.mu.Unlock()
+		r.cfg.Log.Error(fmt.Sprintf("another text of the script was asked for and is not taken, the run goes on with the one before: %v", err))
+	}
+	return got, err
+}
+
+// prepare tries the texts that the files have now, and leaves them for the dispatcher.
+func (l *reloads) prepare(now bool) (watch.Reloaded, error) {
+	l.mu.Lock()
+	used := l.used
+	l.mu.Unlock()
+	if used[0].bytes == nil {
+		return watch.Reloaded{}, errors.New("there is no file that a script could be read from")
+	}
+	n := &upcoming{now: now}
+	for i := range used {
+		var err error
+		if n.texts[i], err = l.read(&used[i]); err != nil {
+			return watch.Reloaded{}, err
+		}
+	}
+	for attempt := 1; ; attempt++ {
+		if got, settled := l.settle(n); settled {
+			return got, nil
+		}
+		configures, begun := l.moved()
+		tried, err := l.rehearse(n)
+		if l.over.Err() != nil {
+			return watch.Reloaded{}, errEnded
+		}
+		laterConfigures, laterBegun := l.moved()
+		if (configures != laterConfigures || err != nil && begun != laterBegun) && attempt < rehearsals {
+			continue // what it was tried with does not hold any more
+		}
+		if err == nil && configures != laterConfigures {
+			err = errors.New("the run is configured again and again, and the text cannot be tried: each Configure reads the file")
+		}
+		if err != nil {
+			return watch.Reloaded{}, err
+		}
+		return l.leave(n, tried, configures)
+	}
+}
+
+func (l *reloads) moved() (configures, begun int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.configures, l.begun
+}
+
+// settle tells whether there is nothing to try: the texts are used already, or wait to be, or there was no Configure yet.
+func (l *reloads) settle(n *upcoming) (watch.Reloaded, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	got := watch.Reloaded{SHA256: n.texts[0].sha256, PostSHA256: n.texts[1].sha256}
+	same := func(with *[2]text) bool {
+		return n.texts[0].sha256 == with[0].sha256 && n.texts[1].sha256 == with[1].sha256
+	}
+	for i := range n.texts {
+		n.changed[i] = n.texts[i].sha256 != l.used[i].sha256
+	}
+	switch {
+	case same(&l.used):
+		l.drop() // what was to come is not wanted any more
+		l.refused = ""
+		got.State = stateInUse
+	case l.next != nil && same(&l.next.texts):
+		l.next.now = l.next.now || n.now
+		l.now.Store(l.next.now)
+		got.State = l.next.state()
+	case len(l.r.group.Present()) == 0:
+		got.State = stateConfigure
+	default:
+		return got, false
+	}
+	return got, true
+}
+
+// leave lets the dispatcher take texts that were tried, and warms up children for them.
+func (l *reloads) leave(n *upcoming, tried string, configures int) (watch.Reloaded, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.configures != configures {
+		return watch.Reloaded{}, errors.New("the run was configured anew at this moment, which has read the file: ask once more if it was saved since")
+	}
+	l.drop()
+	l.next, l.refused = n, ""
+	for i, g := range l.r.groups() {
+		if n.changed[i] {
+			g.Prepare(n.texts[i].bytes)
+			l.r.cfg.Log.Info(fmt.Sprintf("script %s: another text was tried up to %s and is %s, SHA-256 %s", n.texts[i].path, tried, n.state(),
+				n.texts[i].sha256))
+		}
+	}
+	l.now.Store(n.now)
+	return watch.Reloaded{SHA256: n.texts[0].sha256, PostSHA256: n.texts[1].sha256, State: n.state(), Tried: tried}, nil
+}
+
+// rehearse tries the texts that are others than those in use.
+func (l *reloads) rehearse(n *upcoming) (tried string, err error) {
+	for i, g := range l.r.groups() {
+		if !n.changed[i] {
+			continue
+		}
+		present := g.Present()
+		if len(present) == 0 {
+			return "", fmt.Errorf("script %s: the run is being configured: ask once more", n.texts[i].path)
+		}
+		event := l.samples[i].fresh(l, present)
+		if tried, err = l.stage(i, &n.texts[i], present, event); err != nil {
+			return "", fmt.Errorf("script %s: %w", n.texts[i].path, err)
+		}
+	}
+	return tried, nil
+}

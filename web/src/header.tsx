@@ -1,0 +1,100 @@
+import type { JSX } from "preact";
+import { useEffect, useState } from "preact/hooks";
+import { useCell } from "./cell";
+import { duration } from "./format";
+import { useModel } from "./model";
+import { Badge } from "./parts";
+import { nextTheme } from "./theme";
+
+const stateKinds: Record<string, "good" | "busy" | "plain"> = { enabled: "good", ended: "plain", unconfigured: "plain" };
+
+export function Header(): JSX.Element {
+  const model = useModel();
+  const frame = useCell(model.status);
+  const replay = useCell(model.replay.state);
+  const theme = useCell(model.preferences.theme);
+  const s = frame?.status;
+  return (
+    <header class="top">
+      <h1>drp</h1>
+      {s && (
+        <>
+          <span class="run">
+            <b>{[s.experiment, s.run > 0 ? `r${String(s.run).padStart(4, "0")}` : ""].filter(Boolean).join(" ") || "run"}</b>
+            {s.partition && <span>{s.partition}</span>}
+          </span>
+          <Badge kind={stateKinds[s.state] ?? "busy"} title={s.transition ? `last transition: ${s.transition}` : undefined!}>
+            {replay ? "replay" : s.state}
+          </Badge>
+          <span class="what" title={`${s.source} → ${s.script}`}>
+            {s.source} → {s.script || "no script"}
+          </span>
+          <span class="facts">
+            <span title="since the run began">{duration(s.seconds)}</span>
+            <span title={s.calibration.published || "generation of the constants that are used"}>
+              {s.calibration.generation > 0 ? `constants ${s.calibration.generation}` : "no constants"}
+            </span>
+            {frame.settings_generation !== undefined && <span title="generation of the live settings">settings {frame.settings_generation}</span>}
+          </span>
+        </>
+      )}
+      <span class="right">
+        <LinkBadge />
+        {frame && (
+          <Badge kind="plain" title={frame.rights.control ? "this page may change settings" : "this page can change nothing: drp has printed another address for steering"}>
+            {frame.rights.control ? "steering" : "watching"}
+          </Badge>
+        )}
+        <button type="button" onClick={() => model.preferences.theme.set(nextTheme[theme])} title="light, dark, or as the system (T)">
+          {theme === "system" ? "auto" : theme}
+        </button>
+        <button type="button" aria-label="keys" title="keys (?)" onClick={() => model.help.set(true)}>
+          ?
+        </button>
+      </span>
+    </header>
+  );
+}
+
+// LinkBadge says whether what is shown is of now, and why not.
+function LinkBadge(): JSX.Element {
+  const model = useModel();
+  const link = useCell(model.link);
+  const ended = useCell(model.ended);
+  const paused = useCell(model.paused);
+  const left = useLeft(link.state === "lost" ? link.retry : 0);
+  const replay = useCell(model.replay.state);
+  let badge = <Badge kind="good">{replay ? "connected" : "live"}</Badge>;
+  if (link.state === "lost") {
+    const why = ended || link.why;
+    badge = (
+      <>
+        <Badge kind={ended ? "plain" : "bad"}>{ended ? "ended" : "lost"}</Badge>
+        <span class={ended ? "dim" : "why"}>
+          {why}; {left > 0 ? `again in ${left} s` : "trying"}
+        </span>
+        <button type="button" onClick={() => model.retry()}>
+          now
+        </button>
+      </>
+    );
+  } else if (link.state === "connecting") badge = <Badge kind="warn">connecting</Badge>;
+  else if (ended) badge = <Badge kind="plain" title={ended}>ended</Badge>;
+  else if (paused) badge = <Badge kind="warn" title="the picture and the list stand still; the run goes on">paused</Badge>;
+  return (
+    <span class="link" role="status" aria-live="polite">
+      {badge}
+    </span>
+  );
+}
+
+function useLeft(moment: number): number {
+  const [now, setNow] = useState(Date.now());
+  useEffect(() => {
+    setNow(Date.now());
+    if (moment === 0) return undefined;
+    const timer = setInterval(() => setNow(Date.now()), 500);
+    return () => clearInterval(timer);
+  }, [moment]);
+  return Math.max(0, Math.ceil((moment - now) / 1000));
+}

@@ -1,0 +1,250 @@
+import { createContext } from "preact";
+import { useContext } from "preact/hooks";
+import { getBytes, getJSON, type Refused } from "./api";
+import { Cell } from "./cell";
+import { type Frame, kinds, parseImage, parseJSON, parseMask, type Pixels, type Shape } from "./frame";
+import { type Filter, joined, Kept, noFilter, passes, type Shown } from "./kept";
+import { Preferences } from "./preferences";
+import type { EventRow, ImageHead, LogLine, StatusFrame } from "./protocol";
+import { Rates, sameRun } from "./rates";
+import { ReplayControl } from "./replay";
+import { SettingsControl } from "./settings";
+import { type Link, Stream } from "./stream";
+
+const mostRows = 1000;
+const mostLines = 200;
+
+// A Viewer is what keys move: the picture on the screen.
+export interface Viewer {
+  zoom(factor: number): void;
+  move(dx: number, dy: number): void;
+  all(): void;
+  exact(): void;
+}
+
+// A Model is all that the page knows, and what it can do. What is shown listens to its cells.
+export class Model {
+  readonly preferences = new Preferences();
+  readonly link = new Cell<Link>({ state: "connecting", why: "" });
+  readonly status = new Cell<StatusFrame | null>(null);
+  readonly before = new Cell<StatusFrame | null>(null); // the status before that one, for rates
+  readonly image = new Cell<Shown | null>(null); // on the screen
+  readonly rows = new Cell<EventRow[]>([]);
+  readonly lines = new Cell<LogLine[]>([]);
+  readonly ended = new Cell(""); // why the run, or the replay, has ended
+  readonly paused = new Cell(false);
+  readonly selected = new Cell<number | null>(null); // event that was asked for while paused
+  readonly there = new Cell<Set<number> | null>(null); // events that can still be shown, known while paused
+  readonly filter = new Cell<Filter>(noFilter);
+  readonly mask = new Cell<Pixels<Shape & { bin: number }, Uint8Array> | null>(null);
+  readonly problem = new Cell(""); // the last thing that did not work, in words for the user
+  readonly help = new Cell(false);
+  viewer: Viewer | null = null;
+  readonly autoBin = new Cell(4); // what the screen can show
+  readonly rates = new Rates();
+  readonly settings = new SettingsControl();
+  readonly replay = new ReplayControl();
+
+  private readonly kept = new Kept();
+  private readonly stream = new Stream(
+    () => this.lines.set([]),
+    (frame) => this.take(frame),
+    (link) => this.linked(link),
+  );
+  private asked = 0; // counts events that were asked for: only the answer to the last one is shown
+
+  start(): void {
+    const again = (): void => this.ask();
+    this.preferences.stream.listen(again);
+    this.paused.listen(again);
+    this.autoBin.listen(() => this.finer());
+    document.addEventListener("visibilitychange", again);
+    this.ask();
+  }
+
+  retry(): void {
+    this.stream.retryNow();
+  }
+
+  bin(): number {
+    const chosen = this.preferences.stream.value.bin;
+    return chosen === 0 ? this.autoBin.value : chosen;
+  }
+
+  // pause keeps what is on the screen. The stream goes on without pictures.
+  pause(): void {
+    if (this.paused.value) return;
+    this.rows.set(joined(this.rows.value, this.kept.rows().filter((row) => !this.rows.value.some((r) => r.number === row.number)), mostRows));
+    this.paused.set(true);
+    void this.loadRows();
+  }
+
+  resume(): void {
+    this.asked++;
+    this.selected.set(null);
+    this.there.set(null);
+    this.paused.set(false);
+  }
+
+  toggle(): void {
+    if (this.replay.steers(this.status.value)) {
+      void this.attempt(this.replay.post({ paused: !this.replay.state.value!.paused }));
+      if (this.paused.value) this.resume();
+    } else if (this.paused.value) this.resume();
+    else this.pause();
+  }
+
+  // step goes to the next event, or the one before, of those that the list shows. A replay that may be steered is moved instead.
+  step(by: 1 | -1): void {
+    if (this.replay.steers(this.status.value) && !this.paused.value) {
+      void this.attempt(this.replay.post({ step: by }));
+      return;
+    }
+    const here = this.selected.value ?? this.image.value?.head.number ?? Infinity;
+    this.pause();
+    const there = this.there.value;
+    const shown = this.rows.value.filter(
+      (row) => passes(row, this.filter.value) && (by > 0 ? row.number > here : row.number < here) && (!there || there.has(row.number)),
+    );
+    const next = by > 0 ? shown[0] : shown[shown.length - 1];
+    if (next) void this.show(next.number);
+    else this.say(by > 0 ? "there is no later event in the list" : "there is no earlier event in the list");
+  }
+
+  async show(number: number): Promise<void> {
+    this.pause();
+    this.selected.set(number);
+    const ask = ++this.asked;
+    const here = this.kept.get(number);
+    if (here) this.image.set(here);
+    if (here && here.head.bin <= this.bin()) return;
+    try {
+      const image = parseImage<ImageHead>(await getBytes(`v1/page/event?number=${number}&bin=${this.bin()}`));
+      this.kept.add(image);
+      if (ask === this.asked && this.paused.value) this.image.set(image);
+    } catch (err) {
+      if (!here) this.say((err as Error).message);
+    }
+  }
+
+  async loadMask(): Promise<void> {
+    const image = this.image.value;
+    if (!image || this.mask.value?.head.bin === image.head.bin) return;
+    try {
+      this.mask.set(parseMask(await getBytes(`v1/page/mask?bin=${image.head.bin}`)));
+    } catch (err) {
+      this.mask.set(null);
+      this.say(`the mask cannot be shown: ${(err as Error).message}`);
+    }
+  }
+
+  // attempt tells the user when something that he wanted was refused.
+  async attempt(work: Promise<unknown>): Promise<boolean> {
+    try {
+      await work;
+      return true;
+    } catch (err) {
+      this.say((err as Refused).message);
+      return false;
+    }
+  }
+
+  say(text: string): void {
+    this.problem.set("");
+    this.problem.set(text);
+  }
+
+  private ask(): void {
+    const { image, rate, hits } = this.preferences.stream.value;
+    const idle = this.paused.value || document.hidden;
+    this.stream.want({ image: idle ? "none" : image, bin: this.bin(), rate, hits });
+  }
+
+  // finer asks for more pixels, or fewer, as the screen shows more or fewer of them.
+  private finer(): void {
+    const image = this.image.value;
+    if (this.paused.value && image?.head.kind === "event" && image.head.bin > this.bin()) void this.show(image.head.number);
+    this.ask();
+  }
+
+  private linked(link: Link): void {
+    const opened = link.state === "open" && this.link.value.state !== "open";
+    if (link.state === "connecting" && this.link.value.state === "open") return; // another wish, not another server
+    if (link.state !== this.link.value.state || link.state === "lost") this.link.set(link);
+    if (!opened) return;
+    void this.rates.load().catch(() => undefined); // the strips then begin now
+  }
+
+  private take(frame: Frame): void {
+    switch (frame.kind) {
+      case kinds.status:
+        return this.takeStatus(parseJSON<StatusFrame>(frame.payload));
+      case kinds.image:
+        return this.takeImage(parseImage<ImageHead>(frame.payload));
+      case kinds.events:
+        if (!this.paused.value) this.rows.set(joined(this.rows.value, parseJSON<{ events: EventRow[] }>(frame.payload).events, mostRows));
+        return;
+      case kinds.log:
+        this.lines.set([...this.lines.value, ...parseJSON<{ lines: LogLine[] }>(frame.payload).lines].slice(-mostLines));
+        return;
+      case kinds.end:
+        this.ended.set(parseJSON<{ why: string }>(frame.payload).why || "the run has ended");
+        return;
+      default: // of a later version
+    }
+  }
+
+  private takeStatus(next: StatusFrame): void {
+    const last = this.status.value;
+    if (last && !sameRun(last.status, next.status)) this.forget();
+    else if (last) this.before.set(last);
+    this.status.set(next);
+    this.rates.add(next.status);
+    if (next.status.state !== "ended") this.ended.set("");
+    this.replay.state.set(next.replay ?? null);
+    this.lookAtSettings(next, last);
+  }
+
+  // lookAtSettings asks for them where there are some, when they may have changed: scripts declare theirs at Configure.
+  private lookAtSettings(next: StatusFrame, last: StatusFrame | null): void {
+    if (next.settings_generation === undefined || next.replay) this.settings.settings.set(null);
+    else if (next.status.state === "starting") return;
+    else if (this.settings.settings.value === null || next.settings_generation !== last?.settings_generation || next.status.transition !== last.status.transition) {
+      void this.settings.refresh();
+    }
+  }
+
+  private takeImage(image: Shown): void {
+    if (this.paused.value) return; // it was under way
+    if (image.head.kind === "event") this.kept.add(image);
+    this.image.set(image);
+  }
+
+  // forget what belongs to another run: numbers begin again.
+  private forget(): void {
+    this.kept.clear();
+    this.rows.set([]);
+    this.before.set(null);
+    this.mask.set(null);
+  }
+
+  private async loadRows(): Promise<void> {
+    try {
+      const { events } = await getJSON<{ events: EventRow[] | null }>("v1/page/events");
+      if (!this.paused.value) return;
+      this.rows.set(joined(this.rows.value, events ?? [], mostRows));
+      this.there.set(new Set([...this.kept.rows(), ...(events ?? [])].map((row) => row.number)));
+    } catch {
+      // the list has what has come with the stream
+    }
+  }
+}
+
+const context = createContext<Model | null>(null);
+export const ModelProvider = context.Provider;
+
+export function useModel(): Model {
+  const model = useContext(context);
+  if (!model) throw new Error("there is no model above this component");
+  return model;
+}

@@ -1,0 +1,139 @@
+import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import type { Browser } from "playwright-core";
+import { keys } from "../../src/keys";
+import { launch, Tab } from "./browser";
+import { Drp, folder, freePort, until } from "./process";
+
+// The page by hand: keys only, themes, narrow screens, and what it says when the run is gone.
+
+const run = ["-p", "scripts/passthrough.py", "-s", "sim:segments=2,hits=0.5,events=0", "--rate", "20"];
+let drp: Drp;
+let browser: Browser;
+
+before(async () => {
+  browser = await launch();
+  drp = await Drp.start(...run, "--http", "127.0.0.1:0");
+});
+
+after(async () => {
+  await browser?.close();
+  await drp?.stop();
+});
+
+test("everything can be reached and done by keys, and one sees where one is", async () => {
+  const tab = await Tab.open(browser, drp.watching);
+  await tab.shows((v) => v.number >= 0, "a picture");
+  const wanted = await tab.page.evaluate(() => document.querySelectorAll("button:not(:disabled), select:not(:disabled), input:not(:disabled), [tabindex='0'], summary").length);
+  const reached = new Set<string>();
+  const unseen: string[] = [];
+  for (let i = 0; i < wanted + 5; i++) {
+    await tab.page.keyboard.press("Tab");
+    const at = await tab.page.evaluate(() => {
+      const el = document.activeElement as HTMLElement;
+      if (el === document.body) return null;
+      el.dataset["reached"] ??= String(Math.random());
+      const label = el.getAttribute("aria-label") || el.textContent || (el as HTMLInputElement).labels?.[0]?.textContent || "";
+      return { id: el.dataset["reached"], label: label.trim(), outline: getComputedStyle(el).outlineStyle };
+    });
+    if (!at) continue;
+    reached.add(at.id);
+    if (at.outline === "none") unseen.push(`${at.label}: no outline`);
+    if (at.label === "") unseen.push("something without a name");
+  }
+  assert.deepEqual(unseen, []);
+  assert.ok(reached.size >= wanted - 2, `${reached.size} of ${wanted} were reached`);
+
+  await tab.page.locator("h1").click(); // away from all fields
+  const look = (): Promise<string> => tab.page.evaluate(() => localStorage.getItem("drp.look") ?? "");
+  const before = await look();
+  await tab.page.keyboard.press("c");
+  assert.notEqual(await look(), before);
+  const { zoom } = await tab.view();
+  await tab.page.keyboard.press("+");
+  const near = await tab.shows((v) => v.zoom > zoom, "a closer picture");
+  await tab.page.keyboard.press("d");
+  await tab.shows((v) => v.x > near.x, "the picture moved");
+  await tab.page.keyboard.press("0");
+  await tab.shows((v) => v.zoom === zoom, "all of it again");
+  await tab.page.keyboard.press("v");
+  await tab.shows((v) => v.kind === "sum", "the sum");
+  await tab.page.keyboard.press("v");
+  await tab.page.keyboard.press("v");
+
+  await tab.page.keyboard.press("?");
+  const help = await tab.text("dialog[open]", /Keys/);
+  for (const key of keys) assert.ok(help.includes(key.says), key.says);
+  await tab.keep("help");
+  await tab.page.keyboard.press("Escape");
+  await until(async () => (await tab.page.locator("dialog[open]").count()) === 0, "the help closed");
+  await tab.close();
+});
+
+test("light and dark follow the system, and the switch", async () => {
+  const back = async (tab: Tab): Promise<number> => (await tab.page.evaluate(() => getComputedStyle(document.body).backgroundColor)).match(/\d+/g)!.map(Number).reduce((a, b) => a + b);
+  const light = await Tab.open(browser, drp.watching);
+  assert.ok((await back(light)) > 600);
+  await light.close();
+  const dark = await Tab.open(browser, drp.watching, { dark: true });
+  assert.ok((await back(dark)) < 150);
+  await dark.shows((v) => v.number >= 0, "a picture");
+  await until(async () => (await dark.page.locator(".strips .line1 b").count()) > 0, "rates");
+  await dark.keep("dark");
+  await dark.page.keyboard.press("t");
+  assert.ok((await back(dark)) > 600, "light was chosen");
+  await dark.page.reload();
+  assert.ok((await back(dark)) > 600, "and is remembered");
+  await dark.page.keyboard.press("t");
+  assert.ok((await back(dark)) < 150, "dark was chosen");
+  await dark.close();
+});
+
+test("a narrow screen shows all, one below the other", async () => {
+  const tab = await Tab.open(browser, drp.watching, { width: 390, height: 800 });
+  await tab.shows((v) => v.number >= 0, "a picture");
+  const { over, panels } = await tab.page.evaluate(() => ({
+    over: document.documentElement.scrollWidth - innerWidth,
+    panels: [...document.querySelectorAll(".panel")].filter((p) => p.getBoundingClientRect().right > innerWidth + 1).map((p) => p.className),
+  }));
+  assert.ok(over <= 0, `${over} pixels too wide`);
+  assert.deepEqual(panels, []);
+  await tab.keep("narrow");
+  await tab.close();
+});
+
+test("a page that only watches cannot change anything, and says so", async () => {
+  const tab = await Tab.open(browser, drp.watching);
+  await tab.text(".top", /watching/);
+  await tab.text(".live", /only watches/);
+  assert.equal(await tab.page.locator(".live .reload").count(), 0);
+  await tab.close();
+});
+
+test("a lost run is said, with the reason, and found again", async () => {
+  const own = folder();
+  try {
+    const [port, token, control] = [await freePort(), join(own.path, "token"), join(own.path, "control")];
+    writeFileSync(token, "watch-0123456789abcdefghij\n", { mode: 0o600 });
+    writeFileSync(control, "steer-0123456789abcdefghij\n", { mode: 0o600 });
+    const args = [...run, "--http", `127.0.0.1:${port}`, "--http-token-file", token, "--http-control-file", control];
+    const one = await Drp.start(...args);
+    const tab = await Tab.open(browser, one.watching);
+    tab.allowed = /ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_INCOMPLETE_CHUNKED_ENCODING|ERR_EMPTY_RESPONSE/;
+    await tab.shows((v) => v.number > 20, "pictures");
+    await one.stop();
+    await tab.text(".top .link", /the run has ended.*again in \d+ s/s);
+    await tab.keep("ended");
+    const two = await Drp.start(...args);
+    await tab.text(".top .link", /live/);
+    await tab.text(".top", /enabled/);
+    const at = await tab.shows((v) => v.number >= 0, "a picture");
+    await tab.shows((v) => v.number !== at.number, "another picture");
+    await two.stop();
+    await tab.close();
+  } finally {
+    own.remove();
+  }
+});
