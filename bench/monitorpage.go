@@ -87,11 +87,11 @@ func (w *watching) read(ctx context.Context, address string, pictures int, spent
 		return 0, fmt.Errorf("bench: %w", err)
 	}
 	lines := bufio.NewScanner(out)
-	for _, sign := range []time.Duration{-1, 1} {
+	for range 2 { // when it is there, and when it has had enough
 		if !lines.Scan() {
 			return 0, fmt.Errorf("bench: the reader failed: %w\n%s", cmd.Wait(), complained.String())
 		}
-		took += sign * (processorTime(unix.RUSAGE_SELF) - <-spent)
+		took = processorTime(unix.RUSAGE_SELF) - <-spent - took
 		if _, err := fmt.Fprintln(in); err != nil {
 			return 0, err
 		}

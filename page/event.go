@@ -209,16 +209,11 @@ const mostNumbers = 1 << 26
 type kept struct {
 	most, mostBytes int
 	all             []*event // oldest first
-	spare           *event
 	seq             uint64
 }
 
 // room gives an event to be filled: the oldest, when there is no room for more of them.
 func (k *kept) room() *event {
-	if e := k.spare; e != nil {
-		k.spare = nil
-		return e
-	}
 	bytes := 0
 	for _, e := range k.all {
 		bytes += e.bytes()
@@ -238,9 +233,6 @@ func (k *kept) add(e *event) {
 	e.seq = k.seq
 	k.all = append(k.all, e)
 }
-
-// back gives an event back that is of no use.
-func (k *kept) back(e *event) { k.spare = e }
 
 // again tells whether an event is the one that was kept last: a replay that stands still shows it to all who come.
 func (k *kept) again(it *monitor.Item) bool {
@@ -268,4 +260,4 @@ func (k *kept) latest(hits bool) *event {
 	return nil
 }
 
-func (k *kept) close() { k.all, k.spare = nil, nil }
+func (k *kept) close() { k.all = nil }

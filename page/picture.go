@@ -89,7 +89,7 @@ func (g *painter) finish(to *picture, e *event, p *plan, events int) {
 	to.pixels = grown(to.pixels, 2*len(p.share))
 	l := g.level(to.pixels, g.values)
 	to.radial = g.radial(to.radial[:0], p, g.values)
-	b := append(to.head[:0], 0, 0, 0, 0)
+	b := binary.LittleEndian.AppendUint32(to.head[:0], 0) // its length, which is known in the end
 	b = append(b, `{"number":`...)
 	b = strconv.AppendInt(b, e.Number, 10)
 	b = append(append(append(b, `,"pulse":"`...), e.Pulse...), `","timestamp":`...)

@@ -24,7 +24,7 @@ import (
 // runtimeFolder makes sockets of a test lie apart from others'.
 func runtimeFolder(t testing.TB) {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "drp")
+	dir, err := os.MkdirTemp("", "drp") //nolint:usetesting // that of a test has too long a name for a socket
 	if err != nil {
 		t.Fatal(err)
 	}
