@@ -19,11 +19,12 @@ import { Workers } from "./workers";
 export function App(): JSX.Element {
   const model = useModel();
   useEffect(() => listen(model), [model]);
+  const lost = useCell(model.link).state === "lost";
   return (
     <>
       <Header />
       <ReplayBar />
-      <main>
+      <main class={lost ? "stale" : ""}>
         <Pipeline />
         <Picture />
         <Strips />

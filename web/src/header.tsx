@@ -13,6 +13,7 @@ export function Header(): JSX.Element {
   const frame = useCell(model.status);
   const replay = useCell(model.replay.state);
   const theme = useCell(model.preferences.theme);
+  const lost = useCell(model.link).state === "lost"; // nothing on the page is of now
   const s = frame?.status;
   return (
     <header class="top">
@@ -23,7 +24,8 @@ export function Header(): JSX.Element {
             <b>{[s.experiment, s.run > 0 ? `r${String(s.run).padStart(4, "0")}` : ""].filter(Boolean).join(" ") || "run"}</b>
             {s.partition && <span>{s.partition}</span>}
           </span>
-          <Badge kind={stateKinds[s.state] ?? "busy"} title={s.transition ? `last transition: ${s.transition}` : undefined!}>
+          <Badge kind={lost ? "plain" : (stateKinds[s.state] ?? "busy")} title={s.transition ? `last transition: ${s.transition}` : undefined!}>
+            {lost && s.state !== "ended" ? "was " : ""}
             {replay ? "replay" : s.state}
           </Badge>
           <span class="what" title={`${s.source} → ${s.script}`}>

@@ -125,6 +125,7 @@ test("a lost run is said, with the reason, and found again", async () => {
     await tab.shows((v) => v.number > 20, "pictures");
     await one.stop();
     await tab.text(".top .link", /the run has ended.*again in \d+ s/s);
+    await tab.text(".top", /was enabled|ended/);
     await tab.keep("ended");
     const two = await Drp.start(...args);
     await tab.text(".top .link", /live/);

@@ -87,10 +87,11 @@ test("peaks are circles at the pixels where they are", async () => {
     const { x, y } = onScreen(view, plain, px + 0.5, py + 0.5);
     const beside = [plain.at(x - 9, y)[0], plain.at(x + 9, y)[0], plain.at(x, y - 9)[0], plain.at(x, y + 9)[0]].sort((a, b) => a - b);
     if (brightest(x, y, 1) > beside[1]! + 25) bright++;
-    const on = [0, 1, 2, 3, 4, 5, 6, 7].filter((i) => {
-      const [r, g, b] = circled.at(x + radius * Math.cos((i * Math.PI) / 4), y + radius * Math.sin((i * Math.PI) / 4));
-      return r > 150 && r > g + 50 && r > b + 25;
-    });
+    // A line is thinner than two pixels, and lies between them: it is looked for a pixel farther in and out, too.
+    const on = [0, 1, 2, 3, 4, 5, 6, 7].filter((i) => [-1, -0.5, 0, 0.5, 1].some((off) => {
+      const [r, g, b] = circled.at(x + (radius + off) * Math.cos((i * Math.PI) / 4), y + (radius + off) * Math.sin((i * Math.PI) / 4));
+      return r > g + 50 && r > b + 25;
+    }));
     if (on.length >= 6) round++;
     const far = circled.at(x + 2.5 * radius, y + 2.5 * radius);
     if (far[0] > far[1] + 50) elsewhere++;
