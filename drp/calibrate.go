@@ -111,7 +111,7 @@ func constantsEntries() []xtc.Name {
 	text := func(name string) xtc.Name { return xtc.Name{Name: name, Type: xtc.CharStr, Rank: 1} }
 	return []xtc.Name{text("publisher"), text("detector"), text("serial"), text("unit"), text("set"),
 		text("digest"), {Name: "generation", Type: xtc.UInt64},
-		{Name: "segment", Type: xtc.Int32}, text("layout")}
+		{Name: "segment", Type: xtc.Int32}, text("layout"), text("common_mode")}
 }
 
 // declare gives Names a free id and segment number and appends them. What drp told of an earlier run stays.
@@ -293,6 +293,12 @@ func (k *calibration) tell(to []byte, names *xtc.Names, c *camera, h *Held) ([]b
 	if err != nil {
 		return to, err
 	}
+	common := []byte(nil)
+	if mode := h.Set.CommonMode; mode != nil {
+		if common, err = json.Marshal(mode); err != nil {
+			return to, err
+		}
+	}
 	var b xtc.Builder
 	b.Begin(to, names)
 	b.Text(k.publisher)
@@ -304,6 +310,7 @@ func (k *calibration) tell(to []byte, names *xtc.Names, c *camera, h *Held) ([]b
 	b.Uint(h.Generation)
 	b.Int(int64(h.Segment))
 	b.Text(string(layout))
+	b.Text(string(common)) // for those who correct pixels themselves
 	return b.End()
 }
 

@@ -37,11 +37,8 @@ type collector struct {
 	present  keptState
 	script   string // SHA-256 of its text
 	account  account
-	sampling sampling
-
-	loadedNames *xtc.Names // of what is told of the scripts; nil when nothing is declared
-
-	trigger *trigger // nil without one
+	loading  loading
+	trigger  *trigger // nil without one
 
 	copied []byte // results, and events that are verified
 	head   [xtc.DgramHeaderBytes]byte
@@ -57,7 +54,7 @@ func (r *Run) collect() {
 	defer c.trigger.close()
 	for {
 		c.trigger.ask()
-		c.sampling.wanted = c.sampling.wanted || c.reloads.samples[0].asked.Load()
+		c.loading.sample = c.loading.sample || c.reloads.samples[0].asked.Load()
 		for len(c.refs) < batchEvents && c.bytes < batchBytes {
 			e := r.window.oldest()
 			if c.post.commit(c) {
@@ -129,25 +126,6 @@ func (c *collector) enter() {
 	c.taken = c.taken[:0]
 }
 
-// stopRecording ends the run for trouble that will not go away. What is in the files stays there, unfinished.
-func (c *collector) stopRecording(err error) {
-	c.failed = err
-	if abandoned := c.recorder.Abandon(); abandoned != nil {
-		err = errors.Join(err, abandoned)
-	}
-	c.halt(fail(General, fmt.Errorf("recording stopped, the files stay as .inprogress: %w", err)))
-}
-
-// recordNothing ends the recording of a run whose script cannot work. What was recorded before is complete.
-func (c *collector) recordNothing(cause error) {
-	if c.failed == nil {
-		c.failed = cause
-		if err := c.recorder.Close(); err != nil {
-			c.note(fail(General, err))
-		}
-	}
-}
-
 // one decides the outcome of a datagram.
 func (c *collector) one(e *entry) error {
 	ring := c.pool.Transitions
@@ -169,7 +147,7 @@ func (c *collector) one(e *entry) error {
 	c.held = e.settings
 	if e.service.IsEvent() {
 		c.timing.collected(c.window.tail)
-		if c.sampling.wanted {
+		if c.loading.sample {
 			c.sample(e, d)
 		}
 		err = c.event(e, d)
@@ -359,9 +337,7 @@ func (c *collector) configure(e *entry, d xtc.Dgram) error {
 	if added, err = c.account.declare(c.table, d.Src(), c.freeSegment(c.table, booksDetector, booksAlg), added); err != nil {
 		c.cfg.Log.Warn(fmt.Sprintf("the books will not be in the file: %v", err))
 	}
-	if added, err = c.declareLoaded(d.Src(), added); err != nil {
-		c.cfg.Log.Warn(fmt.Sprintf("which text of the script was used will not be in the file: %v", err))
-	}
+	added = c.declareLoaded(d.Src(), added)
 	if added, err = c.trigger.configure(d, added); err != nil {
 		return err
 	}

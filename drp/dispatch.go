@@ -153,7 +153,7 @@ func (r *Run) loan(ctx context.Context) (int, pebble.Loan, error) {
 		for k := range r.group.Workers {
 			i := (r.nextWorker + k) % len(r.group.Workers)
 			ring := r.pool.Events[i]
-			if ring.InUse() == ring.Slots() || r.group.Workers[i].Retired() {
+			if ring.InUse() == ring.Slots() || r.group.Workers[i].Retired() || r.post.avoids(i) {
 				continue
 			}
 			if l := r.preparation.load(i); best < 0 || l < load {

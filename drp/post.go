@@ -152,6 +152,20 @@ func (p *post) want(worker int, want fex.Want) fex.Wanted {
 
 func (p *post) at(tag uint64) *posted { return &p.items[tag%uint64(len(p.items))] }
 
+// avoids tells whether a ring gets no events, since the second script has no process for it any more, and there are rings where
+// both scripts have one.
+func (p *post) avoids(worker int) bool {
+	if p == nil || !p.group.Workers[worker].Retired() {
+		return false
+	}
+	for i, w := range p.r.group.Workers {
+		if !w.Retired() && !p.group.Workers[i].Retired() {
+			return true
+		}
+	}
+	return false
+}
+
 // empty tells that nothing is held back.
 func (p *post) empty() bool { return p == nil || p.tail == p.head }
 

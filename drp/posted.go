@@ -87,7 +87,7 @@ func (p *post) commit(c *collector) bool {
 func (p *post) event(c *collector, it *posted) error {
 	c.timing.posted(it.stamp)
 	if s := &c.reloads.samples[1]; it.shown && it.answer.Status == fex.OK && s.asked.Load() {
-		s.keep(&keptEvent{number: it.number, time: it.time, dgram: it.dgram}, true, c.sampling.configures)
+		s.keep(&keptEvent{number: it.number, time: it.time, settings: it.settings, dgram: it.dgram}, true, c.loading.configures)
 	}
 	k := kept{dgram: it.dgram, removed: it.removed, added: it.more, damage: it.damage}
 	if !c.verifyAgain(it, &k) {
@@ -195,9 +195,7 @@ func (p *post) say(c *collector, it *posted) (added []byte, err error) {
 			if added, err = c.account.declare(c.table, it.dgram.Src(), segment, added); err != nil {
 				c.cfg.Log.Warn(fmt.Sprintf("the books will not be in the file: %v", err))
 			}
-			if added, err = c.declareLoaded(it.dgram.Src(), added); err != nil {
-				c.cfg.Log.Warn(fmt.Sprintf("which text of the script was used will not be in the file: %v", err))
-			}
+			added = c.declareLoaded(it.dgram.Src(), added)
 		}
 		return added, nil
 	case trouble == nil:

@@ -42,6 +42,7 @@ type Config struct {
 
 	Spares       int   // children that are kept warm
 	Retries      int   // of a request after the child that had it died, before it is given up
+	HangOnce     bool  // a Configure that a child hangs at is not tried with another
 	MaxRestarts  int   // of a worker's child within a minute; 0 is no limit
 	Degrade      bool  // go on with fewer workers when there were more, or no child starts any more
 	MaxResident  int64 // bytes a child may hold; 0 is no limit

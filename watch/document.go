@@ -14,6 +14,8 @@ func Document() map[string]any {
 	parts := map[string]any{}
 	describe(reflect.TypeFor[Status](), parts)
 	describe(reflect.TypeFor[Rights](), parts)
+	describe(reflect.TypeFor[Reload](), parts)
+	describe(reflect.TypeFor[Reloaded](), parts)
 	describe(reflect.TypeFor[settings.Listing](), parts)
 	describe(reflect.TypeFor[Accepted](), parts)
 	describe(reflect.TypeFor[Refused](), parts)
@@ -33,8 +35,10 @@ func Document() map[string]any {
 		"info": map[string]any{"title": "drp", "version": "1", "description": "A run of drp. Every member is always there unless it is said to be " +
 			"absent. Members may be added; clients leave what they do not know."},
 		"paths": map[string]any{
-			"/v1/status":       answer("the run at this moment", "application/json", reference("Status")),
-			"/v1/rights":       answer("what the one who asks may do", "application/json", reference("Rights")),
+			"/v1/status": answer("the run at this moment", "application/json", reference("Status")),
+			"/v1/rights": answer("what the one who asks may do", "application/json", reference("Rights")),
+			"/v1/reload": posting("take the scripts as their files are now: tried aside first, and used from the next step on", reference("Reload"),
+				reference("Reloaded")),
 			SettingsPath:       list,
 			"/v1/openapi.json": answer("this document", "application/json", map[string]any{"type": "object"}),
 			"/metrics":         answer("the same for Prometheus", "text/plain", text),
@@ -45,6 +49,22 @@ func Document() map[string]any {
 		}},
 		"security": []any{map[string]any{"bearer": []any{}}, map[string]any{"query": []any{}}},
 	}
+}
+
+// posting describes what can be posted to a path.
+func posting(says string, sent, answered map[string]any) map[string]any {
+	content := func(schema map[string]any) map[string]any {
+		return map[string]any{"application/json": map[string]any{"schema": schema}}
+	}
+	return map[string]any{"post": map[string]any{"summary": says, "requestBody": map[string]any{"required": true, "content": content(sent)},
+		"responses": map[string]any{
+			"200": map[string]any{"description": says, "content": content(answered)},
+			"401": map[string]any{"description": "the token is missing or wrong"},
+			"403": map[string]any{"description": "the token is that for watching, or a page of somebody else asks"},
+			"413": map[string]any{"description": "too long"},
+			"415": map[string]any{"description": "no JSON"},
+			"422": map[string]any{"description": "it is not done", "content": content(reference("Refused"))},
+		}}}
 }
 
 // posted describes how settings are changed.

@@ -48,7 +48,7 @@ func TestAStatusIsAsTheDocumentSays(t *testing.T) {
 	if err := json.Unmarshal(text, &got); err != nil {
 		t.Fatal(err)
 	}
-	seen := map[string]bool{"Rights": true} // TestWhoMaySteer
+	seen := map[string]bool{"Rights": true, "Refused": true, "Reload": true, "Reloaded": true} // TestWhoMaySteer, TestReloadPage
 	conforms(t, "status", got, parts["Status"].(map[string]any), parts, seen)
 	for _, path := range settingsPaths(t) {
 		for name, text := range path {

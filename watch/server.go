@@ -51,13 +51,15 @@ const (
 	answerTime   = 10 * time.Second
 	idleTime     = time.Minute
 	goodbyeTime  = time.Second
-	statusMaxAge = 100 * time.Millisecond
+	statusMaxAge = 250 * time.Millisecond
 )
+
+// connectionPace is for those who connect and leave as fast as they can: who stays connects once.
+var connectionPace = wire.Pace{Few: connections, Gap: 20 * time.Millisecond}
 
 // Listen begins to answer.
 func Listen(o Options) (*Server, error) {
 	s := &Server{o: o}
-	pages := s.pages()
 	if o.Address != "" && o.Token != "" && o.Token == o.Control {
 		return nil, errors.New("watch: the token for watching and that for steering are the same: give two, since who has the first would steer")
 	}
@@ -75,7 +77,7 @@ func Listen(o Options) (*Server, error) {
 		address := l.Addr().String()
 		s.url = "http://" + address + "/?token=" + url.QueryEscape(s.o.Token)
 		s.control = "http://" + address + "/?token=" + url.QueryEscape(s.o.Control)
-		s.serve(l, newGuard(s.o.Token, s.o.Control, address, pages))
+		s.serve(l, newGuard(s.o.Token, s.o.Control, address, s.pages()))
 		if host, _ := l.Addr().(*net.TCPAddr); host != nil && !host.IP.IsLoopback() && o.Log != nil {
 			o.Log.Warn(fmt.Sprintf("watch: other machines can connect to %s, and nothing is encrypted: use it within a network that you "+
 				"trust, or 127.0.0.1 and a tunnel", address))
@@ -87,7 +89,7 @@ func Listen(o Options) (*Server, error) {
 			s.Close()
 			return nil, fmt.Errorf("watch: %w", err)
 		}
-		calm := pace{gap: time.Second / knownPerSecond}
+		calm, pages := pace{gap: time.Second / knownPerSecond}, s.pages()
 		s.serve(l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if calm.wait(r) {
 				pages.ServeHTTP(w, withRights(r, rights{who: "socket", control: true}))
@@ -107,7 +109,7 @@ func (s *Server) serve(l net.Listener, h http.Handler) {
 	server := &http.Server{Handler: h, ReadHeaderTimeout: headerTime, ReadTimeout: headerTime, WriteTimeout: answerTime,
 		IdleTimeout: idleTime, MaxHeaderBytes: headerBytes, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug)}
 	s.servers = append(s.servers, server)
-	s.running.Go(func() { _ = server.Serve(newFewConnections(l)) })
+	s.running.Go(func() { _ = server.Serve(newFewConnections(wire.Paced(l, connectionPace))) })
 }
 
 // Close lets those who are answered have their answer, for a moment, and ends. It may be called more than once.
@@ -125,11 +127,20 @@ func (s *Server) Close() {
 	s.running.Wait()
 }
 
+// pages are what there is. What tells of the whole run takes a millisecond, and nothing is new before statusMaxAge is over:
+// so there are no more answers than that, but for a few at once.
 func (s *Server) pages() http.Handler {
-	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", Metrics(s.o.Partition, s.status))
-	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, _ *http.Request) { reply(w, s.status()) })
-	mux.HandleFunc("GET /v1/openapi.json", func(w http.ResponseWriter, _ *http.Request) { reply(w, Document()) })
+	mux, calm := http.NewServeMux(), &pace{gap: statusMaxAge}
+	handle := func(pattern string, h http.Handler) {
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+			if calm.wait(r) {
+				h.ServeHTTP(w, r)
+			}
+		})
+	}
+	handle("GET /metrics", Metrics(s.o.Partition, s.status))
+	handle("GET /v1/status", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { reply(w, s.status()) }))
+	handle("GET /v1/openapi.json", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { reply(w, Document()) }))
 	mux.HandleFunc("GET /v1/rights", func(w http.ResponseWriter, r *http.Request) { reply(w, Rights{Control: MayControl(r)}) })
 	for path, page := range s.o.Get {
 		mux.Handle("GET "+path, page)

@@ -36,7 +36,7 @@ type referenceCase struct {
 	MinPixels    int        `json:"min_pixels"`
 }
 
-// Random pixels and constants come out as NumPy has them, every bit.
+// Random pixels and constants come out as NumPy has them, every bit; so they do of what monitors have, which is NumPy, too.
 func TestNumPyComputesTheSame(t *testing.T) {
 	python := testkit.Python(t)
 	median := func(banks, rows, cols bool) *calib.CommonMode {
@@ -113,7 +113,9 @@ func compareWithNumPy(t *testing.T, python string, set *calib.Set, config []corr
 		t.Fatal(err)
 	}
 	testkit.WriteFile(t, filepath.Join(dir, "case.json"), string(text))
-	if out, err := exec.Command(python, filepath.Join("testdata", "reference.py"), dir).CombinedOutput(); err != nil {
+	reference := exec.Command(python, filepath.Join("testdata", "reference.py"), dir)
+	reference.Env = append(os.Environ(), "PYTHONPATH="+testkit.PythonPath())
+	if out, err := reference.CombinedOutput(); err != nil {
 		lines := strings.Split(strings.TrimSpace(string(out)), "\n")
 		t.Errorf("%v: %s", err, lines[len(lines)-1])
 	}

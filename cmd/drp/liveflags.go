@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -122,9 +123,13 @@ func liveSettings(path string, node ast.Node) (all []setting, err error) {
 	return all, nil
 }
 
-// look lets others look at the run and change settings, until leave is called.
-func (f *runFlags) look(log *slog.Logger) (o *onlookers, leave func(), err error) {
+// look lets others look at the run and steer it, and clients of the bridge at its events, until leave is called.
+func (f *runFlags) look(ctx context.Context, log *slog.Logger) (o *onlookers, leave func(), err error) {
 	if o, err = f.watch.open(f.partition, log); err != nil {
+		return nil, nil, err
+	}
+	if o.bridge, err = f.monitor.bridge(log); err != nil {
+		o.Close()
 		return nil, nil, err
 	}
 	s, err := f.live.open(o, log)
@@ -132,6 +137,7 @@ func (f *runFlags) look(log *slog.Logger) (o *onlookers, leave func(), err error
 		o.Close()
 		return nil, nil, err
 	}
+	o.reloadOnSignal(ctx)
 	return o, func() { s.close(); o.Close() }, nil
 }
 

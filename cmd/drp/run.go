@@ -260,7 +260,7 @@ func run(cfg drp.Config, f runFlags) error {
 	started := make(chan *drp.Run, 1)
 	go watchSignals(signals, cancel, started, screen)
 
-	looking, leave, err := f.look(cfg.Log)
+	looking, leave, err := f.look(ctx, cfg.Log)
 	if err != nil {
 		return err
 	}

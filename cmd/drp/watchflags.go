@@ -46,6 +46,7 @@ type onlookers struct {
 	page      *page.Page   // nil without an address
 	record    *page.Record // nil where nothing is recorded
 	folder    string
+	bridge    *bridge                 // nil without
 	gpu       *cuda.GPU               // nil without
 	run       atomic.Pointer[drp.Run] // nil until it has begun
 }
@@ -83,6 +84,9 @@ func (f *watchFlags) open(partition string, log *slog.Logger) (*onlookers, error
 	if url := o.server.URL(); url != "" {
 		log.Info("the run can be watched at " + url)
 		log.Info("the run can be steered at " + o.server.ControlURL())
+		if line := tunnelTo(url); line != "" {
+			log.Info(line)
+		}
 	}
 	return o, nil
 }
@@ -118,7 +122,8 @@ func (o *onlookers) show(r *drp.Run, gpu *cuda.GPU) {
 // pages are what else is served than the status.
 func (o *onlookers) pages() (get, post map[string]http.Handler) {
 	list, change := watch.SettingsPages(o.steered)
-	return map[string]http.Handler{watch.SettingsPath: list}, map[string]http.Handler{watch.SettingsPath: change}
+	reload, page := watch.PageOfReload(o.reload)
+	return map[string]http.Handler{watch.SettingsPath: list}, map[string]http.Handler{watch.SettingsPath: change, reload: page}
 }
 
 // steered is the run, nil until it has begun.
@@ -149,6 +154,7 @@ func (o *onlookers) status() watch.Status {
 func (o *onlookers) Close() {
 	o.record.Close()
 	o.page.Close()
+	o.bridge.close()
 	o.server.Close()
 	o.removeFolder()
 }

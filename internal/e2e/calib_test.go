@@ -64,7 +64,7 @@ for run in ds.runs():
 `
 
 // jungfrauStore puts the constants of the sample module into a store.
-func jungfrauStore(t *testing.T) (store string) {
+func jungfrauStore(t *testing.T, more ...string) (store string) {
 	t.Helper()
 	gains := floats(t, "derived_gainG0_adu_per_unit.bin")
 	mask, err := os.ReadFile(testkit.Data(t, "jungfrau/mask.u8.bin"))
@@ -76,11 +76,11 @@ func jungfrauStore(t *testing.T) (store string) {
 		gain1[i], gain2[i] = -17.98, -1.429
 	}
 	store = filepath.Join(t.TempDir(), "store")
-	put := prepare(t, nil, "calib", "put", "jungfrau", "--store", store, "--serials", "M049", "--unit", "photon",
+	put := prepare(t, nil, append([]string{"calib", "put", "jungfrau", "--store", store, "--serials", "M049", "--unit", "photon",
 		"--fill-gains", "median", "--mask", npyFile(t, "mask", mask),
 		"--pedestals", strings.Join([]string{npyFile(t, "p0", floats(t, "mod5_pedeG0.bin")),
 			npyFile(t, "p1", floats(t, "mod5_pedeG1.bin")), npyFile(t, "p2", floats(t, "mod5_pedeG2.bin"))}, ","),
-		"--gains", strings.Join([]string{npyFile(t, "g0", gains), npyFile(t, "g1", gain1), npyFile(t, "g2", gain2)}, ","))
+		"--gains", strings.Join([]string{npyFile(t, "g0", gains), npyFile(t, "g1", gain1), npyFile(t, "g2", gain2)}, ",")}, more...)...)
 	put.run().wants(t, 0)
 	return store
 }

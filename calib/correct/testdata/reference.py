@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from drp._correct import Corrector
+
 FOLDER = Path(sys.argv[1])
 CASE = json.loads((FOLDER / "case.json").read_text())
 SEGMENTS, ROWS, COLS = CASE["shape"]
@@ -172,9 +174,18 @@ def main():
     status, mask = load("status", np.uint16, shape), load("mask", np.uint8, shape[1:])
     raw = load("raw", np.uint16, shape[1:])
     got_floats, got_integers = load("floats", np.float32, shape[1:]), load("integers", np.int16, shape[1:])
+    arrays = {"pedestals": pedestals, "gains": gains, "status": status, "mask": mask}
+    common = CASE if CASE["method"] else None
+    configs = [(load(f"config{s}", np.uint8, -1), CASE["trbits"][s]) for s in range(SEGMENTS if CODING == "configured" else 0)]
+    corrector = Corrector(CASE["model"], arrays, common, configs)
     for s in range(SEGMENTS):
         floats, integers = segment(s, raw[s], (pedestals[:, s], gains[:, s], status[:, s], mask[s]))
-        for what, want, got in (("floats", floats, got_floats[s]), ("integers", integers, got_integers[s])):
+        watched = corrector.segment(s, raw[s])
+        for what, want, got in (
+            ("floats", floats, got_floats[s]),
+            ("integers", integers, got_integers[s]),
+            ("floats of monitors", floats, watched),
+        ):
             wrong = np.argwhere(want != got)
             if len(wrong):
                 at = tuple(wrong[0])
