@@ -46,7 +46,7 @@ func (r *carrying) of(d xtc.Dgram, time uint64) *row {
 		if r.end(); !r.next.of(d) {
 			return nil
 		}
-		r.now = &row{carry: r.h.plan.NewCarry(&hit.Frame{Raw: r.next.raw}), time: time}
+		r.now = &row{carry: r.h.planOf(r.h.r.steering.present).NewCarry(&hit.Frame{Raw: r.next.raw}), time: time}
 		r.next = nil // it is the row's now
 	}
 	r.events++

@@ -231,6 +231,9 @@ func (c *collector) strict() error {
 func (c *collector) keep(e *entry, d xtc.Dgram, removed []uint32, added []byte, damage xtc.Damage) error {
 	if damage&xtc.DamageCorrupted == 0 {
 		added = c.with(added, e.settings, ofScript)
+		if e.searched {
+			added = c.with(added, e.settings, ofHits)
+		}
 	}
 	c.show(e, d, added, damage)
 	if c.trigger.unwanted() {

@@ -86,7 +86,8 @@ type Config struct {
 	Start  fex.Starter
 	Memory func(*pebble.Pool) // told where the memory is
 	// Finder makes the finders of hits; nil makes those of the CPU.
-	Finder func(*hit.Plan) hit.Finder
+	Finder       func(*hit.Plan) hit.Finder
+	searchesHere bool // it is the CPU's
 	// Constants takes the place of the store and of the publisher.
 	Constants Constants
 	// Quarantine keeps a quarantined event; nil stores it in QuarantineDir.
@@ -163,7 +164,7 @@ func (c *Config) check() error {
 	if c.Calibration.Deadline == 0 {
 		c.Calibration.Deadline = defaultCalibTime
 	}
-	if c.Finder == nil {
+	if c.searchesHere = c.Finder == nil; c.searchesHere {
 		c.Finder = (*hit.Plan).NewFinder
 	}
 	if c.World == nil {

@@ -131,7 +131,7 @@ func (r *Run) event(ctx context.Context, h source.Header) error {
 	r.timing.filled(tag)
 	r.window.push()
 	r.preparation.event(worker, &fex.Work{Index: e.ix, Bytes: n, Layout: layout, Time: h.Time, Tag: tag,
-		Settings: e.settings}, in)
+		Settings: r.steering.told(e.settings, ofScript)}, in)
 	return nil
 }
 
@@ -321,7 +321,7 @@ func (r *Run) hand(loan *pebble.Loan, n int, id xtc.TransitionID, time uint64, d
 		r.awaited.Add(1)
 	}
 	r.window.push()
-	work := fex.Work{Index: e.ix, Bytes: n, Time: time, Tag: tag, Settings: e.settings}
+	work := fex.Work{Index: e.ix, Bytes: n, Time: time, Tag: tag, Settings: r.steering.told(e.settings, ofScript)}
 	for i := range workers {
 		r.preparation.transition(i, &work, id, implied)
 	}

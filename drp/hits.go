@@ -27,6 +27,7 @@ type hits struct {
 	cfg    *Hits
 	camera *camera // of the Configure that holds
 	names  *xtc.Names
+	live   *xtc.Names      // of the values that can be changed; nil where none can
 	raw    []uint32        // NamesIDs of the camera's raw pixels
 	plan   *hit.Plan       // of the run that goes on
 	tables *correct.Tables // that it was made with
@@ -104,6 +105,12 @@ func (h *hits) configure(loan *pebble.Loan, n int) (int, error) {
 	if err := k.declare(settings, node, &added); err != nil {
 		return n, err
 	}
+	if h.live = nil; len(h.parameters()) > 0 {
+		h.live = h.settingsNames()
+		if err := k.declare(h.live, node, &added); err != nil {
+			return n, err
+		}
+	}
 	if added, err = h.tell(added, settings); err != nil {
 		return n, fail(General, err)
 	}
@@ -161,6 +168,7 @@ func (h *hits) transition(id xtc.TransitionID) error {
 		h.r.cfg.Log.Warn("center is ignored: the geometry of the constants says where the beam is")
 	}
 	h.plan, h.tables = plan, c.tables
+	h.r.steering.renewed.Store(true) // the plans of the board were those for other constants
 	h.rows.begin(h)
 	return nil
 }

@@ -205,7 +205,7 @@ func (p *post) takeEvent(c *collector, e *entry, k *kept) {
 	it.shown = true
 	it.pending.Store(1)
 	p.group.Workers[e.worker].Work(&fex.Work{Index: e.ix, Bytes: len(it.dgram), Layout: layout, Time: e.time, Tag: tag,
-		Settings: it.settings})
+		Settings: p.r.steering.told(it.settings, ofPost)})
 }
 
 // takeTransition takes a transition with what the first script added to it.
@@ -237,7 +237,7 @@ func (p *post) takeTransition(c *collector, t *told, added []byte) {
 	of.answers = make([]fex.Answer, len(workers))
 	it.detail, it.shown = &of, true
 	it.pending.Store(int32(len(workers)))
-	work := fex.Work{Index: t.ix, Bytes: len(it.dgram), Time: it.dgram.Time(), Tag: tag, Settings: it.settings}
+	work := fex.Work{Index: t.ix, Bytes: len(it.dgram), Time: it.dgram.Time(), Tag: tag, Settings: p.r.steering.told(it.settings, ofPost)}
 	for _, w := range workers {
 		w.Hand(&work, uint8(t.service), t.implied)
 	}

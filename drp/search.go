@@ -55,8 +55,8 @@ func (s *searcher) search(e *entry, d xtc.Dgram, in *row) (shown bool) {
 	at := s.memory.Bytes()[int(e.ix.Slot)*s.stride:]
 	to := (*head)(unsafe.Pointer(&at[0]))
 	*to = head{}
-	if s.plan != s.h.plan { // it changes only while this goroutine has nothing to do
-		s.plan = s.h.plan
+	if plan := s.h.planOf(e.settings); s.plan != plan {
+		s.plan = plan
 		s.finder, s.pixels = s.h.r.cfg.Finder(s.plan), newPixels(s.h.camera, s.h.r.calibration.table)
 	}
 	if !s.pixels.of(d) {

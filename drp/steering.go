@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"drp/fex"
+	"drp/hit"
 	"drp/internal/settings"
 	"drp/shm"
 	"drp/xtc"
@@ -28,11 +29,12 @@ type steering struct {
 	own    [2]offer // of the scripts; the collector writes it at Configure, while the dispatcher waits
 
 	// Only the dispatcher uses the following, but for what is said.
-	renewed atomic.Bool   // there was a Configure; others set it
-	present uint16        // the entry that holds, 0 if nothing was declared
-	latest  atomic.Uint32 // the same, for others
-	not     time.Duration
-	entries [boardEntries]values // each may be read by who has an event that has it
+	renewed  atomic.Bool   // there was a Configure; others set it
+	present  uint16        // the entry that holds, 0 if nothing was declared
+	latest   atomic.Uint32 // the same, for others
+	not      time.Duration
+	searched bool                 // for hits with other values than the Configure has
+	entries  [boardEntries]values // each may be read by who has an event that has it
 }
 
 // offer is what a script has declared.
@@ -44,7 +46,8 @@ type offer struct {
 // values are those of an entry of the board.
 type values struct {
 	users  atomic.Int32 // datagrams under way
-	blocks [2][]byte    // as they are recorded
+	blocks [3][]byte    // as they are recorded
+	plan   *hit.Plan    // nil where hits are searched as the Configure says
 }
 
 // The board: its first bytes say which entry is the latest; then come the entries, each with a part for the script and one for
@@ -65,6 +68,7 @@ const changeTime = 100 * time.Millisecond
 const (
 	ofScript = iota
 	ofPost
+	ofHits // of which drp itself declares what can be set
 )
 
 const settingsDetector = "settings"
@@ -73,6 +77,7 @@ var stageNames = [2]string{"script", "post"}
 
 func (s *steering) open(r *Run) (err error) {
 	s.r, s.start = r, r.cfg.Settings
+	s.book.Check = s.check
 	if s.memory, err = shm.Create(boardHead + boardEntries*entryBytes); err == nil {
 		err = s.memory.ForReaders()
 	}
@@ -106,6 +111,7 @@ func (s *steering) hold() uint16 {
 
 // forget is for a Configure: what was declared before is over.
 func (s *steering) forget() {
+	s.searched = false
 	s.use(0)
 }
 
@@ -114,6 +120,14 @@ func (s *steering) use(entry uint16) {
 	s.present = entry
 	s.latest.Store(uint32(entry))
 	binary.LittleEndian.PutUint32(s.memory.Bytes(), uint32(entry))
+}
+
+// told is the entry as the processes of a script are told of it: a script without parameters sees no difference.
+func (s *steering) told(entry uint16, which int) uint16 {
+	if s.own[which].names == nil {
+		return 0
+	}
+	return entry
 }
 
 // release is for a datagram that is through.
@@ -176,6 +190,9 @@ func (s *steering) write(entry uint16) (any bool) {
 			putCell(part[partHead+i*cellBytes:][:cellBytes], v)
 		}
 		s.entries[entry].blocks[which] = d.block(generation, values)
+	}
+	if s.turnHits(entry) {
+		any = true
 	}
 	return any
 }
@@ -244,7 +261,7 @@ func (s *steering) configure(which int, own *xtc.Table, blocks []byte) (err erro
 		s.own[ofPost] = offer{}
 		return nil
 	}
-	var all []settings.Parameter
+	all := s.r.hits.parameters()
 	for w := range s.own {
 		for _, p := range s.own[w].parameters {
 			if w == ofPost {
@@ -256,6 +273,11 @@ func (s *steering) configure(which int, own *xtc.Table, blocks []byte) (err erro
 	c, err := s.book.Declare(all, s.start, s.r.clock())
 	if err != nil {
 		return fail(Configuration, err)
+	}
+	if _, values := s.book.Values(hitsStage); len(values) > 0 {
+		if err := s.check(hitsStage, values); err != nil {
+			return fail(Configuration, err)
+		}
 	}
 	if s.start = nil; c != nil && len(all) > 0 {
 		s.r.cfg.Log.Info(fmt.Sprintf("settings: %v", c))

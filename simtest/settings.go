@@ -169,7 +169,9 @@ func (l *lab) checkLevels(found []recorded) {
 	if l.run == nil {
 		return // it could not begin
 	}
-	if s := l.run.Settings(); len(s.Settings) > 0 && s.Settings[0].Value != l.steering.latest {
-		l.problem("the level is %v at the end, and was set to %d", s.Settings[0].Value, l.steering.latest)
+	for _, s := range l.run.Settings().Settings {
+		if s.Name == "level" && s.Value != l.steering.latest {
+			l.problem("the level is %v at the end, and was set to %d", s.Value, l.steering.latest)
+		}
 	}
 }

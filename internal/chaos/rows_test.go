@@ -4,8 +4,4 @@ import "slices"
 
 // catalogue is the whole of it. What the pipeline does not have yet is listed, so that nobody takes it for tested.
 var catalogue = slices.Concat(killRows, hangRows, calibRows, misbehaviourRows, resultRows, memoryRows, parentRows, diskRows, inputRows, systemRows, loadRows,
-	gpuRows, tebRows, monitorRows, laterRows)
-
-var laterRows = []row{
-	{fault: "F21", name: "many changes of the configuration", later: "with its stage: monitor"},
-}
+	gpuRows, tebRows, monitorRows, settingsRows)

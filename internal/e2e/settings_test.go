@@ -258,3 +258,49 @@ func TestOtherWaysToSet(t *testing.T) {
 		pipeline(t, "-s", smallSim+",events=5", "--config", file, "-p", bundled("threshold.py")).run().wants(t, 3, says)
 	}
 }
+
+// TestTheSearchForHitsChanges from one event on, and each event says what it was searched with.
+func TestTheSearchForHitsChanges(t *testing.T) {
+	t.Parallel()
+	v := pipeline(t, "-s", "sim:segments=1,slow=0,hits=0.5,events=0", "--rate", "100", "-w", "2", "--hits", "peakfinder8:at_least=1",
+		"-o", t.TempDir(), "-p", bundled("myroi.py")+" 1 1 2").start()
+	v.enabled()
+	set := func(code int, words ...string) outcome {
+		return v.beside(append([]string{"set", "--pid", strconv.Itoa(v.PID())}, words...)...).wants(t, code)
+	}
+	set(3, "hits.min_pix_count=9", "hits.max_pix_count=3").wants(t, 3, "a peak cannot have more pixels at least than at most; all stays")
+	set(3, "hits.min_pix=9").wants(t, 3, "no setting has the name")
+	set(0, "hits.at_least=1000000")
+	for range 2 {
+		before := v.enabled().Events.Received
+		testkit.Within(20*time.Second, func() bool { return v.enabled().Events.Received > before+100 })
+		set(0, "hits.at_least=1")
+	}
+	signal(t, v, syscall.SIGINT)
+	path := v.finish().wants(t, 130).dataFiles(t)[0]
+	table, seen := xtc.NewTable(), map[string]int{}
+	for _, d := range testkit.Dgrams(t, path) {
+		if d.Service() == xtc.Configure {
+			if err := table.Configure(d); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if d.Service() != xtc.L1Accept {
+			continue
+		}
+		least, hit := "", ""
+		for it := table.Blocks(d); it.Next(); {
+			b := it.Block()
+			if b.Names.DetName == "settings" {
+				f, _ := b.FieldNamed("at_least")
+				least = f.String()
+			} else if f, ok := b.FieldNamed("hit"); ok {
+				hit = f.String()
+			}
+		}
+		seen[least+" "+hit]++
+	}
+	if seen[" 1"] == 0 || seen["1000000 0"] < 100 || seen["1000000 1"] > 0 || seen["1 1"] == 0 {
+		t.Errorf("events by at_least and hit: %v", seen)
+	}
+}

@@ -44,6 +44,9 @@ const (
 
 // Book is the parameters of a run and their values.
 type Book struct {
+	// Check refuses values of one who has declared any that do not go together; nil lets all through. It is set before all else.
+	Check func(stage string, values []any) error
+
 	pending atomic.Bool // values were accepted that do not hold yet
 
 	mu         sync.Mutex // protects all below
@@ -152,6 +155,9 @@ func (b *Book) Set(values map[string]any, who string) (generation int64, err err
 		}
 		accepted[i] = v
 	}
+	if len(wrong) == 0 && b.Check != nil {
+		wrong = b.together(accepted)
+	}
 	if len(wrong) > 0 {
 		b.refused++
 		return 0, joined(wrong)
@@ -169,6 +175,30 @@ func (b *Book) Set(values map[string]any, who string) (generation int64, err err
 	}
 	b.pending.Store(true)
 	return b.generation + 1, nil
+}
+
+// together asks whether values go together with those that stay.
+func (b *Book) together(accepted map[int]any) (wrong []error) {
+	values := map[string][]any{}
+	touched := map[string]bool{}
+	for i := range b.settings {
+		s := &b.settings[i]
+		v, changed := accepted[i]
+		if !changed {
+			v = s.Value
+		}
+		values[s.Stage] = append(values[s.Stage], v)
+		touched[s.Stage] = touched[s.Stage] || changed
+	}
+	for _, stage := range slices.Sorted(maps.Keys(touched)) {
+		if !touched[stage] {
+			continue
+		}
+		if err := b.Check(stage, values[stage]); err != nil {
+			wrong = append(wrong, fmt.Errorf("%w; all stays", err))
+		}
+	}
+	return wrong
 }
 
 // joined puts errors into one line, and only some of them.
