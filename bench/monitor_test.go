@@ -21,7 +21,7 @@ func TestMonitorMeasuresEverything(t *testing.T) {
 			t.Errorf("figure %+v", f)
 		}
 	}
-	if len(r.Bars) != 6 {
+	if len(r.Bars) != 7 {
 		t.Errorf("%d bars", len(r.Bars))
 	}
 	ctx, cancel := context.WithCancel(context.Background())

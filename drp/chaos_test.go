@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -71,9 +72,16 @@ for run in ds.runs():
         evt.remove("epixhr", "raw")
 `
 
-// TestChaos runs everything at once: a script that fails in every way, slow events, children killed at any moment. What
-// must hold: nothing lost, nothing twice, the order kept, and every event as its fate says.
+// TestChaos runs everything at once: a script that fails in every way, slow events, children killed at any moment, and the
+// script taken anew again and again. What must hold: nothing lost, nothing twice, the order kept, and every event as its fate
+// says.
 func TestChaos(t *testing.T) {
+	for _, reloads := range []bool{false, true} {
+		t.Run(fmt.Sprintf("reloads %v", reloads), func(t *testing.T) { chaos(t, reloads) })
+	}
+}
+
+func chaos(t *testing.T, reloads bool) {
 	testkit.NoLeaks(t)
 	seed := uint32(time.Now().UnixNano())
 	if text := os.Getenv("DRP_TEST_SEED"); text != "" {
@@ -98,12 +106,34 @@ func TestChaos(t *testing.T) {
 	}
 	killed := make(chan int)
 	go func() { killed <- killAtRandom(r, kills, events, seed) }()
+	taken := make(chan uint32, 1)
+	if reloads {
+		go func() { taken <- reloadAtRandom(t, r, cfg.Script) }()
+	} else {
+		taken <- 2
+	}
 	s, err := r.Run(context.Background())
 	hits := <-killed
+	if generation := <-taken; generation < 2 {
+		t.Error("no other text was taken")
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
 	checkChaos(t, &s, seed, events, hits)
+}
+
+// reloadAtRandom takes the script anew, with another comment, until the run has ended, and gives the generation.
+func reloadAtRandom(t *testing.T, r *drp.Run, script string) uint32 {
+	for k := 0; ; k++ {
+		if err := os.WriteFile(script, fmt.Appendf(nil, "%s# %d\n", chaosScript, k), 0o600); err != nil {
+			t.Error(err)
+		}
+		_, err := r.Reload(context.Background(), true) // it is refused where the event of the trial is one that it fails on
+		if err != nil && strings.Contains(err.Error(), "the run has ended") {
+			return r.Status().Loaded.Generation
+		}
+	}
 }
 
 // killAtRandom kills children while a run goes on, and gives how many.

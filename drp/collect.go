@@ -7,7 +7,6 @@ import (
 	"drp/fex"
 	"drp/internal/invariant"
 	"drp/pebble"
-	"drp/record"
 	"drp/xtc"
 )
 
@@ -38,14 +37,12 @@ type collector struct {
 	present  keptState
 	script   string // SHA-256 of its text
 	account  account
-	sampling sampling
-
-	loadedNames *xtc.Names // of what is told of the scripts; nil when nothing is declared
-
-	trigger *trigger // nil without one
+	loading  loading
+	trigger  *trigger // nil without one
 
 	copied []byte // results, and events that are verified
 	head   [xtc.DgramHeaderBytes]byte
+	held   uint16 // the settings of the datagram that is looked at
 	side   []uint32
 	sig    []byte
 }
@@ -57,7 +54,7 @@ func (r *Run) collect() {
 	defer c.trigger.close()
 	for {
 		c.trigger.ask()
-		c.sampling.wanted = c.sampling.wanted || c.reloads.samples[0].asked.Load()
+		c.loading.sample = c.loading.sample || c.reloads.samples[0].asked.Load()
 		for len(c.refs) < batchEvents && c.bytes < batchBytes {
 			e := r.window.oldest()
 			if c.post.commit(c) {
@@ -129,25 +126,6 @@ func (c *collector) enter() {
 	c.taken = c.taken[:0]
 }
 
-// stopRecording ends the run for trouble that will not go away. What is in the files stays there, unfinished.
-func (c *collector) stopRecording(err error) {
-	c.failed = err
-	if abandoned := c.recorder.Abandon(); abandoned != nil {
-		err = errors.Join(err, abandoned)
-	}
-	c.halt(fail(General, fmt.Errorf("recording stopped, the files stay as .inprogress: %w", err)))
-}
-
-// recordNothing ends the recording of a run whose script cannot work. What was recorded before is complete.
-func (c *collector) recordNothing(cause error) {
-	if c.failed == nil {
-		c.failed = cause
-		if err := c.recorder.Close(); err != nil {
-			c.note(fail(General, err))
-		}
-	}
-}
-
 // one decides the outcome of a datagram.
 func (c *collector) one(e *entry) error {
 	ring := c.pool.Transitions
@@ -166,9 +144,10 @@ func (c *collector) one(e *entry) error {
 	c.bytes += len(d)
 	undecided := c.trigger.apply(e)
 	copied, refs := len(c.copied), len(c.refs)
+	c.held = e.settings
 	if e.service.IsEvent() {
 		c.timing.collected(c.window.tail)
-		if c.sampling.wanted {
+		if c.loading.sample {
 			c.sample(e, d)
 		}
 		err = c.event(e, d)
@@ -181,6 +160,7 @@ func (c *collector) one(e *entry) error {
 			decide(&c.refs[refs-1])
 		}
 	}
+	c.steering.release(c.held)
 	return errors.Join(err, undecided)
 }
 
@@ -249,6 +229,9 @@ func (c *collector) strict() error {
 
 // keep records an event, unless the trigger does not want it.
 func (c *collector) keep(e *entry, d xtc.Dgram, removed []uint32, added []byte, damage xtc.Damage) error {
+	if damage&xtc.DamageCorrupted == 0 {
+		added = c.with(added, e.settings, ofScript)
+	}
 	c.show(e, d, added, damage)
 	if c.trigger.unwanted() {
 		if !c.cfg.Trigger.KeepAll {
@@ -263,44 +246,6 @@ func (c *collector) keep(e *entry, d xtc.Dgram, removed []uint32, added []byte, 
 		return nil
 	}
 	return c.write(&k)
-}
-
-// kept is an event as it is recorded.
-type kept struct {
-	dgram   xtc.Dgram
-	removed []uint32
-	added   []byte
-	damage  xtc.Damage
-}
-
-// write hands an event to the recorder; the books follow when it is written.
-func (c *collector) write(k *kept) error {
-	d := k.dgram
-	if c.failed == nil {
-		err := c.recorder.Event(d, k.removed, k.added, k.damage)
-		if err == nil {
-			c.taken = append(c.taken, k.damage|d.Damage() != 0)
-			return nil
-		}
-		var bad *record.EventError
-		switch {
-		case errors.As(err, &bad):
-			if c.unfit++; c.unfit&(c.unfit-1) == 0 {
-				c.cfg.Log.Error(fmt.Sprintf("the event of time %v cannot be recorded and is counted as failed (%d so far): %v",
-					xtc.TimestampOf(d.Time()), c.unfit, err))
-			}
-		case !stalled(err):
-			c.stopRecording(err)
-		}
-	}
-	c.books.failed.Add(1)
-	return nil
-}
-
-// stalled tells an error that will pass, when the disk takes data again.
-func stalled(err error) bool {
-	var s *record.StalledError
-	return errors.As(err, &s)
 }
 
 // result reads and checks what the script gave for an event. Everything in the result area is the child's word.
@@ -344,6 +289,9 @@ func (c *collector) transition(e *entry, d xtc.Dgram) error {
 	}
 	c.script = e.detail.script
 	if e.service == xtc.Configure {
+		if len(e.detail.answers) > 0 {
+			defer c.oneAnswered()
+		}
 		if scriptTrouble == nil {
 			scriptTrouble = c.configure(e, d)
 		}
@@ -380,12 +328,13 @@ func (c *collector) configure(e *entry, d xtc.Dgram) error {
 	if err != nil {
 		return failf(Script, "%s: %w", scriptName(c.cfg.Script), err)
 	}
+	if err = c.steering.configure(ofScript, c.own, added); err != nil {
+		return err
+	}
 	if added, err = c.account.declare(c.table, d.Src(), c.freeSegment(c.table, booksDetector, booksAlg), added); err != nil {
 		c.cfg.Log.Warn(fmt.Sprintf("the books will not be in the file: %v", err))
 	}
-	if added, err = c.declareLoaded(d.Src(), added); err != nil {
-		c.cfg.Log.Warn(fmt.Sprintf("which text of the script was used will not be in the file: %v", err))
-	}
+	added = c.declareLoaded(d.Src(), added)
 	if added, err = c.trigger.configure(d, added); err != nil {
 		return err
 	}

@@ -76,6 +76,8 @@ type Config struct {
 	// the run goes as its source does.
 	Control func(Progress) (Orders, error)
 	Monitor *Monitor // nil: nobody can watch
+	// Settings are values for parameters that the scripts and stages declare, by name, in place of their defaults.
+	Settings map[string]any
 
 	// What a simulation puts in the place of the machine; nil is the machine's own.
 	World  world.World

@@ -111,6 +111,7 @@ func (r *Run) event(ctx context.Context, h source.Header) error {
 	layout, corrupt := r.layouts.number(d)
 	e.service, e.time, e.number, e.worker = h.Service, h.Time, number, int16(worker)
 	e.prepared, e.searched, e.calibration = false, false, 0
+	e.settings = r.steering.hold()
 	e.keepRaw = r.cfg.Prescale > 0 && number%r.cfg.Prescale == 0 || r.cfg.L0Raw && d.KeepRaw()
 	e.crc = r.sums.of(d)
 	e.implied, e.ix = false, loan.Seal(n)
@@ -129,7 +130,8 @@ func (r *Run) event(ctx context.Context, h source.Header) error {
 	e.pending.Store(1)
 	r.timing.filled(tag)
 	r.window.push()
-	r.preparation.event(worker, &fex.Work{Index: e.ix, Bytes: n, Layout: layout, Time: h.Time, Tag: tag}, in)
+	r.preparation.event(worker, &fex.Work{Index: e.ix, Bytes: n, Layout: layout, Time: h.Time, Tag: tag,
+		Settings: e.settings}, in)
 	return nil
 }
 
@@ -151,7 +153,7 @@ func (r *Run) loan(ctx context.Context) (int, pebble.Loan, error) {
 		for k := range r.group.Workers {
 			i := (r.nextWorker + k) % len(r.group.Workers)
 			ring := r.pool.Events[i]
-			if ring.InUse() == ring.Slots() || r.group.Workers[i].Retired() {
+			if ring.InUse() == ring.Slots() || r.group.Workers[i].Retired() || r.post.avoids(i) {
 				continue
 			}
 			if l := r.preparation.load(i); best < 0 || l < load {
@@ -295,6 +297,10 @@ func (r *Run) hand(loan *pebble.Loan, n int, id xtc.TransitionID, time uint64, d
 		received: r.books.received.Load(), dropped: r.books.dropped.Load(), constants: r.calibration.expected,
 		published: r.calibration.published}
 	r.mark(e)
+	if id == xtc.Configure {
+		r.steering.forget()
+	}
+	e.settings = r.steering.hold()
 	e.ix = loan.Seal(n)
 	r.standing.generation.Store(r.calibration.generation)
 	r.lastTime = max(r.lastTime, time)
@@ -311,8 +317,11 @@ func (r *Run) hand(loan *pebble.Loan, n int, id xtc.TransitionID, time uint64, d
 	if r.post != nil {
 		r.awaited.Add(1)
 	}
+	if id == xtc.Configure { // and until it is known what the script has declared
+		r.awaited.Add(1)
+	}
 	r.window.push()
-	work := fex.Work{Index: e.ix, Bytes: n, Time: time, Tag: tag}
+	work := fex.Work{Index: e.ix, Bytes: n, Time: time, Tag: tag, Settings: e.settings}
 	for i := range workers {
 		r.preparation.transition(i, &work, id, implied)
 	}

@@ -1,6 +1,11 @@
 package drp
 
-import "drp/fex"
+import (
+	"errors"
+	"fmt"
+
+	"drp/fex"
+)
 
 // Abandon ends the run at once: children are killed, files stay as .inprogress.
 func (r *Run) Abandon(cause error) {
@@ -48,4 +53,23 @@ func (r *Run) note(err error) {
 	r.troubleMu.Lock()
 	defer r.troubleMu.Unlock()
 	r.trouble = append(r.trouble, err)
+}
+
+// stopRecording ends the run for trouble that will not go away. What is in the files stays there, unfinished.
+func (c *collector) stopRecording(err error) {
+	c.failed = err
+	if abandoned := c.recorder.Abandon(); abandoned != nil {
+		err = errors.Join(err, abandoned)
+	}
+	c.halt(fail(General, fmt.Errorf("recording stopped, the files stay as .inprogress: %w", err)))
+}
+
+// recordNothing ends the recording of a run whose script cannot work. What was recorded before is complete.
+func (c *collector) recordNothing(cause error) {
+	if c.failed == nil {
+		c.failed = cause
+		if err := c.recorder.Close(); err != nil {
+			c.note(fail(General, err))
+		}
+	}
 }

@@ -1,6 +1,8 @@
 package drp
 
 import (
+	"fmt"
+
 	"drp/xtc"
 )
 
@@ -24,36 +26,35 @@ func (l *reloads) loaded(id xtc.TransitionID, implied, swapped bool) *loaded {
 	return &loaded{sha256: l.used[0].sha256, post: l.used[1].sha256, generation: l.generation}
 }
 
-// declareLoaded appends the Names to what a script declares, as those of the books.
-func (c *collector) declareLoaded(src uint32, declared []byte) ([]byte, error) {
-	c.loadedNames = nil
-	if c.account.names == nil || c.reloads.used[0].bytes == nil {
-		return declared, nil
+// declareLoaded appends the Names to what a script declares, where the books are declared, too.
+func (c *collector) declareLoaded(src uint32, declared []byte) []byte {
+	c.loading.names = nil
+	if c.account.names == nil || c.script == "" {
+		return declared
 	}
 	n := &xtc.Names{DetName: booksDetector, DetType: booksDetector, Alg: loadedAlg, Version: xtc.Version{Major: 1},
 		Segment: c.freeSegment(c.table, booksDetector, loadedAlg), Entries: loadedEntries}
-	var err error
-	if n.ID, err = c.table.FreeID(src & 0xfff); err != nil {
-		return declared, err
-	}
-	with, err := n.AppendTo(declared)
-	if err == nil {
-		err = c.table.Add(n)
+	with, err := declared, error(nil)
+	if n.ID, err = c.table.FreeID(src & 0xfff); err == nil {
+		if with, err = n.AppendTo(declared); err == nil {
+			err = c.table.Add(n)
+		}
 	}
 	if err != nil {
-		return declared, err
+		c.cfg.Log.Warn(fmt.Sprintf("which text of the script was used will not be in the file: %v", err))
+		return declared
 	}
-	c.loadedNames = n
-	return with, nil
+	c.loading.names = n
+	return with
 }
 
 // tellLoaded appends the block to what is added to a transition that tells of the scripts.
 func (c *collector) tellLoaded(of *detail, added []byte) ([]byte, bool) {
-	if of.loaded == nil || c.loadedNames == nil {
+	if of.loaded == nil || c.loading.names == nil {
 		return added, false
 	}
 	var b xtc.Builder
-	b.Begin(added, c.loadedNames)
+	b.Begin(added, c.loading.names)
 	b.Text(of.loaded.sha256)
 	b.Text(of.loaded.post)
 	b.Uint(uint64(of.loaded.generation))

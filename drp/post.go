@@ -52,7 +52,7 @@ func (c *Config) postRoom(resultBytes int) int {
 		return 0
 	}
 	const stamps = 3 * pageBytes // the generation of the constants, the decision, and what was contributed to it
-	room := resultBytes + stamps
+	room := resultBytes + stamps + partBytes
 	if c.Hits != nil {
 		room += c.Hits.RecordBytes()
 	}
@@ -105,6 +105,7 @@ func (r *Run) openPost(ctx context.Context) error {
 	cfg.Script, cfg.Args, cfg.Source, cfg.Decided = r.cfg.Post.Script, r.cfg.Post.Args, r.cfg.Post.text, true
 	cfg.Log = r.cfg.Log.With(slog.String("script", scriptName(cfg.Script)))
 	cfg.Answered, cfg.Want = p.answered, p.want
+	cfg.Settings = r.steering.board(ofPost)
 	if r.cfg.Post.Start != nil {
 		cfg.Start = r.cfg.Post.Start
 	}
@@ -151,6 +152,20 @@ func (p *post) want(worker int, want fex.Want) fex.Wanted {
 
 func (p *post) at(tag uint64) *posted { return &p.items[tag%uint64(len(p.items))] }
 
+// avoids tells whether a ring gets no events, since the second script has no process for it any more, and there are rings where
+// both scripts have one.
+func (p *post) avoids(worker int) bool {
+	if p == nil || !p.group.Workers[worker].Retired() {
+		return false
+	}
+	for i, w := range p.r.group.Workers {
+		if !w.Retired() && !p.group.Workers[i].Retired() {
+			return true
+		}
+	}
+	return false
+}
+
 // empty tells that nothing is held back.
 func (p *post) empty() bool { return p == nil || p.tail == p.head }
 
@@ -160,6 +175,7 @@ func (p *post) next(c *collector) *posted {
 	last := len(c.refs) - 1
 	it.ref, c.refs = c.refs[last], c.refs[:last]
 	c.bytes -= len(it.ref.Bytes())
+	it.settings, c.held = c.held, 0
 	it.more, it.removed, it.failure, it.shown = it.more[:0], it.removed[:0], nil, false
 	p.head++
 	return it
@@ -188,7 +204,8 @@ func (p *post) takeEvent(c *collector, e *entry, k *kept) {
 	}
 	it.shown = true
 	it.pending.Store(1)
-	p.group.Workers[e.worker].Work(&fex.Work{Index: e.ix, Bytes: len(it.dgram), Layout: layout, Time: e.time, Tag: tag})
+	p.group.Workers[e.worker].Work(&fex.Work{Index: e.ix, Bytes: len(it.dgram), Layout: layout, Time: e.time, Tag: tag,
+		Settings: it.settings})
 }
 
 // takeTransition takes a transition with what the first script added to it.
@@ -220,8 +237,9 @@ func (p *post) takeTransition(c *collector, t *told, added []byte) {
 	of.answers = make([]fex.Answer, len(workers))
 	it.detail, it.shown = &of, true
 	it.pending.Store(int32(len(workers)))
+	work := fex.Work{Index: t.ix, Bytes: len(it.dgram), Time: it.dgram.Time(), Tag: tag, Settings: it.settings}
 	for _, w := range workers {
-		w.Transition(t.ix, len(it.dgram), uint8(t.service), t.implied, it.dgram.Time(), tag)
+		w.Hand(&work, uint8(t.service), t.implied)
 	}
 }
 

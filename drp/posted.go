@@ -17,10 +17,12 @@ type posted struct {
 	pending atomic.Int32 // answers that are still to come
 	service xtc.TransitionID
 	shown   bool
-	ref     pebble.Ref
-	dgram   xtc.Dgram // in the slot, with all that was added to it before
-	more    []byte    // that had no room there
-	damage  xtc.Damage
+	// settings is the entry of the board, 0 for none.
+	settings uint16
+	ref      pebble.Ref
+	dgram    xtc.Dgram // in the slot, with all that was added to it before
+	more     []byte    // that had no room there
+	damage   xtc.Damage
 
 	// Of an event.
 	worker      int16
@@ -77,6 +79,7 @@ func (p *post) commit(c *collector) bool {
 	if err := commit(c, it); err != nil {
 		c.halt(err)
 	}
+	c.steering.release(it.settings)
 	return true
 }
 
@@ -84,7 +87,7 @@ func (p *post) commit(c *collector) bool {
 func (p *post) event(c *collector, it *posted) error {
 	c.timing.posted(it.stamp)
 	if s := &c.reloads.samples[1]; it.shown && it.answer.Status == fex.OK && s.asked.Load() {
-		s.keep(&keptEvent{number: it.number, time: it.time, dgram: it.dgram}, true, c.sampling.configures)
+		s.keep(&keptEvent{number: it.number, time: it.time, settings: it.settings, dgram: it.dgram}, true, c.loading.configures)
 	}
 	k := kept{dgram: it.dgram, removed: it.removed, added: it.more, damage: it.damage}
 	if !c.verifyAgain(it, &k) {
@@ -100,7 +103,7 @@ func (p *post) event(c *collector, it *posted) error {
 	if it.shown {
 		f = p.result(c, it, &k)
 	}
-	if f == nil {
+	if k.added = c.with(k.added, it.settings, ofPost); f == nil {
 		return c.write(&k)
 	}
 	c.books.postFailed.Add(1)
@@ -184,14 +187,15 @@ func (p *post) say(c *collector, it *posted) (added []byte, err error) {
 		if added, err = declarations(c.table, p.own, answers); err != nil {
 			return nil, failf(Script, "%s: %w", p.name(), err)
 		}
+		if err = c.steering.configure(ofPost, p.own, added); err != nil {
+			return nil, err
+		}
 		if c.account.names == nil {
 			segment := c.freeSegment(c.table, booksDetector, booksAlg)
 			if added, err = c.account.declare(c.table, it.dgram.Src(), segment, added); err != nil {
 				c.cfg.Log.Warn(fmt.Sprintf("the books will not be in the file: %v", err))
 			}
-			if added, err = c.declareLoaded(it.dgram.Src(), added); err != nil {
-				c.cfg.Log.Warn(fmt.Sprintf("which text of the script was used will not be in the file: %v", err))
-			}
+			added = c.declareLoaded(it.dgram.Src(), added)
 		}
 		return added, nil
 	case trouble == nil:

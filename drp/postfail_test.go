@@ -204,3 +204,30 @@ func TestPostThatHangsIsLeft(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// TestPostRetires: where the second script gets no process any more, events go by the other rings and are seen by it.
+func TestPostRetires(t *testing.T) {
+	post := testkit.Script(t, liveText(2, "pass"))
+	r := startLive(t, strings.ReplaceAll(liveText(1, "pass"), "live", "first"), func(cfg *drp.Config) {
+		cfg.Sources, cfg.MaxRestarts, cfg.Post = []string{smallSim + ",events=100000"}, 1, &drp.Post{Script: post}
+	})
+	r.events(20)
+	r.until("the end of the worker", func() bool {
+		w := r.run.Status().Post[0]
+		if w.PID != 0 {
+			_ = syscall.Kill(w.PID, syscall.SIGKILL)
+		}
+		return w.State == "retired"
+	})
+	r.events(20)
+	r.until("an empty ring", func() bool { return r.run.Status().Workers[0].Slots.InUse == 0 })
+	failed := r.run.Snapshot().PostFailed
+	r.events(200)
+	if now := r.run.Snapshot().PostFailed; now != failed {
+		t.Errorf("the second script failed on %d events, and on %d before", now, failed)
+	}
+	r.end()
+	if s := r.sum; s.Retired != 1 || s.Lost() != 0 || s.Damaged != s.PostFailed {
+		t.Errorf("%v, %+v", r.err, s)
+	}
+}

@@ -109,7 +109,7 @@ func (p *preparation) idle() bool { return p.r.hits.cfg == nil && !p.on.Load() }
 // transition hands a transition to a worker, behind the events before it.
 func (p *preparation) transition(worker int, w *fex.Work, id xtc.TransitionID, implied bool) {
 	if p.idle() {
-		p.r.group.Workers[worker].Transition(w.Index, w.Bytes, uint8(id), implied, w.Time, w.Tag)
+		p.r.group.Workers[worker].Hand(w, uint8(id), implied)
 		return
 	}
 	p.workers[worker].push(job{work: *w, transition: uint8(id), implied: implied})
@@ -173,7 +173,7 @@ func (w *preparer) run() {
 		j := w.jobs[n%uint64(len(w.jobs))]
 		fexWorker := w.p.r.group.Workers[w.worker]
 		if j.transition != 0 {
-			fexWorker.Transition(j.work.Index, j.work.Bytes, j.transition, j.implied, j.work.Time, j.work.Tag)
+			fexWorker.Hand(&j.work, j.transition, j.implied)
 		} else if w.p.r.timing.preparing(j.work.Tag); w.find(&j) {
 			if !w.prepare(&j.work) {
 				return

@@ -70,7 +70,7 @@ func (r *Run) children() fex.Config {
 		GreetDeadline: greetDeadline, TransitionDeadline: cfg.TransitionDeadline, EventDeadline: cfg.EventDeadline,
 		SoftDeadline: cfg.SoftDeadline, Spares: cfg.Spares, Retries: cfg.Retries, MaxRestarts: cfg.MaxRestarts,
 		Degrade: !cfg.AbortOnUnrest, MaxResident: cfg.MaxResident, RecycleAfter: cfg.RecycleAfter,
-		World: cfg.World, Start: cfg.Start, Source: cfg.ScriptText, Hits: r.hits.areas(),
+		World: cfg.World, Start: cfg.Start, Source: cfg.ScriptText, Hits: r.hits.areas(), Settings: r.steering.board(ofScript),
 		Spawner: r.spawner, Log: cfg.Log.With(slog.String("script", scriptName(cfg.Script))),
 		Answered: r.answered, Restarted: r.restarted, GaveUp: r.gaveUp,
 		Want:     func(worker int, want fex.Want) fex.Wanted { return r.preparation.want(worker, want) },

@@ -1,6 +1,7 @@
 package drp
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -40,7 +41,11 @@ func (l *reloads) stage(which int, t *text, present []fex.Shown, event *keptEven
 	running := false
 	for _, k := range withEvents(present, event) {
 		id := xtc.TransitionID(k.Service)
-		a, err := s.transition(&k)
+		work := fex.Work{Time: k.Time}
+		if event != nil && id != xtc.Configure {
+			work.Settings = event.settings
+		}
+		a, err := s.transition(&k, work)
 		if err != nil {
 			return "", fmt.Errorf("it fails at %v, tried aside: %w", id, err)
 		}
@@ -167,11 +172,12 @@ func (s *rehearsal) close() {
 }
 
 // transition shows a transition, and gives the answer if it is good.
-func (s *rehearsal) transition(k *fex.Shown) (fex.Answer, error) {
+func (s *rehearsal) transition(k *fex.Shown, work fex.Work) (fex.Answer, error) {
 	loan, _ := s.pool.Transitions.TryLoan() // one at a time
-	n := copy(loan.Bytes(), k.Dgram)
-	ix := loan.Seal(n)
-	s.group.Workers[0].Transition(ix, n, k.Service, false, k.Time, 0)
+	work.Bytes = copy(loan.Bytes(), k.Dgram)
+	ix := loan.Seal(work.Bytes)
+	work.Index = ix
+	s.group.Workers[0].Hand(&work, k.Service, false)
 	a, err := s.answer()
 	if err != nil {
 		return a, err
@@ -189,7 +195,7 @@ func (s *rehearsal) work(e *keptEvent) error {
 	n := copy(loan.Bytes(), e.dgram)
 	ix := loan.Seal(n)
 	s.event = e.dgram
-	s.group.Workers[0].Work(&fex.Work{Index: ix, Bytes: n, Time: e.time})
+	s.group.Workers[0].Work(&fex.Work{Index: ix, Bytes: n, Time: e.time, Settings: e.settings})
 	a, err := s.answer()
 	if err != nil || a.Status != fex.OK {
 		return err
@@ -235,7 +241,8 @@ func (s *rehearsal) compare(k *fex.Shown, a *fex.Answer) error {
 	if err := table.Configure(k.Dgram); err != nil {
 		return err
 	}
-	if _, err := declarations(table, xtc.NewTable(), []fex.Answer{*a}); err != nil {
+	own := xtc.NewTable()
+	if _, err := declarations(table, own, []fex.Answer{*a}); err != nil {
 		return err
 	}
 	before, after := declares(k.Made), declares(a.Blocks())
@@ -255,7 +262,22 @@ func (s *rehearsal) compare(k *fex.Shown, a *fex.Answer) error {
 			return fmt.Errorf("it declares %s, which is new, %w", name, errDeclares)
 		}
 	}
+	if !bytes.Equal(parametersIn(own, k.Made), parametersIn(own, a.Blocks())) {
+		return fmt.Errorf("it declares parameters with other defaults, bounds or words, %w", errDeclares)
+	}
 	return nil
+}
+
+// parametersIn gives what a script's answer to a Configure says of its parameters beside their names and types.
+func parametersIn(own *xtc.Table, blocks []byte) (all []byte) {
+	for it := xtc.NewIter(blocks); it.Next(); {
+		if h := it.Header(); h.Type == xtc.TypeShapesData {
+			if n := own.Lookup(h.NamesID()); n != nil && n.DetName == settingsDetector {
+				all = append(all, it.Bytes()...)
+			}
+		}
+	}
+	return all
 }
 
 // declaration is what a script says at a Configure of a detector and an algorithm.

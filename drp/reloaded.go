@@ -4,15 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-)
 
-// Reloaded is what becomes of the scripts as their files are now.
-type Reloaded struct {
-	SHA256     string `json:"sha256"`
-	PostSHA256 string `json:"post_sha256,omitempty"`
-	State      string `json:"state"`
-	Tried      string `json:"tried,omitempty"` // up to where it was tried
-}
+	"drp/watch"
+)
 
 // The states of a text that was asked for.
 const (
@@ -35,18 +29,18 @@ const rehearsals = 3
 // Reload takes the scripts as their files are now: compiled, and tried aside with what holds and with the last good event. Who
 // asks waits for that; the run does not. It is used from the next BeginStep or BeginRun on, or with now from the next event on.
 // The error says why it is not taken; then the run goes on with the text it has.
-func (r *Run) Reload(ctx context.Context, now bool) (Reloaded, error) {
+func (r *Run) Reload(ctx context.Context, now bool) (watch.Reloaded, error) {
 	l := &r.reloads
 	select {
 	case l.turn <- struct{}{}:
 		defer func() { <-l.turn }()
 	case <-l.over.Done():
-		return Reloaded{}, errEnded
+		return watch.Reloaded{}, errEnded
 	case <-ctx.Done():
-		return Reloaded{}, ctx.Err()
+		return watch.Reloaded{}, ctx.Err()
 	}
 	if l.over.Err() != nil || r.finished.Load() != 0 {
-		return Reloaded{}, errEnded
+		return watch.Reloaded{}, errEnded
 	}
 	got, err := l.prepare(now)
 	if err != nil {
@@ -59,18 +53,18 @@ func (r *Run) Reload(ctx context.Context, now bool) (Reloaded, error) {
 }
 
 // prepare tries the texts that the files have now, and leaves them for the dispatcher.
-func (l *reloads) prepare(now bool) (Reloaded, error) {
+func (l *reloads) prepare(now bool) (watch.Reloaded, error) {
 	l.mu.Lock()
 	used := l.used
 	l.mu.Unlock()
 	if used[0].bytes == nil {
-		return Reloaded{}, errors.New("there is no file that a script could be read from")
+		return watch.Reloaded{}, errors.New("there is no file that a script could be read from")
 	}
 	n := &upcoming{now: now}
 	for i := range used {
 		var err error
 		if n.texts[i], err = l.read(&used[i]); err != nil {
-			return Reloaded{}, err
+			return watch.Reloaded{}, err
 		}
 	}
 	for attempt := 1; ; attempt++ {
@@ -80,7 +74,7 @@ func (l *reloads) prepare(now bool) (Reloaded, error) {
 		configures, begun := l.moved()
 		tried, err := l.rehearse(n)
 		if l.over.Err() != nil {
-			return Reloaded{}, errEnded
+			return watch.Reloaded{}, errEnded
 		}
 		laterConfigures, laterBegun := l.moved()
 		if (configures != laterConfigures || err != nil && begun != laterBegun) && attempt < rehearsals {
@@ -90,7 +84,7 @@ func (l *reloads) prepare(now bool) (Reloaded, error) {
 			err = errors.New("the run is configured again and again, and the text cannot be tried: each Configure reads the file")
 		}
 		if err != nil {
-			return Reloaded{}, err
+			return watch.Reloaded{}, err
 		}
 		return l.leave(n, tried, configures)
 	}
@@ -103,10 +97,10 @@ func (l *reloads) moved() (configures, begun int) {
 }
 
 // settle tells whether there is nothing to try: the texts are used already, or wait to be, or there was no Configure yet.
-func (l *reloads) settle(n *upcoming) (Reloaded, bool) {
+func (l *reloads) settle(n *upcoming) (watch.Reloaded, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	got := Reloaded{SHA256: n.texts[0].sha256, PostSHA256: n.texts[1].sha256}
+	got := watch.Reloaded{SHA256: n.texts[0].sha256, PostSHA256: n.texts[1].sha256}
 	same := func(with *[2]text) bool {
 		return n.texts[0].sha256 == with[0].sha256 && n.texts[1].sha256 == with[1].sha256
 	}
@@ -131,11 +125,11 @@ func (l *reloads) settle(n *upcoming) (Reloaded, bool) {
 }
 
 // leave lets the dispatcher take texts that were tried, and warms up children for them.
-func (l *reloads) leave(n *upcoming, tried string, configures int) (Reloaded, error) {
+func (l *reloads) leave(n *upcoming, tried string, configures int) (watch.Reloaded, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.configures != configures {
-		return Reloaded{}, errors.New("the run was configured anew at this moment, which has read the file: ask once more if it was saved since")
+		return watch.Reloaded{}, errors.New("the run was configured anew at this moment, which has read the file: ask once more if it was saved since")
 	}
 	l.drop()
 	l.next, l.refused = n, ""
@@ -147,7 +141,7 @@ func (l *reloads) leave(n *upcoming, tried string, configures int) (Reloaded, er
 		}
 	}
 	l.now.Store(n.now)
-	return Reloaded{SHA256: n.texts[0].sha256, PostSHA256: n.texts[1].sha256, State: n.state(), Tried: tried}, nil
+	return watch.Reloaded{SHA256: n.texts[0].sha256, PostSHA256: n.texts[1].sha256, State: n.state(), Tried: tried}, nil
 }
 
 // rehearse tries the texts that are others than those in use.

@@ -2,9 +2,7 @@ package drp_test
 
 import (
 	"context"
-	"crypto/sha256"
 	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,148 +16,6 @@ import (
 	"drp/internal/testkit"
 	"drp/xtc"
 )
-
-// live is a script that says with each event which text it is and in which process it runs.
-const live = `import os, sys, time
-import numpy as np
-from drp import DataSource, drp_info
-ds = DataSource()
-out = ds.add_detector(ds.camera, alg="live", fields={"text": (np.uint32, 0), "worker": (np.uint32, 0)})
-TOP
-for run in ds.runs():
-    for step in run.steps():
-        for evt in step.events():
-            EVENT
-            out.text = TEXT
-            out.worker = drp_info.worker_num
-            evt.add(out)
-`
-
-func sha(text string) string { return fmt.Sprintf("%x", sha256.Sum256([]byte(text))) }
-
-func liveText(text int, event string) string {
-	return strings.NewReplacer("TEXT", fmt.Sprint(text), "EVENT", event, "TOP", "pass").Replace(live)
-}
-
-// liveRun is a run that goes on while its script changes.
-type liveRun struct {
-	t      *testing.T
-	run    *drp.Run
-	script string
-	log    *testkit.Buffer
-	cancel context.CancelFunc
-	ended  sync.WaitGroup
-	sum    drp.Summary
-	err    error
-}
-
-func startLive(t *testing.T, script string, change func(cfg *drp.Config)) *liveRun {
-	t.Helper()
-	testkit.NoLeaks(t)
-	r := &liveRun{t: t, script: testkit.Script(t, script), log: &testkit.Buffer{}}
-	cfg := settings(t, r.script)
-	cfg.Sources, cfg.OutputDir, cfg.Rate.PerSecond = []string{smallSim + ",steps=1000,events=40"}, t.TempDir(), 400
-	cfg.Log, cfg.EventDeadline, cfg.TransitionDeadline = slog.New(slog.NewTextHandler(r.log, nil)), 2*time.Second, 4*time.Second
-	change(&cfg)
-	var err error
-	if r.run, err = drp.New(context.Background(), cfg); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	r.cancel = cancel
-	r.ended.Go(func() { r.sum, r.err = r.run.Run(ctx) })
-	t.Cleanup(r.end)
-	return r
-}
-
-// end ends the run in order; its books must balance.
-func (r *liveRun) end() {
-	r.cancel()
-	r.ended.Wait()
-	if s := r.sum; s.InFlight != 0 || s.Received != s.Recorded+s.Rejected+s.Vetoed+s.Quarantined+s.Dropped+s.Failed {
-		r.t.Errorf("the books do not balance: %+v", s)
-	}
-}
-
-func (r *liveRun) write(text string) { testkit.WriteFile(r.t, r.script, text) }
-
-func (r *liveRun) until(what string, is func() bool) {
-	r.t.Helper()
-	if !testkit.Within(30*time.Second, is) {
-		r.t.Fatalf("%s never came; log:\n%s", what, r.log)
-	}
-}
-
-func (r *liveRun) events(n int64) {
-	r.t.Helper()
-	from := r.run.Snapshot().Recorded
-	r.until("more events", func() bool { return r.run.Snapshot().Recorded >= from+n })
-}
-
-func (r *liveRun) inUse(generation uint32) {
-	r.t.Helper()
-	r.until("the other text", func() bool { s := r.run.Status(); return s.Loaded.Generation == generation && s.Loaded.Next == nil })
-}
-
-// recorded is what a file says: the texts of its events, with the workers of each; and what is told of the scripts.
-type recordedLive struct {
-	texts   []uint64            // in order, each change once
-	workers map[uint64][]uint64 // by text
-	told    []string            // transition, first of the SHA-256, generation
-	changes []xtc.TransitionID  // the transition before each change
-}
-
-func (r *liveRun) recorded() (all recordedLive) {
-	r.t.Helper()
-	all.workers = map[uint64][]uint64{}
-	table, before := xtc.NewTable(), xtc.TransitionID(0)
-	var dgrams []xtc.Dgram
-	for i := 0; i < len(r.sum.Files); i += 2 { // the others are of small data
-		dgrams = append(dgrams, testkit.Dgrams(r.t, r.sum.Files[i])...)
-	}
-	for _, d := range dgrams {
-		if d.Service() == xtc.Configure {
-			if err := table.Configure(d); err != nil {
-				r.t.Fatal(err)
-			}
-		}
-		for it := table.Blocks(d); it.Next(); {
-			b := it.Block()
-			switch {
-			case b.Names.Alg == "live" && d.Service().IsEvent():
-				text, worker := value(r.t, b, "text"), value(r.t, b, "worker")
-				if len(all.texts) == 0 || all.texts[len(all.texts)-1] != text {
-					all.texts, all.changes = append(all.texts, text), append(all.changes, before)
-				}
-				if !slices.Contains(all.workers[text], worker) {
-					all.workers[text] = append(all.workers[text], worker)
-				}
-			case b.Names.DetName == "drp" && b.Names.Alg == "script":
-				all.told = append(all.told, fmt.Sprintf("%v %s %d", d.Service(), textOf(r.t, b, "sha256"), value(r.t, b, "generation")))
-			}
-		}
-		before = d.Service()
-	}
-	return all
-}
-
-func value(t *testing.T, b *xtc.Block, field string) uint64 {
-	t.Helper()
-	v, there := b.FieldNamed(field)
-	if !there {
-		t.Fatalf("no field %s in %v", field, b.Names)
-	}
-	return v.Uint64()
-}
-
-func textOf(t *testing.T, b *xtc.Block, field string) string {
-	t.Helper()
-	v, there := b.FieldNamed(field)
-	if !there {
-		t.Fatalf("no field %s in %v", field, b.Names)
-	}
-	return string(v.Text())
-}
 
 // TestReloadInARun: another text is used by all workers from one step on, or from one event on, and the file says which.
 func TestReloadInARun(t *testing.T) {
@@ -206,6 +62,7 @@ func TestReloadInARun(t *testing.T) {
 				t.Fatalf("the events are of the texts %v, the change comes behind %v, with the workers %v", all.texts, all.changes, all.workers)
 			}
 			told := strings.NewReplacer(sha(first), "first", sha(second), "second").Replace(strings.Join(slices.Compact(all.told), "|"))
+			told = strings.Replace(told, "|BeginStep second 2|BeginRun", "|BeginRun", 1) // where it was asked for between the two
 			if told != strings.Join(tt.told, "|") {
 				t.Errorf("the file tells %s, want %s", told, strings.Join(tt.told, "|"))
 			}
@@ -342,5 +199,107 @@ func TestReloadAndConfigure(t *testing.T) {
 	}
 	if s := r.run.Status().Loaded; s.SHA256 != sha(liveText(3, "pass")) {
 		t.Errorf("%+v", s)
+	}
+}
+
+// TestReloadOfWhatIsMade: the trial has corrected pixels and hits as the run has them, and both scripts are tried, the second
+// on what the first one adds.
+func TestReloadOfWhatIsMade(t *testing.T) {
+	const first = `import numpy as np
+from drp import DataSource
+ds = DataSource()
+out = ds.add_detector("cam", alg="live", fields={"text": (np.uint32, 0), "worker": (np.uint32, 0), "sum": (float, 0)})
+for run in ds.runs():
+    det = run.Detector("cam")
+    for evt in run.events():
+        if evt.hits is None or len(evt.hits) != evt.hit["count"]: raise RuntimeError("the event was not searched")
+        if TEXT == 3: raise RuntimeError(f"{len(evt.hits)} peaks, {det.raw.calib(evt).shape}")
+        out.text, out.worker, out.sum = TEXT, 0, det.raw.calib(evt).sum()
+        evt.add(out)
+`
+	const second = `import numpy as np
+from drp import DataSource
+ds = DataSource()
+out = ds.add_detector("cam", alg="second", fields={"text": (np.uint32, 0)})
+for run in ds.runs():
+    det = run.Detector("cam")
+    for evt in run.events():
+        if TEXT == 3: raise RuntimeError(f"text {det.live.text(evt)}, {det.raw.calib(evt).shape}")
+        out.text = TEXT
+        evt.add(out)
+`
+	texts := func(script string, text int) string { return strings.ReplaceAll(script, "TEXT", fmt.Sprint(text)) }
+	post := testkit.Script(t, texts(second, 1))
+	r := startLive(t, texts(first, 1), func(cfg *drp.Config) {
+		dgrams := []xtc.Dgram{spots.Configure(1), spots.BeginRun(2, 5), testkit.Plain(xtc.BeginStep, 3), testkit.Plain(xtc.Enable, 4)}
+		for i := range 1500 {
+			dgrams = append(dgrams, spotEvent(uint64(100+i), i))
+		}
+		with := hitSettings(t, cfg.Script, "at_least=3", dgrams)
+		with.OutputDir, with.Log, with.EventDeadline, with.TransitionDeadline = cfg.OutputDir, cfg.Log, cfg.EventDeadline, cfg.TransitionDeadline
+		with.Rate.PerSecond, with.Post = 50, &drp.Post{Script: post}
+		*cfg = with
+	})
+	r.events(20)
+	refused := func(want ...string) {
+		t.Helper()
+		_, err := r.run.Reload(context.Background(), true)
+		for _, part := range want {
+			if err == nil || !strings.Contains(err.Error(), part) {
+				t.Errorf("%v does not say %q", err, part)
+			}
+		}
+	}
+	r.write(texts(first, 3))
+	refused("it fails on event", " peaks, (2, 24, 40)")
+	r.write(texts(first, 1))
+	testkit.WriteFile(t, post, texts(second, 3))
+	refused("it fails on event", "text 1, (2, 24, 40)")
+	testkit.WriteFile(t, post, texts(second, 2))
+	r.write(texts(first, 2))
+	got, err := r.run.Reload(context.Background(), true)
+	if err != nil || got.SHA256 != sha(texts(first, 2)) || got.PostSHA256 != sha(texts(second, 2)) {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	r.inUse(2)
+	r.events(20)
+	r.end()
+	if r.sum.Damaged != 0 || r.sum.PostFailed != 0 {
+		t.Errorf("%+v", r.sum)
+	}
+	if all := r.recorded(); !slices.Equal(all.texts, []uint64{1, 2}) || !slices.Equal(all.second, []uint64{1, 2}) || len(all.told) != 3 {
+		t.Errorf("the events are of the texts %v and %v, the file tells %v", all.texts, all.second, all.told)
+	}
+}
+
+// TestReloadOfParameters: a text that declares the same parameters goes on with the values that hold, in the trial as well.
+func TestReloadOfParameters(t *testing.T) {
+	script := func(text int, parameter, check string) string {
+		of := strings.Replace(liveText(text, check), "\npass\n", "\nlevel = ds.param("+parameter+")\n", 1)
+		return strings.Replace(of, "out.text = ", "out.text = 100 * level.value + ", 1)
+	}
+	const parameter = `"level", 5, min=0, max=50, doc="of something"`
+	r := startLive(t, script(1, parameter, "pass"), func(cfg *drp.Config) { cfg.Sources = []string{smallSim + ",events=100000"} })
+	r.events(20)
+	if _, err := r.run.Set(map[string]any{"level": 7}, "the test"); err != nil {
+		t.Fatal(err)
+	}
+	r.events(200)
+	for other, want := range map[string]string{`"level", 5.0, min=0, max=50, doc="of something"`: "it declares settings script with the fields",
+		`"level", 5, min=0, max=60, doc="of something"`: "parameters with other defaults, bounds or words"} {
+		r.write(script(2, other, "pass"))
+		if _, err := r.run.Reload(context.Background(), true); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v does not say %q", err, want)
+		}
+	}
+	r.write(script(2, parameter, "assert level.value == 7, level.value"))
+	if got, err := r.run.Reload(context.Background(), true); err != nil || got.State != "taken before the next event" {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	r.inUse(2)
+	r.events(50)
+	r.end()
+	if all := r.recorded(); r.sum.Damaged != 0 || !slices.Equal(all.texts, []uint64{501, 701, 702}) {
+		t.Errorf("%+v; the events are of the texts %v", r.sum, all.texts)
 	}
 }

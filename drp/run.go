@@ -37,6 +37,7 @@ type Run struct {
 	calibration calibration
 	hits        hits
 	watched     watched
+	steering    steering
 	control     runControl
 	held        *source.Held // nil without orders
 	orders      Orders       // nil without
@@ -113,6 +114,9 @@ func (r *Run) open(ctx context.Context) (err error) {
 		return err
 	}
 	if err := r.watched.open(r, sizes); err != nil {
+		return err
+	}
+	if err := r.steering.open(r); err != nil {
 		return err
 	}
 	r.window = newWindow(r.world, sizes.Workers*sizes.Slots+r.pool.Transitions.Slots())
@@ -282,6 +286,7 @@ func (r *Run) close(complete bool) error {
 		r.preparation.close()
 	}
 	r.hits.close()
+	r.steering.close()
 	errs = append(errs, r.watched.close())
 	if r.spawner != nil {
 		r.spawner.Close()

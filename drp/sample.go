@@ -20,16 +20,18 @@ type sample struct {
 	configures int // of the run, when it came
 	number     int64
 	time       uint64
+	settings   uint16
 	event      []byte
 	found      []byte // where scripts see the hits
 }
 
 // keptEvent is a copy of what a sample has.
 type keptEvent struct {
-	number int64
-	time   uint64
-	dgram  xtc.Dgram
-	found  []byte
+	number   int64
+	time     uint64
+	settings uint16 // the entry of the board with its values
+	dgram    xtc.Dgram
+	found    []byte
 }
 
 // sampleTime is how long a new event is waited for.
@@ -55,13 +57,14 @@ func (s *sample) fresh(l *reloads, present []fex.Shown) *keptEvent {
 	if s.configures != configures || len(s.event) == 0 {
 		return nil
 	}
-	return &keptEvent{number: s.number, time: s.time, dgram: slices.Clone(s.event), found: slices.Clone(s.found)}
+	return &keptEvent{number: s.number, time: s.time, settings: s.settings, dgram: slices.Clone(s.event), found: slices.Clone(s.found)}
 }
 
-// sampling says which sample the collector makes, and of which Configure.
-type sampling struct {
-	wanted     bool // of the first script, from the next event on
-	configures int
+// loading is what the collector knows of the texts of the scripts.
+type loading struct {
+	sample     bool       // the next good event is copied for the first script
+	configures int        // so many have passed
+	names      *xtc.Names // of what is recorded of the texts; nil when nothing is declared
 }
 
 // sample keeps an event that a worker has answered, if it is good. One that the script failed at is better than none.
@@ -74,8 +77,8 @@ func (c *collector) sample(e *entry, d xtc.Dgram) {
 		s := c.hits.searchers[e.worker]
 		found = s.memory.Bytes()[int(e.ix.Slot)*s.stride:][:s.stride]
 	}
-	k := keptEvent{number: e.number, time: e.time, dgram: d, found: found}
-	c.sampling.wanted = !c.reloads.samples[0].keep(&k, e.status <= fex.Rejected, c.sampling.configures)
+	k := keptEvent{number: e.number, time: e.time, settings: e.settings, dgram: d, found: found}
+	c.loading.sample = !c.reloads.samples[0].keep(&k, e.status <= fex.Rejected, c.loading.configures)
 }
 
 // keep copies an event; it tells whether that is what was asked for.
@@ -85,7 +88,7 @@ func (s *sample) keep(e *keptEvent, good bool, configures int) bool {
 	if !good && s.configures == configures {
 		return false
 	}
-	s.configures, s.number, s.time = configures, e.number, e.time
+	s.configures, s.number, s.time, s.settings = configures, e.number, e.time, e.settings
 	s.event, s.found = append(s.event[:0], e.dgram...), append(s.found[:0], e.found...)
 	if !good {
 		return false
@@ -102,7 +105,7 @@ func (s *sample) keep(e *keptEvent, good bool, configures int) bool {
 func (c *collector) begin(id xtc.TransitionID) {
 	switch id {
 	case xtc.Configure:
-		c.sampling.configures++
+		c.loading.configures++
 	case xtc.Enable:
 		for i := range c.reloads.samples {
 			c.reloads.samples[i].asked.Store(true)

@@ -28,6 +28,7 @@ type entry struct {
 	side        uint32 // words
 	crc         uint32 // of an event as the source wrote it, if asked for
 	ix          pebble.Index
+	settings    uint16 // the entry of the board, 0 is none
 	time        uint64
 	number      int64   // of an event, counted from 0
 	detail      *detail // of few; storing pointers costs more than all the rest

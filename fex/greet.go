@@ -17,17 +17,18 @@ const protocolVersion = 2
 
 // hello is what a child is told first.
 type hello struct {
-	Version     int       `json:"version"`
-	Workers     int       `json:"workers"`
-	Transitions ringHello `json:"transitions"`
-	Publisher   string    `json:"publisher,omitempty"` // whose constants count
-	Expt        string    `json:"expt"`
-	Run         int       `json:"run"`
-	Stream      int       `json:"stream"`
-	Detector    string    `json:"detector"`
-	Source      []byte    `json:"source,omitempty"` // the text of the script, so that all children run the same
-	Decided     bool      `json:"decided,omitempty"`
-	*place                // of a worker; a spare has none yet
+	Version     int        `json:"version"`
+	Workers     int        `json:"workers"`
+	Transitions ringHello  `json:"transitions"`
+	Publisher   string     `json:"publisher,omitempty"` // whose constants count
+	Expt        string     `json:"expt"`
+	Run         int        `json:"run"`
+	Stream      int        `json:"stream"`
+	Detector    string     `json:"detector"`
+	Source      []byte     `json:"source,omitempty"` // the text of the script, so that all children run the same
+	Decided     bool       `json:"decided,omitempty"`
+	Settings    *ringHello `json:"settings,omitempty"` // the board
+	*place                 // of a worker; a spare has none yet
 }
 
 // place is what makes a child the one of a worker.
@@ -42,6 +43,11 @@ type place struct {
 // Area is memory with a place for each slot of a worker's ring, which its children only read.
 type Area struct {
 	Segment, Slots, SlotBytes int
+	Offset                    int // of the first in the payload
+}
+
+func (a *Area) describe() *ringHello {
+	return &ringHello{ID: a.Segment, Offset: shm.HeaderBytes + a.Offset, Slots: a.Slots, SlotBytes: a.SlotBytes}
 }
 
 type ringHello struct {
@@ -138,8 +144,7 @@ func (cfg *Config) placeOf(id int, ring *pebble.Ring, results *pebble.Results) *
 		Offset: shm.HeaderBytes, Slots: ring.Slots(), SlotBytes: results.SlotBytes(),
 		TransitionOffset: shm.HeaderBytes + results.TransitionOffset(), TransitionBytes: results.TransitionBytes()}}
 	if id < len(cfg.Hits) {
-		a := cfg.Hits[id]
-		p.Hits = &ringHello{ID: a.Segment, Offset: shm.HeaderBytes, Slots: a.Slots, SlotBytes: a.SlotBytes}
+		p.Hits = cfg.Hits[id].describe()
 	}
 	return p
 }

@@ -26,6 +26,7 @@ type Config struct {
 	Run        int
 	Stream     int    // number of what is declared for all scripts in a stream of the run
 	Hits       []Area // of each worker, where what was found in events lies for scripts to see; nil is nowhere
+	Settings   *Area  // the board, with an entry for each set of values that events have; nil is none
 	Among      int    // workers of the run that the script is told of; 0 is those of this group
 	Decided    bool   // it is decided that the events are recorded: the script can neither reject them nor decide by them
 
@@ -41,6 +42,7 @@ type Config struct {
 
 	Spares       int   // children that are kept warm
 	Retries      int   // of a request after the child that had it died, before it is given up
+	HangOnce     bool  // a Configure that a child hangs at is not tried with another
 	MaxRestarts  int   // of a worker's child within a minute; 0 is no limit
 	Degrade      bool  // go on with fewer workers when there were more, or no child starts any more
 	MaxResident  int64 // bytes a child may hold; 0 is no limit
@@ -161,8 +163,12 @@ func Start(ctx context.Context, cfg Config, pool *pebble.Pool) (*Group, error) {
 
 // hello is what a child is told first; without a place it is a spare.
 func (g *Group) hello(p *place, now script) hello {
-	return hello{Version: protocolVersion, Workers: max(g.cfg.Among, len(g.Workers)), Transitions: g.transitions, Publisher: g.cfg.Publisher, Expt: g.cfg.Expt,
+	h := hello{Version: protocolVersion, Workers: max(g.cfg.Among, len(g.Workers)), Transitions: g.transitions, Publisher: g.cfg.Publisher, Expt: g.cfg.Expt,
 		Run: g.cfg.Run, Stream: g.cfg.Stream, Detector: g.cfg.Detector, Source: now.text, Decided: g.cfg.Decided, place: p}
+	if g.cfg.Settings != nil {
+		h.Settings = g.cfg.Settings.describe()
+	}
+	return h
 }
 
 func (g *Group) presentScript() script {

@@ -41,6 +41,9 @@ func (w *Worker) bury(p Process, cause error) {
 		if r.kind == kindTransition {
 			allowed = max(allowed, transitionRetries)
 		}
+		if w.cfg.HangOnce && r.transition == configure && errors.Is(cause, errTooLate) {
+			allowed = 0 // it would only take as long again
+		}
 		guilty = ofSize && r.outgrown > allowed || !ofSize && len(r.deaths) > allowed
 	}
 	w.solo = w.queue.len() > 0

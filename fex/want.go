@@ -15,7 +15,11 @@ type Work struct {
 	Time, Tag uint64
 	Prepared  uint16 // one more than the place of what was prepared for it; 0 is nothing
 	Parts     uint8  // how many of the things asked for so far were prepared
+	Settings  uint16 // the entry of the board (Config.Settings) with the values that hold for it; 0 is none
 }
+
+// settingsShift is where the layout of a request, of which there are few, makes room for Settings.
+const settingsShift = 16
 
 // maxParts is what a request has room for.
 const maxParts = 1<<(8-partsShift) - 1

@@ -79,8 +79,8 @@ func (w *Worker) Event(ix pebble.Index, bytes int, layout uint32, time, tag uint
 // Work is Event for one that something was prepared for.
 func (w *Worker) Work(e *Work) {
 	w.push(request{tag: e.Tag, record: record{kind: kindEvent, status: min(e.Parts, maxParts) << partsShift,
-		count: e.Prepared, slot: e.Index.Slot, generation: e.Index.Generation, bytes: uint32(e.Bytes), layout: e.Layout,
-		transition: l1Accept, time: e.Time}})
+		count: e.Prepared, slot: e.Index.Slot, generation: e.Index.Generation, bytes: uint32(e.Bytes),
+		layout: e.Layout | uint32(e.Settings)<<settingsShift, transition: l1Accept, time: e.Time}})
 }
 
 // l1Accept is the transition id of events; the package knows no others by number but this and those in state.go.
@@ -88,8 +88,13 @@ const l1Accept = 12
 
 // Transition hands on a sealed slot of the transition ring. The worker must have answered the one before.
 func (w *Worker) Transition(ix pebble.Index, bytes int, id uint8, implied bool, time, tag uint64) {
-	r := request{tag: tag, record: record{kind: kindTransition, slot: ix.Slot, generation: ix.Generation,
-		bytes: uint32(bytes), transition: uint32(id), time: time}}
+	w.Hand(&Work{Index: ix, Bytes: bytes, Time: time, Tag: tag}, id, implied)
+}
+
+// Hand is Transition for one that settings come with.
+func (w *Worker) Hand(t *Work, id uint8, implied bool) {
+	r := request{tag: t.Tag, record: record{kind: kindTransition, slot: t.Index.Slot, generation: t.Index.Generation,
+		bytes: uint32(t.Bytes), layout: uint32(t.Settings) << settingsShift, transition: uint32(id), time: t.Time}}
 	if implied {
 		r.status |= flagImplied
 	}

@@ -181,7 +181,11 @@ func (k *socket) name() string {
 
 // met says who has come and who is gone.
 func (s *Server) met(k *socket, c wire.Consumer) {
-	if !s.quiet.allows() {
+	told, before := s.quiet.allows()
+	if before > 0 {
+		s.cfg.Log.Info(fmt.Sprintf("karabo: %d more times clients have come or gone", before))
+	}
+	if !told {
 		return
 	}
 	who := fmt.Sprintf("karabo: %s: client %s", k.Kind, c.Address)
@@ -213,12 +217,14 @@ type quiet struct {
 	lines  int
 }
 
-func (q *quiet) allows() bool {
+// allows tells whether one may be written, and how many were not, up to the second before.
+func (q *quiet) allows() (told bool, before int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if now := time.Now().Unix(); now != q.second {
+		before = max(0, q.lines-loggedOften)
 		q.second, q.lines = now, 0
 	}
 	q.lines++
-	return q.lines <= loggedOften
+	return q.lines <= loggedOften, before
 }

@@ -3,7 +3,13 @@ package monitor
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path"
+	"path/filepath"
 	"regexp"
+	"strings"
+
+	"drp/internal/rundir"
 )
 
 // Choice is which events a consumer wants to see. Several conditions must all hold; the zero value is all events.
@@ -35,4 +41,23 @@ func CheckName(name string) error {
 		return fmt.Errorf("monitor: %q: %w", name, errName)
 	}
 	return nil
+}
+
+// Names are those of the runs that can be watched now and fit a pattern, as tmo/*.
+func Names(pattern string) (all []string, err error) {
+	there, err := os.ReadDir(filepath.Join(rundir.Base(), rundir.Monitor))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("monitor: %w", err)
+	}
+	for _, entry := range there { // beside each socket lies its lock
+		name := strings.Replace(entry.Name(), "+", "/", 1)
+		fits, err := path.Match(pattern, name)
+		if err != nil {
+			return nil, fmt.Errorf("monitor: %q: %w", pattern, err)
+		}
+		if fits && entry.Type() == os.ModeSocket {
+			all = append(all, name)
+		}
+	}
+	return all, nil
 }

@@ -13,6 +13,7 @@ import (
 type event struct {
 	row
 	seq     uint64 // among those that were looked at
+	time    uint64 // as in the datagram
 	missed  uint64
 	peaks   []spot
 	rings   []ring
@@ -31,7 +32,6 @@ type row struct {
 	Peaks     int      `json:"npeaks"`
 	Flags     []string `json:"flags"`
 	Reason    string   `json:"reason,omitempty"`
-	order     uint64
 }
 
 // spot is a peak in the picture.
@@ -47,6 +47,7 @@ func (e *event) tell(it *monitor.Item) {
 	d := it.Dgram
 	e.row = row{Number: it.Number, Pulse: strconv.FormatUint(d.Time(), 10), Timestamp: float64(xtc.WallTime(d.Time()).UnixNano()) * 1e-9,
 		Flags: e.Flags[:0]}
+	e.time = d.Time()
 	e.missed, e.peaks, e.rings, e.scene, e.lacking = it.Missed, e.peaks[:0], e.rings[:0], nil, nil
 	for _, f := range []struct {
 		set  bool
@@ -234,12 +235,18 @@ func (k *kept) room() *event {
 // add keeps an event.
 func (k *kept) add(e *event) {
 	k.seq++
-	e.seq, e.order = k.seq, k.seq
+	e.seq = k.seq
 	k.all = append(k.all, e)
 }
 
 // back gives an event back that is of no use.
 func (k *kept) back(e *event) { k.spare = e }
+
+// again tells whether an event is the one that was kept last: a replay that stands still shows it to all who come.
+func (k *kept) again(it *monitor.Item) bool {
+	n := len(k.all)
+	return n > 0 && k.all[n-1].Number == it.Number && k.all[n-1].time == it.Dgram.Time()
+}
 
 // find gives the latest of a number, nil if it is gone.
 func (k *kept) find(number int64) *event {

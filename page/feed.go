@@ -115,6 +115,11 @@ func (f *feed) transition(w *watching, it *monitor.Item) {
 func (f *feed) take(w *watching, it *monitor.Item) {
 	p := f.page
 	p.mu.Lock()
+	if p.o.Player != nil && p.kept.again(it) {
+		f.last = time.Now()
+		p.mu.Unlock()
+		return
+	}
 	e := p.kept.room()
 	p.mu.Unlock()
 	w.event(e, it) // which takes a while; nobody else knows of the event

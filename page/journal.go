@@ -32,7 +32,6 @@ const (
 	mostText  = 2 << 10
 )
 
-// Also lets a Record have each line, too, from here on.
 func (j *Journal) add(l line) {
 	if len(l.Text) > mostText {
 		l.Text = strings.ToValidUTF8(l.Text[:mostText], "") + " …"
@@ -76,6 +75,11 @@ type noting struct {
 	with    string
 }
 
+// Enabled implements slog.Handler.
+func (n *noting) Enabled(ctx context.Context, l slog.Level) bool {
+	return l >= slog.LevelWarn || n.Handler.Enabled(ctx, l)
+}
+
 // Handle implements slog.Handler.
 func (n *noting) Handle(ctx context.Context, r slog.Record) error {
 	if r.Level >= slog.LevelWarn {
@@ -89,6 +93,9 @@ func (n *noting) Handle(ctx context.Context, r slog.Record) error {
 			level = "error"
 		}
 		n.journal.add(line{r.Time, level, text})
+	}
+	if !n.Handler.Enabled(ctx, r.Level) {
+		return nil
 	}
 	return n.Handler.Handle(ctx, r)
 }

@@ -22,6 +22,7 @@ type Options struct {
 	Journal  *Journal            // of the log; nil is none
 	Player   *Player             // of a replay; nil in a run that goes on
 	Log      *slog.Logger
+	Patience time.Duration // with who takes no frame; 0 is ten seconds
 }
 
 // Page is a handler of all that a browser asks for. Close ends it.
@@ -53,7 +54,7 @@ const (
 	mostStreams   = 16
 	mostKept      = 64
 	mostKeptBytes = 256 << 20
-	patience      = 10 * time.Second // with who takes no frame
+	usualPatience = 10 * time.Second
 	statusMaxAge  = 400 * time.Millisecond
 )
 
@@ -64,6 +65,9 @@ func New(o Options) *Page {
 	}
 	if o.Journal == nil {
 		o.Journal = &Journal{}
+	}
+	if o.Patience == 0 {
+		o.Patience = usualPatience
 	}
 	p := &Page{o: o, streams: map[*stream]bool{}, kept: kept{most: mostKept, mostBytes: mostKeptBytes}}
 	p.ctx, p.stop = context.WithCancel(context.Background())

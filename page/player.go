@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -45,7 +46,9 @@ type Player struct {
 	due    time.Time
 	before uint64 // time of the event before, nanoseconds
 	header source.Header
-	ahead  bool // header was announced and not taken yet
+	ahead  bool          // header was announced and not taken yet
+	last   monitor.Event // that was shown when the replay stood still, or was about to
+	told   int64         // consumers who were there to see it
 
 	mu    sync.Mutex // protects all below
 	state ReplayState
@@ -107,6 +110,7 @@ func Play(o PlayerOptions) (*Player, error) {
 	}
 	p.past = openPast(o.Files, o.Journal)
 	p.state = ReplayState{File: name[1:], Events: info.Events, Position: -1, Speed: o.Speed, Paused: o.Paused, Loop: o.Loop}
+	info.Name = p.state.File
 	p.shown.begin(info)
 	return p, nil
 }
@@ -162,11 +166,7 @@ func (p *Player) Run(ctx context.Context, stays bool) error {
 			p.turn()
 			continue
 		case s.Ended || s.Paused && !first:
-			select {
-			case o := <-p.orders:
-				o.done <- p.obey(ctx, &o.Command)
-			case <-ctx.Done():
-			}
+			p.stand(ctx)
 			continue
 		}
 		if shown := p.forward(ctx, &s); shown {
@@ -174,6 +174,29 @@ func (p *Player) Run(ctx context.Context, stays bool) error {
 		}
 	}
 	return nil
+}
+
+// stand waits for an order. Who comes meanwhile is shown the last event, too.
+func (p *Player) stand(ctx context.Context) {
+	t := time.NewTimer(tickTime)
+	defer t.Stop()
+	select {
+	case o := <-p.orders:
+		o.done <- p.obey(ctx, &o.Command)
+	case <-t.C:
+		if p.monitor.Books().Consumers > p.told && p.last.Dgram != nil {
+			p.offer(&p.last)
+		}
+	case <-ctx.Done():
+	}
+}
+
+// offer publishes an event to those who are there.
+func (p *Player) offer(e *monitor.Event) {
+	p.told = p.monitor.Books().Consumers
+	if p.monitor.Offer(&e.Facts) {
+		p.monitor.Publish(e)
+	}
 }
 
 func (p *Player) failure(s *ReplayState) error {
@@ -197,6 +220,9 @@ func (p *Player) stop(err error) {
 	why := ""
 	if !errors.Is(err, io.EOF) {
 		why = err.Error()
+		for _, path := range p.o.Files { // where they lie is no business of a browser
+			why = strings.ReplaceAll(why, filepath.Dir(path)+"/", "")
+		}
 		p.o.Journal.note("error", "the replay cannot go on: "+why)
 	}
 	p.change(func(s *ReplayState) { s.Ended, s.Why = true, why })
@@ -330,10 +356,15 @@ func (p *Player) publish(d xtc.Dgram) {
 func (p *Player) show(d xtc.Dgram) {
 	e := monitor.Event{Facts: p.facts.of(d), Dgram: d}
 	e.Number = p.next
-	if p.monitor.Offer(&e.Facts) {
-		p.monitor.Publish(&e)
-	}
+	p.offer(&e)
 	p.next++
-	p.change(func(s *ReplayState) { s.Position = e.Number })
+	stands := false
+	p.change(func(s *ReplayState) {
+		s.Position = e.Number
+		stands = s.Paused || p.next >= int64(s.Events)
+	})
+	if stands {
+		p.last = monitor.Event{Facts: e.Facts, Dgram: append(p.last.Dgram[:0], d...)}
+	}
 	p.past.reach(e.Number)
 }

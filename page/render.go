@@ -25,11 +25,11 @@ type painter struct {
 
 // levelling is how values became the levels of a picture, and what they were.
 type levelling struct {
-	offset, scale       float64
-	min, max            float32
-	p1, p50, p99, p999  float64
-	places              int // with a value
-	low, high, perLevel float32
+	offset, scale      float64
+	min, max           float32
+	p1, p50, p99, p999 float64
+	places             int // with a value
+	low, perLevel      float32
 }
 
 // decimate gives the mean of the good pixels of each place, NaN where there is none.
@@ -93,7 +93,7 @@ func (g *painter) levelsOf(values []float32) (l levelling) {
 	if high = min(high, math.MaxFloat32/4); low < -math.MaxFloat32/4 {
 		low = -math.MaxFloat32 / 4
 	}
-	l.low, l.high = low, high
+	l.low = low
 	l.offset, l.scale = float64(low), float64(high-low)/(levels-1)
 	if !(l.scale > 0) {
 		l.scale = 1
@@ -106,12 +106,17 @@ func (g *painter) levelsOf(values []float32) (l levelling) {
 func (g *painter) level(to []byte, values []float32) levelling {
 	l := g.levelsOf(values)
 	clear(g.counts[:])
-	low, high, per := l.low, l.high, l.perLevel
+	low, per := l.low, l.perLevel
 	to = to[:2*len(values)]
 	for i, v := range values {
 		u := uint16(noPixel)
-		if v == v {
-			u = uint16((min(max(v, low), high)-low)*per + 0.5)
+		switch at := (v - low) * per; {
+		case at >= 0 && at < levels-1: // nearly all
+			u = uint16(int32(at + 0.5))
+		case v < low:
+			u = 0
+		case v >= low:
+			u = levels - 1
 		}
 		g.counts[u]++
 		to[2*i], to[2*i+1] = byte(u), byte(u>>8)

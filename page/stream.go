@@ -21,10 +21,11 @@ const (
 
 // stream is a browser that reads.
 type stream struct {
-	feed  *feed
-	kind  kind
-	bin   int
-	every time.Duration
+	feed     *feed
+	kind     kind
+	bin      int
+	every    time.Duration
+	patience time.Duration
 
 	// Protected by the page's mutex.
 	ready   bool // it has taken the picture before
@@ -52,7 +53,7 @@ const (
 func (p *Page) serveStream(w http.ResponseWriter, r *http.Request) {
 	q := query{values: r.URL.Query()}
 	s := &stream{kind: kind(q.word("image", string(kindEvent), "event", "sum", "max", "none")), bin: q.bin(), w: w,
-		every: time.Duration(float64(time.Second) / q.real("rate", 10, 0.1, 30)), frames: make(chan *picture, 1), ready: true}
+		every: time.Duration(float64(time.Second) / q.real("rate", 10, 0.1, 30)), frames: make(chan *picture, 1), ready: true, patience: p.o.Patience}
 	hits := q.word("hits", "0", "0", "1") == "1"
 	if q.refused(w) {
 		return
@@ -213,12 +214,13 @@ func (p *Page) news(s *stream, r *http.Request) error {
 	said := struct {
 		Status   watch.Status   `json:"status"`
 		Rights   watch.Rights   `json:"rights"`
-		Settings uint64         `json:"settings_generation"`
+		Settings *uint64        `json:"settings_generation,omitempty"` // absent where there are none to ask for
 		Lag      map[string]any `json:"lag"`
 		Replay   *ReplayState   `json:"replay,omitempty"`
 	}{Status: p.present(), Rights: watch.Rights{Control: watch.MayControl(r)}, Lag: map[string]any{"dropped": dropped}}
 	if p.o.Settings != nil {
-		said.Settings = p.o.Settings()
+		generation := p.o.Settings()
+		said.Settings = &generation
 	}
 	if p.o.Player != nil {
 		state := p.o.Player.State()
@@ -270,7 +272,7 @@ func (s *stream) json(kind byte, what any) error {
 
 // begin writes the head of a frame, which must be taken in time.
 func (s *stream) begin(kind byte, bytes int) error {
-	_ = s.control.SetWriteDeadline(time.Now().Add(patience))
+	_ = s.control.SetWriteDeadline(time.Now().Add(s.patience))
 	binary.LittleEndian.PutUint32(s.headRoom[:], uint32(bytes+1))
 	s.headRoom[4] = kind
 	_, err := s.w.Write(s.headRoom[:])

@@ -115,6 +115,9 @@ func (w *watching) of(source string, shape [3]int, k *drp.FrameConstants) *scene
 	s := w.scene
 	if s == nil || s.source != source || s.segments != shape[0] || s.rows != shape[1] || s.cols != shape[2] || s.constants != k {
 		w.scene = newScene(source, shape, k)
+		if k != nil { // what is needed of them is in their tables
+			k.Set.Pedestals, k.Set.Gains, k.Set.RMS, k.Set.Status = nil, nil, nil, nil
+		}
 	}
 	return w.scene
 }

@@ -25,6 +25,7 @@ type recorded struct {
 	raw      bool        // the blocks of the camera are there
 	value    int64       // what the script added, -1 if nothing
 	second   int64       // what the second script added, the same
+	level    level       // of the parameter
 	hits     *hit.Record // what was found, nil if there is no block
 	used     uint64      // generation of the constants that corrected its pixels, 0 if none did
 	decision *decision   // nil if there is none
@@ -102,9 +103,12 @@ func (l *lab) read(t *xtc.Table, d xtc.Dgram, complete bool) recorded {
 		l.problem("event %d is in a file without Configure", e.number)
 		return e
 	}
+	settled := 0
 	it := t.Blocks(d)
 	for it.Next() {
 		switch b := it.Block(); b.Names.Alg {
+		case "script": // before all else that is ours
+			e.level, settled = levelIn(b), b.Offset
 		case "contribution":
 			if v, ok := b.FieldNamed("n"); ok && e.decision != nil {
 				e.decision.contributed, e.decision.n = true, v.Float64()
@@ -137,6 +141,9 @@ func (l *lab) read(t *xtc.Table, d xtc.Dgram, complete bool) recorded {
 			}
 		}
 	}
+	if settled > 0 {
+		e.payload = append([]byte(nil), d[xtc.DgramHeaderBytes:settled]...)
+	}
 	if err := it.Err(); err != nil {
 		l.problem("event %d cannot be read: %v", e.number, err)
 	}
@@ -152,6 +159,7 @@ func (l *lab) check(s *drp.Summary, ended error) {
 	found = l.plant(found)
 	l.search()
 	l.checkOrder(found)
+	l.checkLevels(found)
 	l.compareContributors(found)
 	byNumber := map[int64]*recorded{}
 	for i := range found {

@@ -39,6 +39,7 @@ type child struct {
 	generation uint64       // of the constants it was told of, 0 if there are none
 	aside      []byte       // requests that came before the answer it waits for
 	part       *made        // where corrected pixels lie, nil if it does not know
+	board      board        // and the values of parameters
 	area       area         // where it sees what was found
 	liar       bool         // it answers nonsense, and is taken for dead from there on
 }
@@ -163,6 +164,7 @@ func (c *child) hello(r []byte) error {
 		c.sit(*h.Worker)
 		c.findArea(text)
 	}
+	c.findBoard(text)
 	if c.lab.run != nil {
 		if err := c.mishap(50 * time.Millisecond); err != nil {
 			return err
@@ -276,7 +278,8 @@ func (c *child) transition(r []byte) error {
 		if err != nil {
 			c.lab.problem("%v", err)
 		}
-		size = copy(c.memory().Results[c.worker].Transition(), names)
+		more, blocks := c.declareLevel(c.own.ID + 2)
+		size = copy(c.memory().Results[c.worker].Transition(), append(append(names, more...), blocks...))
 	}
 	a := c.record(kindTransition, 0, 0, size, r)
 	holds := uint32(c.generation)
@@ -309,6 +312,7 @@ func (c *child) event(r []byte) error {
 	e.shown++
 	e.told, e.used = c.generation, 0
 	c.seeHits(e, n, c.slot(r).Slot)
+	c.seeLevel(e, n, r)
 	if !e.flipped && l.happens(l.plan.flips) {
 		l.flipLater(e, n, l.pool.Events[c.worker], c.slot(r))
 	}

@@ -59,6 +59,7 @@ type plan struct {
 	trigger     triggerPlan
 	remote      remotePlan
 	second      secondPlan
+	settings    settingsPlan
 	monitors    monitorsPlan
 
 	diskFull   int64 // chance that the disk is full for a while from a write on

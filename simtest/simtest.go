@@ -114,6 +114,8 @@ type lab struct {
 	enables   int           // so far
 	inChild   int           // events that children work on at this moment
 	attached  map[int][]byte
+	steering  steering
+	ended     bool
 	monitors  *monitors
 	partition *partition // nil where the pipeline has its trigger inside, or none
 	problems  []string
@@ -137,6 +139,7 @@ type event struct {
 	hits       *hit.Record // what there is to find, nil where nobody looks
 	seen       *hit.Record // what the latest script saw
 	asked      int         // how often the trigger was asked
+	level      level       // of the parameter, as scripts saw it
 	posted     int         // how often the second script was shown it
 }
 
@@ -144,6 +147,7 @@ func newLab(o Options) *lab {
 	l := &lab{o: o, world: world.NewSimulated(o.Seed, maxSteps), disk: memdisk.New(), digest: fnv.New64a(),
 		events: map[int64]*event{}, seats: map[bool]map[int]*child{false: {}, true: {}}, attached: map[int][]byte{}}
 	l.plan = draw(rand.New(rand.NewPCG(o.Seed, 0x73696d)))
+	l.plan.settings = drawSettings(o.Seed)
 	l.trace("plan %+v", l.plan)
 	l.disk.Fault = l.diskFault
 	return l
@@ -197,6 +201,7 @@ func (l *lab) pipeline() (drp.Summary, error) {
 		return drp.Summary{}, err
 	}
 	l.run = run
+	l.steer()
 	if p.interruptAt > 0 {
 		l.world.After(p.interruptAt, func() {
 			l.trace("the operator interrupts")
@@ -210,6 +215,7 @@ func (l *lab) pipeline() (drp.Summary, error) {
 		})
 	}
 	s, err := run.Run(context.Background())
+	l.ended = true
 	l.trace("ended: %v; %s", err, s.Text())
 	return s, err
 }

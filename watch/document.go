@@ -1,9 +1,12 @@
 package watch
 
 import (
+	"maps"
 	"reflect"
 	"strings"
 	"time"
+
+	"drp/internal/settings"
 )
 
 // Document describes what a Server answers, as OpenAPI 3.1. It is made from the types, so that it says what they do.
@@ -11,6 +14,11 @@ func Document() map[string]any {
 	parts := map[string]any{}
 	describe(reflect.TypeFor[Status](), parts)
 	describe(reflect.TypeFor[Rights](), parts)
+	describe(reflect.TypeFor[Reload](), parts)
+	describe(reflect.TypeFor[Reloaded](), parts)
+	describe(reflect.TypeFor[settings.Listing](), parts)
+	describe(reflect.TypeFor[Accepted](), parts)
+	describe(reflect.TypeFor[Refused](), parts)
 	answer := func(says, kind string, schema any) map[string]any {
 		return map[string]any{"get": map[string]any{"summary": says, "responses": map[string]any{
 			"200": map[string]any{"description": says, "content": map[string]any{kind: map[string]any{"schema": schema}}},
@@ -19,14 +27,19 @@ func Document() map[string]any {
 			"421": map[string]any{"description": "the host is no name of this machine"},
 		}}}
 	}
+	list := answer("the parameters of scripts and stages, and their history", "application/json", reference("Listing"))
+	list["post"] = posted()
 	text := map[string]any{"type": "string"}
 	return map[string]any{
 		"openapi": "3.1.0",
 		"info": map[string]any{"title": "drp", "version": "1", "description": "A run of drp. Every member is always there unless it is said to be " +
 			"absent. Members may be added; clients leave what they do not know."},
 		"paths": map[string]any{
-			"/v1/status":       answer("the run at this moment", "application/json", reference("Status")),
-			"/v1/rights":       answer("what the one who asks may do", "application/json", reference("Rights")),
+			"/v1/status": answer("the run at this moment", "application/json", reference("Status")),
+			"/v1/rights": answer("what the one who asks may do", "application/json", reference("Rights")),
+			"/v1/reload": posting("take the scripts as their files are now: tried aside first, and used from the next step on", reference("Reload"),
+				reference("Reloaded")),
+			SettingsPath:       list,
 			"/v1/openapi.json": answer("this document", "application/json", map[string]any{"type": "object"}),
 			"/metrics":         answer("the same for Prometheus", "text/plain", text),
 		},
@@ -36,6 +49,44 @@ func Document() map[string]any {
 		}},
 		"security": []any{map[string]any{"bearer": []any{}}, map[string]any{"query": []any{}}},
 	}
+}
+
+// posting describes what can be posted to a path.
+func posting(says string, sent, answered map[string]any) map[string]any {
+	content := func(schema map[string]any) map[string]any {
+		return map[string]any{"application/json": map[string]any{"schema": schema}}
+	}
+	return map[string]any{"post": map[string]any{"summary": says, "requestBody": map[string]any{"required": true, "content": content(sent)},
+		"responses": map[string]any{
+			"200": map[string]any{"description": says, "content": content(answered)},
+			"401": map[string]any{"description": "the token is missing or wrong"},
+			"403": map[string]any{"description": "the token is that for watching, or a page of somebody else asks"},
+			"413": map[string]any{"description": "too long"},
+			"415": map[string]any{"description": "no JSON"},
+			"422": map[string]any{"description": "it is not done", "content": content(reference("Refused"))},
+		}}}
+}
+
+// posted describes how settings are changed.
+func posted() map[string]any {
+	answer := func(says, schema string) map[string]any {
+		return map[string]any{"description": says, "content": map[string]any{"application/json": map[string]any{"schema": reference(schema)}}}
+	}
+	return map[string]any{"summary": "change parameters, all or none, from one of the next events on",
+		"requestBody": map[string]any{"required": true, "content": map[string]any{"application/json": map[string]any{
+			"schema":  map[string]any{"type": "object", "description": "values by name", "additionalProperties": map[string]any{}},
+			"example": map[string]any{"threshold": 60},
+		}}},
+		"responses": map[string]any{
+			"200": answer("the generation with which they hold", "Accepted"),
+			"400": answer("this is no object", "Refused"),
+			"401": map[string]any{"description": "the token is missing or wrong"},
+			"403": map[string]any{"description": "the token is for watching, or a page of somebody else asks"},
+			"413": answer("more than 64 KiB", "Refused"),
+			"415": answer("this is not sent as JSON", "Refused"),
+			"422": answer("a value that is not allowed, or a name that is not known; all stay as they are", "Refused"),
+			"503": answer("the run has not begun", "Refused"),
+		}}
 }
 
 func reference(name string) map[string]any {
@@ -51,6 +102,12 @@ func describe(t reflect.Type, parts map[string]any) map[string]any {
 		return map[string]any{"type": "array", "items": describe(t.Elem(), parts)}
 	case reflect.String:
 		return map[string]any{"type": "string"}
+	case reflect.Interface: // a value of a setting
+		return map[string]any{"type": []string{"number", "string", "boolean", "null"}}
+	case reflect.Map:
+		return map[string]any{"type": "object", "additionalProperties": describe(t.Elem(), parts)}
+	case reflect.Array:
+		return map[string]any{"type": "array", "items": describe(t.Elem(), parts), "minItems": t.Len(), "maxItems": t.Len()}
 	case reflect.Bool:
 		return map[string]any{"type": "boolean"}
 	case reflect.Float64:
@@ -72,10 +129,19 @@ func describe(t reflect.Type, parts map[string]any) map[string]any {
 func object(t reflect.Type, parts map[string]any) map[string]any {
 	members, always := map[string]any{}, []string{}
 	for f := range t.Fields() {
+		if f.Anonymous {
+			inner := object(f.Type, parts)
+			maps.Copy(members, inner["properties"].(map[string]any))
+			always = append(always, inner["required"].([]string)...)
+			continue
+		}
 		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
 		schema := describe(f.Type, parts)
 		if says := f.Tag.Get("doc"); says != "" {
 			schema["description"] = says
+		}
+		if f.Tag.Get("null") != "" {
+			schema["type"] = []string{schema["type"].(string), "null"}
 		}
 		if values := f.Tag.Get("enum"); values != "" {
 			schema["enum"] = strings.Split(values, ",")

@@ -48,8 +48,18 @@ func TestAStatusIsAsTheDocumentSays(t *testing.T) {
 	if err := json.Unmarshal(text, &got); err != nil {
 		t.Fatal(err)
 	}
-	seen := map[string]bool{"Rights": true} // TestWhoMaySteer
+	seen := map[string]bool{"Rights": true, "Refused": true, "Reload": true, "Reloaded": true} // TestWhoMaySteer, TestReloadPage
 	conforms(t, "status", got, parts["Status"].(map[string]any), parts, seen)
+	for _, path := range settingsPaths(t) {
+		for name, text := range path {
+			var got any
+			if err := json.Unmarshal([]byte(text), &got); err != nil {
+				t.Fatalf("%s: %v", text, err)
+			}
+			seen[name] = true
+			conforms(t, name, got, parts[name].(map[string]any), parts, seen)
+		}
+	}
 	for name := range parts {
 		if name != "Status" && !seen[name] {
 			t.Errorf("nothing in a full status is a %s", name)
@@ -66,6 +76,13 @@ func conforms(t *testing.T, where string, got any, schema, parts map[string]any,
 		schema = parts[name].(map[string]any)
 	}
 	wrong := func() { t.Helper(); t.Errorf("%s: %v is no %v", where, got, schema["type"]) }
+	if kinds, several := schema["type"].([]any); several {
+		if strings.Contains(fmt.Sprint(kinds), map[string]string{"<nil>": "null", "string": "string", "bool": "boolean", "float64": "number",
+			"[]interface {}": "array"}[fmt.Sprintf("%T", got)]) {
+			return
+		}
+		wrong()
+	}
 	switch schema["type"] {
 	case "object":
 		members, ok := got.(map[string]any)
@@ -73,15 +90,20 @@ func conforms(t *testing.T, where string, got any, schema, parts map[string]any,
 			wrong()
 			return
 		}
-		said := schema["properties"].(map[string]any)
+		said, _ := schema["properties"].(map[string]any)
 		for name, v := range members {
+			if every, ok := schema["additionalProperties"].(map[string]any); ok {
+				conforms(t, where+"."+name, v, every, parts, seen)
+				continue
+			}
 			if said[name] == nil {
 				t.Errorf("%s: %s is not described", where, name)
 				continue
 			}
 			conforms(t, where+"."+name, v, said[name].(map[string]any), parts, seen)
 		}
-		for _, name := range schema["required"].([]any) {
+		required, _ := schema["required"].([]any)
+		for _, name := range required {
 			if _, there := members[name.(string)]; !there {
 				t.Errorf("%s: %s is missing", where, name)
 			}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -84,45 +85,83 @@ func (f *bridgeFlags) sockets() (all []karabo.Socket, err error) {
 		flag      string
 		addresses []string
 	}{{wire.Reply, "--rep", f.rep}, {wire.Publish, "--pub", f.pub}, {wire.Push, "--push", f.push}} {
-		for _, address := range these.addresses {
-			e, err := parseEndpoint(strings.Replace(address, "://*:", "://:", 1)) // as ZeroMQ writes each of this machine's
-			if err != nil {
-				return nil, fmt.Errorf("%s: %w", these.flag, err)
-			}
-			e.Allow = allowed
-			all = append(all, karabo.Socket{Kind: these.kind, Endpoint: e})
+		if all, err = appendSockets(all, these.flag, these.kind, these.addresses); err != nil {
+			return nil, err
 		}
+	}
+	for i := range all {
+		all[i].Endpoint.Allow = allowed
+	}
+	return all, nil
+}
+
+// appendSockets reads addresses as ZeroMQ writes them, where * is each of this machine's.
+func appendSockets(all []karabo.Socket, flag string, kind wire.OutletKind, addresses []string) ([]karabo.Socket, error) {
+	for _, address := range addresses {
+		e, err := parseEndpoint(strings.Replace(address, "://*:", "://:", 1))
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", flag, err)
+		}
+		all = append(all, karabo.Socket{Kind: kind, Endpoint: e})
 	}
 	return all, nil
 }
 
 // serve shows the run, and those that follow it, until it is told to end.
 func (f *bridgeFlags) serve(ctx context.Context, name string, sockets []karabo.Socket) error {
-	log := newScreen(os.Stderr, false).logger()
-	w := &bridgeWatch{name: name, choose: f.choose, log: log}
+	b, err := openBridge(name, f.choose, sockets, newScreen(os.Stderr, false).logger())
+	if err != nil {
+		return err
+	}
+	defer b.close()
+	if f.status == 0 {
+		<-ctx.Done()
+		return nil
+	}
+	tick := time.NewTicker(f.status)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			printBridge(b.server.Books())
+		}
+	}
+}
+
+// bridge gives the events of a run to clients, beside everything else.
+type bridge struct {
+	server  *karabo.Server
+	log     *slog.Logger
+	stop    context.CancelFunc
+	running sync.WaitGroup
+}
+
+// openBridge begins to; the run need not be there yet.
+func openBridge(name string, choose monitor.Choice, sockets []karabo.Socket, log *slog.Logger) (*bridge, error) {
+	w := &bridgeWatch{name: name, choose: choose, log: log}
 	s, err := karabo.Listen(karabo.Config{Name: name, Watch: w.watch, Log: log}, sockets...)
 	if err != nil {
-		return &drp.Failure{Kind: drp.Configuration, Err: err}
+		return nil, &drp.Failure{Kind: drp.Configuration, Err: err}
 	}
 	tellBridge(log, s, sockets)
-	if f.status > 0 {
-		go func() {
-			tick := time.NewTicker(f.status)
-			defer tick.Stop()
-			for ctx.Err() == nil {
-				select {
-				case <-ctx.Done():
-				case <-tick.C:
-					printBridge(s.Books())
-				}
-			}
-		}()
+	ctx, stop := context.WithCancel(context.Background())
+	b := &bridge{server: s, log: log, stop: stop}
+	b.running.Go(func() { s.Run(ctx) })
+	return b, nil
+}
+
+// close ends all connections. A nil bridge has none.
+func (b *bridge) close() {
+	if b == nil {
+		return
 	}
-	s.Run(ctx)
-	for _, b := range s.Books() {
-		log.Info(fmt.Sprintf("karabo: %s %s has given %d events; %d were missed", b.Kind, b.Address, b.Events, b.Missed))
+	b.stop()
+	b.running.Wait()
+	for _, k := range b.server.Books() {
+		b.log.Info(fmt.Sprintf("karabo: %s %s has given %d events; %d were missed", k.Kind, k.Address, k.Events, k.Missed))
 	}
-	return nil
 }
 
 // tellBridge says where clients connect to, and who can.

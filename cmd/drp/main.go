@@ -26,7 +26,7 @@ func execute(args []string) int {
 	root.AddCommand(newXTCCommand(), newCalibCommand(), newHitsCommand(), newConvertCommand(), newTestCommand(), newCleanCommand(),
 		newDoctorCommand(), newBenchCommand(), newTEBCommand(), newControlCommand(), newCtlCommand(), newUpCommand(), newDownCommand(),
 		newMonitorCommand(), newPlayCommand(), newKaraboCommand(), newSimTestCommand(), newProbeCommand(), newStatusCommand(),
-		newTopCommand(), newVersionCommand())
+		newSetCommand(), newReloadCommand(), newTopCommand(), newVersionCommand())
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return plainly(err) })
 	root.SetArgs(args)
 	err := refuseFewFiles()

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"math"
 	"os"
 	"os/signal"
@@ -18,30 +19,48 @@ import (
 	"github.com/spf13/pflag"
 
 	"drp/drp"
+	"drp/internal/wire"
 	"drp/monitor"
 	"drp/xtc"
 )
 
 // monitorFlags are those of a run about who can watch it.
 type monitorFlags struct {
-	name  string
-	slots int
+	name   string
+	slots  int
+	karabo []string
 }
 
 func (f *monitorFlags) add(fl *pflag.FlagSet) {
 	fl.StringVar(&f.name, "monitor", "", "let others of this machine watch the run as `PARTITION/DETECTOR` (docs/monitoring.md)")
+	fl.StringSliceVar(&f.karabo, "karabo", nil, "also give them to clients of the Karabo bridge at `ADDRESS`, as "+bridgeAddress+" (docs/karabo.md)")
 	fl.IntVar(&f.slots, "monitor-slots", 0, "events that are kept for those who watch (default: as many as 128 MiB hold, 8 to 4096)")
 }
 
 // complete gives what a run is to know of it, nil where nobody can watch.
 func (f *monitorFlags) complete() (*drp.Monitor, error) {
 	if f.name == "" {
+		if len(f.karabo) > 0 {
+			return nil, errors.New("--karabo gives away what --monitor shows: give that, too")
+		}
 		if f.slots != 0 {
 			return nil, errors.New("--monitor-slots is for --monitor: give that, too")
 		}
 		return nil, nil
 	}
 	return &drp.Monitor{Name: f.name, Slots: f.slots}, nil
+}
+
+// bridge gives the events of the run to clients of the Karabo bridge; nil if none are to have them.
+func (f *monitorFlags) bridge(log *slog.Logger) (*bridge, error) {
+	if len(f.karabo) == 0 {
+		return nil, nil
+	}
+	sockets, err := appendSockets(nil, "--karabo", wire.Reply, f.karabo)
+	if err != nil {
+		return nil, err
+	}
+	return openBridge(f.name, monitor.Choice{}, sockets, log)
 }
 
 // consumerFlags are those of drp monitor.
@@ -51,27 +70,48 @@ type consumerFlags struct {
 	events uint64
 	wait   time.Duration
 	asJSON bool
+
+	whole    bool
+	deadline time.Duration
+	page     watchFlags
 }
 
 func newMonitorCommand() *cobra.Command {
 	var f consumerFlags
 	cmd := &cobra.Command{
-		Use:   "monitor PARTITION/DETECTOR",
-		Short: "Show the events of a run as they come",
+		Use:   "monitor PARTITION/DETECTOR...",
+		Short: "Show the events of a run, or of several as one, as they come",
 		Long: `monitor watches a run of this machine and this user that was started with --monitor, and prints a line for each event
 and each transition: it never slows the run. What is missed, since lines are slower than events, is counted in each line.
 
   drp -p myroi.py --monitor tmo/epix                     a run that can be watched
   drp monitor tmo/epix --newest                          its events, as fast as they can be printed
-  drp monitor tmo/epix --hits --every 10 --json          every 10th hit, for other programs`,
-		Args: needs(1, 1),
+  drp monitor tmo/epix --hits --every 10 --json          every 10th hit, for other programs
+  drp monitor tmo/epix0 tmo/epix1                        events of two runs, put together by their time
+  drp monitor 'tmo/*' --complete                         those of all that are there now which have a part of each
+  drp monitor tmo/epix --http 127.0.0.1:8081             its page, from a process of its own`,
+		Args: needs(1, mostMerged),
 		RunE: func(_ *cobra.Command, args []string) error {
-			if err := f.complete(args[0]); err != nil {
+			names, err := expandNames(args)
+			if err != nil {
 				return err
+			}
+			for _, name := range names {
+				if err := f.complete(name); err != nil {
+					return err
+				}
 			}
 			ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
-			return f.watch(ctx, args[0])
+			switch {
+			case f.page.http != "" && len(names) > 1:
+				return errors.New("--http shows one run: give one name")
+			case f.page.http != "":
+				return f.page.serve(ctx, names[0])
+			case len(names) > 1 || f.whole:
+				return f.watchAll(ctx, names)
+			}
+			return f.watch(ctx, names[0])
 		},
 	}
 	fl := cmd.Flags()
@@ -79,7 +119,10 @@ and each transition: it never slows the run. What is missed, since lines are slo
 	f.choice(fl)
 	fl.Uint64Var(&f.events, "events", 0, "stop after so many events (0: at the end of the run)")
 	fl.DurationVar(&f.wait, "wait", 0, "how long to wait for the run to begin")
+	fl.BoolVar(&f.whole, "complete", false, "of several runs: only events of which each has a part")
+	fl.DurationVar(&f.deadline, "deadline", time.Second, "of several runs: how long to wait for one that shows nothing")
 	fl.BoolVar(&f.asJSON, "json", false, "print a JSON object for each line")
+	f.page.add(fl)
 	return cmd
 }
 
@@ -168,6 +211,8 @@ type line struct {
 	Bits       uint32 `json:"bits,omitempty"`
 	Missed     uint64 `json:"missed,omitempty"`
 	Damage     string `json:"damage,omitempty"`
+
+	Missing []string `json:"missing,omitempty"` // runs without a part
 }
 
 func (f *consumerFlags) print(it *monitor.Item) error {

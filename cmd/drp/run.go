@@ -38,6 +38,7 @@ type runFlags struct {
 	control   controlFlags
 	watch     watchFlags
 	monitor   monitorFlags
+	live      liveFlags
 	gpu       string
 	onUnrest  string
 }
@@ -71,6 +72,7 @@ func newRunCommand() *cobra.Command {
 			if err := checkValues(cmd.Flags(), &cfg, &f); err != nil {
 				return err
 			}
+			f.live.flags = cmd.Flags()
 			return run(cfg, f)
 		},
 	}
@@ -107,6 +109,7 @@ func newRunCommand() *cobra.Command {
 	f.control.add(fl)
 	f.watch.add(fl)
 	f.monitor.add(fl)
+	f.live.add(fl)
 	fl.StringVar(&f.gpu, "gpu", gpuOff, "find hits on a GPU: on, and by the CPU where there is none; or required (docs/gpu.md)")
 	fl.Lookup("gpu").NoOptDefVal = gpuOn
 	fl.StringVar(&f.partition, "partition", "", "name of the part of the experiment that this process serves: a second one of the same name is refused")
@@ -175,6 +178,9 @@ func (f *runFlags) complete(cfg *drp.Config) (err error) {
 		return err
 	}
 	if cfg.Monitor, err = f.monitor.complete(); err != nil {
+		return err
+	}
+	if cfg.Settings, err = f.live.set.values(); err != nil {
 		return err
 	}
 	f.watch.watchable(cfg)
@@ -254,11 +260,11 @@ func run(cfg drp.Config, f runFlags) error {
 	started := make(chan *drp.Run, 1)
 	go watchSignals(signals, cancel, started, screen)
 
-	looking, err := f.watch.open(f.partition, cfg.Log)
+	looking, leave, err := f.look(ctx, cfg.Log)
 	if err != nil {
 		return err
 	}
-	defer looking.Close()
+	defer leave()
 	if err := f.control.attach(ctx, &cfg); err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -12,13 +13,12 @@ import (
 	"github.com/spf13/pflag"
 
 	"drp/drp"
+	"drp/internal/nearest"
 )
 
 // applySettings sets the flags that were not given, from the environment or from the YAML file, in this order.
 func applySettings(flags *pflag.FlagSet, path string) error {
-	if path == "" {
-		path = os.Getenv(envName("config"))
-	}
+	path = configPath(path)
 	settings, err := readSettings(flags, path)
 	if err != nil {
 		return &drp.Failure{Kind: drp.Configuration, Err: err}
@@ -26,7 +26,7 @@ func applySettings(flags *pflag.FlagSet, path string) error {
 	warnOfStrangers(flags)
 	var trouble error
 	flags.VisitAll(func(flag *pflag.Flag) {
-		if layered, ok := flag.Value.(*hitsFlag); ok {
+		if layered, ok := flag.Value.(layered); ok {
 			layered.below(path, settings[flag.Name])
 			return
 		}
@@ -49,6 +49,16 @@ func applySettings(flags *pflag.FlagSet, path string) error {
 		return &drp.Failure{Kind: drp.Configuration, Err: trouble}
 	}
 	return nil
+}
+
+// layered is a flag of many values: those of the command line take the place of equal ones in the file, not of all.
+type layered interface {
+	below(path string, settings []setting)
+}
+
+// configPath is that of the YAML file, which the environment can name, too.
+func configPath(named string) string {
+	return cmp.Or(named, os.Getenv(envName("config")))
 }
 
 // warnOfStrangers points at variables that look like settings and are none.
@@ -110,6 +120,11 @@ func readSettings(flags *pflag.FlagSet, path string) (map[string][]setting, erro
 
 func addSetting(settings map[string][]setting, flags *pflag.FlagSet, path string, pair *ast.MappingValueNode) error {
 	key, line := pair.Key.GetToken().Value, pair.Key.GetToken().Position.Line
+	if key == settingsKey {
+		found, err := liveSettings(path, pair.Value)
+		settings[setName] = found
+		return err
+	}
 	flag := flags.Lookup(key)
 	if key == "config" {
 		return fmt.Errorf("%s:%d: %s is for the command line alone: leave it out here", path, line, key)
@@ -157,36 +172,13 @@ func scalarText(node ast.Node) (string, bool) {
 
 // didYouMean names the flag that differs least, if it is near.
 func didYouMean(flags *pflag.FlagSet, word string) string {
-	best, distance := "", 3
-	flags.VisitAll(func(flag *pflag.Flag) {
-		if d := editDistance(word, flag.Name); d < distance {
-			best, distance = flag.Name, d
-		}
-	})
+	var names []string
+	flags.VisitAll(func(flag *pflag.Flag) { names = append(names, flag.Name) })
+	best := nearest.Of(word, names)
 	if best == "" {
 		return "; drp --help lists the keys"
 	}
 	return fmt.Sprintf("; did you mean %q?", best)
-}
-
-// editDistance is the Levenshtein distance.
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		before := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := before
-			if a[i] != b[j] {
-				cost = 1 + min(before, row[j], row[j+1])
-			}
-			before, row[j+1] = row[j+1], cost
-		}
-	}
-	return row[len(b)]
 }
 
 // decimal is a number that may be written with leading zeros, as in the names of files: 0014 is 14 and not octal.

@@ -202,20 +202,6 @@ func TestConfigFromEnvironment(t *testing.T) {
 	}
 }
 
-func TestEditDistance(t *testing.T) {
-	for _, test := range []struct {
-		a, b string
-		want int
-	}{
-		{"", "", 0}, {"a", "", 1}, {"", "abc", 3}, {"rate", "rate", 0}, {"rat", "rate", 1}, {"rtae", "rate", 2},
-		{"kitten", "sitting", 3}, {"buf_bytes", "buf-bytes", 1},
-	} {
-		if got, back := editDistance(test.a, test.b), editDistance(test.b, test.a); got != test.want || back != test.want {
-			t.Errorf("%q to %q: %d and %d, want %d", test.a, test.b, got, back, test.want)
-		}
-	}
-}
-
 // FuzzSettings reads files of any text: no panic, and every error names the file.
 func FuzzSettings(f *testing.F) {
 	for _, seed := range []string{"workers: 4\n", "source: [a, b]\n", "a: &x 1\nb: *x\n", "? [a]: b\n", "- a\n", "%YAML 1.2\n---\n"} {

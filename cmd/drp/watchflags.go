@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"sync/atomic"
@@ -45,6 +46,7 @@ type onlookers struct {
 	page      *page.Page   // nil without an address
 	record    *page.Record // nil where nothing is recorded
 	folder    string
+	bridge    *bridge                 // nil without
 	gpu       *cuda.GPU               // nil without
 	run       atomic.Pointer[drp.Run] // nil until it has begun
 }
@@ -53,6 +55,7 @@ type onlookers struct {
 func (f *watchFlags) open(partition string, log *slog.Logger) (*onlookers, error) {
 	o := &onlookers{partition: partition, http: f.http != "", flags: f, log: log}
 	options := watch.Options{Address: f.http, Partition: partition, Status: o.status, Log: log}
+	options.Get, options.Post = o.pages()
 	var err error
 	if f.http != "" {
 		if _, _, err = net.SplitHostPort(f.http); err != nil {
@@ -81,6 +84,9 @@ func (f *watchFlags) open(partition string, log *slog.Logger) (*onlookers, error
 	if url := o.server.URL(); url != "" {
 		log.Info("the run can be watched at " + url)
 		log.Info("the run can be steered at " + o.server.ControlURL())
+		if line := tunnelTo(url); line != "" {
+			log.Info(line)
+		}
 	}
 	return o, nil
 }
@@ -113,6 +119,21 @@ func (o *onlookers) show(r *drp.Run, gpu *cuda.GPU) {
 	o.openRecord(r)
 }
 
+// pages are what else is served than the status.
+func (o *onlookers) pages() (get, post map[string]http.Handler) {
+	list, change := watch.SettingsPages(o.steered)
+	reload, page := watch.PageOfReload(o.reload)
+	return map[string]http.Handler{watch.SettingsPath: list}, map[string]http.Handler{watch.SettingsPath: change, reload: page}
+}
+
+// steered is the run, nil until it has begun.
+func (o *onlookers) steered() watch.Steered {
+	if r := o.run.Load(); r != nil {
+		return r
+	}
+	return nil
+}
+
 func (o *onlookers) status() watch.Status {
 	s := watch.Status{State: "starting", PID: os.Getpid(), Time: time.Now(), Stages: []watch.Stage{}, Bounds: watch.Bounds(),
 		Workers: []watch.Worker{}, Consumers: []watch.Consumer{}, Failures: []string{}}
@@ -133,6 +154,7 @@ func (o *onlookers) status() watch.Status {
 func (o *onlookers) Close() {
 	o.record.Close()
 	o.page.Close()
+	o.bridge.close()
 	o.server.Close()
 	o.removeFolder()
 }

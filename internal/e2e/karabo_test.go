@@ -165,7 +165,7 @@ print("the same")
 func TestKaraboClientsHarmNobody(t *testing.T) {
 	t.Parallel()
 	v := pipeline(t, "-s", "sim:segments=4,bank=2,events=0", "-w", "2", "--rate", "100", "--monitor", "tst/cam", "-p", testkit.Script(t, looping("pass", "pass"))).start()
-	b := newBridge(t, v, "--rep", "tcp://127.0.0.1:0", "--pub", "tcp://127.0.0.1:0", "--newest")
+	b := newBridge(t, v, "--rep", "tcp://127.0.0.1:0", "--pub", "tcp://127.0.0.1:0", "--newest", "--status", "100ms")
 	at := b.where(2)
 	stopped := client(t, `
 c = Client(sys.argv[1], "SUB", timeout=30)
@@ -200,12 +200,12 @@ for wrong in (b"", b"NEXT", b"next\0", os.urandom(50), b"x" * 4000):
 silent = socket(zmq.REQ)
 silent.setsockopt(zmq.RCVBUF, 4096)
 silent.send(b"next")
+giant = socket(zmq.REQ)
+giant.send(b"next" * 1_000_000)
 flood = socket(zmq.DEALER)
 flood.set_hwm(0)
 for _ in range(100_000):
     flood.send_multipart([b"", b"next"])
-giant = socket(zmq.REQ)
-giant.send(b"next" * 1_000_000)
 client = Client(sys.argv[1], timeout=30)
 last = -1
 for _ in range(100):
@@ -219,9 +219,12 @@ print("well", flush=True)
 		t.Error(got)
 	}
 	stopped.Signal(syscall.SIGCONT)
-	b.end("has connected", "requests that are none")
+	b.end("has connected", "more than 64 requests before it has an answer", "a frame of 4000000 bytes")
+	if !regexp.MustCompile(` [1-9]\d* bad requests`).MatchString(b.Stdout.String()) {
+		t.Errorf("it does not count requests that are none:\n%s", b.Stdout.String())
+	}
 	v.Signal(syscall.SIGINT)
-	v.finish().wants(t, 130, "monitor: 2 consumers")
+	v.finish().wants(t, 130)
 	for _, c := range []*testkit.Program{stopped, killed} {
 		c.Signal(syscall.SIGKILL)
 		c.WaitFor(30 * time.Second)
@@ -274,6 +277,26 @@ for word in ("one", "two", "three"):
 	second.Signal(syscall.SIGINT)
 	second.finish().wants(t, 130)
 	testkit.Within(5*time.Second, func() bool { return len(testkit.Marked(first.Mark)) == 0 })
+}
+
+// TestKaraboInARun needs no other process, and ends with the run.
+func TestKaraboInARun(t *testing.T) {
+	t.Parallel()
+	v := watchable(t, looping("pass", "pass"), "--karabo", "tcp://127.0.0.1:0", "--karabo", "tcp://127.0.0.1:0").start()
+	b := &bridge{v}
+	p := client(t, `
+c = Client(sys.argv[1], timeout=30)
+for _ in range(50):
+    data, meta = c.next()
+print(data["tst/cam/DET/epixhr"]["raw.raw"].shape)
+`, b.where(1)["REP"])
+	if got := ends(t, p); got != "(1, 8, 8)" {
+		t.Error(got)
+	}
+	v.Signal(syscall.SIGINT)
+	v.finish().wants(t, 130, "has given 50 events", "has given 0 events")
+	watchable(t, looping("pass", "pass"), "--karabo", "4545").run().wants(t, 2, "--karabo: \"4545\" is no endpoint")
+	prepare(t, nil, "-p", "x.py", "--karabo", "tcp://127.0.0.1:0").run().wants(t, 2, "--karabo gives away what --monitor shows")
 }
 
 // TestKaraboMistakes are told apart from a run that is not there yet.

@@ -150,7 +150,7 @@ func (k *crew) children() fex.Config {
 	log := k.c.Log.With(slog.String("script", filepath.Base(k.c.Script)))
 	return fex.Config{Python: k.c.Python, PythonPath: k.c.PythonPath, Module: "drp._trigger_child", Script: k.c.Script,
 		Source: k.text, Args: k.c.Args, GreetDeadline: greetTime, TransitionDeadline: k.c.Configure, EventDeadline: k.c.Deadline,
-		Spares: k.c.Spares, Retries: 1, MaxRestarts: k.c.MaxRestarts, Degrade: true, Spawner: k.spawner, Log: log,
+		Spares: k.c.Spares, Retries: 1, HangOnce: true, MaxRestarts: k.c.MaxRestarts, Degrade: true, Spawner: k.spawner, Log: log,
 		Answered: k.answered,
 		Restarted: func(_ int, cause error) {
 			log.Warn(fmt.Sprintf("a process of the trigger script is replaced: %v", cause))

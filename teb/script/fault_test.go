@@ -1,6 +1,7 @@
 package script_test
 
 import (
+	"log/slog"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -283,5 +284,22 @@ func TestClosedWhileItBegins(t *testing.T) {
 	teb.CloseLogic(logic)
 	if err := <-failed; err == nil || !strings.Contains(err.Error(), "the trigger is closed") {
 		t.Error(err)
+	}
+}
+
+// TestHangsAtTheStart: a script that hangs before the first event is tried once, since another process would only take as long.
+func TestHangsAtTheStart(t *testing.T) {
+	testkit.NoLeaks(t)
+	begun := filepath.Join(t.TempDir(), "begun")
+	path := testkit.Script(t, "import sys, time\nopen(sys.argv[1], 'a').write('x')\ntime.sleep(3600)\n")
+	r := &rig{t: t, log: &logText{}}
+	logic := script.New(script.Config{Python: testkit.Python(t), PythonPath: testkit.PythonPath(), Script: path, Args: []string{begun},
+		Workers: 1, Configure: time.Second, Log: slog.New(slog.NewTextHandler(r.log, nil))})
+	defer teb.CloseLogic(logic)
+	if err := r.start(rigOptions{}, logic); err == nil || !strings.Contains(err.Error(), "gave no answer in time") {
+		t.Error(err)
+	}
+	if times, err := os.ReadFile(begun); err != nil || string(times) != "x" {
+		t.Errorf("it was begun %d times, %v", len(times), err)
 	}
 }

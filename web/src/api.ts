@@ -9,14 +9,14 @@ export class Refused extends Error {
   }
 }
 
-const deadline = 10_000;
+const deadline = 10_000; // ms
 
-async function ask(path: string, init: RequestInit = {}): Promise<Response> {
+async function ask(path: string, init: RequestInit = {}, patience = deadline): Promise<Response> {
   let answer: Response;
   try {
-    answer = await fetch(path, { ...init, signal: AbortSignal.timeout(deadline), credentials: "same-origin" });
+    answer = await fetch(path, { ...init, signal: AbortSignal.timeout(patience), credentials: "same-origin" });
   } catch (err) {
-    throw new Refused(0, (err as Error).name === "TimeoutError" ? "the server has not answered within 10 s" : "the server cannot be reached");
+    throw new Refused(0, (err as Error).name === "TimeoutError" ? `the server has not answered within ${patience / 1000} s` : "the server cannot be reached");
   }
   if (!answer.ok) throw new Refused(answer.status, reason(answer.status, await answer.text()));
   return answer;
@@ -41,8 +41,9 @@ export async function getBytes(path: string): Promise<Uint8Array> {
   return new Uint8Array(await (await ask(path)).arrayBuffer());
 }
 
-export async function post<T>(path: string, body: unknown): Promise<T> {
-  const answer = await ask(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+export async function post<T>(path: string, body: unknown, patience = deadline): Promise<T> {
+  const init = { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
+  const answer = await ask(path, init, patience);
   const text = await answer.text();
   return (text.trim() === "" ? {} : JSON.parse(text)) as T;
 }

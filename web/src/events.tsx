@@ -80,7 +80,7 @@ function Row({ row, selected, gone, show }: { row: EventRow; selected: boolean; 
     <div id={`event-${row.number}`} role="option" aria-selected={selected} class={gone ? "event gone" : "event"} title={gone ? "its picture is no longer kept" : `pulse ${row.pulse}`} onClick={show}>
       <span class="num">{count(row.number)}</span>
       <span class="num dim">{clock(row.timestamp)}</span>
-      <span class="num">{count(row.npeaks)}</span>
+      <span class="num">{row.hit === null ? "–" : count(row.npeaks)}</span>
       <span class={words.includes("damaged") ? "notable" : ""}>
         {[row.hit ? "hit" : "", ...words].filter(Boolean).join(", ")}
         {row.reason && <span class="dim"> {row.reason}</span>}

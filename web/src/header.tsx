@@ -34,7 +34,7 @@ export function Header(): JSX.Element {
             <span title={s.calibration.published || "generation of the constants that are used"}>
               {s.calibration.generation > 0 ? `constants ${s.calibration.generation}` : "no constants"}
             </span>
-            <span title="generation of the live settings">settings {frame.settings_generation}</span>
+            {frame.settings_generation !== undefined && <span title="generation of the live settings">settings {frame.settings_generation}</span>}
           </span>
         </>
       )}
@@ -63,7 +63,8 @@ function LinkBadge(): JSX.Element {
   const ended = useCell(model.ended);
   const paused = useCell(model.paused);
   const left = useLeft(link.state === "lost" ? link.retry : 0);
-  let badge = <Badge kind="good">live</Badge>;
+  const replay = useCell(model.replay.state);
+  let badge = <Badge kind="good">{replay ? "connected" : "live"}</Badge>;
   if (link.state === "lost") {
     const why = ended || link.why;
     badge = (

@@ -92,7 +92,7 @@ function Caption({ head }: { head: ImageHead | null }): JSX.Element {
           {head.kind !== "event" && <span>of {count(head.events)} events</span>}
           {head.kind === "event" && (
             <>
-              <span>{count(head.npeaks)} peaks</span>
+              {head.hit !== null && <span>{count(head.npeaks)} peaks</span>}
               {head.hit !== null && <Badge kind={head.hit ? "good" : "plain"}>{head.hit ? "hit" : "no hit"}</Badge>}
               {(head.flags ?? []).filter((flag) => flag !== "hit").map((flag) => (
                 <Badge key={flag} kind={flag === "damaged" ? "bad" : "warn"}>

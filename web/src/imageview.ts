@@ -119,7 +119,7 @@ export class ImageView {
       canvas.height = Math.round(clientHeight * devicePixelRatio);
     }
     this.chooseBin();
-    this.renew();
+    this.draw(); // at once: the canvas has become empty, and would be seen so
   }
 
   private renew(...what: (keyof typeof this.fresh)[]): void {
@@ -128,6 +128,7 @@ export class ImageView {
   }
 
   private draw(): void {
+    cancelAnimationFrame(this.drawing);
     this.drawing = 0;
     const image = this.model.image.value;
     if (!image || !this.painter) return;

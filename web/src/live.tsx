@@ -16,7 +16,7 @@ export function LiveSettings(): JSX.Element {
   return (
     <Panel title="Settings" name="live" note={settings ? `generation ${settings.generation}` : ""}>
       {!control && <p class="dim">This page only watches. With the address for steering, which drp has printed too, values can be changed.</p>}
-      {all.length === 0 && <p class="empty">{settings ? "none: neither the script nor a stage has declared any" : "there are none here"}</p>}
+      {all.length === 0 && <p class="empty">{settings ? "none: neither the script nor a stage has declared any" : "there are none to change here"}</p>}
       <ul class="settings">
         {all.map((setting) => (
           <Row key={setting.name} setting={setting} control={control} />
@@ -71,7 +71,7 @@ function Row({ setting: s, control }: { setting: Setting; control: boolean }): J
         )}
       </form>
       <p class="dim" id={`${id}-says`}>
-        {s.doc} <span class="num">{facts}</span>
+        {s.doc} <span class="facts num">{facts}</span>
       </p>
       {refused && (
         <p class="refused" role="alert">
@@ -113,19 +113,25 @@ function Field({ id, setting, text, type, change, disabled, described }: FieldPr
 function Reload(): JSX.Element {
   const model = useModel();
   const [said, setSaid] = useState<{ text: string; refused: boolean } | null>(null);
-  const reload = async (): Promise<void> => {
+  const reload = async (now: boolean): Promise<void> => {
+    setSaid({ text: "The script is being tried.", refused: false });
     try {
-      const sum = await model.settings.reload();
-      setSaid({ text: `The script was tried and is taken from the next step on${sum ? `: SHA-256 ${sum.slice(0, 12)}…` : ""}`, refused: false });
+      const { state, sha256 } = await model.settings.reload(now);
+      setSaid({ text: `The script was tried, and is ${state}: SHA-256 ${sha256.slice(0, 12)}…`, refused: false });
     } catch (err) {
       setSaid({ text: (err as Error).message, refused: true });
     }
   };
   return (
     <div class="reload">
-      <button type="button" onClick={() => void reload()}>
-        reload the script
-      </button>
+      <span class="group" role="group" aria-label="reload the script">
+        <button type="button" onClick={() => void reload(false)} title="used from the next step on">
+          reload the script
+        </button>
+        <button type="button" onClick={() => void reload(true)} title="used before the next event">
+          now
+        </button>
+      </span>
       {said && (
         <p class={said.refused ? "refused" : "dim"} role={said.refused ? "alert" : "status"}>
           {said.text}

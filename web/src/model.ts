@@ -173,7 +173,6 @@ export class Model {
     if (link.state !== this.link.value.state || link.state === "lost") this.link.set(link);
     if (!opened) return;
     void this.rates.load().catch(() => undefined); // the strips then begin now
-    void this.settings.refresh();
   }
 
   private take(frame: Frame): void {
@@ -202,8 +201,17 @@ export class Model {
     this.status.set(next);
     this.rates.add(next.status);
     if (next.status.state !== "ended") this.ended.set("");
-    if (next.settings_generation !== last?.settings_generation) void this.settings.refresh();
     this.replay.state.set(next.replay ?? null);
+    this.lookAtSettings(next, last);
+  }
+
+  // lookAtSettings asks for them where there are some, when they may have changed: scripts declare theirs at Configure.
+  private lookAtSettings(next: StatusFrame, last: StatusFrame | null): void {
+    if (next.settings_generation === undefined || next.replay) this.settings.settings.set(null);
+    else if (next.status.state === "starting") return;
+    else if (this.settings.settings.value === null || next.settings_generation !== last?.settings_generation || next.status.transition !== last.status.transition) {
+      void this.settings.refresh();
+    }
   }
 
   private takeImage(image: Shown): void {

@@ -90,7 +90,7 @@ export interface Rights {
 export interface StatusFrame {
   status: Status;
   rights: Rights;
-  settings_generation: number;
+  settings_generation?: number; // absent where there are no settings
   lag: { dropped: number };
   replay?: Replay; // absent in a run that goes on
 }
@@ -190,6 +190,11 @@ export interface Settings {
   history: { generation: number; time: string; who: string; changes: Record<string, [Value, Value]> }[] | null;
 }
 
+export interface Reloaded {
+  sha256: string;
+  state: string; // when it is used
+}
+
 export interface Replay {
   file: string;
   events: number;
@@ -197,4 +202,5 @@ export interface Replay {
   speed: number; // 0 is as fast as can be
   paused: boolean;
   loop: boolean;
+  why?: string; // it could not go on
 }

@@ -30,15 +30,16 @@ export function ReplayBar(): JSX.Element | null {
           ▶
         </button>
       </span>
-      <input class="position" type="range" min={0} max={Math.max(replay.events - 1, 0)} value={at} disabled={!may} aria-label="position" aria-valuetext={`event ${at} of ${replay.events}`}
+      <input class="position" type="range" min={0} max={Math.max(replay.events - 1, 0)} value={Math.max(at, 0)} disabled={!may} aria-label="position" aria-valuetext={`event ${at} of ${replay.events}`}
         onInput={(e) => setDragged(e.currentTarget.valueAsNumber)}
         onChange={(e) => {
           post({ position: e.currentTarget.valueAsNumber });
           setDragged(null);
         }} />
       <span class="num where">
-        {count(at)} of {count(replay.events)}
+        event {count(Math.max(at, 0))} of 0 to {count(Math.max(replay.events - 1, 0))}
       </span>
+      {replay.why && <span class="refused">{replay.why}</span>}
       {may ? (
         <>
           <Pick label="speed" all={speeds.includes(replay.speed) ? speeds : [replay.speed, ...speeds]} value={replay.speed} set={(speed) => post({ speed })} text={(speed) => (speed === 0 ? "as fast as can be" : `× ${speed}`)} />

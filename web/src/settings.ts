@@ -1,6 +1,6 @@
-import { getJSON, post, Refused } from "./api";
+import { getJSON, post } from "./api";
 import { Cell } from "./cell";
-import type { Setting, Settings, Value } from "./protocol";
+import type { Reloaded, Setting, Settings, Value } from "./protocol";
 
 // SettingsControl knows the live settings, null where the server has none, and asks for changes.
 export class SettingsControl {
@@ -9,8 +9,8 @@ export class SettingsControl {
   async refresh(): Promise<void> {
     try {
       this.settings.set(await getJSON<Settings>("v1/settings"));
-    } catch (err) {
-      if ((err as Refused).code === 404) this.settings.set(null);
+    } catch {
+      // what was known stays; the next status asks again when they have changed
     }
   }
 
@@ -20,8 +20,9 @@ export class SettingsControl {
     await this.refresh();
   }
 
-  async reload(): Promise<string> {
-    return (await post<{ sha256?: string }>("v1/reload", {})).sha256 ?? "";
+  // reload asks for the script as its file is now. The run tries it first, which takes as long as the script does.
+  async reload(now: boolean): Promise<Reloaded> {
+    return post<Reloaded>("v1/reload", { now }, 120_000);
   }
 }
 

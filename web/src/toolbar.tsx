@@ -14,9 +14,11 @@ export function Toolbar(): JSX.Element {
   const { look: lookCell, layers: layersCell, stream: streamCell } = model.preferences;
   const [look, layers, stream] = [useCell(lookCell), useCell(layersCell), useCell(streamCell)];
   const paused = useCell(model.paused);
+  const replay = useCell(model.replay.state); // one that may be steered has buttons of its own for this
+  const control = useCell(model.status)?.rights.control;
   return (
     <div class="toolbar" role="toolbar" aria-label="picture">
-      <Steps paused={paused} />
+      {!(replay && control) && <Steps paused={paused} />}
       <Choice label="picture" all={["event", "sum", "max"] as const} value={stream.image} set={(image) => streamCell.set({ ...stream, image })} />
       <Toggle on={stream.hits} set={(hits) => streamCell.set({ ...stream, hits })} title="show hits only">
         hits only

@@ -45,9 +45,10 @@ from ._errors import (
     XtcError,
 )
 from ._event import Batch, Event
-from ._fex import fex, run
+from ._fex import fex, param, run
 from ._info import drp_info
 from ._monitor import Monitor, monitor
+from ._param import Param
 from ._run import AlgDef, DataSource, DetectorDef, Run, Step
 from ._trigger import TriggerBatch, TriggerEvent, TriggerSource
 from ._version import __version__
@@ -67,6 +68,7 @@ __all__ = [
     "MissingDataError",
     "Monitor",
     "MonitorError",
+    "Param",
     "ResultTooLarge",
     "Run",
     "ScriptEnded",
@@ -81,5 +83,6 @@ __all__ = [
     "fex",
     "monitor",
     "open_xtc",
+    "param",
     "run",
 ]

@@ -31,6 +31,7 @@ from ._event import Batch, Event
 from ._feed import EVENT, FAILED, LIVE, REPLAY, Feed
 from ._hits import Area
 from ._info import Deferred, SpareInfo, drp_info
+from ._param import Board, Param
 from ._title import set_title
 from ._version import __version__
 
@@ -39,6 +40,7 @@ HELLO, REPLAYED, TRANSITION, L1, ATTACH, SCRIPT, WANT = 1, 2, 3, 4, 5, 6, 7
 DEFERRED = 1  # the status of a replay that the script cannot stand before the attach
 WORKER = ("worker", "raw", "result")  # what a spare is told later
 SOLO = 1
+SETTINGS = 16  # layout from this bit on: the entry of the board with the values for the event
 PARTS = 2  # flags from this bit on: how many parts drp has prepared for the event
 RECORD = struct.Struct("<BBHIIIIIQ")
 RECORD_TYPE = np.dtype(
@@ -94,6 +96,9 @@ class ChildFeed(Feed):
         self._shown = ""  # the detector, from Configure on
         self._parts: dict[tuple[int, int], Part] = {}  # what can be asked for, by kind and NamesId
         self._prepared: dict[int, memoryview] = {}  # the segments of these
+        self._place: dict[str, int] | None = None  # of the board, which is attached when a parameter is declared
+        self._board: Board | None = None
+        self._entry = 0  # of the board, for the datagram at hand
         self.attached = False
         self._deferred = False  # nothing is shown to the script until everything comes again, after the attach
         os.register_at_fork(after_in_child=self._forked)
@@ -118,6 +123,7 @@ class ChildFeed(Feed):
         self.publisher = str(hello.get("publisher") or "")
         self.decided = bool(hello.get("decided"))
         self.stream = int(hello.get("stream") or 0)
+        self._place = hello.get("settings")
         if hello.get("source"):
             self.source = base64.b64decode(hello["source"])
         drp_info._hello(hello)
@@ -308,10 +314,12 @@ class ChildFeed(Feed):
         self.service = service
         if kind == REPLAYED:
             self.mode = REPLAY
+            self._turn(self._board.latest() if self._board is not None else 0)
             return self._inline(size)
         if kind != TRANSITION or not self.attached:
             self._give_up(f"a record of kind {kind} came from drp" + ("" if self.attached else " to a spare"))
         self.mode = LIVE
+        self._turn(self._record[6] >> SETTINGS)
         offset, step = self._transition_at
         return bytes(self._transitions[offset + slot * step : offset + slot * step + size])
 
@@ -320,7 +328,9 @@ class ChildFeed(Feed):
         p, data = self._p, self._data
         kinds = data[p : len(data) - (len(data) - p) % size : size]
         n = len(kinds) - len(kinds.lstrip(b"\x04"))
-        self._records = records = data[p : p + n * size]
+        records = self._alike_in_settings(n) if self.params else data[p : p + n * size]
+        n = len(records) // size
+        self._records = records
         self._p = p + n * size
         if n == 1:
             _, _, _, slot, generation, _, _, service, time = RECORD.unpack(records)
@@ -332,6 +342,33 @@ class ChildFeed(Feed):
                 answers[name] = 0
         self._i, self._n, self._sent = 0, n, 0
         self._breaks = None
+
+    def _alike_in_settings(self, n: int) -> bytes:
+        """Give the first of the next events that have the same values of parameters, and take these over."""
+        records = np.frombuffer(self._data, RECORD_TYPE, n, self._p)
+        entries = records["layout"] >> SETTINGS
+        others = np.flatnonzero(entries != entries[0])
+        records = records[: int(others[0]) if others.size else n].copy()
+        records["layout"] &= (1 << SETTINGS) - 1
+        self._turn(int(entries[0]))
+        return records.tobytes()
+
+    def _turn(self, entry: int) -> None:
+        """Take over the values of an entry of the board."""
+        if entry != self._entry:
+            self._entry = entry
+            if self._board is not None:
+                self._board.read(entry, self.params)
+
+    def declare_param(self, param: Param) -> None:
+        """Take a parameter of the script, whose value others can set from now on."""
+        super().declare_param(param)
+        if self._place is not None:
+            if self._board is None:
+                self._board = Board(self._place)
+                if self.mode == REPLAY:
+                    self._entry = self._board.latest()
+            self._board.read(self._entry, self.params)
 
     def _show(self) -> None:
         self.mode = LIVE

@@ -14,7 +14,7 @@ from typing import Any
 from . import _xtc
 from ._xtc import Layout, Names
 
-HIDDEN = frozenset({"runinfo", "epicsinfo", "chunkinfo", "smdinfo", "calibration"})
+HIDDEN = frozenset({"runinfo", "epicsinfo", "chunkinfo", "smdinfo", "calibration", "settings"})
 SPECIAL = frozenset({"config", "runinfo", "epicsinfo", "chunkinfo", "offsetAlg"})
 LAYOUTS_MAX = 4096
 TABLES = frozenset({"epics", "scan", "step"})

@@ -12,6 +12,7 @@ from . import _xtc
 from ._calib import CALIB, CALIBRATION, IMAGE, Constants, Corrected, not_an_event
 from ._config import LAYOUTS_MAX, SPECIAL, Config, fill, main_field, unknown
 from ._errors import UnknownName
+from ._param import DETECTOR as SETTINGS
 from ._xtc import Layout, Names
 
 
@@ -216,6 +217,11 @@ def _find(config: Config, name: str) -> Detector | Variable:
     if name == CALIBRATION and config.of(name, "used"):
         det = Detector(config, name)
         det.__dict__.pop("constants", None)  # which no event has
+        return det
+    if name == SETTINGS and any(not n.alg.endswith("info") for n in config.of(name)):
+        det = Detector(config, name)
+        for alg in [alg for alg in det.__dict__ if alg.endswith("info")]:
+            del det.__dict__[alg]  # which no event has
         return det
     tables = {det: config.table(det) for det in ("epics", "scan", "step")}
     for table in tables.values():

@@ -30,6 +30,7 @@ from ._calib import Constants, announced, attach
 from ._config import Config, unknown
 from ._errors import ConstantsError, FieldError, ResultTooLarge
 from ._hits import Area, Recorded
+from ._param import DETECTOR, FIELDS, MOST, Param, declaration
 from ._results import Declared, Field, Result, make_entry, ready, write, write_batch
 from ._xtc import HEADER_BYTES, Names, TransitionId
 
@@ -151,6 +152,8 @@ class Feed:
         self.trigger_struct: Any = None
         self.names_bytes = b""
         self.frozen = False
+        self.params: list[Param] = []
+        self.settings: Declared | None = None  # how their values are recorded
         # Where in the run we are, and what a restarted script has to see again.
         self.kept: dict[int, bytes] = {}
         self.replays: list[int] = []
@@ -332,6 +335,7 @@ class Feed:
         """Forget what a script declared."""
         self.config = self.data_source = self.run = self.step = None
         self.declared, self.trigger, self.names_bytes, self.frozen = [], None, b"", False
+        self.params, self.settings = [], None
         self._ids = {}
         self._parsed = (None, None)
         self.steps_seen = 0
@@ -416,6 +420,37 @@ class Feed:
         self.declared.append(declared)
         self.names_bytes += more
         return declared
+
+    def declare_param(self, param: Param) -> None:
+        """Take a parameter of the script; only while Configure is at hand."""
+        if self.frozen or self.config is None:
+            raise RuntimeError("param must be called before the loop over ds.runs() begins")
+        if any(p.name == param.name for p in self.params):
+            raise ValueError(f"param({param.name!r}) is declared twice")
+        if len(self.params) == MOST:
+            raise ValueError(f"param({param.name!r}): a script can declare {MOST} parameters")
+        self.params.append(param)
+
+    def freeze(self) -> None:
+        """Let nothing more be declared; how parameters are recorded is the last."""
+        if self.params:
+            assert self.config is not None
+            alg = "post" if self.decided else "script"
+            fields = {"generation": (np.int64, 0), **{p.name: FIELDS[p.kind] for p in self.params}}
+            self.settings = self._declare_settings(alg, fields)
+            info = Result(self._declare_settings(alg + "info", {"parameters": (str, 1)}))
+            info.parameters = declaration(self.params)
+            self.add(info)
+        self.frozen = True
+
+    def _declare_settings(self, alg: str, specs: dict[str, Any]) -> Declared:
+        assert self.config is not None
+        fields = tuple(Field(name, spec) for name, spec in specs.items())
+        entries = tuple(make_entry(field) for field in fields)
+        before = [n.segment + 1 for n in self.config.of(DETECTOR, alg)]  # of earlier passes
+        segment = max([self.stream, *before])
+        names_id = self.free_id(self.config.src)
+        return self.declare(Names(names_id, DETECTOR, DETECTOR, "", alg, (1, 0, 0), segment, entries), fields, None)
 
     def free_id(self, node: int) -> int:
         """Find the lowest NamesId of a node that nobody uses."""

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from ._param import Param
+
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
@@ -21,6 +23,7 @@ class _Spec:
 
 
 _specs: list[_Spec] = []
+_params: list[Param] = []
 _ran = False
 
 
@@ -48,6 +51,22 @@ def fex(
     return register
 
 
+def param(
+    name: str,
+    default: Any,
+    *,
+    min: Any = None,  # noqa: A002
+    max: Any = None,  # noqa: A002
+    choices: Any = None,
+    unit: str = "",
+    doc: str = "",
+) -> Param:
+    """Declare a parameter for functions with `@drp.fex`, as `ds.param` does for scripts with a `DataSource`."""
+    made = Param(name, default, min, max, choices, unit, doc)
+    _params.append(made)
+    return made
+
+
 def registered() -> bool:
     """Say whether the script has functions with `@fex`."""
     return bool(_specs)
@@ -61,6 +80,7 @@ def was_run() -> bool:
 def forget() -> None:
     """Forget the functions of a script before it is loaded again."""
     _specs.clear()
+    _params.clear()
 
 
 def run(files: Any = None) -> None:
@@ -72,6 +92,8 @@ def run(files: Any = None) -> None:
     global _ran
     _ran = True
     source = DataSource(files=files)
+    for made in _params:
+        source._feed.declare_param(made)
     camera = source._config.camera()
     work = []
     for spec in _specs:

@@ -14,6 +14,8 @@ from . import _xtc
 from ._calib import Constants, without_drp
 from ._errors import XtcError
 from ._feed import BEGIN_RUN, BEGIN_STEP, CONFIGURE, END_RUN, EVENT, OVERSIZE, REJECTED, UNCONFIGURE, Feed
+from ._param import given
+from ._results import Result, ready, write
 from .xtc import Datagram, XtcFile
 
 ENABLE = int(_xtc.TransitionId.Enable)
@@ -177,6 +179,7 @@ class FileFeed(Feed):
         self.failures = 0
         self._dgrams = complete(Merger(files))
         self._said = ""
+        self._block = b""  # the values of parameters, as they are recorded
         self._results: memoryview | None = None
         self._done = False
         self._out: BinaryIO | None = None
@@ -226,11 +229,13 @@ class FileFeed(Feed):
         if not isinstance(status, int):
             status = int(status[0])
         result = bytes(self.area[:length]) if length else b""
+        if self.service >= EVENT:
+            result += self._values()
         if status > REJECTED:
             self.failures += 1
             if self.restarts and self.failure is not None:
                 self._say(self.failure.trace or f"{self.failure.fields['message']}\n")
-            result = b""
+            result = self._values() if self.service >= EVENT else b""
         if self._out is None or status == REJECTED or not self.size:
             return
         removed = self.removed if status == 0 and self.service >= EVENT else {}
@@ -242,6 +247,25 @@ class FileFeed(Feed):
             removed = {}  # what looks like a block may be none
         body = without(self.base, off + _xtc.HEADER_BYTES, off + self.size, removed) + result
         self._out.write(_xtc.DGRAM.pack(low, high, env, src, damage, contains, 12 + len(body)) + body)
+
+    def freeze(self) -> None:
+        """Let nothing more be declared; from here on parameters have the values that DRP_SET says."""
+        given(os.environ.get("DRP_SET", ""), self.params)
+        super().freeze()
+        self._block = b""
+        if self.settings is not None:
+            result = Result(self.settings)
+            result.generation = 0
+            for p in self.params:
+                setattr(result, p.name, p.value)
+            values, shapes = ready(result, 0)
+            plan = self.settings.plan(shapes)
+            area = memoryview(bytearray(plan.total))
+            write(self.settings, plan, values, area, 0)
+            self._block = bytes(area)
+
+    def _values(self) -> bytes:
+        return self._block if self.frozen else b""
 
     def _say(self, trace: str) -> None:
         """Show each failure once."""

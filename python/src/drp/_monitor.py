@@ -139,15 +139,17 @@ class Monitor:
 
 
 def monitor(
-    name: str,
+    *names: str,
     hits: bool = False,
     bits: int = 0,
     every: int = 1,
     newest: bool = False,
     wait: float | None = None,
     restarts: bool = True,
-) -> Monitor:
-    """Watch the run of this machine and this user that was started with `drp --monitor NAME`.
+    complete: bool = False,
+    deadline: float = 1.0,
+) -> Any:
+    """Watch the run of this machine and this user that was started with `drp --monitor NAME`, or several as one.
 
         for evt in drp.monitor("tmo/epix"):
             print(evt.timestamp, evt.missed)
@@ -157,13 +159,26 @@ def monitor(
     `newest` gives whatever comes next after one asks, and never one that has waited. Nothing is copied: an event is a
     view of memory that is not overwritten until the next is asked for.
 
+    Of several names, or of a pattern as "tmo/*" (the runs that are there now), each event has the parts of all
+    processes that belong together by their timestamp, see `Merge`. A process that has shown nothing for `deadline`
+    seconds is not waited for until it does; `complete` passes over events that lack a part.
+
     When the run has ended, the next one of the same name is waited for, also when drp has died, unless `restarts` is
     False: then the loop ends. `wait` is the longest wait for drp in seconds, after which `TimeoutError` is raised; None
     is for ever. Raises `MonitorError` when drp refuses, and `ValueError` for what cannot be a name or a choice.
     """
-    if every < 1 or not 0 <= bits < 1 << 32:
-        raise ValueError(f"every={every}, bits={bits:#x}: give every=1 or more, and bits of up to 32 bits")
-    from ._watch import WatchFeed  # which scripts under drp have no use for, and would wait for
+    if every < 1 or not 0 <= bits < 1 << 32 or deadline < 0:
+        raise ValueError(
+            f"every={every}, bits={bits:#x}, deadline={deadline}: give every=1 or more, bits of up to 32 bits, "
+            "and seconds"
+        )
+    from ._merge import Merge, expand  # which scripts under drp have no use for, and would wait for
+    from ._watch import WatchFeed
 
     choose = {"hits": bool(hits), "bits": int(bits), "every": int(every), "newest": bool(newest)}
-    return Monitor(WatchFeed(name, choose, wait, restarts))
+    found = expand(names)
+    if not found:
+        raise ValueError("give the name of a run, as drp --monitor has it")
+    if found == [*names] and len(found) == 1 and not complete:
+        return Monitor(WatchFeed(found[0], choose, wait, restarts))
+    return Merge(found, choose, complete, deadline, wait, restarts)

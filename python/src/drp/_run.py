@@ -16,6 +16,7 @@ from ._detector import Detector, Variable, find
 from ._event import Batch, Event
 from ._feed import BEGIN_RUN, BEGIN_STEP, CONFIGURE, END_RUN, END_STEP, EVENT, UNCONFIGURE, Feed
 from ._info import drp_info
+from ._param import Param
 from ._results import Field, Result, make_entry
 from ._xtc import Names
 
@@ -177,6 +178,27 @@ class DataSource(Adder):
             raise ValueError("add_trigger: name at least one value, for example sum=float")
         self._feed.declare_trigger(list(values))
 
+    def param(
+        self,
+        name: str,
+        default: Any,
+        *,
+        min: Any = None,  # noqa: A002
+        max: Any = None,  # noqa: A002
+        choices: Any = None,
+        unit: str = "",
+        doc: str = "",
+    ) -> Param:
+        """Declare a parameter that can be changed while the run goes on, by `drp set NAME=VALUE` for one.
+
+        The default, an `int`, `float`, `bool` or `str`, says of which type it is; numbers may have `min` and `max`, and
+        all may have `choices`. `.value` of what is returned is the value for the event at hand. Names twice, and a
+        default that is not allowed, raise `ValueError`; other types `TypeError`.
+        """
+        param = Param(name, default, min, max, choices, unit, doc)
+        self._feed.declare_param(param)
+        return param
+
     def runs(self) -> Iterator[Run]:
         """Yield every run. From here on nothing more can be declared."""
         feed = self._feed
@@ -185,7 +207,7 @@ class DataSource(Adder):
                 found = trigger_names(feed.script)
                 if found:
                     feed.declare_trigger(found)
-            feed.frozen = True
+            feed.freeze()
         if feed.taken and feed.service == UNCONFIGURE:
             return
         while feed.data_source is self:

@@ -225,6 +225,7 @@ class WatchFeed(Feed):
         self._goes_on = restarts
         self._frames: deque[tuple[int, int, int, bytes]] = deque()  # that belong behind what is still in the queue
         self._tail = self._transitions = self._ordinal = 0
+        self._again = 0.0  # before which we do not try to connect
         self._begun = False  # a Configure holds
         self._makers: dict[str, Any] = {}  # of corrected pixels, by detector
         self._fence = threading.Lock()  # taken and given back, it keeps what is read after from being read before
@@ -254,6 +255,37 @@ class WatchFeed(Feed):
             self.have = self.taken = False
             self.event = None
             self.lead = 0
+
+    def look(self) -> bool:
+        """Fetch the next datagram if it is there, as `ask` does, and say whether one is at hand; never wait."""
+        if self.taken:
+            self.finish()
+        if not self.have:
+            self._release()
+        while not self.have:
+            if self.connection is None:
+                if self._begun:
+                    self._over()
+                    self.have = True
+                elif not self._attempt():
+                    return False
+                continue
+            before = self._tail, self._transitions, len(self._frames)
+            try:
+                self.have = self._next(wait=False)
+            except ConnectionError:
+                self.hang_up("lost")
+                continue
+            if not self.have and self.connection and before == (self._tail, self._transitions, len(self._frames)):
+                return False
+        return True
+
+    def skip(self) -> None:
+        """Pass over all events that wait; they count as missed."""
+        if self.taken:
+            self.finish()
+        if self.connection is not None and not self.have:
+            self._tail = self.connection.queue[Q_TAIL] = self.connection.queue[Q_HEAD]
 
     def reply(self, status: int, length: int, count: int) -> None:
         """Do nothing: there is nobody who waits for an answer."""
@@ -311,8 +343,8 @@ class WatchFeed(Feed):
         """How many events were chosen since drp was found, got or not."""
         return int(self.connection.queue[Q_OFFERED]) if self.connection else 0
 
-    def _next(self) -> bool:
-        """Take the next transition or event, or wait a little."""
+    def _next(self, wait: bool = True) -> bool:
+        """Take the next transition or event, or else wait for some milliseconds, if asked to."""
         c = self.connection
         assert c is not None
         if self._frames and self._tail >= self._frames[0][2]:
@@ -322,15 +354,21 @@ class WatchFeed(Feed):
             at = ENTRIES // 8 + self._tail % c.length * 4
             if queue[at + 2] <= self._transitions:
                 return self._event(c, queue[at], queue[at + 1], queue[at + 3] & 0xFFFFFFFF)
-            self._listen(c)
+            self._listen(c, wait)
             return False
+        if self.wants_waking():
+            self._listen(c, wait)
+        queue[Q_WAITING] = 0
+        return False
+
+    def wants_waking(self) -> bool:
+        """Ask drp to wake us by the socket when there is an event; False if there is one already."""
+        assert self.connection is not None
+        queue = self.connection.queue
         queue[Q_WAITING] = 1
         with self._fence:
             pass
-        if self._tail >= queue[Q_HEAD]:
-            self._listen(c)
-        queue[Q_WAITING] = 0
-        return False
+        return bool(self._tail >= queue[Q_HEAD])
 
     def _event(self, c: Connection, seq: int, ordinal: int, slot: int) -> bool:
         self._tail += 1
@@ -376,11 +414,11 @@ class WatchFeed(Feed):
             self._begun = False
         return True
 
-    def _listen(self, c: Connection) -> None:
-        """Wait for what comes by the socket; raises `ConnectionError` when all that ever came is through."""
+    def _listen(self, c: Connection, wait: bool) -> None:
+        """Take what comes by the socket; raises `ConnectionError` when all that ever came is through."""
         if c.over:
             raise ConnectionError("drp has hung up")
-        self._hear(c)
+        self._hear(c, 0 if wait else socket.MSG_DONTWAIT)
 
     def _hear(self, c: Connection, flags: int = 0) -> None:
         """Take note of the frames that come."""
@@ -397,14 +435,31 @@ class WatchFeed(Feed):
 
     # -- drp comes and goes -------------------------------------------------------------------------------------
 
+    @property
+    def gone(self) -> bool:
+        """Whether the run has ended, and no other is waited for."""
+        return self.state in ("ended", "lost") and not self._goes_on and self.connection is None and not self._begun
+
+    def _attempt(self) -> bool:
+        """Try to connect, if it is time to try again."""
+        now = time.monotonic()
+        if self.gone or now < self._again:
+            return False
+        self._again = now + PAUSE
+        try:
+            self._open()
+        except (FileNotFoundError, ConnectionError, TimeoutError):
+            return False
+        return True
+
     def _connect(self) -> None:
-        if self.state in ("ended", "lost") and not self._goes_on:
+        if self.gone:
             raise EndOfWatch(f"the run of {self.name} has ended")
         deadline = None if self._wait is None else time.monotonic() + self._wait
         while True:
             try:
-                self.connection = Connection(self._path, self._choose)
-                break
+                self._open()
+                return
             except (FileNotFoundError, ConnectionError, TimeoutError) as error:
                 if deadline is not None and time.monotonic() >= deadline:
                     raise TimeoutError(
@@ -412,6 +467,9 @@ class WatchFeed(Feed):
                         f"start drp with --monitor {self.name}"
                     ) from None
             time.sleep(PAUSE)
+
+    def _open(self) -> None:
+        self.connection = Connection(self._path, self._choose)
         self.state = "running"
         self.publisher = self.connection.publisher
         self._frames.clear()

@@ -76,6 +76,7 @@ test("light and dark follow the system, and the switch", async () => {
   const back = async (tab: Tab): Promise<number> => (await tab.page.evaluate(() => getComputedStyle(document.body).backgroundColor)).match(/\d+/g)!.map(Number).reduce((a, b) => a + b);
   const light = await Tab.open(browser, drp.watching);
   assert.ok((await back(light)) > 600);
+  await light.close();
   const dark = await Tab.open(browser, drp.watching, { dark: true });
   assert.ok((await back(dark)) < 150);
   await dark.shows((v) => v.number >= 0, "a picture");
@@ -87,7 +88,6 @@ test("light and dark follow the system, and the switch", async () => {
   assert.ok((await back(dark)) > 600, "and is remembered");
   await dark.page.keyboard.press("t");
   assert.ok((await back(dark)) < 150, "dark was chosen");
-  await light.close();
   await dark.close();
 });
 

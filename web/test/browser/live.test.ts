@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { get } from "node:http";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -103,11 +104,10 @@ test("peaks are circles at the pixels where they are", async () => {
 test("the value under the cursor is that of the pixel", async () => {
   const tab = await Tab.open(browser, drp.watching);
   const head = await aHit(tab);
-  const box = (await tab.picture.boundingBox())!;
-  const view = await tab.view();
   for (const [px, py] of (head.peaks ?? []).slice(0, 3)) {
     const [col, row] = [Math.round(px), Math.round(py)];
-    const at = onScreen(view, box, col + 0.5, row + 0.5);
+    const box = (await tab.picture.boundingBox())!;
+    const at = onScreen(await tab.view(), box, col + 0.5, row + 0.5);
     await tab.page.mouse.move(box.x + at.x, box.y + at.y);
     const said = await tab.text(".readout", new RegExp(`x (${col - 1}|${col}|${col + 1})\\s+y (${row - 1}|${row}|${row + 1})\\s[\\s\\S]*raw`));
     const [, x, y] = said.match(/x (\d+)\s+y (\d+)/)!.map(Number);
@@ -125,8 +125,8 @@ test("zooming asks for finer pixels, and keeps what lies under the cursor", asyn
   const at = { x: box.width / 2 - 60, y: box.height / 2 - 40 };
   const under = (v: typeof whole): { x: number; y: number } => ({ x: v.x + (at.x - box.width / 2) / v.zoom, y: v.y + (at.y - box.height / 2) / v.zoom });
   await tab.page.mouse.move(box.x + at.x, box.y + at.y);
-  for (let i = 0; i < 10; i++) await tab.page.mouse.wheel(0, -300);
-  const near = await tab.shows((v) => v.zoom > 3 && v.bin === 1, "every pixel");
+  for (let i = 0; i < 5; i++) await tab.page.mouse.wheel(0, -300);
+  const near = await tab.shows((v) => v.bin === 1 && Math.abs(v.zoom / (whole.zoom * Math.exp(5 * 300 * 0.0015)) - 1) < 0.01, "every pixel");
   const [a, b] = [under(whole), under(near)];
   assert.ok(Math.hypot(a.x - b.x, a.y - b.y) < 1, `${JSON.stringify(a)} has become ${JSON.stringify(b)}`);
   await tab.page.mouse.down();
@@ -172,18 +172,17 @@ test("sum, maximum, mask and other scales change what is seen", async () => {
   await tab.page.keyboard.press("Space");
   const seen = async (): Promise<string> => {
     const screen = await tab.screen();
-    let text = "";
-    for (let x = 40; x < screen.width; x += 11) text += screen.at(x, screen.height / 2 + (x % 50)).join() + ";";
-    return text;
+    const hash = createHash("sha1");
+    for (let x = 0; x < screen.width; x += 2) for (let y = 0; y < screen.height; y += 2) hash.update(new Uint8Array(screen.at(x, y)));
+    return hash.digest("hex");
   };
-  const looks = [await seen()];
+  let look = "";
+  await until(async () => look === (look = await seen()), "a picture that stands still");
   for (const key of ["l", "l", "i", "c", "m"]) {
     await tab.page.keyboard.press(key);
-    const before = looks[looks.length - 1];
-    await until(async () => (await seen()) !== before, `another look with ${key}`);
-    looks.push(await seen());
+    const before = look;
+    await until(async () => (look = await seen()) !== before, `another look with ${key}`);
   }
-  assert.equal(new Set(looks).size, looks.length, "two looks are the same");
   await tab.close();
 });
 

@@ -1,0 +1,147 @@
+package bench
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"runtime"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"drp/calib"
+	"drp/page"
+	"drp/watch"
+)
+
+// promisedPage is the time of the processor that a picture may take: a tenth of a core at ten pictures a second.
+const promisedPage = 10.
+
+// readingScript reads pictures of a page as a browser does: a few, and then so many more.
+const readingScript = `
+import struct, sys, urllib.request
+stream = urllib.request.urlopen(sys.argv[1])
+def pictures(n):
+    while n > 0:
+        length, kind = struct.unpack("<IB", stream.read(5))
+        assert len(stream.read(length - 1)) == length - 1
+        n -= kind == 2
+pictures(3)
+print("there", flush=True)
+sys.stdin.readline()
+pictures(int(sys.argv[2]))
+print("enough", flush=True)
+sys.stdin.readline()
+`
+
+// page measures what the server of the page takes of the processor for a picture of two megapixels: corrected, placed by a
+// geometry, 2 x 2 pixels together, ten a second.
+func (w *watching) page(ctx context.Context) (err error) {
+	c := frameCamera()
+	p, err := newPublished(c, 8)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, p.Close()) }()
+	shown := page.New(page.Options{Monitor: p.name, Status: func() watch.Status { return watch.Status{} }, Store: pageStore{c: c}})
+	defer shown.Close()
+	server, err := watch.Listen(watch.Options{Address: "127.0.0.1:0", Status: func() watch.Status { return watch.Status{} }, Root: shown})
+	if err != nil {
+		return err
+	}
+	defer server.Close()
+	publishing, stop := context.WithCancel(ctx)
+	spent := make(chan time.Duration)
+	go p.slowly(publishing, spent)
+	defer func() {
+		stop()
+		<-spent
+	}()
+	pictures := max(3, int(40*w.o.Seconds))
+	took, err := w.read(ctx, strings.Replace(server.URL(), "/?", "/v1/page/stream?bin=2&rate=10&", 1), pictures, spent)
+	if err != nil {
+		return err
+	}
+	w.report.add("page_picture", "ms", "time of the processor for a picture of 2 megapixels on the page, corrected and placed",
+		1e3*took.Seconds()/float64(pictures))
+	return nil
+}
+
+// read lets a process read so many pictures, and gives what that took of the processor here, but for the publishing.
+func (w *watching) read(ctx context.Context, address string, pictures int, spent <-chan time.Duration) (took time.Duration, err error) {
+	cmd := exec.CommandContext(ctx, w.o.Python, "-c", readingScript, address, fmt.Sprint(pictures))
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return 0, err
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return 0, err
+	}
+	var complained strings.Builder
+	cmd.Stderr = &complained
+	if err := cmd.Start(); err != nil {
+		return 0, fmt.Errorf("bench: %w", err)
+	}
+	lines := bufio.NewScanner(out)
+	for _, sign := range []time.Duration{-1, 1} {
+		if !lines.Scan() {
+			return 0, fmt.Errorf("bench: the reader failed: %w\n%s", cmd.Wait(), complained.String())
+		}
+		took += sign * (processorTime(unix.RUSAGE_SELF) - <-spent)
+		if _, err := fmt.Fprintln(in); err != nil {
+			return 0, err
+		}
+	}
+	return took, cmd.Wait()
+}
+
+// slowly publishes twenty events a second, and tells what this took of the processor to who asks.
+func (p *published) slowly(ctx context.Context, spent chan<- time.Duration) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	defer close(spent)
+	began := processorTime(unix.RUSAGE_THREAD)
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case spent <- processorTime(unix.RUSAGE_THREAD) - began:
+		case <-tick.C:
+			p.one()
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// processorTime is what this thread, or process, has taken.
+func processorTime(who int) time.Duration {
+	var u unix.Rusage
+	if err := unix.Getrusage(who, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// pageStore has constants of a camera, with a geometry.
+type pageStore struct {
+	calib.Store // which has nothing else
+	c           camera
+}
+
+// Get implements calib.Store.
+func (s pageStore) Get(context.Context, calib.Query) (*calib.Set, error) {
+	rows, cols := int(s.c.rows), int(s.c.cols)
+	set := &calib.Set{Detector: s.c.names.DetName, Model: s.c.names.DetType, Serials: []string{"0"}, Rows: rows, Cols: cols, Unit: calib.KeV,
+		Pedestals: make([]float32, rows*cols), Gains: make([]float32, rows*cols)}
+	for i := range set.Gains {
+		set.Pedestals[i], set.Gains[i] = 100, 10
+	}
+	set.Geometry = fmt.Sprintf("clen = 0.1\nres = 10000\np/min_fs = 0\np/max_fs = %d\np/min_ss = 0\np/max_ss = %d\np/fs = +x\np/ss = +y\n"+
+		"p/corner_x = %d\np/corner_y = %d\n", cols-1, rows-1, -cols/2, -rows/2)
+	return set, set.Check()
+}

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"drp/drp"
+	"drp/watch"
+)
+
+const reloadLong = `reload lets a run take its script as the file is now, without ending.
+
+  drp reload               from the next step on (BeginStep, or BeginRun)
+  drp reload --now         from the next event on, also in the middle of a step
+  drp reload --wait        and return when all workers use it
+
+The text is compiled, and tried aside with what holds in the run and with the last good event, while the run goes on. It must
+declare what the present one has declared. If it fails, the reason is said, the exit code is 5, and nothing has changed.
+With --post, both scripts are looked at. kill -USR1 PID asks for the same; the answer is in the log (docs/operations.md).`
+
+// waitPause is how often --wait asks.
+const waitPause = 200 * time.Millisecond
+
+func newReloadCommand() *cobra.Command {
+	var f lookFlags
+	var now, wait bool
+	cmd := &cobra.Command{
+		Use:   "reload [ADDRESS]",
+		Short: "Let a run take its script anew, without ending",
+		Long:  reloadLong,
+		Args:  needs(0, 1),
+		RunE: func(cmd *cobra.Command, words []string) error {
+			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
+			defer stop()
+			c, _, err := f.one(ctx, words)
+			if err != nil {
+				return err
+			}
+			defer c.Close()
+			got, err := c.Reload(ctx, now)
+			if refused := (*watch.RefusedError)(nil); errors.As(err, &refused) {
+				return &drp.Failure{Kind: drp.Script, Err: err}
+			}
+			if err != nil {
+				return general(err)
+			}
+			tried := ""
+			if got.Tried != "" {
+				tried = ", tried up to " + got.Tried
+			}
+			fmt.Printf("SHA-256 %s: %s%s\n", got.SHA256, got.State, tried)
+			if wait {
+				return awaitReload(ctx, c, got)
+			}
+			return nil
+		},
+	}
+	f.add(cmd)
+	cmd.Flags().BoolVar(&now, "now", false, "from the next event on, also in the middle of a step")
+	cmd.Flags().BoolVar(&wait, "wait", false, "return when it is in use")
+	return cmd
+}
+
+// awaitReload returns when a run uses what it was asked to.
+func awaitReload(ctx context.Context, c *watch.Client, asked *watch.Reloaded) error {
+	for {
+		s, err := c.Status(ctx)
+		if err != nil {
+			return general(fmt.Errorf("the run ended before it used the script: %w", err))
+		}
+		switch next := s.Loaded.Next; {
+		case s.Loaded.SHA256 == asked.SHA256 && s.Loaded.PostSHA256 == asked.PostSHA256:
+			fmt.Printf("in use, generation %d\n", s.Loaded.Generation)
+			return nil
+		case s.State == "ended":
+			return general(errors.New("the run ended before it used the script"))
+		case asked.Tried != "" && (next == nil || next.SHA256 != asked.SHA256 || next.PostSHA256 != asked.PostSHA256):
+			return general(errors.New("another text was asked for meanwhile, or a Configure took another: drp status --json shows which is used"))
+		}
+		select {
+		case <-time.After(waitPause):
+		case <-ctx.Done():
+			return &drp.Failure{Kind: drp.Interrupted, Err: errors.New("interrupted: the run takes the script all the same")}
+		}
+	}
+}
+
+// errNotBegun is why there is nothing to reload.
+var errNotBegun = errors.New("there is no script to be read: the run has not begun yet, or it is replayed")
+
+// reload is for who looks at a run and may steer it.
+func (o *onlookers) reload(ctx context.Context, now bool) (watch.Reloaded, error) {
+	r := o.run.Load()
+	if r == nil {
+		return watch.Reloaded{}, errNotBegun
+	}
+	return r.Reload(ctx, now)
+}
+
+// reloadOnSignal asks for it with each SIGUSR1, until the context ends. What comes of it is in the log.
+func (o *onlookers) reloadOnSignal(ctx context.Context) {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGUSR1)
+	go func() {
+		defer signal.Stop(signals)
+		for {
+			select {
+			case <-signals:
+				_, _ = o.reload(ctx, false)
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+}

@@ -1,0 +1,246 @@
+package e2e
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"drp/drp"
+	"drp/internal/testkit"
+)
+
+// addresses are those that the program prints: for watching and for steering.
+func (v *invocation) addresses() (watch, steer string) {
+	v.t.Helper()
+	found := func(what string) string {
+		m := regexp.MustCompile(what + ` at (http://\S+)`).FindStringSubmatch(v.Stderr.String())
+		if m == nil {
+			return ""
+		}
+		return m[1]
+	}
+	if !testkit.Within(30*time.Second, func() bool { return found("steered") != "" || v.Over() }) || found("watched") == "" {
+		v.t.Fatalf("no address is printed:\n%s", v.Stderr.String())
+	}
+	return found("watched"), found("steered")
+}
+
+// below is an address of the same server, with the same token.
+func below(address, path string) string {
+	base, token, _ := strings.Cut(address, "/?")
+	if strings.Contains(path, "?") {
+		return base + path + "&" + token
+	}
+	return base + path + "?" + token
+}
+
+func fetched(t *testing.T, address string) (int, []byte) {
+	t.Helper()
+	got, err := http.Get(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = got.Body.Close() }()
+	text, err := io.ReadAll(got.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got.StatusCode, text
+}
+
+// shownPicture is what the tests look at in a picture.
+type shownPicture struct {
+	Number        int64
+	Rows, Cols    int
+	Offset, Scale float64
+	P99           float64
+	Corrected     bool
+	Hit           *bool
+	NPeaks        int
+	Peaks         [][]float64
+	pixels        []byte
+}
+
+func (p *shownPicture) at(row, col int) (float64, bool) {
+	u := binary.LittleEndian.Uint16(p.pixels[2*(row*p.Cols+col):])
+	return p.Offset + p.Scale*float64(u), u != math.MaxUint16
+}
+
+// watchPage reads pictures of a stream until enough says so, and gives the kinds of frames that came.
+func watchPage(t *testing.T, address string, enough func(*shownPicture) bool) (kinds map[byte]int) {
+	t.Helper()
+	got, err := http.Get(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = got.Body.Close() }()
+	kinds = map[byte]int{}
+	for {
+		var head [5]byte
+		if _, err := io.ReadFull(got.Body, head[:]); err != nil {
+			t.Fatalf("%d %v: %v", got.StatusCode, kinds, err)
+		}
+		body := make([]byte, binary.LittleEndian.Uint32(head[:])-1)
+		if _, err := io.ReadFull(got.Body, body); err != nil {
+			t.Fatal(err)
+		}
+		kinds[head[4]]++
+		if head[4] != 2 {
+			continue
+		}
+		n := binary.LittleEndian.Uint32(body)
+		p := &shownPicture{pixels: body[4+n:]}
+		if err := json.Unmarshal(body[4:4+n], p); err != nil {
+			t.Fatal(err)
+		}
+		if enough(p) {
+			return kinds
+		}
+	}
+}
+
+// TestPage: pictures of a run have the pixels and the peaks that are recorded of the event, corrected and placed by the
+// constants; browsers that are stopped, ask for nonsense or have no right change nothing in the books. The replay of the file
+// shows the same.
+func TestPage(t *testing.T) {
+	t.Parallel()
+	const camera = "sim:segments=2,bank=8,hits=0.5,slow=0"
+	dir := t.TempDir()
+	v := pipeline(t, "-s", camera, "--rate", "60", "-w", "1", "-p", testkit.Script(t, looping("pass", "pass")), "--hits", "peakfinder8", "-o", dir,
+		"--http", "127.0.0.1:0", "--events", "300").start()
+	watch, steer := v.addresses()
+	stopped, err := net.Dial("tcp", strings.TrimPrefix(strings.Split(watch, "/?")[0], "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = stopped.Close() }()
+	if _, err := fmt.Fprintf(stopped, "GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", below(watch, "/v1/page/stream?rate=30")[len("http://"+stopped.RemoteAddr().String()):]); err != nil {
+		t.Fatal(err)
+	}
+	shown := map[int64]*shownPicture{}
+	kinds := watchPage(t, below(watch, "/v1/page/stream?rate=20"), func(p *shownPicture) bool {
+		shown[p.Number] = p
+		return len(shown) == 8
+	})
+	if kinds[1] == 0 || kinds[3] == 0 {
+		t.Errorf("frames: %v", kinds)
+	}
+	for path, want := range map[string]int{below(watch, "/v1/page/stream?bin=7"): 400, strings.Split(watch, "/?")[0] + "/v1/page/events": 401,
+		below(watch, "/v1/page/event?number=-1"): 400, below(watch, "/"): 200, below(watch, "/v1/replay"): 404} {
+		if code, text := fetched(t, path); code != want {
+			t.Errorf("%s: %d %s", path, code, text)
+		}
+	}
+	if got, err := http.Post(below(steer, "/v1/replay"), "application/json", strings.NewReader(`{"paused":true}`)); err != nil || got.StatusCode != 404 {
+		t.Errorf("an order to a run: %v, %v", got, err)
+	} else {
+		_ = got.Body.Close()
+	}
+	o := v.finish().wants(t, 0)
+	if b := o.balanced(t); b.Received != 300 || b.Recorded != 300 {
+		t.Errorf("%+v", b)
+	}
+	file := o.dataFiles(t)[0]
+	compareShown(t, file, camera, shown)
+	if text, err := os.ReadFile(filepath.Join(dir, strings.Replace(filepath.Base(file), "-c000.xtc2", "-status.jsonl", 1))); err != nil ||
+		!strings.Contains(string(text), `"recorded":300`) || !strings.Contains(string(text), `"base":0`) {
+		t.Errorf("the status record: %v: %s", err, text)
+	}
+	replayPage(t, file, camera)
+}
+
+// compareShown compares pictures with what the file tells of their events.
+func compareShown(t *testing.T, file, camera string, shown map[int64]*shownPicture) {
+	t.Helper()
+	store, err := drp.NewSimulated(camera)
+	if err != nil {
+		t.Fatal(err)
+	}
+	frames, err := drp.OpenFrames(t.Context(), file, drp.FramesOptions{Store: store})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = frames.Close() }()
+	peaks, bright, compared := 0, 0, 0
+	for f := (drp.Frame{}); frames.Next(&f) == nil; {
+		p := shown[f.Number]
+		if p == nil {
+			continue
+		}
+		compared++
+		if !p.Corrected || p.NPeaks != int(f.Hits.Summary.Peaks) || p.Hit == nil || *p.Hit != f.Hits.Hit || len(p.Peaks) != len(f.Hits.Peaks) {
+			t.Errorf("event %d: %d peaks, hit %v, corrected %t", f.Number, p.NPeaks, p.Hit, p.Corrected)
+			continue
+		}
+		layout, k := f.Constants.Layout, f.Constants
+		n := frames.Rows * frames.Cols
+		want := make([]float32, n*len(f.Raw))
+		for s := range f.Raw {
+			k.Camera.Tables.Float32(want[s*n:(s+1)*n], f.Raw[s], s)
+		}
+		for i, at := range layout.Places() {
+			if got, there := p.at(i/p.Cols, i%p.Cols); there && math.Abs(got-float64(want[at])) > 1.01*p.Scale+1e-3 || at >= 0 && there != (k.Set.Mask[at] != 0 && layout.Mask()[at] != 0) {
+				t.Fatalf("event %d, place %d: %g, want %g", f.Number, i, got, want[at])
+			}
+		}
+		for i, peak := range f.Hits.Peaks {
+			y, x, _ := layout.Place(int(peak.Segment), float64(peak.Row), float64(peak.Col))
+			if math.Abs(p.Peaks[i][0]-x) > 0.01 || math.Abs(p.Peaks[i][1]-y) > 0.01 {
+				t.Errorf("event %d, peak %d at %v, want %g %g", f.Number, i, p.Peaks[i], x, y)
+			}
+			if v, there := p.at(int(math.Round(y)), int(math.Round(x))); there && v > p.P99 {
+				bright++
+			}
+			peaks++
+		}
+	}
+	if compared != len(shown) || bright < peaks*9/10 {
+		t.Errorf("%d of %d pictures were compared, and of %d peaks %d are bright", compared, len(shown), peaks, bright)
+	}
+}
+
+// replayPage replays a file with the program, and steers it by the page.
+func replayPage(t *testing.T, file, camera string) {
+	t.Helper()
+	v := prepare(t, nil, "replay", file, "--calib", camera, "--paused", "--http", "127.0.0.1:0").start()
+	watch, steer := v.addresses()
+	shown := map[int64]*shownPicture{}
+	post := func(address, text string, want int) {
+		t.Helper()
+		got, err := http.Post(address, "application/json", strings.NewReader(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = got.Body.Close() }()
+		if said, _ := io.ReadAll(got.Body); got.StatusCode != want {
+			t.Errorf("%s: %d %s", text, got.StatusCode, said)
+		}
+	}
+	post(below(watch, "/v1/replay"), `{"step":1}`, 403)
+	for _, number := range []int64{0, 37, 12} {
+		post(below(steer, "/v1/replay"), fmt.Sprintf(`{"position":%d}`, number), 200)
+		watchPage(t, below(watch, "/v1/page/stream?rate=20"), func(p *shownPicture) bool {
+			if p.Number == number {
+				shown[number] = p
+			}
+			return p.Number == number
+		})
+	}
+	if _, text := fetched(t, below(watch, "/v1/status")); !strings.Contains(string(text), `"recorded":`) || !strings.Contains(string(text), `"script": "script.py"`) {
+		t.Errorf("the status of then: %s", text)
+	}
+	v.Signal(syscall.SIGINT)
+	v.finish().wants(t, 0)
+	compareShown(t, file, camera, shown)
+}

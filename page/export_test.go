@@ -1,0 +1,25 @@
+package page
+
+// Memory is what the kept events and the pictures take.
+func (p *Page) Memory() (events, bytes, spares int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, e := range p.kept.all {
+		bytes += e.bytes()
+	}
+	return len(p.kept.all), bytes, len(p.spares)
+}
+
+// Streams is how many browsers read.
+func (p *Page) Streams() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.streams)
+}
+
+// Feeds tells whether there is a feed of hits.
+func (p *Page) Feeds() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.hits != nil
+}

@@ -1,0 +1,62 @@
+package watch
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+)
+
+// Reload asks for the scripts as their files are now.
+type Reload struct {
+	Now bool `json:"now,omitempty" doc:"before the next event, and not only at the next step; absent is no"`
+}
+
+// Reloaded is what becomes of them.
+type Reloaded struct {
+	SHA256     string `json:"sha256" doc:"of the text of the user's script"`
+	PostSHA256 string `json:"post_sha256,omitempty" doc:"of that of --post; absent where there is none"`
+	State      string `json:"state" doc:"when they are used" enum:"in use,taken at the next step,taken before the next event,taken at the Configure that comes"`
+	Tried      string `json:"tried,omitempty" doc:"up to where they were tried; absent where there was nothing to try"`
+}
+
+const reloadPath = "/v1/reload"
+
+// PageOfReload lets who may steer ask for it, at its path. The answer takes as long as the scripts are tried.
+func PageOfReload(reload func(ctx context.Context, now bool) (Reloaded, error)) (path string, page http.Handler) {
+	return reloadPath, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var asked Reload
+		body, _ := io.ReadAll(r.Body) // it is there
+		if err := json.Unmarshal(body, &asked); err != nil {
+			refuse(w, http.StatusUnprocessableEntity, fmt.Sprintf("this is no request for a reload: %v; send {} or {\"now\": true}", err))
+			return
+		}
+		c := http.NewResponseController(w)
+		_, _ = c.SetReadDeadline(time.Time{}), c.SetWriteDeadline(time.Time{}) // how long it takes is for the run to say
+		got, err := reload(r.Context(), asked.Now)
+		_ = c.SetWriteDeadline(time.Now().Add(answerTime))
+		if err != nil {
+			refuse(w, http.StatusUnprocessableEntity, err.Error())
+			return
+		}
+		reply(w, got)
+	})
+}
+
+// Reload asks for it. What is against it is a *RefusedError.
+func (c *Client) Reload(ctx context.Context, now bool) (*Reloaded, error) {
+	patient := *c
+	h := *c.http
+	h.Timeout, patient.http = 0, &h
+	text, err := patient.Post(ctx, reloadPath, Reload{Now: now})
+	if err != nil {
+		return nil, err
+	}
+	var got Reloaded
+	if err := json.Unmarshal(text, &got); err != nil {
+		return nil, fmt.Errorf("watch: ask %s: %w", c.name, err)
+	}
+	return &got, nil
+}

@@ -1,0 +1,42 @@
+package watch_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"drp/watch"
+)
+
+// TestReloadPage: who may steer is told what becomes of the scripts, or why it is not done.
+func TestReloadPage(t *testing.T) {
+	reload := func(_ context.Context, now bool) (watch.Reloaded, error) {
+		if now {
+			return watch.Reloaded{}, errors.New("line 3: no Python")
+		}
+		return watch.Reloaded{SHA256: "5f1c", State: "taken at the next step", Tried: "event 17"}, nil
+	}
+	path, page := watch.PageOfReload(reload)
+	socket := filepath.Join(t.TempDir(), "s")
+	s, err := watch.Listen(watch.Options{Socket: socket, Status: full, Post: map[string]http.Handler{path: page}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	c := watch.DialSocket(socket)
+	defer c.Close()
+	got, err := c.Reload(context.Background(), false)
+	if err != nil || got.SHA256 != "5f1c" || got.Tried != "event 17" || got.State != "taken at the next step" {
+		t.Errorf("%+v, %v", got, err)
+	}
+	var refused *watch.RefusedError
+	if _, err = c.Reload(context.Background(), true); !errors.As(err, &refused) || refused.Code != 422 || refused.Why != "line 3: no Python" {
+		t.Errorf("%v", err)
+	}
+	if _, err = c.Post(context.Background(), path, []int{1}); !errors.As(err, &refused) || !strings.Contains(refused.Why, "send {}") {
+		t.Errorf("%v", err)
+	}
+}

@@ -1,0 +1,87 @@
+package watch_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"drp/watch"
+)
+
+// ask posts to the page of settings, or reads it where there is no body.
+func ask(t *testing.T, s *watch.Server, body string) (code int, said string) {
+	t.Helper()
+	base, token, _ := strings.Cut(s.ControlURL(), "/?token=")
+	method := http.MethodGet
+	if body != "" {
+		method = http.MethodPost
+	}
+	r, err := http.NewRequestWithContext(t.Context(), method, base+watch.SettingsPath, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+token)
+	r.Header.Set("Content-Type", "application/json")
+	code, said, _ = get(t, r)
+	return code, said
+}
+
+func settingsServer(t *testing.T, steered func() watch.Steered) *watch.Server {
+	t.Helper()
+	list, change := watch.SettingsPages(steered)
+	s, _, _ := serve(t, watch.Options{Address: "127.0.0.1:0", Get: map[string]http.Handler{watch.SettingsPath: list},
+		Post: map[string]http.Handler{watch.SettingsPath: change}})
+	return s
+}
+
+func TestSettingsPages(t *testing.T) {
+	b := newBoard(t)
+	s := settingsServer(t, func() watch.Steered { return b })
+	for _, test := range []struct {
+		body string
+		code int
+		says string
+	}{
+		{"", 200, `"value": 50`},
+		{`{"threshold": 60}`, 200, `"generation": 2`},
+		{`{"threshold": 61, "dark": true}`, 200, `"generation": 2`},
+		{"", 200, `"value": 61`},
+		{`{"threshold": -1}`, 422, "threshold: -1 is less than 0, the least that the script allows; 61 stays"},
+		{`{"treshold": 1}`, 422, "did you mean threshold?"},
+		{`{"threshold": {"a": 1}}`, 422, "is no finite number"},
+		{`[1]`, 400, "send an object of values by name"},
+		{`{"threshold": 60} {}`, 400, "something follows it"},
+		{`null`, 400, "send an object"},
+		{`{"threshold": `, 400, "send an object"},
+		{`{}`, 200, `"generation": 2`},
+	} {
+		if code, said := ask(t, s, test.body); code != test.code || !strings.Contains(strings.ReplaceAll(said, `\"`, `"`), test.says) {
+			t.Errorf("%s: %d: %s", test.body, code, said)
+		}
+	}
+	if b.value() != 61.0 {
+		t.Error(b.value())
+	}
+}
+
+func TestSettingsOfNoRun(t *testing.T) {
+	s := settingsServer(t, func() watch.Steered { return nil })
+	for _, body := range []string{"", "{}"} {
+		if code, said := ask(t, s, body); code != http.StatusServiceUnavailable || !strings.Contains(said, "the run has not begun") {
+			t.Errorf("%d: %s", code, said)
+		}
+	}
+}
+
+// settingsPaths gives what is answered, by the names of its schemas.
+func settingsPaths(t *testing.T) (all []map[string]string) {
+	t.Helper()
+	b := newBoard(t)
+	s := settingsServer(t, func() watch.Steered { return b })
+	for _, body := range []string{"", `{"threshold": 60}`, `{"threshold": -1}`} {
+		name := map[string]string{"": "Listing", `{"threshold": 60}`: "Accepted", `{"threshold": -1}`: "Refused"}[body]
+		_, said := ask(t, s, body)
+		all = append(all, map[string]string{name: said})
+	}
+	return all
+}
