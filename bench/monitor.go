@@ -17,6 +17,10 @@ type MonitorOptions struct {
 	PythonPath string
 	Rounds     int
 	Seconds    float64 // of each measurement
+	Program    string  // drp; without it nothing is measured of a whole run
+	Script     string  // that touches nothing
+	Reader     string  // that reads all pixels
+	Turns      int     // with and without each onlooker
 }
 
 // What was promised, in events per second.
@@ -42,6 +46,11 @@ func Monitor(ctx context.Context, o MonitorOptions) (*Report, error) {
 			}
 		}
 	}
+	if o.Program != "" {
+		if err := m.onlook(ctx); err != nil {
+			return nil, err
+		}
+	}
 	r.settle()
 	r.bar("a large event that one consumer gets, of a copy", "publish_4m", "copy_4m", 1.5, true)
 	r.bar("a large event that nobody wants, of a copy", "publish_nobody", "copy_4m", 0.001, true)
@@ -50,6 +59,7 @@ func Monitor(ctx context.Context, o MonitorOptions) (*Report, error) {
 	r.bar("small events to Python", "python_small", "promised_python", 1, false)
 	r.bar("a large event in Python, of a copy", "python_4m", "copy_4m", 0.2, true)
 	r.bar("a picture on the page, ten of which may take a tenth of a core", "page_picture", "promised_page", 1, true)
+	m.judge()
 	return r, nil
 }
 

@@ -39,6 +39,14 @@ assert evt.intact
 print(json.dumps({"rate": (n - 1) / took, "each": used / (n - 1)}))
 `
 
+// environment is that of processes of Python.
+func (o *MonitorOptions) environment() []string {
+	if o.PythonPath == "" { // drp is installed there
+		return os.Environ()
+	}
+	return append(os.Environ(), "PYTHONPATH="+o.PythonPath)
+}
+
 // watched is what it says.
 type watched struct{ Rate, Each float64 }
 
@@ -65,7 +73,7 @@ func (w *watching) watch(ctx context.Context, c camera, slots int) (seen watched
 	}
 	defer func() { err = errors.Join(err, p.Close()) }()
 	cmd := exec.CommandContext(ctx, w.o.Python, "-c", watchingScript, p.name, fmt.Sprint(w.o.Seconds))
-	cmd.Env = append(os.Environ(), "PYTHONPATH="+w.o.PythonPath)
+	cmd.Env = w.o.environment()
 	var said, complained bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &said, &complained
 	if err := cmd.Start(); err != nil {

@@ -109,7 +109,7 @@ func (b Bar) String() string {
 	if b.AtMost {
 		word = "at most"
 	}
-	return fmt.Sprintf("%s: %.2f, wanted %s %g (%s against %s)", b.Name, b.Ratio, word, b.Bound, b.Of, b.Limit)
+	return fmt.Sprintf("%s: %.4g, wanted %s %g (%s against %s)", b.Name, b.Ratio, word, b.Bound, b.Of, b.Limit)
 }
 
 // Print writes the report for people.

@@ -46,13 +46,17 @@ func handoff(ctx context.Context, o bench.Options) (*bench.Report, error) {
 		return nil, err
 	}
 	o.Python, o.PythonPath = python, drp.PythonPath()
-	if _, err := os.Stat(o.Script); err != nil {
-		if beside := filepath.Join(drp.Installation(), o.Script); !filepath.IsAbs(o.Script) {
-			o.Script = beside
-		}
-	}
+	o.Script = installed(o.Script)
 	r, err := bench.Handoff(ctx, o)
 	return r, general(err)
+}
+
+// installed finds a script here, or beside the program.
+func installed(script string) string {
+	if _, err := os.Stat(script); err != nil && !filepath.IsAbs(script) {
+		return filepath.Join(drp.Installation(), script)
+	}
+	return script
 }
 
 func newBenchCalibCommand() *cobra.Command {

@@ -1,0 +1,191 @@
+package bench
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"drp/internal/rundir"
+	"drp/watch"
+)
+
+// watchedRun is a drp in a process of its own, on one core, whose events never end.
+type watchedRun struct {
+	cmd    *exec.Cmd
+	name   string // under which monitors find it
+	url    string
+	socket string
+	client *watch.Client
+	pids   []int // of drp and its worker
+	last   moment
+}
+
+// lockThread lets the thread of a goroutine end with it.
+func lockThread() { runtime.LockOSThread() }
+
+// startRun starts one, and waits until events come.
+func startRun(ctx context.Context, o *MonitorOptions, source, script string) (r *watchedRun, err error) {
+	r = &watchedRun{name: fmt.Sprintf("bench/%d", os.Getpid())}
+	cmd := exec.Command(o.Program, "-s", source, "-w", "1", "-p", script, "--python", o.Python, "--monitor", r.name, "--http",
+		"127.0.0.1:0")
+	said, err := cmd.StderrPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := startOn(cmd, first); err != nil {
+		return nil, err
+	}
+	r.cmd = cmd
+	started := r
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, started.close())
+		}
+	}()
+	lines := bufio.NewReader(said)
+	for r.url == "" {
+		line, err := lines.ReadString('\n')
+		if err != nil {
+			return nil, fmt.Errorf("bench: drp does not say where it can be watched: %w", err)
+		}
+		if _, url, found := strings.Cut(line, "watched at "); found {
+			r.url = strings.TrimSpace(url)
+		}
+	}
+	go func() { _, _ = io.Copy(io.Discard, lines) }()
+	if r.socket, err = socketOf(cmd.Process.Pid); err != nil {
+		return nil, err
+	}
+	r.client = watch.DialSocket(r.socket)
+	for {
+		s, err := r.client.Status(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if s.Events.Received > 100 && len(s.Workers) > 0 && s.Workers[0].PID != 0 {
+			r.pids = []int{cmd.Process.Pid, s.Workers[0].PID}
+			return r, nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+// socketOf finds where a process tells its status.
+func socketOf(pid int) (string, error) {
+	all, err := rundir.Living(rundir.Status)
+	if err != nil {
+		return "", err
+	}
+	for _, path := range all {
+		if strings.HasPrefix(filepath.Base(filepath.Dir(path)), fmt.Sprintf("%d-", pid)) {
+			return path, nil
+		}
+	}
+	return "", fmt.Errorf("bench: process %d has no socket for its status", pid)
+}
+
+func (r *watchedRun) close() error {
+	if r.client != nil {
+		r.client.Close()
+	}
+	_ = r.cmd.Process.Signal(syscall.SIGINT)
+	late := time.AfterFunc(20*time.Second, func() { _ = r.cmd.Process.Kill() })
+	defer late.Stop()
+	var exit *exec.ExitError
+	if err := r.cmd.Wait(); !errors.As(err, &exit) || exit.ExitCode() != 130 {
+		return fmt.Errorf("bench: drp should have been interrupted: %w", err)
+	}
+	return nil
+}
+
+// used is what drp and its worker have used of processors so far. The system counts it in nanoseconds.
+func (r *watchedRun) used() (sum time.Duration, err error) {
+	const scheduled = 2 // of the clocks of a process the one that counts what it ran
+	for _, pid := range r.pids {
+		var t unix.Timespec
+		if err := unix.ClockGettime(int32(^pid)<<3|scheduled, &t); err != nil {
+			return 0, fmt.Errorf("bench: clock of process %d: %w", pid, err)
+		}
+		sum += time.Duration(t.Nano())
+	}
+	return sum, nil
+}
+
+// moment is how far a run has come.
+type moment struct {
+	events int64
+	used   time.Duration
+}
+
+// look is the clock of a run at a moment.
+type look struct {
+	at   time.Time
+	used time.Duration
+}
+
+// freshAfter is for how long drp gives the same status, and a little more.
+const freshAfter = 270 * time.Millisecond
+
+// until lets a run go on for so long, and says how far it is then. It asks once; what it is told can be of a moment ago,
+// so it looks at the clock all the time.
+func (r *watchedRun) until(ctx context.Context, seconds float64) (m moment, err error) {
+	var looks []look
+	end := time.Now().Add(max(freshAfter, time.Duration(seconds*float64(time.Second))))
+	for len(looks) == 0 || time.Now().Before(end) {
+		l := look{at: time.Now()}
+		if l.used, err = r.used(); err != nil {
+			return m, err
+		}
+		looks = append(looks, l)
+		select {
+		case <-ctx.Done():
+			return m, ctx.Err()
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	s, err := r.client.Status(ctx)
+	if err != nil {
+		return m, err
+	}
+	l := look{at: time.Now()}
+	if l.used, err = r.used(); err != nil {
+		return m, err
+	}
+	looks = append(looks, l)
+	for i := 1; i < len(looks); i++ {
+		if a, b := looks[i-1], looks[i]; !s.Time.Before(a.at) && !s.Time.After(b.at) {
+			share := float64(s.Time.Sub(a.at)) / float64(b.at.Sub(a.at))
+			return moment{s.Events.Received, a.used + time.Duration(share*float64(b.used-a.used))}, nil
+		}
+	}
+	return m, fmt.Errorf("bench: the status is of %v, which is not between %v and now", s.Time, looks[0].at)
+}
+
+// resident is the memory of drp, in bytes.
+func (r *watchedRun) resident() (float64, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", r.pids[0]))
+	if err != nil {
+		return 0, fmt.Errorf("bench: %w", err)
+	}
+	_, rest, _ := strings.Cut(string(text), "VmRSS:")
+	kib := 0.0
+	if _, err := fmt.Sscan(rest, &kib); err != nil {
+		return 0, fmt.Errorf("bench: no memory in %q", text)
+	}
+	return kib * 1024, nil
+}

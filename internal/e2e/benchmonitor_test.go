@@ -1,0 +1,44 @@
+package e2e
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"drp/internal/testkit"
+)
+
+// TestBenchMonitor: each onlooker of a run does what he is there for, once and briefly; what the figures are is not judged here.
+func TestBenchMonitor(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("it takes a minute")
+	}
+	v := prepare(t, nil, "bench", "monitor", "--rounds", "1", "--turns", "1", "--seconds", "0.01", "--json", "--python",
+		testkit.Python(t))
+	v.Cmd.Dir = testkit.Root() // where the scripts are
+	r := v.run()
+	r.wants(t, 0)
+	var report struct {
+		Figures []struct {
+			Name  string
+			Value float64
+			Runs  []float64
+		}
+	}
+	if err := json.Unmarshal([]byte(r.stdout), &report); err != nil {
+		t.Fatal(err)
+	}
+	kinds := 0
+	for _, f := range report.Figures {
+		if len(f.Runs) != 1 || !(f.Value > 0) {
+			t.Errorf("%+v", f)
+		}
+		if strings.HasPrefix(f.Name, "with_") {
+			kinds++
+		}
+	}
+	if kinds < 12 {
+		t.Errorf("%d kinds of onlookers", kinds)
+	}
+}
