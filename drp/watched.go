@@ -13,6 +13,8 @@ import (
 type Monitor struct {
 	Name  string // PARTITION/DETECTOR
 	Slots int    // events that are kept for those who watch; 0: as many as 128 MiB hold
+
+	Serve func(monitor.Config) (*monitor.Server, error) // nil is monitor.New; of simulations
 }
 
 // monitorExtra is room in what is published for what is added besides the script's result: hits, generation, decision.
@@ -54,7 +56,11 @@ func (w *watched) open(r *Run, s pebble.Sizes) (err error) {
 		return failf(Configuration, "those who watch need %d MB, and %d MB of memory are free: lower --monitor-slots, --buf-bytes or "+
 			"--fex-bytes", needed/1e6, free/1e6)
 	}
-	w.server, err = monitor.New(monitor.Config{Name: m.Name, EventBytes: room, Slots: m.Slots, Layout: w.layout,
+	serve := m.Serve
+	if serve == nil {
+		serve = monitor.New
+	}
+	w.server, err = serve(monitor.Config{Name: m.Name, EventBytes: room, Slots: m.Slots, Layout: w.layout,
 		Publisher: r.calibration.publisher, Log: r.cfg.Log})
 	return fail(Configuration, err)
 }

@@ -22,6 +22,9 @@
 // what its spares and replacements must know as transitions, and is started, watched, replaced and recycled the same way;
 // its script, if it has one, is its first argument.
 //
+// The text of a script changes with SetScript, from the next Configure on; or at once with Prepare and Swap, while nothing is under
+// way: then each worker gets another child, which is brought to the present state like any replacement.
+//
 // Finish and Refuse tell that the run shall end, so that nobody waits long for a child then.
 //
 // Event and Transition are called by one goroutine; Answered is called by the worker's own goroutine and must not

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -135,7 +136,7 @@ func TestNonsenseIsLeftOut(t *testing.T) {
 	if err != nil || whole.values["x/DET/cam"] == nil {
 		t.Fatal(whole, err)
 	}
-	cut := append(d[:len(d)-30:len(d)-30], make([]byte, 30)...)
+	cut := slices.Concat(d[:len(d)-30], make([]byte, 30))
 	cut[len(d)/2+2] = 0xff
 	if told, err := decode(e.Event(&Event{Dgram: cut})); err != nil || told.values["x/EVENT"] == nil {
 		t.Error(told, err)

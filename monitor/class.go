@@ -53,6 +53,7 @@ type audience struct {
 	classes []*class
 	swept   time.Time
 	every   time.Duration
+	now     func() time.Time
 	changed atomic.Bool // somebody came
 
 	// Of who publishes alone, without the mutex.
@@ -129,7 +130,7 @@ func (a *audience) offer() bool {
 
 // sweep lets those who have room again be offered events.
 func (a *audience) sweep() {
-	now := time.Now()
+	now := a.now()
 	switch since := now.Sub(a.looked); {
 	case since >= a.every:
 		a.stride = 1

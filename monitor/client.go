@@ -120,6 +120,9 @@ func (c *Client) listen(ctx context.Context) {
 			}
 			c.lost = fmt.Errorf("monitor: the connection is lost: drp has died: %w", err)
 			return
+		case !f.sound():
+			c.lost = fmt.Errorf("monitor: a frame of kind %d with %d bytes is no transition", f.kind, len(f.payload))
+			return
 		case f.kind == frameWake:
 			select {
 			case c.woken <- struct{}{}:
@@ -141,6 +144,9 @@ func (c *Client) Next(ctx context.Context) (*Item, error) {
 	c.Release()
 	for {
 		head := word(c.mem, queueHead).Load()
+		if head-c.tail > queueLength {
+			return nil, fmt.Errorf("monitor: the queue makes no sense: %d entries, of which %d are done with", head, c.tail)
+		}
 		switch {
 		case len(c.waiting) > 0 && c.tail >= c.waiting[0].at:
 			return c.transition()
@@ -180,12 +186,12 @@ func (c *Client) event() bool {
 	s := c.slot(slot)
 	word(c.mem, queueHeld).Store(seq)
 	c.tail++
-	if word(s, slotSeq).Load() != seq {
+	n := min(int(binary.LittleEndian.Uint32(s[slotSize:])), len(s)-slotHeadBytes)
+	if word(s, slotSeq).Load() != seq || n < xtc.DgramHeaderBytes {
 		word(c.mem, queueHeld).Store(0)
 		word(c.mem, queueTail).Store(c.tail)
 		return false
 	}
-	n := min(int(binary.LittleEndian.Uint32(s[slotSize:])), len(s)-slotHeadBytes)
 	c.present = Item{Dgram: xtc.Dgram(s[slotHeadBytes:][:n:n]), seq: seq, slot: slot, Missed: ordinal - c.ordinal - 1,
 		Facts: Facts{Number: int64(binary.LittleEndian.Uint64(s[slotNumber:])), Flags: binary.LittleEndian.Uint32(s[slotFlags:]),
 			Bits: binary.LittleEndian.Uint32(s[slotBits:])},

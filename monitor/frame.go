@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+
+	"drp/xtc"
 )
 
 // Kinds of what the server says on a socket.
@@ -61,6 +63,15 @@ func readFrame(r io.Reader) (f frame, err error) {
 		err = io.ErrUnexpectedEOF
 	}
 	return f, err
+}
+
+// sound tells whether what should be a transition is one.
+func (f *frame) sound() bool {
+	if f.kind < frameTransition || f.kind > frameRestart {
+		return true
+	}
+	d := xtc.Dgram(f.payload)
+	return len(d) >= xtc.DgramHeaderBytes && d.Check() == nil && d.Size() == len(d) && !d.Service().IsEvent()
 }
 
 // hello is what a consumer is told first.

@@ -2,9 +2,15 @@ package monitor
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
+	"net"
 	"testing"
+	"time"
 	"unicode"
+
+	"drp/internal/testkit"
+	"drp/xtc"
 )
 
 // FuzzRequest: whatever a consumer says first, it is refused or a request that can be shown.
@@ -67,6 +73,46 @@ func FuzzHostile(f *testing.F) {
 		p.publish(0, 0)
 		if it := next(t, healthy); it.Number != before || it.Missed != 0 || whole(it) != nil {
 			t.Errorf("%+v, %d missed", it.Facts, it.Missed)
+		}
+	})
+}
+
+// FuzzHostileServer lets a server say anything on the socket, and write anything to the queue and the slots: whoever watches gets
+// what can be read, or an error.
+func FuzzHostileServer(f *testing.F) {
+	var b bytes.Buffer
+	_ = (&frame{kind: frameReplay, number: 3, at: 4, payload: testkit.Plain(xtc.Configure, 3, 1, 2, 3)}).write(&b)
+	f.Add(b.Bytes(), uint64(3), []byte{1, 0, 0, 0, 0, 0, 0, 0}, []byte{1, 0, 0, 0, 0, 0, 0, 0})
+	f.Add([]byte{frameTransition}, uint64(1)<<63, []byte{}, bytes.Repeat([]byte{0xff}, slotHeadBytes))
+	s := newServer(f, Config{EventBytes: 64, Slots: 2})
+	c := dial(f, Choice{})
+	settled(f, s, 1)
+	f.Fuzz(func(t *testing.T, said []byte, head uint64, entries, slot []byte) {
+		ours, theirs := net.Pipe()
+		go func() {
+			_, _ = theirs.Write(said)
+			_ = theirs.Close()
+		}()
+		listener := &Client{conn: ours, frames: make(chan frame), woken: make(chan struct{}, 1)}
+		go listener.listen(context.Background())
+		for got := range listener.frames {
+			if got.kind == frameTransition || got.kind == frameReplay {
+				_ = xtc.Dgram(got.payload).Service()
+			}
+		}
+		_ = ours.Close()
+		copy(c.mem[queueEntries:], entries)
+		copy(s.ring.mem, slot)
+		c.tail, c.present.seq = 0, 0
+		word(c.mem, queueHead).Store(head)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
+		defer cancel()
+		for range 4 {
+			it, err := c.Next(ctx)
+			if err != nil {
+				break
+			}
+			_ = it.Dgram.Service()
 		}
 	})
 }

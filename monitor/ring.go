@@ -32,6 +32,7 @@ type ring struct {
 	kept      []time.Time // since when a slot was passed over
 	next      int
 	seq       uint64
+	now       func() time.Time
 }
 
 // segment is what the slots have room in.
@@ -51,7 +52,7 @@ func measure(slots, eventBytes int) (count, slotBytes int) {
 	return slots, slotBytes
 }
 
-func newRing(slots, eventBytes int) (*ring, error) {
+func newRing(slots, eventBytes int, now func() time.Time) (*ring, error) {
 	slots, slotBytes := measure(slots, eventBytes)
 	if slots < 1 || slots > segment/slotBytes {
 		return nil, fmt.Errorf("monitor: %d slots of %d bytes do not fit in one shared-memory segment of 2 GiB: take fewer",
@@ -61,7 +62,7 @@ func newRing(slots, eventBytes int) (*ring, error) {
 	if err != nil {
 		return nil, fmt.Errorf("monitor: %w", err)
 	}
-	r := &ring{seg: seg, mem: seg.Bytes(), slotBytes: slotBytes, kept: make([]time.Time, slots)}
+	r := &ring{seg: seg, mem: seg.Bytes(), slotBytes: slotBytes, kept: make([]time.Time, slots), now: now}
 	if err := seg.ForReaders(); err != nil {
 		_ = seg.Close()
 		return nil, fmt.Errorf("monitor: %w", err)
@@ -94,7 +95,7 @@ func (r *ring) take(all []*consumer) (int, bool) {
 	}
 	for range r.kept {
 		i := r.advance()
-		if time.Since(r.kept[i]) > leaseTime {
+		if r.now().Sub(r.kept[i]) > leaseTime {
 			word(r.slot(i), slotSeq).Store(0)
 			r.kept[i] = time.Time{}
 			return i, true
@@ -113,7 +114,7 @@ func (r *ring) advance() int {
 
 func (r *ring) passOver(i int) {
 	if r.kept[i].IsZero() {
-		r.kept[i] = time.Now()
+		r.kept[i] = r.now()
 	}
 }
 

@@ -27,6 +27,10 @@ type Config struct {
 	// Layout gives equal numbers to events whose fields lie at equal places, 0 for none. It is called by Publish.
 	Layout func(xtc.Dgram) uint32
 	Log    *slog.Logger
+
+	// Of simulations.
+	Alone bool             // nobody can connect
+	Now   func() time.Time // nil is time.Now
 }
 
 // Times.
@@ -36,7 +40,7 @@ const (
 	endPatience   = time.Second // for consumers to be told of the end
 	mostConsumers = 128
 
-	greetedPerSecond = 100 // who come as fast as they can, and leave
+	greetedPerSecond = 20 // who come as fast as they can, and leave
 )
 
 // Server publishes the events of a run. A nil Server has nobody who listens.
@@ -86,12 +90,19 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	if _, err := rundir.Shared(rundir.Monitor); err != nil {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	s := &Server{cfg: cfg, stop: make(chan struct{}), audience: audience{every: sweepTime, now: cfg.Now}}
+	if s.ring, err = newRing(cfg.Slots, cfg.EventBytes, cfg.Now); err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, stop: make(chan struct{}), audience: audience{every: sweepTime}}
-	if s.ring, err = newRing(cfg.Slots, cfg.EventBytes); err != nil {
-		return nil, err
+	if cfg.Alone {
+		s.unlisten = func() {}
+		return s, nil
+	}
+	if _, err := rundir.Shared(rundir.Monitor); err != nil {
+		return nil, errors.Join(err, s.ring.seg.Close())
 	}
 	if s.listener, s.unlisten, err = (wire.Endpoint{Path: path}).Listen(); err != nil {
 		return nil, errors.Join(fmt.Errorf("monitor: %s: %w", cfg.Name, err), s.ring.seg.Close())
@@ -239,7 +250,9 @@ func (s *Server) Close() error {
 	end := &transition{kind: frameEnd, number: s.transitions + 1}
 	for _, c := range s.audience.all {
 		c.tell(end, s.holding)
-		_ = c.conn.SetWriteDeadline(time.Now().Add(endPatience))
+		if c.conn != nil {
+			_ = c.conn.SetWriteDeadline(time.Now().Add(endPatience))
+		}
 	}
 	s.mu.Unlock()
 	s.unlisten()

@@ -60,6 +60,7 @@ type plan struct {
 	remote      remotePlan
 	second      secondPlan
 	settings    settingsPlan
+	monitors    monitorsPlan
 
 	diskFull   int64 // chance that the disk is full for a while from a write on
 	diskBreaks int64 // chance of an error of input and output
@@ -127,6 +128,7 @@ func draw(rng *rand.Rand) plan {
 	p.drawGPU(rng)
 	p.drawTrigger(rng)
 	p.drawSecond(rng)
+	p.drawMonitors(rng)
 	return p
 }
 

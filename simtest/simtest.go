@@ -82,6 +82,7 @@ func (l *lab) simulate() (res Result) {
 		l.problem("%v", stuck)
 	} else {
 		l.tamper(&summary, l.o.Plant)
+		l.monitors.check(&summary)
 		l.check(&summary, ended)
 	}
 	res.Problems, res.Digest = l.problems, l.digest.Sum64()
@@ -115,6 +116,7 @@ type lab struct {
 	attached  map[int][]byte
 	steering  steering
 	ended     bool
+	monitors  *monitors
 	partition *partition // nil where the pipeline has its trigger inside, or none
 	problems  []string
 }
@@ -187,6 +189,8 @@ func (l *lab) pipeline() (drp.Summary, error) {
 		cfg.Hits = &p.hits
 	}
 	cfg.Trigger, cfg.Post = p.trigger.config(l), p.second.config(l)
+	cfg.Monitor = p.monitors.config(l)
+	defer func() { l.monitors.leave() }()
 	if l.partition = newPartition(l); l.partition != nil {
 		l.partition.trigger(cfg.Trigger)
 	}

@@ -1,10 +1,16 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
+	"net/url"
 	"os"
+	"slices"
+	"sync"
+	"time"
 
 	"drp/drp"
 	"drp/page"
@@ -57,4 +63,56 @@ func (o *onlookers) openRecord(r *drp.Run) {
 		o.record = page.NewRecord(page.RecordOptions{Dir: o.flags.recorded, Stream: r.Stream(), Status: o.status,
 			Journal: o.flags.shown.Journal, Log: o.log})
 	}
+}
+
+// serve shows the page of a run of another process, until it is interrupted.
+func (f *watchFlags) serve(ctx context.Context, name string) error {
+	log := f.journal(newScreen(os.Stderr, false).logger())
+	run := &elsewhere{}
+	f.shown.Monitor, f.shown.Status, f.noSocket = name, run.status, true
+	looking, err := f.open("", log)
+	if err != nil {
+		return err
+	}
+	defer looking.Close()
+	<-ctx.Done()
+	return nil
+}
+
+// elsewhere is the status of a run of another process: of the one that this process watches.
+type elsewhere struct {
+	mu     sync.Mutex // protects all below
+	latest watch.Status
+	asked  time.Time
+}
+
+func (e *elsewhere) status() watch.Status {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	const often = 500 * time.Millisecond
+	if time.Since(e.asked) < often {
+		return e.latest
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), often)
+	defer cancel()
+	e.latest = (&onlookers{flags: &watchFlags{}}).status()
+	all, _ := (&lookFlags{}).find(ctx, nil) // none is as if it had not begun
+	for _, s := range all {
+		s.client.Close()
+		if slices.ContainsFunc(s.status.Consumers, func(c watch.Consumer) bool { return c.PID == os.Getpid() }) {
+			e.latest = *s.status
+		}
+	}
+	e.asked = time.Now()
+	return e.latest
+}
+
+// tunnelTo says how to reach an address of this machine alone from another one; nothing where all can reach it.
+func tunnelTo(address string) string {
+	u, err := url.Parse(address)
+	own, unknown := os.Hostname()
+	if err != nil || unknown != nil || u.Hostname() != "localhost" && !net.ParseIP(u.Hostname()).IsLoopback() {
+		return ""
+	}
+	return fmt.Sprintf("from another machine: ssh -L %s:%s %s, and the same address there", u.Port(), u.Host, own)
 }

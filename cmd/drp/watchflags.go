@@ -84,6 +84,9 @@ func (f *watchFlags) open(partition string, log *slog.Logger) (*onlookers, error
 	if url := o.server.URL(); url != "" {
 		log.Info("the run can be watched at " + url)
 		log.Info("the run can be steered at " + o.server.ControlURL())
+		if line := tunnelTo(url); line != "" {
+			log.Info(line)
+		}
 	}
 	return o, nil
 }

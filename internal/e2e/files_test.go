@@ -113,6 +113,10 @@ func TestRegionOfInterestOfRealFiles(t *testing.T) {
 			for i := range before {
 				if after[i].Service() == xtc.Configure {
 					configureGrew(t, was, is, before[i], after[i])
+				} else if after[i].Service() == xtc.BeginRun { // which says which script it was
+					if before[i].Time() != after[i].Time() || !bytes.HasPrefix(after[i].Payload(), before[i].Payload()) {
+						t.Errorf("BeginRun %d changed", i)
+					}
 				} else if !after[i].Service().IsEvent() {
 					if !bytes.Equal(before[i], after[i]) {
 						t.Errorf("%v %d changed", before[i].Service(), i)
@@ -141,7 +145,7 @@ func configureGrew(t *testing.T, was, is *xtc.Table, before, after xtc.Dgram) {
 	for _, n := range is.All()[len(was.All()):] {
 		added = append(added, n.DetName+"."+n.Alg)
 	}
-	if len(added) != 3 || !strings.HasSuffix(added[0], ".roi") || added[1] != "trigger.input" || added[2] != "drp.books" {
+	if len(added) != 4 || !strings.HasSuffix(added[0], ".roi") || !slices.Equal(added[1:], []string{"trigger.input", "drp.books", "drp.script"}) {
 		t.Errorf("added were %v", added)
 	}
 }

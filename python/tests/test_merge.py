@@ -11,7 +11,8 @@ from test_watch import AVAILABLE, PAGE, Publisher
 
 import drp
 from drp import _watch, _xtc
-from drp._merge import expand, together
+from drp._merge import expand
+from drp._merged import together
 from drp._watch import END, REPLAY, RESTART, TRANSITION
 
 ONLY = Names(0x130, "x", "gauge", "g", "raw", (1, 0, 0), 0, (CAM[0].entries[1],))
