@@ -341,6 +341,11 @@ func (d *offer) fits() error {
 // Settings gives what can be set, and what was.
 func (r *Run) Settings() settings.Listing { return r.steering.book.List() }
 
+// SettingsSince gives the changes of the settings after a generation, as far as they are kept.
+func (r *Run) SettingsSince(generation int64) []settings.Change {
+	return r.steering.book.Since(generation)
+}
+
 // SettingsGeneration is that of the values that were accepted last.
 func (r *Run) SettingsGeneration() int64 { return r.steering.book.Generation() }
 

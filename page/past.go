@@ -170,7 +170,7 @@ func (p *past) reach(number int64) {
 		case l.Log != nil:
 			p.journal.add(*l.Log)
 		case l.Settings != nil:
-			p.journal.add(line{l.Time, "info", "settings: " + string(l.Settings)})
+			p.journal.add(line{l.Time, "info", "settings: " + l.Settings.String()})
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"drp/internal/settings"
 	"drp/watch"
 )
 
@@ -21,6 +22,8 @@ type RecordOptions struct {
 	Status  func() watch.Status
 	Journal *Journal // whose lines are written, too
 	Log     *slog.Logger
+	// Changes gives those of the settings, from the one after a generation on; nil where there are none.
+	Changes func(after int64) []settings.Change
 }
 
 // Record writes, beside the files of a run, its status each second, warnings and errors of its log, and changes of its
@@ -36,6 +39,7 @@ type Record struct {
 	failed bool
 	lines  int
 	last   watch.Status
+	set    int64 // generation of the settings that the file knows
 }
 
 // recordKey is what a file is of.
@@ -48,10 +52,10 @@ type recordKey struct {
 type recorded struct {
 	Time time.Time `json:"time"`
 	// Base is how many events were recorded before the run, in the first line of a file.
-	Base     *int64          `json:"base,omitempty"`
-	Status   *watch.Status   `json:"status,omitempty"`
-	Log      *line           `json:"log,omitempty"`
-	Settings json.RawMessage `json:"settings,omitempty"`
+	Base     *int64           `json:"base,omitempty"`
+	Status   *watch.Status    `json:"status,omitempty"`
+	Log      *line            `json:"log,omitempty"`
+	Settings *settings.Change `json:"settings,omitempty"`
 }
 
 // mostRecorded is a day of lines, and some more for what happens.
@@ -76,16 +80,6 @@ func (r *Record) note(what recorded) {
 	select {
 	case r.notes <- what:
 	default:
-	}
-}
-
-// Settings notes that settings were changed; what is any JSON, as the history of settings has it.
-func (r *Record) Settings(what any) {
-	if r == nil {
-		return
-	}
-	if text, err := json.Marshal(what); err == nil {
-		r.note(recorded{Time: time.Now(), Settings: text})
 	}
 }
 
@@ -142,6 +136,7 @@ func (r *Record) status() {
 	if !begun || s.Experiment == "" || s.Run == 0 { // a run that never begins leaves nothing
 		return
 	}
+	defer r.changes()
 	key := recordKey{s.Experiment, s.Run}
 	before, base := r.last.Events.Recorded, (*int64)(nil)
 	if key != r.key {
@@ -153,6 +148,17 @@ func (r *Record) status() {
 	}
 	r.last = s
 	r.write(&recorded{Time: s.Time, Base: base, Status: without(s)})
+}
+
+// changes writes what was set since the status before, and in a new file all that had been.
+func (r *Record) changes() {
+	if r.o.Changes == nil {
+		return
+	}
+	for _, c := range r.o.Changes(r.set) {
+		r.set = c.Generation
+		r.write(&recorded{Time: c.Time, Settings: &c})
+	}
 }
 
 // without is a status without what it would be too long with: the buckets of its histograms, of which the quantiles stay.
@@ -178,7 +184,7 @@ func without(s watch.Status) *watch.Status {
 
 // begin makes the file of a run.
 func (r *Record) begin(key recordKey) {
-	r.key, r.lines = key, 0
+	r.key, r.lines, r.set = key, 0, 0
 	if r.failed {
 		return
 	}

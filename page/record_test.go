@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"drp/internal/settings"
 	"drp/internal/testkit"
 	"drp/page"
 	"drp/watch"
@@ -22,8 +23,15 @@ func TestRecord(t *testing.T) {
 	path := testkit.File(t, testkit.Camera{}.Run(30)...)
 	dir := filepath.Dir(path)
 	var recorded atomic.Int64
+	var set atomic.Bool
 	journal := &page.Journal{}
-	r := page.NewRecord(page.RecordOptions{Dir: dir, Journal: journal, Log: slog.New(slog.DiscardHandler), Status: func() watch.Status {
+	changes := func(after int64) []settings.Change {
+		if !set.Load() || after >= 4 {
+			return nil
+		}
+		return []settings.Change{{Generation: 4, Time: time.Now(), Who: "page 127.0.0.1", Changes: map[string][2]any{"threshold": {50, 60}}}}
+	}
+	r := page.NewRecord(page.RecordOptions{Dir: dir, Changes: changes, Journal: journal, Log: slog.New(slog.DiscardHandler), Status: func() watch.Status {
 		s := nothing()
 		s.Experiment, s.Run, s.State, s.Transition, s.Script = "test", 5, "enabled", "Enable", "mine.py"
 		s.Events.Recorded = recorded.Load()
@@ -41,7 +49,7 @@ func TestRecord(t *testing.T) {
 	if !testkit.Within(10*time.Second, func() bool { return lines() >= 2 }) {
 		t.Fatalf("%d lines", lines())
 	}
-	r.Settings(map[string]any{"threshold": []int{50, 60}, "who": "page 127.0.0.1"})
+	set.Store(true)
 	recorded.Store(30)
 	r.Close()
 	text, err := os.ReadFile(file)
@@ -53,7 +61,7 @@ func TestRecord(t *testing.T) {
 			t.Errorf("%s", l)
 		}
 	}
-	if !strings.Contains(string(text), "before anything") || !strings.Contains(string(text), `"threshold":[50,60]`) {
+	if !strings.Contains(string(text), "before anything") || strings.Count(string(text), `"threshold":[50,60]`) != 1 {
 		t.Errorf("%s", text)
 	}
 	p := play(t, page.PlayerOptions{Files: []string{path}, Paused: true})

@@ -61,7 +61,7 @@ func (o *onlookers) openPage(options *watch.Options) {
 func (o *onlookers) openRecord(r *drp.Run) {
 	if o.flags.recorded != "" {
 		o.record = page.NewRecord(page.RecordOptions{Dir: o.flags.recorded, Stream: r.Stream(), Status: o.status,
-			Journal: o.flags.shown.Journal, Log: o.log})
+			Journal: o.flags.shown.Journal, Log: o.log, Changes: r.SettingsSince})
 	}
 }
 

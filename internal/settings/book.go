@@ -263,6 +263,17 @@ func (b *Book) List() Listing {
 	return l
 }
 
+// Since gives the changes after a generation, as far as they are kept.
+func (b *Book) Since(generation int64) []Change {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	after := slices.IndexFunc(b.history, func(c Change) bool { return c.Generation > generation })
+	if after < 0 {
+		return nil
+	}
+	return slices.Clone(b.history[after:])
+}
+
 // Generation is that of the values that were accepted last.
 func (b *Book) Generation() int64 {
 	b.mu.Lock()

@@ -32,6 +32,7 @@ test("a replay is stepped, moved, played at other speeds, and stopped", async ()
   await tab.text(".replay", /-r0001.*\.xtc2/);
   const { events } = await state();
   assert.ok(events > 50, `${events} events`);
+  await tab.shows((v) => v.number === 0, "the first event");
   await tab.page.getByLabel("position").fill("20");
   await tab.shows((v) => v.number === 20, "event 20");
   await tab.page.getByRole("button", { name: "step forward" }).click();
