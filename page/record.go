@@ -136,18 +136,20 @@ func (r *Record) status() {
 	if !begun || s.Experiment == "" || s.Run == 0 { // a run that never begins leaves nothing
 		return
 	}
-	defer r.changes()
 	key := recordKey{s.Experiment, s.Run}
 	before, base := r.last.Events.Recorded, (*int64)(nil)
 	if key != r.key {
 		r.end()
 		r.begin(key)
 		base = &before
-	} else if s.Events == r.last.Events && s.State == r.last.State && s.Time.Sub(r.last.Time) < 10*seldom {
+	} else if r.changes(); s.Events == r.last.Events && s.State == r.last.State && s.Time.Sub(r.last.Time) < 10*seldom {
 		return
 	}
 	r.last = s
 	r.write(&recorded{Time: s.Time, Base: base, Status: without(s)})
+	if base != nil { // which is in the first line
+		r.changes()
+	}
 }
 
 // changes writes what was set since the status before, and in a new file all that had been.

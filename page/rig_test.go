@@ -191,7 +191,7 @@ func (r *rig) open(query string) io.ReadCloser { return openStream(r.t, r.web.UR
 
 func openStream(t testing.TB, base, query string) io.ReadCloser {
 	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	t.Cleanup(cancel)
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/v1/page/stream?"+query, http.NoBody)
 	if err != nil {
