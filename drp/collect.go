@@ -299,6 +299,7 @@ func (c *collector) transition(e *entry, d xtc.Dgram) error {
 			scriptTrouble = c.configure(e, d)
 		}
 		if scriptTrouble != nil {
+			c.watched.unconfigured()
 			c.recordNothing(scriptTrouble)
 			c.post.goOn()
 		}

@@ -88,9 +88,9 @@ func (w *watched) layout(d xtc.Dgram) uint32 {
 	return n
 }
 
-// transition publishes a transition.
+// transition publishes a transition, but for what follows a Configure that failed.
 func (w *watched) transition(d xtc.Dgram, added []byte, damage xtc.Damage) {
-	if w.server == nil {
+	if w.server == nil || !w.begun && d.Service() != xtc.Configure {
 		return
 	}
 	if d.Service() == xtc.Configure {
@@ -103,6 +103,9 @@ func (w *watched) transition(d xtc.Dgram, added []byte, damage xtc.Damage) {
 	}
 	w.server.Transition(&monitor.Event{Dgram: d, Added: added, Damage: damage})
 }
+
+// unconfigured is told of a Configure that failed: what still comes has names that nobody could be told.
+func (w *watched) unconfigured() { w.begun = false }
 
 // show publishes an event, if anybody wants to see it: with its raw data, even where the script has removed it.
 func (c *collector) show(e *entry, d xtc.Dgram, added []byte, damage xtc.Damage) {

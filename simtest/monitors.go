@@ -140,6 +140,7 @@ type watcher struct {
 	got, gaps uint64
 	ordinal   uint64
 	last      int64
+	idle      int // waits since something came
 	begun     bool
 	first     bool   // it sat before any event
 	stayed    bool   // to the end
@@ -234,7 +235,8 @@ func (w *watcher) step() (ended bool) {
 	case w.tail < w.word(headAt) && w.plan.manner != scribbles:
 		return w.event()
 	}
-	w.wait(time.Millisecond)
+	w.idle = min(w.idle+1, 4) // a hundred who look each millisecond take a run that stands still beyond all steps
+	w.wait(time.Millisecond << w.idle / 2)
 	return false
 }
 
@@ -251,6 +253,7 @@ func (w *watcher) transition(d xtc.Dgram) {
 
 // event looks at the next one for a while.
 func (w *watcher) event() (ended bool) {
+	w.idle = 0
 	entry := w.seat.Queue()[entriesAt+int(w.tail%queueCount)*entryLength:][:entryLength]
 	seq, ordinal := binary.LittleEndian.Uint64(entry), binary.LittleEndian.Uint64(entry[8:])
 	if needs := binary.LittleEndian.Uint64(entry[16:]); needs > w.numbers {
