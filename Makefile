@@ -126,9 +126,9 @@ test: test-go test-python
 test-go: build .venv/.tested
 	go vet ./...
 	@echo 'go test -race ./...'
-	@$(IN_VENV) go test -race -timeout 5m -json ./... | $(VENV) .ci/gotest
+	@$(IN_VENV) go test -race -timeout 10m -json ./... | $(VENV) .ci/gotest
 	@echo 'go test -tags invariants ./pebble ./fex ./drp'
-	@$(IN_VENV) go test -tags invariants -timeout 5m -json ./pebble ./fex ./drp | $(VENV) .ci/gotest
+	@$(IN_VENV) go test -tags invariants -timeout 10m -json ./pebble ./fex ./drp | $(VENV) .ci/gotest
 
 test-python: build .venv/.tested
 	cd python && ../$(VENV) -m pytest -q -rs
