@@ -82,7 +82,7 @@ func others(c *trial, seen []sighting, rate int) {
 		return
 	}
 	p, q := quantile(before, 0.99), quantile(during, 0.99)
-	if q > p+p/10+25*time.Millisecond {
+	if *full && q > p+p/10+25*time.Millisecond { // beside other tests, times tell nothing
 		c.Errorf("the other worker's p99 was %v, and %v while one hung", p, q)
 	}
 	c.measured("back after %v; p99 of the other %.1f ms before, %.1f ms meanwhile (%d events)",

@@ -154,6 +154,7 @@ print("the same")
 	if ends(t, p) != "the same" {
 		t.Error(p.Stdout.String())
 	}
+	testkit.Within(20*time.Second, func() bool { return strings.Contains(b.Stderr.String(), "the run of tst/cam has ended") })
 	b.end("only this machine can connect", "the run of tst/cam has ended", "has left after 20 events")
 	if said := b.Stdout.String(); !strings.Contains(said, "PUSH "+at["PUSH"]) || !strings.Contains(said, " 0 bad requests") {
 		t.Errorf("of those who are connected it says:\n%s", said)

@@ -27,7 +27,7 @@ func TestModes(t *testing.T) {
 		t.Fatalf("it does not run:\n%s", v.Stderr.String())
 	}
 	segments := permissions(t, v.Cmd.Process.Pid)
-	if len(segments) != 5 { // of the transitions, and two for each worker
+	if len(segments) != 6 { // of the transitions, of the settings, and two for each worker
 		t.Errorf("%d segments", len(segments))
 	}
 	writable := 0
@@ -36,7 +36,7 @@ func TestModes(t *testing.T) {
 		switch perms {
 		case destroyed | 0o600:
 			writable++
-		case destroyed | 0o400: // raw data, which only drp writes
+		case destroyed | 0o400: // raw data and settings, which only drp writes
 		default:
 			t.Errorf("segment %d has the permissions %o", id, perms)
 		}
