@@ -1,5 +1,7 @@
 package page
 
+import "time"
+
 // Memory is what the kept events and the pictures take.
 func (p *Page) Memory() (events, bytes, spares int) {
 	p.mu.Lock()
@@ -23,3 +25,6 @@ func (p *Page) Feeds() bool {
 	defer p.mu.Unlock()
 	return p.hits != nil
 }
+
+// Exhaust uses up what may be made for browsers in a day.
+func (p *Page) Exhaust() { p.thrift.charge(3 * time.Hour) }

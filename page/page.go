@@ -27,11 +27,12 @@ type Options struct {
 
 // Page is a handler of all that a browser asks for. Close ends it.
 type Page struct {
-	o    Options
-	mux  *http.ServeMux
-	stop context.CancelFunc
-	ctx  context.Context //nolint:containedctx // ends with Close
-	runs sync.WaitGroup
+	o      Options
+	mux    *http.ServeMux
+	thrift *thrift
+	stop   context.CancelFunc
+	ctx    context.Context //nolint:containedctx // ends with Close
+	runs   sync.WaitGroup
 
 	mu      sync.Mutex // protects all below, and all of the feeds but what is theirs alone
 	all     *feed
@@ -71,6 +72,9 @@ func New(o Options) *Page {
 	}
 	p := &Page{o: o, streams: map[*stream]bool{}, kept: kept{most: mostKept, mostBytes: mostKeptBytes}}
 	p.ctx, p.stop = context.WithCancel(context.Background())
+	if o.Player == nil {
+		p.thrift = &thrift{}
+	}
 	p.mux = p.routes()
 	p.all = p.newFeed(false)
 	p.runs.Go(func() { p.all.run(p.ctx) })
@@ -84,11 +88,11 @@ func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) { p.mux.ServeHT
 func (p *Page) routes() *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/page/stream", p.serveStream)
-	mux.HandleFunc("GET /v1/page/event", p.serveEvent)
-	mux.HandleFunc("GET /v1/page/events", p.serveEvents)
-	mux.HandleFunc("GET /v1/page/history", p.serveHistory)
-	mux.HandleFunc("GET /v1/page/pixel", p.servePixel)
-	mux.HandleFunc("GET /v1/page/mask", p.serveMask)
+	mux.HandleFunc("GET /v1/page/event", p.thrift.thrifty(p.serveEvent))
+	mux.HandleFunc("GET /v1/page/events", p.thrift.thrifty(p.serveEvents))
+	mux.HandleFunc("GET /v1/page/history", p.thrift.thrifty(p.serveHistory))
+	mux.HandleFunc("GET /v1/page/pixel", p.thrift.thrifty(p.servePixel))
+	mux.HandleFunc("GET /v1/page/mask", p.thrift.thrifty(p.serveMask))
 	mux.HandleFunc("GET /v1/replay", p.serveReplay)
 	if p.o.Files != nil {
 		files := http.FileServerFS(p.o.Files)

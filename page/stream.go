@@ -58,6 +58,9 @@ func (p *Page) serveStream(w http.ResponseWriter, r *http.Request) {
 	if q.refused(w) {
 		return
 	}
+	if !p.thrift.wait(r) {
+		return
+	}
 	if !p.enter(s, hits) {
 		http.Error(w, fmt.Sprintf("%d browsers watch already, which is the most: close one of them", mostStreams), http.StatusServiceUnavailable)
 		return
@@ -76,19 +79,24 @@ func (p *Page) serveStream(w http.ResponseWriter, r *http.Request) {
 func (p *Page) speak(s *stream, r *http.Request) error {
 	tick := time.NewTicker(tickTime)
 	defer tick.Stop()
-	if err := p.news(s, r); err != nil {
+	news := func() (err error) {
+		p.thrift.spend(func() { err = p.news(s, r) })
+		return err
+	}
+	if err := news(); err != nil {
 		return err
 	}
 	for {
 		select {
 		case pic := <-s.frames:
-			err := s.picture(pic)
+			var err error
+			p.thrift.spend(func() { err = s.picture(pic) })
 			p.taken(s, pic)
 			if err != nil {
 				return err
 			}
 		case <-tick.C:
-			if err := p.news(s, r); err != nil {
+			if err := news(); err != nil {
 				return err
 			}
 		case <-r.Context().Done():
@@ -109,8 +117,8 @@ func (p *Page) enter(s *stream, hits bool) bool {
 	s.feed, s.due = p.wanted(hits), time.Now()
 	p.streams[s] = true
 	s.rows = max(p.kept.seq, mostRows) - mostRows
-	if e := p.kept.latest(hits); e != nil && s.kind != kindNone {
-		p.give(s, e, s.due, &round{})
+	if e := p.kept.latest(hits); e != nil && s.kind != kindNone && p.thrift.after() <= 0 {
+		p.thrift.spend(func() { p.give(s, e, s.due, &round{}) })
 	}
 	s.feed.ring()
 	return true

@@ -1,6 +1,7 @@
 package page_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -286,4 +287,33 @@ func FuzzQuery(f *testing.F) {
 			t.Errorf("%q: %d bytes", q, w.Body.Len())
 		}
 	})
+}
+
+// TestThriftOfAll: when browsers have had their share, nothing more is made for anybody, neither pictures nor answers, and the run
+// goes on.
+func TestThriftOfAll(t *testing.T) {
+	r := plainRig(t, page.Options{}, testkit.Camera{})
+	stream := r.open("rate=30")
+	for range 3 {
+		if _, err := readFrame(stream); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.page.Exhaust()
+	before, _, _ := r.page.Memory()
+	for _, path := range []string{"page/events", "page/event?number=1", "page/history", "page/mask", "page/pixel?number=1&row=1&col=1", "page/stream"} {
+		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, r.web.URL+"/v1/"+path, http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := http.DefaultClient.Do(request); err == nil {
+			_ = got.Body.Close()
+			t.Errorf("%s is answered: %s", path, got.Status)
+		}
+		cancel()
+	}
+	if now, _, _ := r.page.Memory(); now > before+1 { // the one that was under way
+		t.Errorf("%d events were looked at", now-before)
+	}
 }
