@@ -88,7 +88,7 @@ func (w *watched) layout(d xtc.Dgram) uint32 {
 	return n
 }
 
-// transition publishes a transition.
+// transition publishes a transition; nothing follows a first Configure that a script made nothing of.
 func (w *watched) transition(d xtc.Dgram, added []byte, damage xtc.Damage) {
 	if w.server == nil {
 		return
@@ -100,6 +100,9 @@ func (w *watched) transition(d xtc.Dgram, added []byte, damage xtc.Damage) {
 			panic(err) // it was read before, part by part
 		}
 		w.begun = true
+	}
+	if !w.begun {
+		return
 	}
 	w.server.Transition(&monitor.Event{Dgram: d, Added: added, Damage: damage})
 }
