@@ -317,7 +317,6 @@ func (c *collector) transition(e *entry, d xtc.Dgram) error {
 			damage = xtc.DamageUserDefined
 		}
 	}
-	c.watched.transition(d, added, damage)
 	c.settle(&told{service: e.service, ix: e.ix, implied: e.implied, dgram: d, damage: damage, detail: e.detail}, added)
 	return nil
 }
@@ -342,7 +341,6 @@ func (c *collector) configure(e *entry, d xtc.Dgram) error {
 	if added, err = c.trigger.configure(d, added); err != nil {
 		return err
 	}
-	c.watched.transition(d, added, 0)
 	c.settle(&told{service: e.service, ix: e.ix, implied: e.implied, dgram: d, detail: e.detail}, added)
 	return nil
 }

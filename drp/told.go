@@ -19,11 +19,13 @@ type told struct {
 	detail  *detail
 }
 
-// settle records a transition with what the script adds to it, when a second script has had its turn.
+// settle records a transition with what the script adds to it, when a second script has had its turn. Who watches does not wait
+// for that one, and sees what there is before it; else what is recorded.
 func (c *collector) settle(t *told, added []byte) {
 	c.present.apply(t.service, t.dgram)
 	t.said = len(added) > 0
 	if c.post != nil {
+		c.watched.transition(t.dgram, added, t.damage)
 		c.post.takeTransition(c, t, added)
 		return
 	}
@@ -37,6 +39,9 @@ func (c *collector) enact(t *told, added []byte) {
 		added = c.closeBooks(t.detail, added)
 	}
 	added, tells := c.tellLoaded(t.detail, added)
+	if c.post == nil {
+		c.watched.transition(t.dgram, added, t.damage)
+	}
 	if t.said = t.said || tells; t.implied && !t.said || c.failed != nil {
 		return
 	}

@@ -101,6 +101,9 @@ func (w *watched) transition(d xtc.Dgram, added []byte, damage xtc.Damage) {
 		}
 		w.begun = true
 	}
+	if !w.begun {
+		return
+	}
 	w.server.Transition(&monitor.Event{Dgram: d, Added: added, Damage: damage})
 }
 

@@ -14,6 +14,8 @@
 // who reads slowly is waited for: he is due for a picture when he has taken the one before, and who takes none for ten
 // seconds is dropped.
 //
+// A Viewer makes the same pictures for one who has no browser.
+//
 // A Player replays files into a monitor of its own, so that all who can watch a run can watch a replay. A Record writes the
 // status of a run beside its files, line by line, and a Player shows it again.
 //

@@ -58,13 +58,18 @@ func (g *painter) corrected(e *event) []float32 {
 func (g *painter) draw(to *picture, e *event, bin int) {
 	p := e.scene.plan(bin)
 	g.values = grown(g.values, len(p.share))
-	if e.scene.tables == nil && len(e.raw) > 0 && e.lacking == nil {
-		decimate(g.values, p, e.raw)
-	} else {
-		decimate(g.values, p, g.corrected(e))
-	}
+	g.means(g.values, e, p)
 	to.kind, to.bin = kindEvent, bin
 	g.finish(to, e, p, 0)
+}
+
+// means gives those of the good pixels of each place.
+func (g *painter) means(to []float32, e *event, p *plan) {
+	if e.scene.tables == nil && len(e.raw) > 0 && e.lacking == nil {
+		decimate(to, p, e.raw)
+	} else {
+		decimate(to, p, g.corrected(e))
+	}
 }
 
 // drawSum makes the picture of a sum, or of the highest values, with what is known of the latest event.

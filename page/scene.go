@@ -96,6 +96,9 @@ func (s *scene) farthest() float64 {
 	return math.Hypot(max(math.Abs(x), math.Abs(float64(s.wide)-x)), max(math.Abs(y), math.Abs(float64(s.high)-y)))
 }
 
+// mostPlans is how many sizes of a picture are kept ready: those that a browser can ask for, and one more.
+const mostPlans = 5
+
 // radialBins are those of a profile at the most.
 const radialBins = 256
 
@@ -123,6 +126,9 @@ func (s *scene) plan(bin int) *plan {
 	defer s.mu.Unlock()
 	if p := s.plans[bin]; p != nil {
 		return p
+	}
+	if len(s.plans) >= mostPlans { // a window that is drawn larger and smaller wants one after the other
+		clear(s.plans)
 	}
 	p := &plan{bin: bin, high: (s.high + bin - 1) / bin, wide: (s.wide + bin - 1) / bin}
 	p.index, p.share = make([]int32, p.high*p.wide*bin*bin), make([]float32, p.high*p.wide)

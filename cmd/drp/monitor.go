@@ -74,6 +74,7 @@ type consumerFlags struct {
 	whole    bool
 	deadline time.Duration
 	page     watchFlags
+	plot     plotFlags
 }
 
 func newMonitorCommand() *cobra.Command {
@@ -89,6 +90,8 @@ and each transition: it never slows the run. What is missed, since lines are slo
   drp monitor tmo/epix --hits --every 10 --json          every 10th hit, for other programs
   drp monitor tmo/epix0 tmo/epix1                        events of two runs, put together by their time
   drp monitor 'tmo/*' --complete                         those of all that are there now which have a part of each
+  drp monitor tmo/epix --plot                            the newest event as a picture, in a terminal, also through ssh
+  drp monitor tmo/epix --png newest.png                  the same as a file, for who shows it elsewhere
   drp monitor tmo/epix --http 127.0.0.1:8081             its page, from a process of its own`,
 		Args: needs(1, mostMerged),
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -103,7 +106,12 @@ and each transition: it never slows the run. What is missed, since lines are slo
 			}
 			ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
+			plots, err := f.plots(names)
 			switch {
+			case err != nil:
+				return err
+			case plots:
+				return f.draw(ctx, names[0])
 			case f.page.http != "" && len(names) > 1:
 				return errors.New("--http shows one run: give one name")
 			case f.page.http != "":
@@ -122,6 +130,7 @@ and each transition: it never slows the run. What is missed, since lines are slo
 	fl.BoolVar(&f.whole, "complete", false, "of several runs: only events of which each has a part")
 	fl.DurationVar(&f.deadline, "deadline", time.Second, "of several runs: how long to wait for one that shows nothing")
 	fl.BoolVar(&f.asJSON, "json", false, "print a JSON object for each line")
+	f.plot.add(fl)
 	f.page.add(fl)
 	return cmd
 }

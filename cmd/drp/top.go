@@ -2,17 +2,13 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"drp/watch"
 )
@@ -81,69 +77,4 @@ func top(ctx context.Context, client *watch.Client, before *watch.Status, every 
 		before = now
 	}
 	return nil
-}
-
-// openCanvas takes a terminal over: show draws, quit is closed when somebody wants to leave. Elsewhere pictures follow each
-// other.
-func openCanvas(out *os.File) (show func([]string), quit <-chan struct{}, leave func(), err error) {
-	if !term.IsTerminal(int(out.Fd())) || !term.IsTerminal(int(os.Stdin.Fd())) {
-		return func(lines []string) { fmt.Fprintln(out, strings.Join(lines, "\n")+"\n") }, nil, func() {}, nil
-	}
-	before, err := term.MakeRaw(int(os.Stdin.Fd()))
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	fmt.Fprint(out, "\x1b[?1049h\x1b[?25l") // another page, no cursor
-	left := false
-	leave = func() {
-		if !left {
-			left = true
-			fmt.Fprint(out, "\x1b[?25h\x1b[?1049l")
-			_ = term.Restore(int(os.Stdin.Fd()), before)
-		}
-	}
-	pressed := make(chan struct{})
-	go func() {
-		defer close(pressed)
-		awaitQuit(os.Stdin)
-	}()
-	return func(lines []string) {
-		width, height, err := term.GetSize(int(out.Fd()))
-		if err != nil {
-			width, height = 80, 24
-		}
-		fmt.Fprint(out, canvas(lines, width, height))
-	}, pressed, leave, nil
-}
-
-// awaitQuit returns when somebody presses q or Ctrl-C, or there is no keyboard any more.
-func awaitQuit(keys io.Reader) {
-	key := make([]byte, 1)
-	for {
-		n, err := keys.Read(key)
-		if err != nil && !errors.Is(err, syscall.EINTR) || n == 1 && (key[0] == 'q' || key[0] == 3) {
-			return
-		}
-	}
-}
-
-// canvas fits lines into a terminal, and draws over what is there.
-func canvas(lines []string, width, height int) string {
-	var b strings.Builder
-	b.WriteString("\x1b[H")
-	if len(lines) > height {
-		hidden := len(lines) - height + 1
-		lines = append(lines[:height-1:height-1], fmt.Sprintf("%d more lines", hidden))
-	}
-	for i, line := range lines {
-		if i > 0 {
-			b.WriteString("\r\n")
-		}
-		if r := []rune(line); len(r) > width {
-			line = string(r[:width])
-		}
-		b.WriteString(line + "\x1b[K")
-	}
-	b.WriteString("\x1b[J")
-	return b.String()
 }
