@@ -58,9 +58,12 @@ func (g *painter) corrected(e *event) []float32 {
 func (g *painter) draw(to *picture, e *event, bin int) {
 	p := e.scene.plan(bin)
 	g.values = grown(g.values, len(p.share))
-	if e.scene.tables == nil && len(e.raw) > 0 && e.lacking == nil {
+	switch {
+	case len(e.values) > 0: // of a script, which may be anything
+		decimateSome(g.values, p, e.values)
+	case e.scene.tables == nil && e.lacking == nil:
 		decimate(g.values, p, e.raw)
-	} else {
+	default:
 		decimate(g.values, p, g.corrected(e))
 	}
 	to.kind, to.bin = kindEvent, bin
@@ -72,14 +75,16 @@ func (g *painter) drawSum(to *picture, s *sums, e *event, k kind, bin int) {
 	p := s.scene.plan(bin)
 	g.values = grown(g.values, len(p.share))
 	g.pixels = grown(g.pixels, len(s.sum))
-	if k == kindMax {
-		copy(g.pixels, s.max)
-	} else {
-		for i, v := range s.sum {
+	copy(g.pixels, s.max)
+	for i, v := range s.sum {
+		switch {
+		case s.max[i] == nothingYet:
+			g.pixels[i] = float32(math.NaN())
+		case k == kindSum:
 			g.pixels[i] = float32(v)
 		}
 	}
-	decimate(g.values, p, g.pixels)
+	decimateSome(g.values, p, g.pixels)
 	to.kind, to.bin = k, bin
 	g.finish(to, e, p, s.events)
 }
@@ -214,6 +219,9 @@ type sums struct {
 	last   time.Time
 }
 
+// nothingYet is the highest value of a pixel that had none.
+const nothingYet = -math.MaxFloat32
+
 // due tells whether it is time to add an event, though nobody looks.
 func (s *sums) due(now time.Time) bool { return s.events == 0 || now.Sub(s.last) >= seldom-seldom/20 }
 
@@ -227,7 +235,7 @@ func (s *sums) add(g *painter, e *event, now time.Time) {
 		s.sum, s.max = grown(s.sum, len(values)), grown(s.max, len(values))
 		clear(s.sum)
 		for i := range s.max {
-			s.max[i] = -math.MaxFloat32
+			s.max[i] = nothingYet
 		}
 		s.max[len(s.max)-1] = 0
 	}
@@ -235,7 +243,7 @@ func (s *sums) add(g *painter, e *event, now time.Time) {
 	s.last = now
 	sum, high := s.sum[:len(values)], s.max[:len(values)]
 	for i, v := range values {
-		if v == v {
+		if v-v == 0 {
 			sum[i] += float64(v)
 			if v > high[i] {
 				high[i] = v
