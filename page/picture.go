@@ -65,9 +65,12 @@ func (g *painter) draw(to *picture, e *event, bin int) {
 
 // means gives those of the good pixels of each place.
 func (g *painter) means(to []float32, e *event, p *plan) {
-	if e.scene.tables == nil && len(e.raw) > 0 && e.lacking == nil {
+	switch {
+	case len(e.values) > 0: // of a script, which may be anything
+		decimateSome(to, p, e.values)
+	case e.scene.tables == nil && e.lacking == nil:
 		decimate(to, p, e.raw)
-	} else {
+	default:
 		decimate(to, p, g.corrected(e))
 	}
 }
@@ -77,14 +80,16 @@ func (g *painter) drawSum(to *picture, s *sums, e *event, k kind, bin int) {
 	p := s.scene.plan(bin)
 	g.values = grown(g.values, len(p.share))
 	g.pixels = grown(g.pixels, len(s.sum))
-	if k == kindMax {
-		copy(g.pixels, s.max)
-	} else {
-		for i, v := range s.sum {
+	copy(g.pixels, s.max)
+	for i, v := range s.sum {
+		switch {
+		case s.max[i] == nothingYet:
+			g.pixels[i] = float32(math.NaN())
+		case k == kindSum:
 			g.pixels[i] = float32(v)
 		}
 	}
-	decimate(g.values, p, g.pixels)
+	decimateSome(g.values, p, g.pixels)
 	to.kind, to.bin = k, bin
 	g.finish(to, e, p, s.events)
 }
@@ -219,6 +224,9 @@ type sums struct {
 	last   time.Time
 }
 
+// nothingYet is the highest value of a pixel that had none.
+const nothingYet = -math.MaxFloat32
+
 // due tells whether it is time to add an event, though nobody looks.
 func (s *sums) due(now time.Time) bool { return s.events == 0 || now.Sub(s.last) >= seldom-seldom/20 }
 
@@ -232,7 +240,7 @@ func (s *sums) add(g *painter, e *event, now time.Time) {
 		s.sum, s.max = grown(s.sum, len(values)), grown(s.max, len(values))
 		clear(s.sum)
 		for i := range s.max {
-			s.max[i] = -math.MaxFloat32
+			s.max[i] = nothingYet
 		}
 		s.max[len(s.max)-1] = 0
 	}
@@ -240,7 +248,7 @@ func (s *sums) add(g *painter, e *event, now time.Time) {
 	s.last = now
 	sum, high := s.sum[:len(values)], s.max[:len(values)]
 	for i, v := range values {
-		if v == v {
+		if v-v == 0 {
 			sum[i] += float64(v)
 			if v > high[i] {
 				high[i] = v

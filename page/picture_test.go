@@ -2,6 +2,7 @@ package page_test
 
 import (
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -201,8 +202,9 @@ func TestSums(t *testing.T) {
 	}
 }
 
-// TestFieldsInPlaceOfPixels: what a script has recorded is shown where there are no raw pixels.
-func TestFieldsInPlaceOfPixels(t *testing.T) {
+// field gives the Configure of a script that records an array of 2 x 3 numbers, and an event with it.
+func field(t *testing.T, values ...float32) (configure, event xtc.Dgram) {
+	t.Helper()
 	names := &xtc.Names{ID: xtc.NewNamesID(1, 0), DetType: "cam", DetName: "cam", Alg: "roi", Segment: 0,
 		Entries: []xtc.Name{{Name: "n", Type: xtc.UInt8}, {Name: "crop", Type: xtc.Float, Rank: 2}}}
 	payload, err := names.AppendTo(nil)
@@ -213,22 +215,55 @@ func TestFieldsInPlaceOfPixels(t *testing.T) {
 	b.Begin(nil, names)
 	b.Uint(3)
 	crop := b.Array(2, 3)
-	for i, bits := range []uint32{0, 0x3f800000, 0x40000000, 0x7fc00000, 0xbf800000, 0x42c80000} { // 0 1 2 NaN -1 100
-		crop[4*i], crop[4*i+1], crop[4*i+2], crop[4*i+3] = byte(bits), byte(bits>>8), byte(bits>>16), byte(bits>>24)
+	for i, v := range values {
+		binary.LittleEndian.PutUint32(crop[4*i:], math.Float32bits(v))
 	}
 	block, err := b.End()
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := newRig(t, page.Options{}, begin(testkit.Plain(xtc.Configure, 1, payload...), testkit.Plain(xtc.BeginRun, 2)),
-		func(n int64) (xtc.Dgram, uint32) { return testkit.Plain(xtc.L1Accept, uint64(101+n), block...), 0 })
-	p := pictures(t, r.open("rate=30"), 1)[0]
-	if p.Source != "cam.roi.crop" || p.Rows != 2 || p.Cols != 3 || p.Min != -1 || p.Max != 100 {
-		t.Fatalf("%+v", p)
-	}
-	for i, want := range []float64{0, 1, 2, math.NaN(), -1, 100} {
-		if v, there := p.at(i/3, i%3); there == math.IsNaN(want) || there && math.Abs(v-want) > p.Scale {
-			t.Errorf("%d: %g, want %g", i, v, want)
-		}
+	return testkit.Plain(xtc.Configure, 1, payload...), testkit.Plain(xtc.L1Accept, 101, block...)
+}
+
+// TestFieldsInPlaceOfPixels: what a script has recorded is shown where there are no raw pixels, whatever it holds: what is no
+// number is none, and a value far out does not hide the others.
+func TestFieldsInPlaceOfPixels(t *testing.T) {
+	nan, inf := float32(math.NaN()), float32(math.Inf(1))
+	for name, c := range map[string]struct {
+		values    []float32
+		query     string
+		low, high float64
+	}{
+		"NaN":           {[]float32{0, 1, 2, nan, -1, 100}, "", -1, 100},
+		"infinite":      {[]float32{0, 1, inf, -inf, nan, 100}, "", 0, 100},
+		"sum":           {[]float32{7, 7, inf, -inf, nan, 7}, "image=sum&", math.NaN(), math.NaN()},
+		"max":           {[]float32{7, 7, inf, -inf, nan, 8}, "image=max&", 7, 8},
+		"equal":         {[]float32{7, 7, 7, 7, 7, 7}, "", 7, 7},
+		"one far out":   {[]float32{7, 7, 7, 1e30, 7, 7}, "", 7, 1e30},
+		"one far below": {[]float32{7, 7, -1e30, 7, 7, 7}, "", -1e30, 7},
+	} {
+		t.Run(name, func(t *testing.T) {
+			configure, event := field(t, c.values...)
+			r := newRig(t, page.Options{}, begin(configure, testkit.Plain(xtc.BeginRun, 2)), func(int64) (xtc.Dgram, uint32) { return event, 0 })
+			p := pictures(t, r.open(c.query+"rate=30"), 1)[0]
+			if p.Source != "cam.roi.crop" || p.Unit != "" || p.Rows != 2 || p.Cols != 3 || c.low == c.low && (p.Min != c.low || p.Max != c.high) {
+				t.Fatalf("%+v", p)
+			}
+			for i, want := range c.values {
+				v, there := p.at(i/3, i%3)
+				none, far := want-want != 0, math.Abs(float64(want)) > 1e20 // which is cut off
+				if p.Kind == "sum" {
+					v /= float64(p.Events)
+				}
+				if there == none || there && !far && math.Abs(v-float64(want)) > min(p.Scale, 0.01) {
+					t.Errorf("%d: %g, %t, want %g", i, v, there, want)
+				}
+			}
+			if p = pictures(t, r.open(c.query+"rate=30&bin=2"), 1)[0]; name == "infinite" {
+				if v, there := p.at(0, 0); !there || math.Abs(v-0.5) > p.Scale {
+					t.Errorf("a mean of 0 and 1, and what is no number, is %g, %t", v, there)
+				}
+			}
+		})
 	}
 }

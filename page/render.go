@@ -60,10 +60,63 @@ func decimate[T uint16 | float32](to []float32, p *plan, from []T) {
 	}
 }
 
+// decimateSome is decimate for values of which some are none.
+func decimateSome(to []float32, p *plan, from []float32) {
+	k := p.bin * p.bin
+	none := int32(len(from) - 1)
+	for i := range to {
+		sum, n := float32(0), float32(0)
+		for _, at := range p.index[k*i : k*(i+1)] {
+			if v := from[at]; at != none && v-v == 0 {
+				sum += v
+				n++
+			}
+		}
+		to[i] = sum / n // 0/0 is none
+	}
+}
+
 // levelsOf finds how values are best written as 16 bits: over all that there are, unless a few lie so far out that the
 // others would fall on too few levels.
 func (g *painter) levelsOf(values []float32) (l levelling) {
-	low, high := float32(math.Inf(1)), float32(math.Inf(-1))
+	low, high := bounds(values)
+	if low < -math.MaxFloat32 || high > math.MaxFloat32 && low <= high {
+		forget(values)
+		low, high = bounds(values)
+	}
+	if low > high { // there is no pixel
+		return levelling{scale: 1, perLevel: 1}
+	}
+	l.min, l.max = low, high
+	const few, spreads = 1024, 4096
+	g.take(values, max(1, len(values)/few), float32(math.NaN()))
+	if len(g.sample) == 0 { // what there is lies between those
+		g.take(values, 1, float32(math.NaN()))
+	}
+	slices.Sort(g.sample)
+	n := len(g.sample)
+	cut := min((n+99)/100, (n-1)/2)
+	first, last := float64(g.sample[cut]), float64(g.sample[n-1-cut])
+	spread := last - first
+	if spread == 0 {
+		spread = g.apart(values, first)
+	}
+	const most = math.MaxFloat32 / 4
+	bottom, top := max(float64(low), first-spreads*spread, -most), min(float64(high), last+spreads*spread, most)
+	l.offset, l.scale = bottom, (top-bottom)/(levels-1)
+	if !(l.scale > 0) {
+		l.scale = 1
+	}
+	if first == last { // nearly all have this value, which is to be told as it is
+		l.offset = first - l.scale*math.Round((first-bottom)/l.scale)
+	}
+	l.low, l.perLevel = float32(l.offset), float32(1/l.scale)
+	return l
+}
+
+// bounds are the lowest and the highest value; NaN is none.
+func bounds(values []float32) (low, high float32) {
+	low, high = float32(math.Inf(1)), float32(math.Inf(-1))
 	for _, v := range values {
 		if v < low {
 			low = v
@@ -72,34 +125,41 @@ func (g *painter) levelsOf(values []float32) (l levelling) {
 			high = v
 		}
 	}
-	if low > high { // there is no pixel
-		return levelling{scale: 1, perLevel: 1}
+	return low, high
+}
+
+// forget makes infinite values none: they have no place among the others.
+func forget(values []float32) {
+	for i, v := range values {
+		if math.IsInf(float64(v), 0) {
+			values[i] = float32(math.NaN())
+		}
 	}
-	l.min, l.max = low, high
-	const few, spreads = 1024, 4096
+}
+
+// take makes a sample of each so many values that are not a certain one.
+func (g *painter) take(values []float32, each int, but float32) {
 	g.sample = g.sample[:0]
-	for i := 0; i < len(values); i += max(1, len(values)/few) {
-		if v := values[i]; v == v {
+	for i := 0; i < len(values); i += each {
+		if v := values[i]; v == v && v != but {
 			g.sample = append(g.sample, v)
 		}
 	}
-	if n := len(g.sample); n > 0 {
-		slices.Sort(g.sample)
-		first, last := g.sample[n/100], g.sample[n-1-n/100]
-		if spread := last - first; spread > 0 {
-			low, high = max(low, first-spreads*spread), min(high, last+spreads*spread)
-		}
+}
+
+// apart tells how far from the value that nearly all have the others lie: half of them at the most so far. Beyond a limit
+// the levels could not tell that value as it is.
+func (g *painter) apart(values []float32, common float64) float64 {
+	const farthest = 1 << 28
+	g.take(values, 1, float32(common))
+	for i, v := range g.sample {
+		g.sample[i] = float32(math.Abs(float64(v) - common))
 	}
-	if high = min(high, math.MaxFloat32/4); low < -math.MaxFloat32/4 {
-		low = -math.MaxFloat32 / 4
+	slices.Sort(g.sample)
+	if len(g.sample) == 0 {
+		return 0
 	}
-	l.low = low
-	l.offset, l.scale = float64(low), float64(high-low)/(levels-1)
-	if !(l.scale > 0) {
-		l.scale = 1
-	}
-	l.perLevel = float32(1 / l.scale)
-	return l
+	return min(float64(g.sample[(len(g.sample)-1)/2]), farthest*max(1, math.Abs(common)))
 }
 
 // level writes values as 16 bits, and finds the percentiles.

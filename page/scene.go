@@ -17,7 +17,7 @@ const gap = 8
 // It does not change once it is made, but for the plans, which are made when they are needed.
 type scene struct {
 	source               string // as in "epixhr.raw"
-	unit                 string
+	unit                 string // empty where nobody has said one
 	segments, rows, cols int
 	tables               *correct.Tables // nil: pixels are as they came
 	layout               *correct.Layout // nil: segments lie below each other
@@ -32,9 +32,9 @@ type scene struct {
 	plans map[int]*plan
 }
 
-// newScene makes the scene of segments of rows x cols pixels; k is nil without constants.
-func newScene(source string, shape [3]int, k *drp.FrameConstants) *scene {
-	s := &scene{source: source, unit: "ADU raw", segments: shape[0], rows: shape[1], cols: shape[2], constants: k, plans: map[int]*plan{}}
+// newScene makes the scene of segments of rows x cols pixels in a unit, which constants change; k is nil without them.
+func newScene(source, unit string, shape [3]int, k *drp.FrameConstants) *scene {
+	s := &scene{source: source, unit: unit, segments: shape[0], rows: shape[1], cols: shape[2], constants: k, plans: map[int]*plan{}}
 	if k != nil {
 		s.tables, s.layout, s.unit, s.good = k.Camera.Tables, k.Layout, string(k.Set.Unit), slices.Clone(k.Set.Mask)
 		if s.unit == "" {

@@ -82,14 +82,14 @@ func (w *watching) event(e *event, it *monitor.Item) {
 	if err == nil {
 		e.take(&w.frame)
 		if slices.ContainsFunc(w.frame.Raw, func(raw []uint16) bool { return raw != nil }) {
-			e.scene = w.of(w.frames.Name()+".raw", [3]int{len(w.frame.Raw), w.frames.Rows, w.frames.Cols}, w.frame.Constants)
+			e.scene = w.of(w.frames.Name()+".raw", "ADU raw", [3]int{len(w.frame.Raw), w.frames.Rows, w.frames.Cols}, w.frame.Constants)
 			e.copyRaw(&w.frame)
 			e.place(&w.frame)
 			return
 		}
 	}
 	if name, v, shape := fieldOf(t, d); name != "" {
-		e.scene = w.of(name, shape, nil)
+		e.scene = w.of(name, "", shape, nil)
 		e.copyField(v)
 	}
 }
@@ -111,10 +111,10 @@ func (w *watching) reason(t *xtc.Table, d xtc.Dgram) string {
 }
 
 // of gives the scene of such pixels, the same one as long as nothing changes.
-func (w *watching) of(source string, shape [3]int, k *drp.FrameConstants) *scene {
+func (w *watching) of(source, unit string, shape [3]int, k *drp.FrameConstants) *scene {
 	s := w.scene
 	if s == nil || s.source != source || s.segments != shape[0] || s.rows != shape[1] || s.cols != shape[2] || s.constants != k {
-		w.scene = newScene(source, shape, k)
+		w.scene = newScene(source, unit, shape, k)
 		if k != nil { // what is needed of them is in their tables
 			k.Set.Pedestals, k.Set.Gains, k.Set.RMS, k.Set.Status = nil, nil, nil, nil
 		}

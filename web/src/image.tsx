@@ -102,7 +102,7 @@ function Caption({ head }: { head: ImageHead | null }): JSX.Element {
             </>
           )}
           <span class="dim">
-            {head.corrected ? "" : "raw, "}
+            {head.corrected || head.unit === "" ? "" : "raw, "}
             {head.bin > 1 ? `mean of ${head.bin} × ${head.bin}` : "every pixel"}
           </span>
         </div>
