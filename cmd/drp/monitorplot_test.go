@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"image"
 	"image/color"
@@ -122,8 +121,8 @@ func (w *terminalOf) await(what string, is func(page string) bool) {
 	w.t.Fatalf("%s was not shown:\n%s", what, escapes.ReplaceAllString(w.text()[max(0, len(w.text())-9000):], ""))
 }
 
-// published is a run that can be watched, of events that come one after the other until the test ends.
-func published(t *testing.T, name string) *monitor.Server {
+// published is a run that can be watched, of events that come one after the other until it is ended, or the test is.
+func published(t *testing.T, name string) (end func() error) {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "drp") //nolint:usetesting // that of a test has too long a name for a socket
 	if err != nil {
@@ -154,14 +153,17 @@ func published(t *testing.T, name string) *monitor.Server {
 			}
 		}
 	})
-	t.Cleanup(func() {
+	end = sync.OnceValue(func() error {
 		close(stop)
 		publishing.Wait()
-		if err := server.Close(); err != nil && !errors.Is(err, os.ErrClosed) {
+		return server.Close()
+	})
+	t.Cleanup(func() {
+		if err := end(); err != nil {
 			t.Error(err)
 		}
 	})
-	return server
+	return end
 }
 
 // escapes are what a terminal obeys and does not show.
@@ -183,18 +185,18 @@ func blocksOf(page string) (lines, longest int) {
 func TestPlotInATerminal(t *testing.T) {
 	for _, test := range []struct {
 		name string
-		end  func(w *terminalOf, s *monitor.Server) error
+		end  func(w *terminalOf, run func() error) error
 		says string
 	}{
-		{"q", func(w *terminalOf, _ *monitor.Server) error { _, err := w.master.WriteString("q"); return err }, ""},
-		{"Ctrl-C", func(w *terminalOf, _ *monitor.Server) error { _, err := w.master.WriteString("\x03"); return err }, ""},
-		{"kill", func(*terminalOf, *monitor.Server) error { return syscall.Kill(os.Getpid(), syscall.SIGTERM) }, ""},
-		{"hang-up", func(*terminalOf, *monitor.Server) error { return syscall.Kill(os.Getpid(), syscall.SIGHUP) }, ""},
-		{"the end of the run", func(_ *terminalOf, s *monitor.Server) error { return s.Close() }, "test/cam has ended after event "},
+		{"q", func(w *terminalOf, _ func() error) error { _, err := w.master.WriteString("q"); return err }, ""},
+		{"Ctrl-C", func(w *terminalOf, _ func() error) error { _, err := w.master.WriteString("\x03"); return err }, ""},
+		{"kill", func(*terminalOf, func() error) error { return syscall.Kill(os.Getpid(), syscall.SIGTERM) }, ""},
+		{"hang-up", func(*terminalOf, func() error) error { return syscall.Kill(os.Getpid(), syscall.SIGHUP) }, ""},
+		{"the end of the run", func(_ *terminalOf, run func() error) error { return run() }, "test/cam has ended after event "},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			noEnvironment(t)
-			server := published(t, "test/cam")
+			run := published(t, "test/cam")
 			t.Setenv("TERM", "xterm-256color")
 			t.Setenv("COLORTERM", "truecolor")
 			t.Setenv("NO_COLOR", "")
@@ -218,7 +220,7 @@ func TestPlotInATerminal(t *testing.T) {
 				lines, longest := blocksOf(page)
 				return lines == 10 && longest == 30
 			})
-			if err := test.end(w, server); err != nil {
+			if err := test.end(w, run); err != nil {
 				t.Fatal(err)
 			}
 			if code := <-done; code != 0 {
