@@ -184,7 +184,7 @@ web-check: web/node_modules/.installed
 	cd web && npx --no-install tsc --noEmit
 	cd web && npm test
 	cd web && node build.mjs node_modules/.again
-	@diff -r web/node_modules/.again web/dist || \
+	@diff -rq web/node_modules/.again web/dist || \
 		{ echo 'web/dist is not what the sources give: run make web, and commit it'; exit 1; }
 
 web-test: build .venv/.installed web/node_modules/.installed
