@@ -71,7 +71,7 @@ func (h *hits) planOf(entry uint16) *hit.Plan {
 
 // turnHits puts the plan, and what is recorded of it, into an entry. Until something was changed nothing is recorded: the
 // Configure has the values.
-func (s *steering) turnHits(entry uint16) (any bool) {
+func (s *steering) turnHits(entry uint16) (found bool) {
 	to, h := &s.entries[entry], &s.r.hits
 	to.plan, to.blocks[ofHits] = nil, nil
 	if h.live == nil || h.plan == nil {

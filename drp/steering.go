@@ -174,14 +174,14 @@ func (s *steering) free() uint16 {
 }
 
 // write puts the values that hold into an entry; it tells whether there are any.
-func (s *steering) write(entry uint16) (any bool) {
+func (s *steering) write(entry uint16) (found bool) {
 	for which := range s.own {
 		s.entries[entry].blocks[which] = nil
 		d := &s.own[which]
 		if d.names == nil {
 			continue
 		}
-		any = true
+		found = true
 		generation, values := s.book.Values(stageNames[which])
 		at := boardHead + int(entry)*entryBytes + which*partBytes
 		part := s.memory.Bytes()[at : at+partBytes]
@@ -192,9 +192,9 @@ func (s *steering) write(entry uint16) (any bool) {
 		s.entries[entry].blocks[which] = d.block(generation, values)
 	}
 	if s.turnHits(entry) {
-		any = true
+		found = true
 	}
-	return any
+	return found
 }
 
 func putCell(cell []byte, v any) {

@@ -136,7 +136,7 @@ func TestPage(t *testing.T) {
 			t.Errorf("%s: %d %s", path, code, text)
 		}
 	}
-	if got, err := http.Post(below(steer, "/v1/replay"), "application/json", strings.NewReader(`{"paused":true}`)); err != nil || got.StatusCode != 404 {
+	if got, err := http.Post(below(steer, "/v1/replay"), "application/json", strings.NewReader(`{"paused":true}`)); err != nil || got.StatusCode != http.StatusNotFound {
 		t.Errorf("an order to a run: %v, %v", got, err)
 	} else {
 		_ = got.Body.Close()

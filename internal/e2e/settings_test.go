@@ -83,7 +83,7 @@ func TestSettingsHoldFromAnEventOn(t *testing.T) {
 		t.Error("no process died")
 	}
 	u := usedIn(t, o.dataFiles(t)[0])
-	if u.generations < 5 || u.last != "111 fast 11.25" || int64(u.generation) != listing.Generation || u.failed == 0 {
+	if u.generations < 5 || u.last != "111 fast 11.25" || u.generation != listing.Generation || u.failed == 0 {
 		t.Errorf("%+v, %+v", u, listing)
 	}
 }

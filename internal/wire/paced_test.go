@@ -13,9 +13,9 @@ import (
 func TestPace(t *testing.T) {
 	l := &paced{pace: Pace{Few: 3, Gap: 10 * time.Millisecond}}
 	now := time.Unix(1000, 0)
-	for i, want := range []time.Duration{0, 0, 0, 0, 10, 20, 30} {
-		if got := l.early(now); got != want*time.Millisecond {
-			t.Errorf("connection %d waits for %v, want %v ms", i, got, int(want))
+	for i, want := range []int{0, 0, 0, 0, 10, 20, 30} {
+		if got := l.early(now); got != time.Duration(want)*time.Millisecond {
+			t.Errorf("connection %d waits for %v, want %v ms", i, got, want)
 		}
 	}
 	now = now.Add(45 * time.Millisecond)
@@ -23,9 +23,9 @@ func TestPace(t *testing.T) {
 		t.Errorf("after a while one waits for %v", got)
 	}
 	now = now.Add(time.Hour)
-	for i, want := range []time.Duration{0, 0, 0, 0, 10} {
-		if got := l.early(now); got != want*time.Millisecond {
-			t.Errorf("connection %d waits for %v, want %v ms", i, got, int(want))
+	for i, want := range []int{0, 0, 0, 0, 10} {
+		if got := l.early(now); got != time.Duration(want)*time.Millisecond {
+			t.Errorf("connection %d waits for %v, want %v ms", i, got, want)
 		}
 	}
 }
