@@ -13,6 +13,7 @@ import (
 	"drp/hit"
 	"drp/internal/settings"
 	"drp/shm"
+	"drp/watch"
 	"drp/xtc"
 )
 
@@ -354,6 +355,12 @@ func (r *Run) SettingsSince(generation int64) []settings.Change {
 
 // SettingsGeneration is that of the values that were accepted last.
 func (r *Run) SettingsGeneration() int64 { return r.steering.book.Generation() }
+
+// standing says how far they were changed, for a status.
+func (s *steering) standing() watch.Settings {
+	l := s.book.List()
+	return watch.Settings{Parameters: len(l.Settings), Generation: l.Generation, Applied: l.Applied, Refused: l.Refused}
+}
 
 // SettingsDeclared is closed when the scripts have said for the first time what can be set.
 func (r *Run) SettingsDeclared() <-chan struct{} { return r.steering.said }

@@ -25,6 +25,7 @@ type status struct {
 	Script    string
 	State     string
 	Events    struct{ Received int64 }
+	Settings  struct{ Parameters, Generation, Applied, Refused int64 }
 	Workers   []struct {
 		Number   int
 		PID      int
