@@ -105,6 +105,7 @@ func (r *Run) Status() watch.Status {
 		s.Consumers = append(s.Consumers, watch.Consumer{Name: c.Name, PID: c.PID, Delivered: c.Entries, Missed: c.Missed})
 	}
 	r.reloads.tell(&s)
+	s.Settings = r.steering.standing()
 	r.standing.tell(&s, r.cfg.Trigger != nil, timed)
 	if r.cfg.Run > 0 {
 		s.Run = r.cfg.Run
@@ -154,17 +155,19 @@ func eventsOf(s *Summary) watch.Events {
 func (r *Run) worker(g *fex.Group, i int, ring *pebble.Ring) watch.Worker {
 	said := g.Report(i)
 	none := watch.Histogram{}
-	w := watch.Worker{Number: i, State: stateOf(&said), PID: said.PID, Slots: watch.Slots{Slots: ring.Slots(), InUse: ring.InUse()},
+	w := watch.Worker{Number: i, State: stateOf(&said, r.finished.Load() != 0), PID: said.PID, Slots: watch.Slots{Slots: ring.Slots(), InUse: ring.InUse()},
 		Waiting: said.Waiting, Events: said.Events, Busy: said.Busy.Seconds(), Restarts: said.Restarts, Recycled: said.Recycled,
 		Script: none.Latency()}
 	r.standing.processes.Look(&w)
 	return w
 }
 
-func stateOf(r *fex.Report) string {
+func stateOf(r *fex.Report, ended bool) string {
 	switch {
 	case r.Retired:
 		return "retired"
+	case r.PID == 0 && ended:
+		return "ended"
 	case r.PID == 0:
 		return "starting"
 	case r.Waiting > 0:

@@ -89,7 +89,7 @@ func TestAStatusTellsWhatTheBooksDo(t *testing.T) {
 	for _, w := range status.Workers {
 		events += w.Events
 		busy += w.Busy
-		if w.Waiting != 0 || w.Slots.InUse != 0 || w.Restarts != 0 {
+		if w.Waiting != 0 || w.Slots.InUse != 0 || w.Restarts != 0 || w.State != "ended" || w.PID != 0 {
 			t.Errorf("%+v", w)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"drp/hit"
 	"drp/internal/settings"
 	"drp/shm"
+	"drp/watch"
 	"drp/xtc"
 )
 
@@ -26,7 +27,8 @@ type steering struct {
 	book   settings.Book
 	start  map[string]any // what the user says beforehand
 	memory *shm.Segment
-	own    [2]offer // of the scripts; the collector writes it at Configure, while the dispatcher waits
+	said   chan struct{} // closed when they have declared anything for the first time, or nothing
+	own    [2]offer      // of the scripts; the collector writes it at Configure, while the dispatcher waits
 
 	// Only the dispatcher uses the following, but for what is said.
 	renewed  atomic.Bool   // there was a Configure; others set it
@@ -76,7 +78,7 @@ const settingsDetector = "settings"
 var stageNames = [2]string{"script", "post"}
 
 func (s *steering) open(r *Run) (err error) {
-	s.r, s.start = r, r.cfg.Settings
+	s.r, s.start, s.said = r, r.cfg.Settings, make(chan struct{})
 	s.book.Check = s.check
 	if s.memory, err = shm.Create(boardHead + boardEntries*entryBytes); err == nil {
 		err = s.memory.ForReaders()
@@ -283,6 +285,11 @@ func (s *steering) configure(which int, own *xtc.Table, blocks []byte) (err erro
 		s.r.cfg.Log.Info(fmt.Sprintf("settings: %v", c))
 	}
 	s.renewed.Store(true)
+	select {
+	case <-s.said:
+	default:
+		close(s.said)
+	}
 	return nil
 }
 
@@ -348,6 +355,15 @@ func (r *Run) SettingsSince(generation int64) []settings.Change {
 
 // SettingsGeneration is that of the values that were accepted last.
 func (r *Run) SettingsGeneration() int64 { return r.steering.book.Generation() }
+
+// standing says how far they were changed, for a status.
+func (s *steering) standing() watch.Settings {
+	l := s.book.List()
+	return watch.Settings{Parameters: len(l.Settings), Generation: l.Generation, Applied: l.Applied, Refused: l.Refused}
+}
+
+// SettingsDeclared is closed when the scripts have said for the first time what can be set.
+func (r *Run) SettingsDeclared() <-chan struct{} { return r.steering.said }
 
 // Set changes settings, all or none, from one of the next events on, and gives the generation that this will be.
 func (r *Run) Set(values map[string]any, who string) (generation int64, err error) {

@@ -27,12 +27,13 @@ func full() watch.Status {
 		Bounds: watch.Bounds(), Transitions: watch.Slots{Slots: 8, InUse: 1},
 		Trigger:     &watch.Trigger{Waiting: 3, Latency: h.Latency(), Decisions: []watch.Decision{{Reason: "hits", Count: 40}}},
 		Calibration: watch.Calibration{Generation: 2, Published: "epix, generation 2"},
+		Settings:    watch.Settings{Parameters: 3, Generation: 15, Applied: 16, Refused: 17},
 		Consumers:   []watch.Consumer{{Name: "plots", PID: 99, Delivered: 70, Missed: 4}, {Name: "plots", PID: 98}}, Failures: []string{"no"}}
 	s.GPU = &watch.GPU{Name: "A GPU", Frames: 60, Batches: 6, Busy: 0.75, Staged: 1, Overflow: 2, Other: 3, Checked: 4}
 	for _, name := range []string{"fill", "queue", "prepare", "script", "order", "post", "record", "total"} {
 		s.Stages = append(s.Stages, watch.Stage{Name: name, Latency: h.Latency()})
 	}
-	for i, state := range []string{"idle", "working", "starting", "stopped", "retired"} {
+	for i, state := range []string{"idle", "working", "starting", "stopped", "retired", "ended"} {
 		s.Workers = append(s.Workers, watch.Worker{Number: i, State: state, PID: 100 + i, Slots: watch.Slots{Slots: 64, InUse: 5}, Waiting: 4,
 			Events: 33, Busy: 1.5, CPU: 1.25, Resident: 1e7, Share: 1e6, Restarts: 1, Recycled: 2, Script: h.Latency()})
 	}

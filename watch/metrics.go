@@ -78,6 +78,13 @@ var families = []family{
 	{"drp_calibration_generation", "Counts the changes of constants in this process; 0 without any.", gauge, nil,
 		func(s *Status, put put) { put(float64(s.Calibration.Generation)) }},
 
+	{"drp_settings_generation", "Generation of the parameters' values that were accepted last; 0 without parameters.", gauge, nil,
+		func(s *Status, put put) { put(float64(s.Settings.Generation)) }},
+	{"drp_settings_applied", "Generation of the parameters' values that events have by now.", gauge, nil,
+		func(s *Status, put put) { put(float64(s.Settings.Applied)) }},
+	{"drp_settings_refused_total", "Changes of parameters that were refused.", counter, nil,
+		func(s *Status, put put) { put(count(s.Settings.Refused)) }},
+
 	{"drp_trigger_waiting", "Events and transitions that the trigger has not decided.", gauge, nil, func(s *Status, put put) {
 		if s.Trigger != nil {
 			put(count(s.Trigger.Waiting))
@@ -141,7 +148,7 @@ func searched(s *Status, put put) {
 // The states of a run, and of a worker.
 var (
 	runStates    = []string{"starting", "unconfigured", "configured", "running", "stepping", "enabled", "ended"}
-	workerStates = []string{"idle", "working", "starting", "stopped", "retired"}
+	workerStates = []string{"idle", "working", "starting", "stopped", "retired", "ended"}
 )
 
 func one(is bool) float64 {

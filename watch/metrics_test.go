@@ -75,9 +75,13 @@ func TestMetricsSayWhatTheStatusDoes(t *testing.T) {
 		{"drp_worker_script_seconds", []string{"worker", "4"}, 100},
 		{"drp_worker_state", []string{"worker", "3", "state", "stopped"}, 1},
 		{"drp_worker_state", []string{"worker", "3", "state", "idle"}, 0},
+		{"drp_worker_state", []string{"worker", "5", "state", "ended"}, 1},
 		{"drp_worker_busy_seconds_total", []string{"worker", "0", "partition", "tst"}, 1.5},
 		{"drp_consumer_missed_total", []string{"consumer", "plots", "pid", "99"}, 4},
 		{"drp_calibration_generation", nil, 2},
+		{"drp_settings_generation", nil, 15},
+		{"drp_settings_applied", nil, 16},
+		{"drp_settings_refused_total", nil, 17},
 		{"drp_run_state", []string{"state", "enabled"}, 1},
 		{"drp_run_info", []string{"run", "5", "script", "my \"roi\".py\n\uFFFD"}, 1},
 	} {

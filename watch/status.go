@@ -28,6 +28,7 @@ type Status struct {
 	Transitions Slots       `json:"transition_slots"`
 	Trigger     *Trigger    `json:"trigger,omitempty" doc:"absent where there is none"`
 	Calibration Calibration `json:"calibration"`
+	Settings    Settings    `json:"settings"`
 	Consumers   []Consumer  `json:"consumers" doc:"who gets copies of events while the run goes on"`
 	Failures    []string    `json:"failures" doc:"of the script, a line for each kind"`
 }
@@ -111,7 +112,7 @@ type Slots struct {
 // Worker is one of those that run the script.
 type Worker struct {
 	Number   int     `json:"number"`
-	State    string  `json:"state" doc:"starting: its process is being replaced; stopped: by a signal; retired: it gets no process any more" enum:"idle,working,starting,stopped,retired"`
+	State    string  `json:"state" doc:"starting: its process is being replaced; stopped: by a signal; retired: it gets no process any more; ended: as the run has" enum:"idle,working,starting,stopped,retired,ended"`
 	PID      int     `json:"pid" doc:"of its process; 0 without one"`
 	Slots    Slots   `json:"event_slots"`
 	Waiting  int     `json:"waiting" doc:"datagrams without an answer"`
@@ -142,6 +143,14 @@ type Decision struct {
 type Calibration struct {
 	Generation uint32 `json:"generation" doc:"counts changes in this process; 0 without constants"`
 	Published  string `json:"published" doc:"detectors and the generations that were told of"`
+}
+
+// Settings is how far parameters of scripts and stages were changed; /v1/settings says which there are.
+type Settings struct {
+	Parameters int   `json:"parameters" doc:"that can be set; 0 where none is declared"`
+	Generation int64 `json:"generation" doc:"of the values that were accepted last; 0 without parameters"`
+	Applied    int64 `json:"applied" doc:"that events have by now; one less than generation until the next event"`
+	Refused    int64 `json:"refused" doc:"changes that were refused"`
 }
 
 // Consumer gets copies of events.

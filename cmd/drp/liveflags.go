@@ -25,6 +25,7 @@ type liveFlags struct {
 	set      setFlag
 	liveline string
 	flags    *pflag.FlagSet // all that a file may name
+	hangups  chan os.Signal // SIGHUP, where there is a file to be read anew
 }
 
 // The flag with parameters at the start, and the section of a file with the same.
@@ -144,13 +145,32 @@ func (f *runFlags) look(ctx context.Context, log *slog.Logger) (o *onlookers, le
 // steering is those who change settings of a run that goes on, beside onlookers.
 type steering struct {
 	live    *watch.Live // nil without
-	hangups chan os.Signal
+	over    chan struct{}
 	reading sync.WaitGroup
 }
 
-// open begins to listen. With a file, SIGHUP lets it be read anew; without one it ends the program as ever.
+// catch lets no SIGHUP end the program where there is a file to be read anew, until release is called.
+func (f *liveFlags) catch() (release func()) {
+	f.hangups = make(chan os.Signal, 1)
+	if f.set.path != "" {
+		signal.Notify(f.hangups, syscall.SIGHUP)
+	}
+	return func() { signal.Stop(f.hangups) }
+}
+
+// endings are the signals that end a run in order. SIGHUP is one where no file is to be read anew, unless it is ignored, as
+// under nohup.
+func (f *liveFlags) endings() []os.Signal {
+	all := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if f.set.path == "" && !signal.Ignored(syscall.SIGHUP) {
+		all = append(all, syscall.SIGHUP)
+	}
+	return all
+}
+
+// open begins to listen. With a file, SIGHUP lets it be read anew.
 func (f *liveFlags) open(o *onlookers, log *slog.Logger) (s *steering, err error) {
-	s = &steering{hangups: make(chan os.Signal, 1)}
+	s = &steering{over: make(chan struct{})}
 	if f.liveline != "" {
 		if s.live, err = watch.ListenLive(f.liveline, o.steered, log); err != nil {
 			return nil, &drp.Failure{Kind: drp.Configuration, Err: fmt.Errorf("--liveline: %w", err)}
@@ -164,10 +184,16 @@ func (f *liveFlags) open(o *onlookers, log *slog.Logger) (s *steering, err error
 			return nil, &drp.Failure{Kind: drp.Configuration, Err: err}
 		}
 		a := &reader{flags: f.flags, path: path, latest: at, steered: o.steered, log: log}
-		signal.Notify(s.hangups, syscall.SIGHUP)
 		s.reading.Go(func() {
-			for range s.hangups {
-				a.read()
+			for {
+				select {
+				case <-f.hangups:
+				case <-s.over:
+					return
+				}
+				if o.awaitSettings(s.over, a.early) {
+					a.read()
+				}
 			}
 		})
 	}
@@ -176,8 +202,7 @@ func (f *liveFlags) open(o *onlookers, log *slog.Logger) (s *steering, err error
 
 // close ends it.
 func (s *steering) close() {
-	signal.Stop(s.hangups)
-	close(s.hangups)
+	close(s.over)
 	s.reading.Wait()
 	if s.live != nil {
 		s.live.Close()
@@ -191,6 +216,11 @@ type reader struct {
 	latest  map[string][]setting // of what the run has
 	steered func() watch.Steered
 	log     *slog.Logger
+}
+
+// early says that there is nothing yet that could change.
+func (a *reader) early() {
+	a.log.Info(fmt.Sprintf("SIGHUP: the run has not begun: %s is read anew when its script has declared what can be set", a.path))
 }
 
 // read takes the parameters in the file, and says what else has changed there, which a run that goes on cannot take.
@@ -208,12 +238,11 @@ func (a *reader) read() {
 		name, value, _ := strings.Cut(s.value, "=")
 		values[name] = value
 	}
-	steered := a.steered()
-	if steered == nil || len(values) == 0 {
-		a.log.Info(fmt.Sprintf("SIGHUP: %s has no settings, or the run has not begun: nothing changes", a.path))
+	if len(values) == 0 {
+		a.log.Info(fmt.Sprintf("SIGHUP: %s has no settings: nothing changes", a.path))
 		return
 	}
-	generation, err := steered.Set(values, "SIGHUP")
+	generation, err := a.steered().Set(values, "SIGHUP")
 	if err != nil {
 		a.log.Error(fmt.Sprintf("SIGHUP: %s: no setting changes: %v", a.path, err))
 		return

@@ -43,7 +43,19 @@ func headOf(s *watch.Status) []string {
 	if s.Calibration.Published != "" {
 		what += "; constants of " + s.Calibration.Published
 	}
-	return []string{printable(head), printable(what), ""}
+	lines := []string{printable(head), printable(what)}
+	if s.Settings.Parameters > 0 {
+		lines = append(lines, settingsLine(&s.Settings))
+	}
+	return append(lines, "")
+}
+
+func settingsLine(s *watch.Settings) string {
+	line := fmt.Sprintf("settings: generation %d of %d parameters, refused %d", s.Generation, s.Parameters, s.Refused)
+	if s.Applied != s.Generation {
+		line += fmt.Sprintf("; events have generation %d", s.Applied)
+	}
+	return line
 }
 
 // perSecond gives how often something came between two moments.

@@ -33,6 +33,7 @@ func moments() (before, now watch.Status) {
 	now.Consumers = []watch.Consumer{{Name: "plots", PID: 9, Delivered: 5, Missed: 1}}
 	now.GPU = &watch.GPU{Name: "A1", Frames: 110, Busy: 5.5, Lost: "it hangs"}
 	before.GPU = &watch.GPU{Name: "A1", Frames: 60, Busy: 5}
+	now.Settings = watch.Settings{Parameters: 2, Generation: 5, Applied: 4, Refused: 3}
 	now.Failures = []string{"ValueError:\x1b[31m no"}
 	return before, now
 }
@@ -42,7 +43,7 @@ func TestAPictureIsOfTheTimeBetween(t *testing.T) {
 	before, now := moments()
 	picture := strings.Join(pictureOf(&before, &now), "\n")
 	for _, want := range []string{
-		"drp 7 on node: mfx1 run 5, stepping for 11s", "a.py on sim",
+		"drp 7 on node: mfx1 run 5, stepping for 11s", "a.py on sim\nsettings: generation 5 of 2 parameters, refused 3; events have generation 4\n\n",
 		"received 1500: 500/s, 2 GB/s in, 5 MB/s out; in flight 0; deadtime 25 %",
 		"hits 390 of 1500 searched: 50.00 %",
 		"GPU A1 is lost: it hangs; 50 frames/s, busy 50 %",
@@ -59,6 +60,9 @@ func TestAPictureIsOfTheTimeBetween(t *testing.T) {
 	since := strings.Join(pictureOf(nil, &now), "\n")
 	if !strings.Contains(since, "received 1500: 136/s") || !strings.Contains(since, "searched: 26.00 %") {
 		t.Errorf("since it began:\n%s", since)
+	}
+	if got := strings.Join(pictureOf(nil, &before), "\n"); strings.Contains(got, "settings") {
+		t.Errorf("settings of a script without any:\n%s", got)
 	}
 	other := before
 	other.PID = 8

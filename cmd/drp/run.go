@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"math"
 	"os"
 	"os/signal"
@@ -212,6 +213,7 @@ func run(cfg drp.Config, f runFlags) error {
 	if err := f.complete(&cfg); err != nil {
 		return err
 	}
+	defer f.live.catch()()
 	screen := newScreen(os.Stderr, f.progress)
 	cfg.Log = f.watch.journal(screen.logger())
 	if err := becomeGPUProgram(f.gpu, cfg.Hits, cfg.Log); err != nil {
@@ -255,10 +257,10 @@ func run(cfg drp.Config, f runFlags) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	signal.Notify(signals, f.live.endings()...)
 	defer signal.Stop(signals)
 	started := make(chan *drp.Run, 1)
-	go watchSignals(signals, cancel, started, screen)
+	go watchSignals(signals, cancel, started, screen, cfg.Log)
 
 	looking, leave, err := f.look(ctx, cfg.Log)
 	if err != nil {
@@ -307,13 +309,18 @@ func (f *runFlags) judgeLoss(s *drp.Summary) error {
 		f.maxLoss)}
 }
 
-// watchSignals ends the run in order at the first signal and at once at the second.
-func watchSignals(signals <-chan os.Signal, cancel func(), started <-chan *drp.Run, screen *screen) {
-	<-signals
+// watchSignals ends the run in order at the first signal and at once at the second. Of a terminal that is lost two may come,
+// that of the shell and that of the system, so that SIGHUP is no second one.
+func watchSignals(signals <-chan os.Signal, cancel func(), started <-chan *drp.Run, screen *screen, log *slog.Logger) {
+	first := <-signals
+	if first == syscall.SIGHUP {
+		log.Warn("SIGHUP: the terminal is lost, or somebody has sent it: the run ends in order; under nohup it goes on, and with --config it reads the file anew")
+	}
 	screen.say("interrupted: finishing what is under way (a script that hangs is ended: on an event after --deadline, " +
 		"as a run begins after 10 s, as it ends after 60 s); interrupt again to stop at once")
 	cancel()
-	<-signals
+	for <-signals == syscall.SIGHUP {
+	}
 	select {
 	case r := <-started:
 		r.Abandon(&drp.Failure{Kind: drp.Interrupted, Err: errors.New("interrupted twice: stopped at once")})

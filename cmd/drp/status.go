@@ -47,19 +47,59 @@ func (f *lookFlags) find(ctx context.Context, words []string) (all []seen, err e
 	if err != nil {
 		return nil, general(err)
 	}
+	var others []seen
 	for _, path := range paths {
 		c := watch.DialSocket(path)
 		s, err := c.Status(ctx)
-		if err != nil || f.pid != 0 && s.PID != f.pid || f.partition != "" && s.Partition != f.partition {
-			c.Close() // it has just ended, or is not meant
-			continue
+		switch {
+		case err != nil:
+			c.Close() // it has just ended
+		case f.pid != 0 && s.PID != f.pid || f.partition != "" && s.Partition != f.partition:
+			c.Close()
+			others = append(others, seen{c, s})
+		default:
+			all = append(all, seen{c, s})
 		}
-		all = append(all, seen{c, s})
 	}
 	if len(all) == 0 {
-		return nil, general(errNoRun)
+		return nil, general(f.nothing(others))
 	}
 	return all, nil
+}
+
+// nothing says that no run is meant, and which others there are.
+func (f *lookFlags) nothing(others []seen) error {
+	if len(others) == 0 {
+		return errNoRun
+	}
+	what := ""
+	if f.pid != 0 {
+		what += fmt.Sprintf(" with the process id %d", f.pid)
+	}
+	if f.partition != "" {
+		what += fmt.Sprintf(" of the partition %q", f.partition)
+	}
+	return fmt.Errorf("no run of this user%s is going on on this machine; there are%s", what, choices(others))
+}
+
+// choices lists runs with the flags that choose each of them.
+func choices(all []seen) string {
+	processes := map[string]int{}
+	for _, s := range all {
+		processes[s.status.Partition]++
+	}
+	var b strings.Builder
+	for _, s := range all {
+		fmt.Fprintf(&b, "\n  --pid %d", s.status.PID)
+		switch p := s.status.Partition; {
+		case p != "" && processes[p] == 1:
+			fmt.Fprintf(&b, " or --partition %s", p)
+		case p != "":
+			fmt.Fprintf(&b, " of the partition %s, which has %d processes", p, processes[p])
+		}
+		fmt.Fprintf(&b, ": %s on %s", s.status.Script, s.status.Source)
+	}
+	return b.String()
 }
 
 const statusLong = `status shows the runs of this user on this machine as they are now: rates and latencies are since each began.
@@ -115,14 +155,8 @@ func (f *lookFlags) one(ctx context.Context, words []string) (*watch.Client, *wa
 	if len(all) == 1 {
 		return all[0].client, all[0].status, nil
 	}
-	var which strings.Builder
 	for _, s := range all {
 		s.client.Close()
-		fmt.Fprintf(&which, "\n  --pid %d", s.status.PID)
-		if s.status.Partition != "" {
-			fmt.Fprintf(&which, " or --partition %s", s.status.Partition)
-		}
-		fmt.Fprintf(&which, ": %s on %s", s.status.Script, s.status.Source)
 	}
-	return nil, nil, errors.New("several runs go on: say which one, with" + which.String())
+	return nil, nil, errors.New("several runs go on: say which one, with" + choices(all))
 }

@@ -49,11 +49,12 @@ type onlookers struct {
 	bridge    *bridge                 // nil without
 	gpu       *cuda.GPU               // nil without
 	run       atomic.Pointer[drp.Run] // nil until it has begun
+	shown     chan struct{}           // closed from then on
 }
 
 // open lets others look. What it needs is there before the run begins; without a socket of its own a run goes on.
 func (f *watchFlags) open(partition string, log *slog.Logger) (*onlookers, error) {
-	o := &onlookers{partition: partition, http: f.http != "", flags: f, log: log}
+	o := &onlookers{partition: partition, http: f.http != "", flags: f, log: log, shown: make(chan struct{})}
 	options := watch.Options{Address: f.http, Partition: partition, Status: o.status, Log: log}
 	options.Get, options.Post = o.pages()
 	var err error
@@ -116,6 +117,7 @@ func (o *onlookers) show(r *drp.Run, gpu *cuda.GPU) {
 		r.Watch()
 	}
 	o.run.Store(r)
+	close(o.shown)
 	o.openRecord(r)
 }
 
@@ -132,6 +134,30 @@ func (o *onlookers) steered() watch.Steered {
 		return r
 	}
 	return nil
+}
+
+// awaitSettings returns when the scripts of the run have said what can be set, which it calls early where they have not; false
+// is that it is over before.
+func (o *onlookers) awaitSettings(over <-chan struct{}, early func()) bool {
+	said := false
+	for _, c := range []func() <-chan struct{}{func() <-chan struct{} { return o.shown },
+		func() <-chan struct{} { return o.run.Load().SettingsDeclared() }} {
+		select {
+		case <-c():
+			continue
+		default:
+		}
+		if !said {
+			early()
+			said = true
+		}
+		select {
+		case <-c():
+		case <-over:
+			return false
+		}
+	}
+	return true
 }
 
 func (o *onlookers) status() watch.Status {

@@ -75,7 +75,14 @@ func TestSettingsHoldFromAnEventOn(t *testing.T) {
 	}) || listing.Refused != 3 {
 		t.Errorf("%+v", listing)
 	}
-	before := v.enabled().Events.Received
+	at := v.enabled()
+	if s := at.Settings; s.Parameters != 3 || s.Generation != listing.Generation || s.Applied != listing.Applied || s.Refused != 3 {
+		t.Errorf("the status has %+v, the list %+v", s, listing)
+	}
+	if o := v.beside("status"); !strings.Contains(o.stdout, fmt.Sprintf("settings: generation %d of 3 parameters, refused 3", listing.Generation)) {
+		t.Errorf("the status is\n%s", o.stdout)
+	}
+	before := at.Events.Received
 	testkit.Within(20*time.Second, func() bool { return v.enabled().Events.Received > before+200 })
 	signal(t, v, syscall.SIGINT)
 	o := v.finish().wants(t, 130, "settings: generation 1: ")

@@ -25,6 +25,7 @@ type status struct {
 	Script    string
 	State     string
 	Events    struct{ Received int64 }
+	Settings  struct{ Parameters, Generation, Applied, Refused int64 }
 	Workers   []struct {
 		Number   int
 		PID      int
@@ -135,6 +136,7 @@ func TestTwoRunsAreToldApart(t *testing.T) {
 	second.RunDir = first.RunDir
 	second.enabled()
 	first.beside("top", "--count", "1").wants(t, 2, "several runs go on: say which one", "--pid "+strconv.Itoa(first.PID()), "sumimage.py on ")
+	first.beside("set", "--partition", "nope", "a=1").wants(t, 1, `of the partition "nope" is going on`, "--pid "+strconv.Itoa(second.PID()))
 	if o := first.beside("status"); strings.Count(o.stdout, "received ") != 2 {
 		t.Errorf("not both are shown:\n%s", o.stdout)
 	}

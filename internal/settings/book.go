@@ -115,6 +115,9 @@ func unknownIn(given map[string]any, byName map[string]int) error {
 }
 
 func unknown(name string, byName map[string]int) error {
+	if byName == nil {
+		return fmt.Errorf("%s: the run has not begun, and its script has not said yet what can be set", shortly(name))
+	}
 	if len(byName) == 0 {
 		return fmt.Errorf("%s: nothing can be set in this run: its script declares no parameter (ds.param)", shortly(name))
 	}

@@ -15,7 +15,7 @@ export interface Latency {
 
 export interface Worker {
   number: number;
-  state: "idle" | "working" | "starting" | "stopped" | "retired";
+  state: "idle" | "working" | "starting" | "stopped" | "retired" | "ended";
   pid: number;
   event_slots: Slots;
   waiting: number;
