@@ -119,6 +119,8 @@ def test_events_are_views_that_are_held(publisher):
             raw = det.raw(evt) if callable(det.raw) else det.raw.raw(evt)
             assert np.shares_memory(raw, np.frombuffer(mon._feed.connection.memory, np.uint8))
             assert not raw.flags.writeable
+            with pytest.raises(ValueError, match="WRITEABLE"):  # to write there would end this process
+                raw.flags.writeable = True
             assert p.word(_watch.Q_HELD) == 1 + k
             assert p.word(_watch.Q_TAIL) == k
             assert (evt.number, evt.missed, evt.bits, evt.is_hit, evt.rejected, evt.vetoed) == (
