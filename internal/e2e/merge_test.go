@@ -59,7 +59,7 @@ with drp.monitor("tst/x*", "tst/y0", wait=60) as watched:
                 print(state, flush=True)
         break
     assert all(s.missed + s.got > 0 for s in watched.sources.values())
-    print("over", runs, watched.sources["tst/x1"].state)
+    print("over", runs, watched.sources["tst/x1"].state, watched.state)
 `)}, names...)...)
 	p.Cmd.Env = append(p.Cmd.Env, "XDG_RUNTIME_DIR="+s.runDir)
 	p.Start()
@@ -88,7 +88,7 @@ with drp.monitor("tst/x*", "tst/y0", wait=60) as watched:
 	}
 	again(3)
 	s.ctl("state", "configured")
-	says(t, p, "over 1 running")
+	says(t, p, "over 1 ended ended")
 	s.down()
 	p.WaitFor(30 * time.Second)
 	if !p.Cmd.ProcessState.Success() {

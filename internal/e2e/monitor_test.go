@@ -135,7 +135,7 @@ print(" ".join(states))
 		t.Fatalf("nothing more is seen:\n%s", p.LastWords())
 	}
 	second.finish().wants(t, 0)
-	if got := ends(t, p); got != "lost running" && got != "lost ended" {
+	if got := ends(t, p); got != "lost ended" {
 		t.Errorf("%q", got)
 	}
 	testkit.Within(5*time.Second, func() bool { return len(testkit.Marked(first.Mark)) == 0 })
