@@ -65,7 +65,7 @@ with drp.monitor("tst/x*", "tst/y0", wait=60) as watched:
 	p.Start()
 	says(t, p, "all")
 	line := s.do(0, "monitor", "tst/x0", "tst/x1", "tst/y0", "--complete", "--events", "20", "--json")
-	if strings.Count(line.stdout, `"event":`) != 20 || strings.Count(line.stdout, `"transition":"BeginRun"`) != 1 || strings.Contains(line.stdout, "missing") {
+	if strings.Count(line.stdout, `"event":`) != 20 || strings.Count(line.stdout, `"time_hex":"0x`) != strings.Count(line.stdout, `"time":`) || strings.Count(line.stdout, `"transition":"BeginRun"`) != 1 || strings.Contains(line.stdout, "missing") {
 		t.Errorf("drp monitor says:\n%s", line.stdout)
 	}
 	s.kill("x1")

@@ -161,10 +161,15 @@ func TestMonitorVerb(t *testing.T) {
 		var l struct {
 			Event, Missed int
 			Transition    string
+			Time          uint64
+			Hex           string `json:"time_hex"`
 		}
 		l.Event = -1
 		if err := json.Unmarshal([]byte(line), &l); err != nil {
 			t.Fatalf("%q: %v", line, err)
+		}
+		if l.Hex != fmt.Sprintf("0x%016x", l.Time) {
+			t.Errorf("%d is written %q", l.Time, l.Hex)
 		}
 		if l.Transition != "" {
 			continue
