@@ -213,6 +213,7 @@ type line struct {
 	Replayed   bool   `json:"replayed,omitempty"`
 	Event      *int64 `json:"event,omitempty"`
 	Time       uint64 `json:"time"`
+	TimeHex    string `json:"time_hex"` // as in reports, for readers that know only float64 and round the number
 	Bytes      int    `json:"bytes"`
 	Hit        bool   `json:"hit,omitempty"`
 	Rejected   bool   `json:"rejected,omitempty"`
@@ -237,7 +238,7 @@ func (f *consumerFlags) print(it *monitor.Item) error {
 		l.Transition = d.Service().String()
 	}
 	if f.asJSON {
-		return json.NewEncoder(os.Stdout).Encode(&l)
+		return l.encode()
 	}
 	var err error
 	if l.Event == nil {
@@ -251,6 +252,11 @@ func (f *consumerFlags) print(it *monitor.Item) error {
 			l.Missed, l.Damage)
 	}
 	return err
+}
+
+func (l *line) encode() error {
+	l.TimeHex = fmt.Sprintf("0x%016x", l.Time)
+	return json.NewEncoder(os.Stdout).Encode(l)
 }
 
 // marks are letters for what became of an event: hit, rejected, vetoed.

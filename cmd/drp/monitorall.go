@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -87,7 +85,7 @@ func (f *consumerFlags) printMerged(e *monitor.Merged) error {
 	}
 	l.Damage = damage.String()
 	if f.asJSON {
-		return json.NewEncoder(os.Stdout).Encode(&l)
+		return l.encode()
 	}
 	_, err := fmt.Printf("%11d  %-30v  %10d  %-4s  %8x  %7d  %s\n", all.Number, xtc.TimestampOf(l.Time), l.Bytes, l.marks(), l.Bits, l.Missed,
 		strings.TrimSpace(strings.Join(l.Missing, " ")+" "+l.Damage))

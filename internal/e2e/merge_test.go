@@ -59,13 +59,13 @@ with drp.monitor("tst/x*", "tst/y0", wait=60) as watched:
                 print(state, flush=True)
         break
     assert all(s.missed + s.got > 0 for s in watched.sources.values())
-    print("over", runs, watched.sources["tst/x1"].state)
+    print("over", runs, watched.sources["tst/x1"].state, watched.state)
 `)}, names...)...)
 	p.Cmd.Env = append(p.Cmd.Env, "XDG_RUNTIME_DIR="+s.runDir)
 	p.Start()
 	says(t, p, "all")
 	line := s.do(0, "monitor", "tst/x0", "tst/x1", "tst/y0", "--complete", "--events", "20", "--json")
-	if strings.Count(line.stdout, `"event":`) != 20 || strings.Count(line.stdout, `"transition":"BeginRun"`) != 1 || strings.Contains(line.stdout, "missing") {
+	if strings.Count(line.stdout, `"event":`) != 20 || strings.Count(line.stdout, `"time_hex":"0x`) != strings.Count(line.stdout, `"time":`) || strings.Count(line.stdout, `"transition":"BeginRun"`) != 1 || strings.Contains(line.stdout, "missing") {
 		t.Errorf("drp monitor says:\n%s", line.stdout)
 	}
 	s.kill("x1")
@@ -88,7 +88,7 @@ with drp.monitor("tst/x*", "tst/y0", wait=60) as watched:
 	}
 	again(3)
 	s.ctl("state", "configured")
-	says(t, p, "over 1 running")
+	says(t, p, "over 1 ended ended")
 	s.down()
 	p.WaitFor(30 * time.Second)
 	if !p.Cmd.ProcessState.Success() {

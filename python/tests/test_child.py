@@ -32,8 +32,17 @@ import sys, os, numpy as np
 import drp
 from drp import DataSource
 """
+READ_ONLY = """
+def stays_read_only(array):
+    try:
+        array.flags.writeable = True
+    except ValueError:
+        return
+    raise SystemExit("what drp shares could be written, which would end this process")
+"""
 ROI = (
     HEAD
+    + READ_ONLY
     + """
 ds = DataSource()
 roi = ds.add_detector("cam", alg="roi", fields={"image": (np.uint16, 2), "sum": (np.float64, 0), "note": (str, 1)})
@@ -42,6 +51,8 @@ for run in ds.runs():
     for evt in run.events():
         raw = det.raw.raw(evt)
         assert raw.shape == (2, 32, 48) and not raw.flags.writeable and not raw.flags.owndata
+        stays_read_only(raw)
+        stays_read_only(np.frombuffer(evt.dgram, np.uint8))
         roi.image = raw[1, 2:6, 3:8]
         roi.sum = roi.image.sum()
         roi.note = "event"
@@ -357,6 +368,7 @@ def d_id(d, alg):
 
 BATCH = (
     HEAD
+    + READ_ONLY
     + """
 ds = DataSource()
 roi = ds.add_detector("cam", alg="roi", fields={"image": (np.uint16, 2), "n": (np.int64, 0), "note": (str, 1)})
@@ -365,6 +377,7 @@ for run in ds.runs():
     for batch in run.batches(max_events=20):
         raw = det.raw.raw(batch)
         assert raw.shape == (len(batch), 2, 32, 48) and not raw.flags.owndata and len(batch) <= 20
+        stays_read_only(raw)
         times = batch.timestamps & 0xFFFFFFFF
         assert (det.raw.n(batch)[:, 0] == times).all()
         roi.image = raw[:, 0, 2:6, 3:8]

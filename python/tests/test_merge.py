@@ -156,7 +156,7 @@ def test_one_that_dies_comes_back(publishers):
     assert next(events).complete
     publish(a, 2)
     assert next(events).missing == ("tst/1",)  # without a wait
-    assert mon.sources["tst/1"].state == "lost"
+    assert (mon.sources["tst/1"].state, mon.state) == ("lost", "running")
     again = publishers(1)
     publish(again, 3)
     again.serve(*begin(again, at=0))
@@ -170,7 +170,12 @@ def test_one_that_dies_comes_back(publishers):
         publish(again, k)
         evt = next(events)
     assert mon.Detector("cam").raw.raw(evt).shape[0] == 2
+    for p in (a, again):
+        p.peer.close()
+    assert list(events) == []
+    assert mon.state == "lost"
     mon.close()
+    assert mon.state == "lost"
 
 
 def test_a_run_comes_once(publishers):
@@ -188,10 +193,13 @@ def test_a_run_comes_once(publishers):
         p.serve(*frames, *ended(p, 5))
         made.append(p)
     mon = drp.monitor("tst/*", wait=AVAILABLE, restarts=False)
-    assert [(run.runnum, [evt.timestamp & 0xFF for evt in run.events()]) for run in mon.runs()] == [
-        (14, [1]),
-        (15, [2, 3]),
-    ]
+    assert mon.state == "waiting"
+    seen = []
+    for run in mon.runs():
+        seen += [(run.runnum, evt.timestamp & 0xFF, mon.state) for evt in run.events()]
+        seen.append(mon.state)
+    assert seen == [(14, 1, "running"), "ended", (15, 2, "running"), (15, 3, "running"), "ended"]
+    assert mon.state == "ended"
 
 
 def test_newest_passes_over_what_waits(publishers):

@@ -119,6 +119,8 @@ def test_events_are_views_that_are_held(publisher):
             raw = det.raw(evt) if callable(det.raw) else det.raw.raw(evt)
             assert np.shares_memory(raw, np.frombuffer(mon._feed.connection.memory, np.uint8))
             assert not raw.flags.writeable
+            with pytest.raises(ValueError, match="WRITEABLE"):  # to write there would end this process
+                raw.flags.writeable = True
             assert p.word(_watch.Q_HELD) == 1 + k
             assert p.word(_watch.Q_TAIL) == k
             assert (evt.number, evt.missed, evt.bits, evt.is_hit, evt.rejected, evt.vetoed) == (
@@ -174,18 +176,28 @@ def test_the_end_is_told(publisher):
     assert mon.state == "ended"
 
 
+def test_that_it_died_stays_said(publisher):
+    p = publisher()
+    p.serve(*begun(p), hang_up=True)
+    with drp.monitor("tst/cam", wait=AVAILABLE, restarts=False) as mon:
+        assert list(mon) == []
+    assert mon.state == "lost"
+
+
 def test_transitions_keep_their_place(publisher):
     p = publisher()
     frames = [*begun(p)]
     p.publish(event(0), 0, 1, transitions=2)
     frames += [p.frame(TRANSITION, dgram(END_RUN, 9), 3), p.frame(TRANSITION, dgram(BEGIN_RUN, 10), 4)]
-    p.publish(event(1), 1, 2, transitions=4)
-    p.publish(event(2), 2, 3, transitions=4)
+    p.publish(event(1), 1, 2, number=1, transitions=4)
+    p.publish(event(2), 2, 3, number=2, transitions=4)
     frames.append(p.frame(TRANSITION, dgram(END_RUN, 11), 5))
     frames.append(p.frame(END, b"", 6))
     p.serve(*frames)
     mon = drp.monitor("tst/cam", wait=AVAILABLE, restarts=False)
-    assert [sum(1 for _ in run.events()) for run in mon.runs()] == [1, 2]
+    assert mon.state == "waiting"
+    seen = [([(evt.number, mon.state) for evt in run.events()], mon.state) for run in mon.runs()]
+    assert seen == [([(0, "running")], "ended"), ([(1, "running"), (2, "running")], "ended")]
 
 
 def test_who_was_too_far_behind_begins_anew(publisher):

@@ -55,7 +55,7 @@ class Source:
 
     @property
     def state(self) -> str:
-        """What it does: "waiting" (for drp), "running", "ended", or "lost" (drp has died)."""
+        """What its run does: "waiting" (for drp), "running", "ended", or "lost" (drp has died)."""
         return self._feed.state
 
     @property
@@ -209,12 +209,18 @@ class Merge:
         """Events of all processes that were not got; `sources` has each one's."""
         return sum(s.missed for s in self._all)
 
+    @property
+    def state(self) -> str:
+        """What the run does: "waiting" (for all), "running" while it is anywhere, then "lost" (one has died) or "ended"."""
+        over = self._run is not None and self._run._over  # though the next may have begun in some
+        states = {s.state for s in self._all}
+        return next((s for s in ("waiting", "running", "lost")[2 * over :] if s in states), "ended")
+
     def close(self) -> None:
         """Stop watching."""
         for s in self._all:
             s._drop()
-            s._feed.hang_up("ended")
-            s._feed._goes_on = False
+            s._feed.leave()
 
     def __enter__(self) -> Merge:
         return self

@@ -120,13 +120,15 @@ class Monitor:
 
     @property
     def state(self) -> str:
-        """What the run does: "waiting" (for drp), "running", "ended", or "lost" (drp has died)."""
+        """What the run does: "waiting" (for drp), "running", "ended", or "lost" (drp has died).
+
+        Between two runs of a drp that goes on it is "ended".
+        """
         return self._feed.state
 
     def close(self) -> None:
         """Stop watching."""
-        self._feed.hang_up("ended")
-        self._feed._goes_on = False
+        self._feed.leave()
 
     def __enter__(self) -> Monitor:
         return self

@@ -1,10 +1,12 @@
-"""Attach SysV shared-memory segments by id, without any dependency."""
+"""Attach SysV shared-memory segments by id."""
 
 from __future__ import annotations
 
 import ctypes
 import os
 import weakref
+
+import numpy as np
 
 SHM_RDONLY = 0o10000
 PAGE = 4096
@@ -25,4 +27,8 @@ def attach(segment_id: int, size: int, writable: bool = False) -> memoryview:
     view = memoryview(memory).cast("B")
     if bytes(view[:8]) != MAGIC or int.from_bytes(view[8:12], "little") != 1:
         raise ValueError(f"shared-memory segment {segment_id} is not one of drp's, version 1")
-    return view if writable else view.toreadonly()
+    if writable:
+        return view
+    # NumPy asks whoever owns the memory whether an array may be made writable, and a view of a view is owned by the
+    # first: by an array of ctypes it always may. By an array that is read-only itself it never may.
+    return memoryview(np.frombuffer(view.toreadonly(), np.uint8))

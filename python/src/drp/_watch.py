@@ -30,7 +30,7 @@ from . import _shm
 from ._calib import CALIB, Constants
 from ._errors import ConstantsError, EndOfWatch, MonitorError
 from ._event import Event
-from ._feed import CONFIGURE, EVENT, UNCONFIGURE, Feed
+from ._feed import BEGIN_RUN, CONFIGURE, END_RUN, EVENT, UNCONFIGURE, Feed
 
 VERSION = 1
 HELLO, REFUSED, TRANSITION, REPLAY, RESTART, WAKE, END = range(1, 8)
@@ -215,7 +215,7 @@ class WatchFeed(Feed):
         self.frozen = True
         self.name = name
         self.connection: Connection | None = None
-        self.state = "waiting"  # or running, ended (drp said so), lost (it has died)
+        self.state = "waiting"  # or running, ended (by EndRun, or drp is over), lost (it has died)
         self.missed = 0
         self.got = 0
         self.gap = self.number = self.seq = 0
@@ -412,6 +412,10 @@ class WatchFeed(Feed):
             self._begun = True
         elif service == UNCONFIGURE:
             self._begun = False
+        elif service == BEGIN_RUN:
+            self.state = "running"
+        elif service == END_RUN:
+            self.state = "ended"
         return True
 
     def _listen(self, c: Connection, wait: bool) -> None:
@@ -484,6 +488,11 @@ class WatchFeed(Feed):
         if self.connection is not None:
             self.connection.close()
             self.connection = None
+
+    def leave(self) -> None:
+        """Hang up for good; that drp has died stays said."""
+        self._goes_on = False
+        self.hang_up("lost" if self.state == "lost" else "ended")
 
     def _over(self) -> None:
         """Let whatever was begun end, as at an Unconfigure."""
