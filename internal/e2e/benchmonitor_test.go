@@ -38,7 +38,7 @@ func TestBenchMonitor(t *testing.T) {
 			kinds++
 		}
 	}
-	if kinds < 12 {
+	if kinds < 21 {
 		t.Errorf("%d kinds of onlookers", kinds)
 	}
 }
