@@ -16,11 +16,13 @@ type MonitorOptions struct {
 	Python     string
 	PythonPath string
 	Rounds     int
-	Seconds    float64 // of each measurement
-	Program    string  // drp; without it nothing is measured of a whole run
-	Script     string  // that touches nothing
-	Reader     string  // that reads all pixels
-	Turns      int     // with and without each onlooker
+	Seconds    float64       // of each measurement
+	Program    string        // drp; without it nothing is measured of a whole run
+	Script     string        // that touches nothing
+	Reader     string        // that reads all pixels
+	Turns      int           // with and without each onlooker, at most
+	Only       []string      // of the onlookers, by name; empty is all
+	Onlooking  time.Duration // for all of them together, but for the fewest turns
 }
 
 // What was promised, in events per second.

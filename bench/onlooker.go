@@ -2,6 +2,7 @@ package bench
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -17,29 +18,27 @@ type onlooker struct {
 	name string
 	what string
 	body string // in Python, what look() does; it says there() when it has begun
+
+	large  bool    // with large events, too, since it gets copies of them
+	least  float64 // of the throughput without; 0 is 0.99
+	memory float64 // at most, of that without; 0 is 1.01, and a queue of a consumer has 36 KiB
 }
 
-// copied is how many of them, the first, get events that have to be copied, and are looked at with large events, too.
-const copied = 3
-
-// mostMemory is what drp may hold with them, of what it holds without; each of a hundred consumers has a queue of 36 KiB.
-func mostMemory(name string) float64 {
-	if name == "stopped_100" {
-		return 1.03
-	}
-	return 1.01
+// bounds are what it may cost.
+func (l *onlooker) bounds() (least, memory float64) {
+	return cmp.Or(l.least, 0.99), cmp.Or(l.memory, 1.01)
 }
 
-var onlookers = []onlooker{
-	{"stopped", "a consumer is stopped in the middle of an event", `
+var onlookers = append([]onlooker{
+	{name: "stopped", what: "a consumer is stopped in the middle of an event", large: true, body: `
 for evt in events():
     there()
     os.kill(os.getpid(), signal.SIGSTOP)`},
-	{"slow", "a consumer takes 10 events a second", `
+	{name: "slow", what: "a consumer takes 10 events a second", large: true, body: `
 for evt in events():
     there()
     time.sleep(0.1)`},
-	{"crashed", "four times a second a consumer dies with an event in its hands", `
+	{name: "crashed", what: "four times a second a consumer dies with an event in its hands", large: true, body: `
 while True:
     pid = os.fork()
     if pid == 0:
@@ -48,13 +47,13 @@ while True:
     os.waitpid(pid, 0)
     there()
     time.sleep(0.25)`},
-	{"stopped_100", "a hundred are", `
+	{name: "stopped_100", what: "a hundred are", memory: 1.03, body: `
 all = [events() for _ in range(100)]
 for one in all:
     next(one)
 there()
 os.kill(os.getpid(), signal.SIGSTOP)`},
-	{"hostile", "a consumer writes anything where it may, as fast as it can", `
+	{name: "hostile", what: "a consumer writes anything where it may, as fast as it can", body: `
 mon = drp.monitor(name, wait=30)
 next(iter(mon))
 words = mon._feed.connection.queue
@@ -62,7 +61,7 @@ there()
 while True:
     for at in range(8, 16):
         words[at] = random.getrandbits(64)`},
-	{"nonsense", "somebody connects and says nonsense to the socket of monitors, as fast as it can", `
+	{name: "nonsense", what: "somebody connects and says nonsense to the socket of monitors, as fast as it can", body: `
 from drp import _watch
 while True:
     with socket.socket(socket.AF_UNIX) as peer:
@@ -70,13 +69,13 @@ while True:
         peer.sendall(b"nonsense\n")
         peer.recv(100)
     there()`},
-	{"metrics", "/metrics is asked for as often as it is answered", `
+	{name: "metrics", what: "/metrics is asked for as often as it is answered", body: `
 asked = http.client.HTTPConnection(address.hostname, address.port)
 while True:
     asked.request("GET", "/metrics?" + address.query)
     asked.getresponse().read()
     there()`},
-	{"status", "so is the status at the socket", `
+	{name: "status", what: "so is the status at the socket", body: `
 asked = http.client.HTTPConnection("localhost")
 asked.sock = socket.socket(socket.AF_UNIX)
 asked.sock.connect(status)
@@ -84,19 +83,26 @@ while True:
     asked.request("GET", "/v1/status")
     asked.getresponse().read()
     there()`},
-	{"connections", "the port is connected to and left, as fast as can be", `
+	{name: "connections", what: "the port is connected to and left, as fast as can be", body: `
 while True:
     with socket.create_connection((address.hostname, address.port)):
         pass
     there()`},
-}
+	{name: "flood", what: "lines are sent to the port of --liveline as fast as can be", body: `
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as flood:
+    flood.connect(liveline)
+    while True:
+        flood.send(b"--unknown 17 " * 78)
+        there()`},
+}, browsers...)
 
 // onlookerScript looks while it is told to, each time in a process that is killed then.
 const onlookerScript = `
-import http.client, os, random, signal, socket, sys, time, urllib.parse
+import http.client, json, os, random, selectors, signal, socket, sys, threading, time, urllib.parse
 import drp
 name, status = sys.argv[1:3]
 address = urllib.parse.urlsplit(sys.argv[3])
+liveline = ("127.0.0.1", int(sys.argv[4].rpartition(":")[2]))
 said = False
 def there():
     global said
@@ -105,6 +111,21 @@ def there():
         os.write(1, b"there\n")
 def events():
     return iter(drp.monitor(name, wait=30))
+def stream(query, room=0):
+    page = socket.socket()
+    if room:
+        page.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, room)
+    page.connect((address.hostname, address.port))
+    page.sendall(f"GET /v1/page/stream?{query}&{address.query} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+    return page
+def stare():
+    pages = selectors.DefaultSelector()
+    for image in ("event", "sum", "max"):
+        for bin in (1, 2, 4, 8):
+            pages.register(stream(f"image={image}&bin={bin}&rate=30&hits={bin % 2}"), selectors.EVENT_READ)
+    while True:
+        for page, _ in pages.select():
+            yield page.fileobj
 def look():
 BODY
 while sys.stdin.readline():
@@ -130,7 +151,8 @@ type looking struct {
 // look starts an onlooker of a run, who does nothing yet.
 func (r *watchedRun) look(l *onlooker, o *MonitorOptions) (*looking, error) {
 	body := "    " + strings.ReplaceAll(strings.TrimSpace(l.body), "\n", "\n    ")
-	cmd := exec.Command(o.Python, "-c", strings.Replace(onlookerScript, "BODY", body, 1), r.name, r.socket, r.url)
+	cmd := exec.Command(o.Python, "-c", strings.Replace(onlookerScript, "BODY", body, 1), r.name, r.socket, r.url,
+		r.liveline)
 	cmd.Env = append(o.environment(), "OPENBLAS_NUM_THREADS=1")
 	cmd.Stderr = os.Stderr
 	to, err := cmd.StdinPipe()

@@ -7,34 +7,65 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"time"
 )
 
-// Turns that are taken at the least, and the standard error of the median at which no more are.
+// Turns that are taken at the least, even where there is no time for them, and otherwise; and the standard error of the median at which
+// no more are.
 const (
-	fewestTurns = 8
+	fewestTurns = 4
+	usualTurns  = 8
 	smallError  = 0.002
 )
 
+// kindOfRun is a run that is looked at.
+type kindOfRun struct {
+	name, what, source, script string
+	flags                      []string
+	large                      bool // only some look at it, and all its memory is in use before
+}
+
+func kindsOfRuns(o *MonitorOptions) []kindOfRun {
+	return []kindOfRun{
+		{name: "4k", what: "events of 4 KiB", source: "sim:segments=1,rows=32,cols=64,bank=1,hits=0,slow=0,events=1000000000000", script: o.Script},
+		{name: "4m", what: "events of 4.3 MB", source: "sim:segments=4,rows=288,cols=1877,bank=4,hits=0,slow=0,events=1000000000000",
+			script: o.Reader, flags: []string{"--slots", "8", "--monitor-slots", "8"}, large: true},
+	}
+}
+
 // onlook measures, in turns, what becomes of a run when somebody looks: its throughput, as events in a second of the time
 // that drp and its worker use of a core that they have for themselves, and its memory. What onlookers do elsewhere is not
-// taken from it so, and what others do on that core is not, either.
+// taken from it so, and what others do on that core is not, either. Each of them gets as much of the time that is left.
 func (w *watching) onlook(ctx context.Context) error {
-	for _, of := range []struct {
-		name, what, source, script string
-		most                       int // onlookers
-	}{
-		{"4k", "events of 4 KiB", "sim:segments=1,rows=32,cols=64,bank=1,hits=0,slow=0,events=1000000000000", w.o.Script, len(onlookers)},
-		{"4m", "events of 4.3 MB", "sim:segments=4,rows=288,cols=1877,bank=4,hits=0,slow=0,events=1000000000000", w.o.Reader, copied},
-	} {
-		run, err := startRun(ctx, &w.o, of.source, of.script)
+	end, left := time.Now().Add(w.o.Onlooking), 0
+	runs := kindsOfRuns(&w.o)
+	for i := range runs {
+		left += len(runs[i].onlookers(&w.o))
+	}
+	if left == 0 {
+		return fmt.Errorf("bench: nobody is named %s", strings.Join(w.o.Only, ", "))
+	}
+	for i := range runs {
+		of := &runs[i]
+		if len(of.onlookers(&w.o)) == 0 {
+			continue
+		}
+		run, err := startRun(ctx, &w.o, of)
 		if err != nil {
 			return err
 		}
-		for i := range onlookers[:of.most] {
-			l := &onlookers[i]
-			if err = w.compare(ctx, run, l, l.name+"_"+of.name, of.what+", "+l.what); err != nil {
-				err = fmt.Errorf("%s: %w", l.name, err)
+		if of.large && w.o.Turns > 1 {
+			err = w.warm(ctx, run)
+		}
+		for _, l := range of.onlookers(&w.o) {
+			if err != nil {
 				break
+			}
+			c := comparison{watching: w, run: run, name: l.name + "_" + of.name, what: of.what + ", " + l.what,
+				end: time.Now().Add(time.Until(end) / time.Duration(left))}
+			left--
+			if err = c.compare(ctx, l); err != nil {
+				err = fmt.Errorf("%s: %w", l.name, err)
 			}
 		}
 		if err = errors.Join(err, run.close()); err != nil {
@@ -44,66 +75,111 @@ func (w *watching) onlook(ctx context.Context) error {
 	return nil
 }
 
-// compare lets somebody look for a while, and not, and so on. Each stretch with him is held against those before and after,
-// so that what drifts is on both sides.
-func (w *watching) compare(ctx context.Context, run *watchedRun, l *onlooker, name, what string) (err error) {
-	who, err := run.look(l, &w.o)
+// onlookers are those who look at it.
+func (k *kindOfRun) onlookers(o *MonitorOptions) (all []*onlooker) {
+	for i := range onlookers {
+		if l := &onlookers[i]; (!k.large || l.large) && (len(o.Only) == 0 || slices.Contains(o.Only, l.name)) {
+			all = append(all, &onlookers[i])
+		}
+	}
+	return all
+}
+
+// warm lets everything be looked at until the run has touched all the memory that it ever uses for that.
+func (w *watching) warm(ctx context.Context, run *watchedRun) (err error) {
+	who, err := run.look(&everything, &w.o)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, who.close()) }()
-	if err := run.stretch(ctx, 0, &looked{}); err != nil {
+	if err := who.turn("there"); err != nil {
 		return err
 	}
-	var before looked
-	if err := run.stretch(ctx, w.o.Seconds, &before); err != nil {
+	const enough, most = 5, 40
+	before, same := 0.0, 0
+	for n := 0; n < most && same < enough; n++ {
+		var l looked
+		if err := run.stretch(ctx, 0.5, &l); err != nil {
+			return err
+		}
+		if same++; l.memory > before*1.002 {
+			before, same = l.memory, 0
+		}
+	}
+	if same < enough {
+		w.report.Notes = append(w.report.Notes, "the memory of events of 4.3 MB still grew when it was begun to be compared")
+	}
+	return who.turn("gone")
+}
+
+// comparison is that of a run with somebody who looks, and without.
+type comparison struct {
+	*watching
+	run        *watchedRun
+	name, what string
+	end        time.Time // from which on no more turns are taken than have to be
+}
+
+// compare lets somebody look for a while, and not, and so on. Each stretch with him is held against those before and after,
+// so that what drifts is on both sides.
+func (c *comparison) compare(ctx context.Context, l *onlooker) (err error) {
+	who, err := c.run.look(l, &c.o)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, who.close()) }()
+	before, err := c.alone(ctx)
+	if err != nil {
 		return err
 	}
 	var ratios []float64
-	for len(ratios) < w.o.Turns && (len(ratios) < fewestTurns || standardError(ratios) > smallError) {
-		var with, after looked
-		err := who.turn("there")
-		if err == nil { // to come is another matter than to be there
-			err = run.stretch(ctx, 0, &looked{})
+	for len(ratios) < c.o.Turns && (len(ratios) < fewestTurns || time.Now().Before(c.end) &&
+		(len(ratios) < usualTurns || standardError(ratios) > smallError)) {
+		if err := who.turn("there"); err != nil {
+			return err
 		}
-		if err == nil {
-			err = run.stretch(ctx, w.o.Seconds, &with)
-		}
+		with, err := c.alone(ctx)
 		if err == nil {
 			err = who.turn("gone")
 		}
-		if err == nil {
-			err = run.stretch(ctx, 0, &looked{})
+		if err != nil {
+			return err
 		}
-		if err == nil {
-			err = run.stretch(ctx, w.o.Seconds, &after)
-		}
+		after, err := c.alone(ctx)
 		if err != nil {
 			return err
 		}
 		without := (before.rate + after.rate) / 2
 		ratios = append(ratios, with.rate/without)
-		w.report.add("with_"+name, "1/s", what, with.rate)
-		w.report.add("without_"+name, "1/s", "the same without", without)
-		w.report.add("memory_with_"+name, "MB", "of drp, "+what, with.memory/1e6)
-		w.report.add("memory_without_"+name, "MB", "the same without", (before.memory+after.memory)/2e6)
+		c.report.add("with_"+c.name, "1/s", c.what, with.rate)
+		c.report.add("without_"+c.name, "1/s", "the same without", without)
+		c.report.add("memory_with_"+c.name, "MB", "of drp, "+c.what, with.memory/1e6)
+		c.report.add("memory_without_"+c.name, "MB", "the same without", (before.memory+after.memory)/2e6)
 		before = after
-	}
-	if e := standardError(ratios); e > 2*smallError {
-		w.report.Notes = append(w.report.Notes, fmt.Sprintf("%s: the machine is restless: the ratio is known to %.1f %%", name, 100*e))
 	}
 	return nil
 }
 
+// alone is a stretch of the run when what was before is over: to come is another matter than to be there.
+func (c *comparison) alone(ctx context.Context) (l looked, err error) {
+	if err = c.run.stretch(ctx, 0, &l); err == nil {
+		err = c.run.stretch(ctx, c.o.Seconds/2, &l)
+	}
+	return l, err
+}
+
 // judge adds what onlookers may cost.
 func (w *watching) judge() {
-	for _, f := range slices.Clone(w.report.Figures) {
-		var name string
-		if n, err := fmt.Sscanf(f.Name, "with_%s", &name); n == 1 && err == nil {
-			w.report.bar("throughput, "+f.What, "with_"+name, "without_"+name, 0.99, false)
-			if !strings.HasSuffix(name, "_4m") { // whose slots are touched one by one, for minutes
-				w.report.bar("memory, "+f.What, "memory_with_"+name, "memory_without_"+name, mostMemory(name[:len(name)-3]), true)
+	for _, of := range kindsOfRuns(&w.o) {
+		for _, l := range of.onlookers(&w.o) {
+			f := w.report.find("with_" + l.name + "_" + of.name)
+			if f.Name == "" {
+				continue
 			}
+			name := strings.TrimPrefix(f.Name, "with_")
+			least, most := l.bounds()
+			w.report.barInTurns("throughput, "+f.What, "with_"+name, "without_"+name, least, false)
+			w.report.barInTurns("memory, "+f.What, "memory_with_"+name, "memory_without_"+name, most, true)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package bench
 import (
 	"fmt"
 	"io"
+	"math"
 	"slices"
 )
 
@@ -24,6 +25,10 @@ type Bar struct {
 	Held   bool    `json:"held"`
 	Of     string  `json:"of"`    // figure
 	Limit  string  `json:"limit"` // figure it is measured against
+
+	// Error is the standard error of a ratio that was measured in turns, at most 1. It is missed where it is beyond its bound by
+	// more than three times that: with forty bars, twice that would be chance now and then.
+	Error float64 `json:"error,omitempty"`
 }
 
 // Report is all that a benchmark found.
@@ -92,6 +97,28 @@ func (r *Report) bar(name, of, limit string, bound float64, atMost bool) {
 	r.Bars = append(r.Bars, Bar{Name: name, Ratio: ratio, Bound: bound, AtMost: atMost, Held: held, Of: of, Limit: limit})
 }
 
+// toldApart is how many standard errors are no chance.
+const toldApart = 3
+
+// barInTurns judges a ratio of two figures whose turns tell how well it is known: a bar is missed where that cannot be chance. What
+// could not be seen is noted.
+func (r *Report) barInTurns(name, of, limit string, bound float64, atMost bool) {
+	r.bar(name, of, limit, bound, atMost)
+	b, a, l := &r.Bars[len(r.Bars)-1], r.find(of).Runs, r.find(limit).Runs
+	ratios := make([]float64, len(a))
+	for i := range a {
+		ratios[i] = a[i] / l[i]
+	}
+	b.Error = min(1, standardError(ratios))
+	b.Held = b.Held || math.Abs(b.Ratio-bound) <= toldApart*b.Error
+	if seen := toldApart * b.Error; seen > smallEffect {
+		r.Notes = append(r.Notes, fmt.Sprintf("%s: the machine is restless: what is less than %.1f %% beyond the bound cannot be seen", of, 100*seen))
+	}
+}
+
+// smallEffect is what a ratio has to be known to.
+const smallEffect = 0.01
+
 // Missed names the bars that did not hold.
 func (r *Report) Missed() []string {
 	var names []string
@@ -108,6 +135,9 @@ func (b Bar) String() string {
 	word := "at least"
 	if b.AtMost {
 		word = "at most"
+	}
+	if b.Error > 0 {
+		return fmt.Sprintf("%s: %.4f ± %.4f, wanted %s %g (%s against %s)", b.Name, b.Ratio, b.Error, word, b.Bound, b.Of, b.Limit)
 	}
 	return fmt.Sprintf("%s: %.4g, wanted %s %g (%s against %s)", b.Name, b.Ratio, word, b.Bound, b.Of, b.Limit)
 }

@@ -26,19 +26,21 @@ type watchedRun struct {
 	name   string // under which monitors find it
 	url    string
 	socket string
-	client *watch.Client
-	pids   []int // of drp and its worker
-	last   moment
+
+	liveline string // address
+	client   *watch.Client
+	pids     []int // of drp and its worker
+	last     moment
 }
 
 // lockThread lets the thread of a goroutine end with it.
 func lockThread() { runtime.LockOSThread() }
 
 // startRun starts one, and waits until events come.
-func startRun(ctx context.Context, o *MonitorOptions, source, script string) (r *watchedRun, err error) {
+func startRun(ctx context.Context, o *MonitorOptions, of *kindOfRun) (r *watchedRun, err error) {
 	r = &watchedRun{name: fmt.Sprintf("bench/%d", os.Getpid())}
-	cmd := exec.Command(o.Program, "-s", source, "-w", "1", "-p", script, "--python", o.Python, "--monitor", r.name, "--http",
-		"127.0.0.1:0")
+	cmd := exec.Command(o.Program, append([]string{"-s", of.source, "-w", "1", "-p", of.script, "--python", o.Python, "--monitor", r.name,
+		"--http", "127.0.0.1:0", "--liveline", "127.0.0.1:0"}, of.flags...)...)
 	said, err := cmd.StderrPipe()
 	if err != nil {
 		return nil, err
@@ -54,13 +56,16 @@ func startRun(ctx context.Context, o *MonitorOptions, source, script string) (r 
 		}
 	}()
 	lines := bufio.NewReader(said)
-	for r.url == "" {
+	for r.liveline == "" {
 		line, err := lines.ReadString('\n')
 		if err != nil {
 			return nil, fmt.Errorf("bench: drp does not say where it can be watched: %w", err)
 		}
 		if _, url, found := strings.Cut(line, "watched at "); found {
 			r.url = strings.TrimSpace(url)
+		}
+		if _, at, found := strings.Cut(line, "taken by UDP at "); found {
+			r.liveline = strings.TrimSpace(at)
 		}
 	}
 	go func() { _, _ = io.Copy(io.Discard, lines) }()
@@ -138,42 +143,46 @@ type look struct {
 	used time.Duration
 }
 
-// freshAfter is for how long drp gives the same status, and a little more.
-const freshAfter = 270 * time.Millisecond
+// calm is how long it is waited at the least for what was before to be over.
+const calm = 50 * time.Millisecond
 
-// until lets a run go on for so long, and says how far it is then. It asks once; what it is told can be of a moment ago,
-// so it looks at the clock all the time.
+// until lets a run go on for so long, and says how far it is then. What it is told can be of a moment ago, so it looks at the clock
+// all the time, and asks again where it is of before.
 func (r *watchedRun) until(ctx context.Context, seconds float64) (m moment, err error) {
 	var looks []look
-	end := time.Now().Add(max(freshAfter, time.Duration(seconds*float64(time.Second))))
-	for len(looks) == 0 || time.Now().Before(end) {
+	see := func() error {
 		l := look{at: time.Now()}
-		if l.used, err = r.used(); err != nil {
+		l.used, err = r.used()
+		looks = append(looks, l)
+		return err
+	}
+	end := time.Now().Add(max(calm, time.Duration(seconds*float64(time.Second))))
+	for {
+		for last := false; !last; last = time.Now().After(end) {
+			if err := see(); err != nil {
+				return m, err
+			}
+			select {
+			case <-ctx.Done():
+				return m, ctx.Err()
+			case <-time.After(5 * time.Millisecond):
+			}
+		}
+		s, err := r.client.Status(ctx)
+		if err != nil {
 			return m, err
 		}
-		looks = append(looks, l)
-		select {
-		case <-ctx.Done():
-			return m, ctx.Err()
-		case <-time.After(10 * time.Millisecond):
+		if err := see(); err != nil {
+			return m, err
 		}
-	}
-	s, err := r.client.Status(ctx)
-	if err != nil {
-		return m, err
-	}
-	l := look{at: time.Now()}
-	if l.used, err = r.used(); err != nil {
-		return m, err
-	}
-	looks = append(looks, l)
-	for i := 1; i < len(looks); i++ {
-		if a, b := looks[i-1], looks[i]; !s.Time.Before(a.at) && !s.Time.After(b.at) {
-			share := float64(s.Time.Sub(a.at)) / float64(b.at.Sub(a.at))
-			return moment{s.Events.Received, a.used + time.Duration(share*float64(b.used-a.used))}, nil
+		for i := 1; i < len(looks); i++ {
+			if a, b := looks[i-1], looks[i]; !s.Time.Before(a.at) && !s.Time.After(b.at) {
+				share := float64(s.Time.Sub(a.at)) / float64(b.at.Sub(a.at))
+				return moment{s.Events.Received, a.used + time.Duration(share*float64(b.used-a.used))}, nil
+			}
 		}
+		end = time.Now().Add(calm)
 	}
-	return m, fmt.Errorf("bench: the status is of %v, which is not between %v and now", s.Time, looks[0].at)
 }
 
 // resident is the memory of drp, in bytes.

@@ -138,17 +138,28 @@ func (p *Page) leave(s *stream) {
 // round is the pictures that were made of one event.
 type round struct{ made []*picture }
 
+// mostMade of them are made at once, so that the run can go on in between; whoever wants another one gets it of the next event.
+const mostMade = 3
+
+// of gives the one that a stream wants, nil where it was not made.
+func (r *round) of(s *stream) *picture {
+	for _, pic := range r.made {
+		if pic.kind == s.kind && pic.bin == s.bin {
+			return pic
+		}
+	}
+	return nil
+}
+
 // give makes a picture for a stream, or gives it the one that was made for another.
 func (p *Page) give(s *stream, e *event, now time.Time, r *round) {
+	pic := r.of(s)
+	if pic == nil && len(r.made) == mostMade {
+		return
+	}
 	s.due = s.due.Add(s.every)
 	if s.due.Before(now) {
 		s.due = now.Add(s.every)
-	}
-	var pic *picture
-	for _, other := range r.made {
-		if other.kind == s.kind && other.bin == s.bin {
-			pic = other
-		}
 	}
 	if pic == nil {
 		if s.kind != kindEvent && (s.feed.sums.scene == nil || s.feed.sums.events == 0) {

@@ -17,7 +17,7 @@ type thrift struct {
 
 const (
 	thriftShare  = 10                     // one in so many seconds of a core is used
-	thriftCredit = time.Second            // of rest that is made up for
+	thriftCredit = 300 * time.Millisecond // of rest that is made up for
 	thriftGuess  = 500 * time.Microsecond // of a request, until it is known
 )
 

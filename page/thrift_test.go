@@ -13,13 +13,13 @@ import (
 func TestThrift(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s thrift
-		for i, want := range []time.Duration{0, time.Second, 2 * time.Second} {
-			if s.charge(100 * time.Millisecond); s.after() != want {
+		for i, want := range []time.Duration{0, 300 * time.Millisecond, 600 * time.Millisecond} {
+			if s.charge(30 * time.Millisecond); s.after() != want {
 				t.Errorf("%d: nothing for %v, want %v", i, s.after(), want)
 			}
 		}
 		time.Sleep(time.Hour)
-		if s.charge(100 * time.Millisecond); s.after() != 0 {
+		if s.charge(30 * time.Millisecond); s.after() != 0 {
 			t.Errorf("after an hour, nothing for %v", s.after())
 		}
 		began, r := time.Now(), httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)

@@ -29,10 +29,13 @@ type Live struct {
 
 const (
 	lineBytes = 1024
-	// So many lines are read at a time, and then it is rested: a flood takes no processor away. What nobody reads the kernel
-	// drops.
+	// So many lines are read at a time, and then it is rested, for so many times as long as they took: a flood takes no processor
+	// away. What nobody reads the kernel drops.
 	linesAtOnce = 32
-	liveRest    = 10 * time.Millisecond
+	lineTime    = 5 * time.Microsecond // to read one, at the most
+	liveShare   = 300
+	liveRest    = 10 * time.Millisecond // at the least
+	liveMost    = 500 * time.Millisecond
 	liveQuiet   = time.Second // between two lines in the log
 )
 
@@ -78,6 +81,7 @@ func (l *Live) Close() {
 func (l *Live) read() {
 	room := make([]byte, lineBytes+1)
 	for {
+		took := time.Duration(0)
 		for range linesAtOnce {
 			n, from, err := l.socket.ReadFromUDPAddrPort(room)
 			if err != nil {
@@ -86,19 +90,24 @@ func (l *Live) read() {
 				}
 				break // as of a packet that was refused somewhere
 			}
+			began := time.Now()
 			l.lines++
 			if err := l.take(room[:n], from.Addr()); err != nil {
 				l.refused++
 				l.say(err, from.Addr())
 			}
+			took += time.Since(began) + lineTime
 		}
 		select {
 		case <-l.done:
 			return
-		case <-time.After(liveRest):
+		case <-time.After(restAfter(took)):
 		}
 	}
 }
+
+// restAfter is for how long nothing is read after lines that took so long.
+func restAfter(took time.Duration) time.Duration { return min(max(liveRest, liveShare*took), liveMost) }
 
 // take sets what a line says.
 func (l *Live) take(line []byte, from netip.Addr) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -21,12 +22,15 @@ nobody, and to a hundred that are stopped; small events into the ring and out of
 ratios of figures of the same run, or of what was promised.
 
 Then it lets a run go on one core, and on another one somebody look at it, by turns: consumers that are stopped, slow, dying
-or writing nonsense, and others who ask and connect as fast as they can. What the run gets done in a second of its own time
-of the processor is compared with what it gets done without them, and so is its memory (docs/performance.md).`,
+or writing nonsense, browsers that are so, and others who ask, connect and send as fast as they can. What the run gets done in a second of its own time
+of the processor is compared with what it gets done without them, and so is its memory. How well that is known stands beside it; a
+bar is missed only where the effect is beyond it by more than can be chance (docs/performance.md).`,
 	}
 	cmd.Flags().IntVar(&o.Rounds, "rounds", 5, "rounds; figures are medians over them")
 	cmd.Flags().Float64Var(&o.Seconds, "seconds", 0.5, "length of each measurement")
-	cmd.Flags().IntVar(&o.Turns, "turns", 40, "turns with and without each onlooker, at most; 0 leaves them out")
+	cmd.Flags().IntVar(&o.Turns, "turns", 400, "turns with and without each onlooker, at most; 0 leaves them out")
+	cmd.Flags().StringSliceVar(&o.Only, "only", nil, "names of onlookers, as flood or browser_slow (default: all)")
+	cmd.Flags().DurationVar(&o.Onlooking, "onlooking", 2*time.Minute, "time for all onlookers together; more shows smaller effects")
 	cmd.Flags().StringVar(&o.Python, "python", "", "Python interpreter (default: as for a run)")
 	return benchVerb(cmd, func(ctx context.Context) (*bench.Report, error) {
 		if o.Rounds < 1 || o.Seconds <= 0 {
