@@ -84,6 +84,8 @@ func harden(h http.Header) {
 	h.Set("Cache-Control", "no-store")
 }
 
+const othersPage = "pages of others are not answered"
+
 // judge gives 0, or with which code a request is refused, and why.
 func (g *guard) judge(r *http.Request) (code int, why string) {
 	known := g.knows(r)
@@ -93,7 +95,7 @@ func (g *guard) judge(r *http.Request) (code int, why string) {
 	case !g.ours(r.Host):
 		return http.StatusMisdirectedRequest, "this is no name of this machine: use its address, or localhost"
 	case foreign(r):
-		return http.StatusForbidden, "pages of others are not answered"
+		return http.StatusForbidden, othersPage
 	case known == mayNothing:
 		return http.StatusUnauthorized, "the token is missing or wrong: it is in the address that drp has printed; clients give it as " +
 			"Authorization: Bearer TOKEN"
@@ -163,6 +165,22 @@ type pace struct {
 
 	mu   sync.Mutex // protects next
 	next time.Time  // moment at which the next one may go, in a row of moments
+}
+
+// now tells whether one may go without waiting, and lets it.
+func (p *pace) now() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := time.Now()
+	at := p.next
+	if earliest := now.Add(-burst * p.gap); at.Before(earliest) {
+		at = earliest
+	}
+	if at.After(now) {
+		return false
+	}
+	p.next = at.Add(p.gap)
+	return true
 }
 
 // wait returns when a request may be answered; false when whoever asked has gone.

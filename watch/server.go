@@ -36,6 +36,7 @@ type Server struct {
 	control string // the same address for who steers
 	servers []*http.Server
 	running sync.WaitGroup
+	posted  postings
 
 	mu     sync.Mutex // protects all below
 	latest Status
@@ -59,7 +60,7 @@ var connectionPace = wire.Pace{Few: connections, Gap: 20 * time.Millisecond}
 
 // Listen begins to answer.
 func Listen(o Options) (*Server, error) {
-	s := &Server{o: o}
+	s := &Server{o: o, posted: postings{lines: pace{gap: postedGap}}}
 	if o.Address != "" && o.Token != "" && o.Token == o.Control {
 		return nil, errors.New("watch: the token for watching and that for steering are the same: give two, since who has the first would steer")
 	}
@@ -91,6 +92,10 @@ func Listen(o Options) (*Server, error) {
 		}
 		calm, pages := pace{gap: time.Second / knownPerSecond}, s.pages()
 		s.serve(l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if foreign(r) { // no browser comes here
+				http.Error(w, othersPage, http.StatusForbidden)
+				return
+			}
 			if calm.wait(r) {
 				pages.ServeHTTP(w, withRights(r, rights{who: "socket", control: true}))
 			}
@@ -125,6 +130,7 @@ func (s *Server) Close() {
 		}
 	}
 	s.running.Wait()
+	s.posted.end(s.o.Log)
 }
 
 // pages are what there is. What tells of the whole run takes a millisecond, and nothing is new before statusMaxAge is over:
@@ -147,6 +153,9 @@ func (s *Server) pages() http.Handler {
 	}
 	for path, page := range s.o.Post {
 		mux.Handle("POST "+path, s.steered(page))
+		if s.o.Get[path] == nil {
+			mux.HandleFunc("GET "+path, onlyPosted)
+		}
 	}
 	if s.o.Root != nil {
 		mux.Handle("GET /", s.o.Root)
@@ -154,6 +163,12 @@ func (s *Server) pages() http.Handler {
 		mux.HandleFunc("GET /{$}", index)
 	}
 	return mux
+}
+
+// onlyPosted answers who reads what can only be posted to.
+func onlyPosted(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Allow", http.MethodPost)
+	refuse(w, http.StatusMethodNotAllowed, "this can only be posted to")
 }
 
 const indexPage = `<!doctype html>

@@ -2,11 +2,15 @@ package watch
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"drp/internal/settings"
 )
@@ -61,16 +65,74 @@ func valuesOf(body io.Reader) (values map[string]any, err error) {
 	if err != nil {
 		return nil, err
 	}
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.UseNumber()
-	if err = d.Decode(&values); err == nil && values == nil {
-		err = errors.New("null")
-	}
-	if err == nil && d.More() {
-		err = errors.New("something follows it")
-	}
-	if err != nil {
+	if values, err = pairs(text); err != nil {
 		return nil, fmt.Errorf(`send an object of values by name, as {"threshold": 60}: %w`, err)
 	}
 	return values, nil
+}
+
+// pairs reads an object, in which each name is there once. What is no text is refused here, since the decoder would put something
+// in its place.
+func pairs(text []byte) (values map[string]any, err error) {
+	if !utf8.Valid(text) || halfCharacter(text) {
+		return nil, errors.New("this is no UTF-8")
+	}
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber()
+	if begin, err := d.Token(); err != nil || begin != json.Delim('{') {
+		return nil, cmp.Or(err, errors.New("this is none"))
+	}
+	values = map[string]any{}
+	for d.More() {
+		token, err := d.Token()
+		if err != nil {
+			return nil, err
+		}
+		name := token.(string) // the decoder takes no other
+		if _, twice := values[name]; twice {
+			return nil, fmt.Errorf("%q is there twice", name)
+		}
+		var value any
+		if err := d.Decode(&value); err != nil {
+			return nil, err
+		}
+		values[name] = value
+	}
+	if _, err := d.Token(); err != nil {
+		return nil, err
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("something follows it")
+	}
+	return values, nil
+}
+
+// halfCharacter tells whether \uD83D or its like stands alone in JSON: two make a character.
+func halfCharacter(text []byte) bool {
+	for i := 0; i < len(text); i++ {
+		if text[i] != '\\' {
+			continue
+		}
+		first, is := escaped(text[i:])
+		if !is || !utf16.IsSurrogate(first) {
+			i++ // what follows is no beginning
+			continue
+		}
+		if second, is := escaped(text[i+len(escape):]); !is || utf16.DecodeRune(first, second) == utf8.RuneError {
+			return true
+		}
+		i += 2*len(escape) - 1
+	}
+	return false
+}
+
+// escape is what a character may be written as, and escaped reads one at the beginning of a text.
+const escape = `\u0000`
+
+func escaped(text []byte) (r rune, is bool) {
+	if len(text) < len(escape) || !bytes.HasPrefix(text, []byte(escape[:2])) {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(string(text[2:len(escape)]), 16, 16)
+	return rune(n), err == nil
 }

@@ -6,8 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"mime"
 	"net/http"
+	"sync/atomic"
+	"time"
 )
 
 // Rights are what the one who asks may do.
@@ -65,10 +68,39 @@ func (s *Server) steered(page http.Handler) http.Handler {
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		kept := &noted{ResponseWriter: w, code: http.StatusOK}
 		page.ServeHTTP(kept, r)
-		if s.o.Log != nil {
-			s.o.Log.Info(fmt.Sprintf("watch: %s posted %.*q to %s, answered with %d", Who(r), loggedBytes, body, r.URL.Path, kept.code))
-		}
+		s.posted.note(s.o.Log, fmt.Sprintf("watch: %s posted %.*q to %s, answered with %d", Who(r), loggedBytes, body, r.URL.Path, kept.code))
 	})
+}
+
+// postedGap is from one line of the log to the next where somebody posts all the time, as a page does while a slider moves.
+const postedGap = time.Second
+
+// postings keeps account in the log of what was posted: of many at once only the first, and then one in a while, with how many
+// others there were.
+type postings struct {
+	lines  pace
+	others atomic.Int64 // since the last line
+}
+
+func (p *postings) note(log *slog.Logger, line string) {
+	if log == nil {
+		return
+	}
+	if !p.lines.now() {
+		p.others.Add(1)
+		return
+	}
+	if n := p.others.Swap(0); n > 0 {
+		line += fmt.Sprintf("; %d others since the line before are not shown", n)
+	}
+	log.Info(line)
+}
+
+// end says what the last line has not.
+func (p *postings) end(log *slog.Logger) {
+	if n := p.others.Swap(0); n > 0 {
+		log.Info(fmt.Sprintf("watch: %d others were posted after that", n))
+	}
 }
 
 // noted remembers the code of an answer.

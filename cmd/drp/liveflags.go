@@ -50,10 +50,10 @@ type setFlag struct {
 // Set implements pflag.Value.
 func (s *setFlag) Set(text string) error {
 	words, err := splitWords(text)
-	if err == nil {
-		_, err = assignments(words)
-	}
 	s.words = append(s.words, words...)
+	if err == nil {
+		_, err = assignments(s.words)
+	}
 	return err
 }
 

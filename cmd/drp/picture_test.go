@@ -72,12 +72,23 @@ func TestAPictureIsOfTheTimeBetween(t *testing.T) {
 }
 
 func TestCanvasFitsTheTerminal(t *testing.T) {
-	got := canvas([]string{"äöü 1", "two", "three"}, 4, 2)
-	if want := "\x1b[Häöü \x1b[K\r\n2 mo\x1b[K\x1b[J"; got != want {
-		t.Errorf("%q, not %q", got, want)
-	}
-	if got := canvas([]string{"one"}, 80, 24); got != "\x1b[Hone\x1b[K\x1b[J" {
-		t.Errorf("%q", got)
+	wide := strings.Repeat("äöü", 10)
+	for _, test := range []struct {
+		lines         []string
+		width, height int
+		want          []string
+	}{
+		{[]string{"one"}, 80, 24, []string{"one"}},
+		{[]string{"one", "two"}, 3, 2, []string{"one", "two"}},
+		{[]string{"one", "two", "three"}, 12, 2, []string{"one", "2 more lines"}},
+		{[]string{wide, "two"}, 20, 3, []string{wide[:38] + "…", "two", "cut at column 20 of…"}},
+		{[]string{wide, "two"}, 29, 2, []string{wide[:56] + "…", "1 more lines; cut at column …"}},
+		{[]string{"one", wide}, 4, 2, []string{"one", "1 m…"}},
+	} {
+		want := "\x1b[H" + strings.Join(test.want, "\x1b[K\r\n") + "\x1b[K\x1b[J"
+		if got := canvas(test.lines, test.width, test.height); got != want {
+			t.Errorf("%q, not %q", got, want)
+		}
 	}
 }
 

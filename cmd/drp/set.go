@@ -10,6 +10,7 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -51,12 +52,12 @@ func newSetCommand() *cobra.Command {
 			if len(words) == 0 {
 				return general(showSettings(cmd.Context(), client, asJSON, history))
 			}
-			return setValues(cmd.Context(), client, values)
+			return setValues(cmd.Context(), client, values, asJSON)
 		},
 	}
 	f.add(cmd)
 	cmd.Flags().StringVar(&address, "url", "", "the `address` for steering that drp --http has printed, in place of a run of this machine")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print what there is as JSON")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print what there is, or the answer, as JSON")
 	cmd.Flags().BoolVar(&history, "history", false, "show the latest changes, too")
 	return cmd
 }
@@ -69,6 +70,9 @@ func assignments(words []string) (map[string]any, error) {
 		if !ok || name == "" {
 			return nil, fmt.Errorf("%q: give NAME=VALUE, as threshold=60", w)
 		}
+		if !utf8.ValidString(w) {
+			return nil, fmt.Errorf("%q: this is no UTF-8", w)
+		}
 		if _, twice := values[name]; twice {
 			return nil, fmt.Errorf("%s is given twice", name)
 		}
@@ -77,7 +81,7 @@ func assignments(words []string) (map[string]any, error) {
 	return values, nil
 }
 
-func setValues(ctx context.Context, client *watch.Client, values map[string]any) error {
+func setValues(ctx context.Context, client *watch.Client, values map[string]any, asJSON bool) error {
 	text, err := client.Post(ctx, watch.SettingsPath, values)
 	var refused *watch.RefusedError
 	if errors.As(err, &refused) {
@@ -89,6 +93,10 @@ func setValues(ctx context.Context, client *watch.Client, values map[string]any)
 	}
 	if err != nil {
 		return general(err)
+	}
+	if asJSON {
+		fmt.Print(string(text))
+		return nil
 	}
 	fmt.Printf("accepted: generation %d\n", accepted.Generation)
 	return nil

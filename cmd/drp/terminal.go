@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"syscall"
+	"unicode/utf8"
 
 	"golang.org/x/term"
 
@@ -89,23 +90,38 @@ func awaitQuit(keys io.Reader) {
 	}
 }
 
-// canvas fits lines into a terminal, and draws over what is there.
+// canvas fits lines into a terminal, and draws over what is there. The last line says what does not fit.
 func canvas(lines []string, width, height int) string {
 	var b strings.Builder
 	b.WriteString("\x1b[H")
-	if len(lines) > height {
-		hidden := len(lines) - height + 1
-		lines = append(lines[:height-1:height-1], fmt.Sprintf("%d more lines", hidden))
+	widest, hidden := 0, ""
+	for _, line := range lines {
+		if !coloured(line) {
+			widest = max(widest, utf8.RuneCountInString(line))
+		}
+	}
+	if widest > width {
+		hidden = fmt.Sprintf("cut at column %d of %d", width, widest)
+	}
+	if n := len(lines) - height; n > 0 || n == 0 && hidden != "" {
+		hidden = strings.TrimSuffix(fmt.Sprintf("%d more lines; %s", n+1, hidden), "; ")
+		lines = lines[:height-1]
+	}
+	if hidden != "" {
+		lines = append(lines[:len(lines):len(lines)], hidden)
 	}
 	for i, line := range lines {
 		if i > 0 {
 			b.WriteString("\r\n")
 		}
-		if r := []rune(line); len(r) > width && !strings.Contains(line, "\x1b") { // one of colours was made to fit
-			line = string(r[:width])
+		if r := []rune(line); len(r) > width && !coloured(line) {
+			line = string(r[:max(0, width-1)]) + "…"
 		}
 		b.WriteString(line + "\x1b[K")
 	}
 	b.WriteString("\x1b[J")
 	return b.String()
 }
+
+// coloured tells of a line with colours that it was made to fit.
+func coloured(line string) bool { return strings.Contains(line, "\x1b") }

@@ -63,6 +63,9 @@ func (f *watchFlags) open(partition string, log *slog.Logger) (*onlookers, error
 			return nil, fmt.Errorf("--http %q: give HOST:PORT, as 127.0.0.1:8080", f.http)
 		}
 	}
+	if f.http == "" && (f.tokenFile != "" || f.controlFile != "") {
+		return nil, errors.New("--http-token-file and --http-control-file are for --http: give --http HOST:PORT, too")
+	}
 	if f.tokenFile != "" {
 		if options.Token, err = readToken("--http-token-file", f.tokenFile); err != nil {
 			return nil, &drp.Failure{Kind: drp.Configuration, Err: err}

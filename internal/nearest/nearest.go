@@ -1,13 +1,18 @@
 // Package nearest finds the word that somebody may have meant.
 package nearest
 
+import "strings"
+
 // farthest is how many letters may differ.
 const farthest = 2
 
-// Of gives the first word that differs least, "" if all differ by more than two letters.
+// Of gives the first word that differs least, "" if all differ by more than two letters, or by more than half of theirs.
 func Of(word string, all []string) string {
-	best, distance := "", farthest+1
+	best, distance := "", min(farthest, len(word)/2)+1
 	for _, other := range all {
+		if strings.EqualFold(word, other) {
+			return other
+		}
 		if d := Distance(word, other); d < distance {
 			best, distance = other, d
 		}

@@ -21,8 +21,9 @@ func TestDistance(t *testing.T) {
 }
 
 func TestOf(t *testing.T) {
-	all := []string{"gain", "threshold", "thresholds"}
-	for word, want := range map[string]string{"treshold": "threshold", "gian": "gain", "thresholds": "thresholds", "": "", "roi": "", "x": ""} {
+	all := []string{"b", "gain", "i", "threshold", "thresholds"}
+	for word, want := range map[string]string{"treshold": "threshold", "gian": "gain", "thresholds": "thresholds", "": "", "roi": "", "x": "", "I": "i", "bb": "b", "xy": "",
+		"GAIN": "gain"} {
 		if got := nearest.Of(word, all); got != want {
 			t.Errorf("%q is taken for %q, not %q", word, got, want)
 		}

@@ -122,6 +122,11 @@ func unknown(name string, byName map[string]int) error {
 		return fmt.Errorf("%s: nothing can be set in this run: its script declares no parameter (ds.param)", shortly(name))
 	}
 	all := slices.Sorted(maps.Keys(byName))
+	for _, whole := range all {
+		if strings.HasSuffix(whole, "."+name) {
+			return fmt.Errorf("no setting has the name %s; did you mean %s?", shortly(name), whole)
+		}
+	}
 	if near := nearest.Of(name, all); near != "" {
 		return fmt.Errorf("no setting has the name %s; did you mean %s?", shortly(name), near)
 	}

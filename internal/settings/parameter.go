@@ -154,7 +154,7 @@ func (p *Parameter) typed(given any) (any, error) {
 	case Int:
 		v = integer(text)
 	case Float:
-		if f, err := strconv.ParseFloat(text, 64); err == nil && !math.IsNaN(f) && !math.IsInf(f, 0) {
+		if f, ok := number(text); ok {
 			v = f
 		}
 	case Bool:
@@ -184,10 +184,18 @@ func integer(text string) any {
 	if i, err := strconv.ParseInt(text, 10, 64); err == nil {
 		return i
 	}
-	if f, err := strconv.ParseFloat(text, 64); err == nil && f == math.Trunc(f) && math.Abs(f) < 1<<53 {
+	if f, ok := number(text); ok && f == math.Trunc(f) && math.Abs(f) < 1<<53 {
 		return int64(f)
 	}
 	return nil
+}
+
+// number reads a finite one. What is too small for anything but zero is none.
+func number(text string) (f float64, ok bool) {
+	f, err := strconv.ParseFloat(text, 64)
+	mantissa, _, _ := strings.Cut(strings.ToLower(text), "e")
+	small := f == 0 && strings.ContainsAny(mantissa, "123456789")
+	return f, err == nil && !math.IsNaN(f) && !math.IsInf(f, 0) && !small && !strings.ContainsAny(text, "xX_")
 }
 
 // textOf writes a value as it would stand on a command line, and tells whether it was text.
@@ -224,8 +232,13 @@ func Text(v any) string {
 		}
 		return strconv.FormatFloat(f, 'g', -1, 64)
 	}
-	if v == nil {
+	switch v.(type) {
+	case nil:
 		return "null"
+	case map[string]any, []any: // it is none, and shown as it was sent
+		if text, err := json.Marshal(v); err == nil {
+			return string(text)
+		}
 	}
 	return fmt.Sprint(v)
 }

@@ -51,6 +51,12 @@ func TestWhatIsAccepted(t *testing.T) {
 		{"threshold", "NaN", nil, "is no finite number"},
 		{"threshold", "Inf", nil, "is no finite number"},
 		{"threshold", json.Number("1e999"), nil, "is no finite number"},
+		{"threshold", json.Number("1e-400"), nil, "threshold: 1e-400 is no finite number"},
+		{"threshold", "0.0e-400", 0.0, ""},
+		{"threshold", "0x1p4", nil, "is no finite number"},
+		{"threshold", "1_0", nil, "is no finite number"},
+		{"rows", "1e1", int64(10), ""},
+		{"rows", "1e-400", nil, "is no whole number of 64 bits"},
 		{"threshold", true, nil, "threshold: true is no finite number"},
 		{"threshold", "", nil, "is no finite number"},
 		{"threshold", nil, nil, "threshold: null is no finite number"},
@@ -72,6 +78,9 @@ func TestWhatIsAccepted(t *testing.T) {
 		{"title", "a\x00b", nil, "is no text"},
 		{"title", "\xff", nil, "is no text"},
 		{"treshold", "1", nil, `no setting has the name "treshold"; did you mean threshold?`},
+		{"ode", "1", nil, `did you mean mode?`},
+		{"x", "1", nil, `no setting has the name "x"; there are`},
+		{"", "1", nil, `no setting has the name ""; there are`},
 		{"gain", "1", nil, `there are dark, mode, rows, threshold, title`},
 	} {
 		t.Run(fmt.Sprintf("%s=%.20v", test.name, test.given), func(t *testing.T) {
@@ -93,6 +102,28 @@ func TestWhatIsAccepted(t *testing.T) {
 				t.Errorf("%+v", c)
 			}
 		})
+	}
+}
+
+// TestNamesOfOthers are meant by their last part, and nothing is known before anybody has declared anything.
+func TestNamesOfOthers(t *testing.T) {
+	var b settings.Book
+	if _, err := b.Set(map[string]any{"p": 1}, "me"); err == nil || !strings.Contains(err.Error(), "the run has not begun, and its script has not said yet what can be set") {
+		t.Error(err)
+	}
+	all := parameters(t)
+	all[0].Name = "post.p"
+	if _, err := b.Declare(all, nil, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Set(map[string]any{"p": 1}, "me"); err == nil || err.Error() != `no setting has the name "p"; did you mean post.p?` {
+		t.Error(err)
+	}
+	if _, err := b.Declare(nil, nil, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Set(map[string]any{"p": 1}, "me"); err == nil || !strings.Contains(err.Error(), "its script declares no parameter") {
+		t.Error(err)
 	}
 }
 

@@ -12,8 +12,8 @@ from drp import _xtc
 from drp._param import Param, declaration, given
 
 
-def make(name="threshold", default=50, least=None, most=None, choices=None):
-    return Param(name, default, least, most, choices, "ADU", "of pixels")
+def make(name="threshold", default=50, least=None, most=None, choices=None, unit="ADU", doc="of pixels"):
+    return Param(name, default, least, most, choices, unit, doc)
 
 
 def test_values():
@@ -53,6 +53,8 @@ def test_values():
         ({"default": "x", "choices": []}, ValueError, "a list"),
         ({"default": "x", "choices": ["y"]}, ValueError, "none of 'y'"),
         ({"default": "x" * 128}, ValueError, "127 bytes"),
+        ({"doc": 7}, TypeError, "doc is 7; expected a str"),
+        ({"unit": None}, TypeError, "unit is None; expected a str"),
     ],
 )
 def test_mistakes(arguments, error, says):
@@ -64,11 +66,27 @@ def test_given():
     all_ = [make("a", 1), make("b", 0.5), make("c", False), make("d", "x")]
     given("a=7 b=2 c=On d='x y'", all_)
     assert [p.value for p in all_] == [7, 2.0, True, "x y"]
+    for text, value in {"1e2": 100, "60.0": 60, "+5": 5, "-9223372036854775808": -(2**63), "007": 7}.items():
+        given(f"a={text}", all_)
+        assert all_[0].value == value and type(all_[0].value) is int
+    given("b=.5e1 d=äö", all_)
+    assert all_[1].value == 5.0 and all_[3].value == "äö"
     for words, says in [
         ("a", "name=value"),
         ("e=1", "no parameter 'e'"),
-        ("c=2", "not true or false"),
-        ("a=x", "invalid"),
+        ("c=2", "param.'c'.: '2' is no true or false"),
+        ("a=x", "param.'a'.: 'x' is no whole number of 64 bits"),
+        ("a=1.5", "'1.5' is no whole number"),
+        ("a=1_000", "no whole number"),
+        ("a=٣", "no whole number"),
+        ("a=9223372036854775808", "64 bits"),
+        ("b=nan", "param.'b'.: 'nan' is no finite number"),
+        ("b=1e999", "no finite number"),
+        ("b=1e-400", "no finite number"),
+        ("b=0x1p4", "no finite number"),
+        ("d=\udcff", "param.'d'.: .* is no text"),
+        ("a=1 a=2", "DRP_SET: a is given twice"),
+        ("d='x", "DRP_SET: .* No closing quotation"),
     ]:
         with pytest.raises(ValueError, match=says):
             given(words, all_)

@@ -26,10 +26,23 @@ _WORDS = {
     **dict.fromkeys(("true", "1", "on", "yes"), True),
     **dict.fromkeys(("false", "0", "off", "no"), False),
 }
+#: What a number is written as, without its exponent and with it.
+_NUMBER = re.compile(r"([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+))(?:[eE][+-]?[0-9]+)?")
+_MEANT: dict[type, str] = {
+    int: "whole number of 64 bits",
+    float: "finite number",
+    bool: "true or false",
+    str: "text",
+}
 HEAD, CELL = 16, TEXT_BYTES + 1
 _CELLS = {int: struct.Struct("<q"), float: struct.Struct("<d"), bool: struct.Struct("<?")}
 #: How values are recorded.
 FIELDS: dict[type, tuple[Any, int]] = {int: ("<i8", 0), float: ("<f8", 0), bool: ("u1", 0), str: (str, 1)}
+
+
+def _whole(value: float) -> int | None:
+    """Give a number that was written with a point or an exponent, if it is whole."""
+    return int(value) if value.is_integer() and abs(value) < 2**53 else None
 
 
 class Param:
@@ -64,7 +77,10 @@ class Param:
             if isinstance(choices, str) or not 0 < len(chosen := list(choices)) <= MOST:
                 raise ValueError(f"param({name!r}): choices are a list of 1 to {MOST} values")
             self.choices = tuple(self._typed(choice, "a choice") for choice in chosen)
-        self.unit, self.doc = str(unit), str(doc)
+        for what, text in (("unit", unit), ("doc", doc)):
+            if not isinstance(text, str):
+                raise TypeError(f"param({name!r}): {what} is {text!r}; expected a str")
+        self.unit, self.doc = unit, doc
         self.default = self._value = self.check(default)
 
     def _typed(self, value: Any, what: str) -> Any:
@@ -95,11 +111,21 @@ class Param:
         return value
 
     def parse(self, text: str) -> Any:
-        """Read a value as it is written on a command line."""
-        try:
-            return self.check(_WORDS[text.lower()] if self.kind is bool else self.kind(text))
-        except KeyError:
-            raise ValueError(f"param({self.name!r}): {text!r} is not true or false") from None
+        """Read a value as it is written on a command line: as `drp set` does, so that 1e2 is an int, too."""
+        value: Any = None
+        if self.kind is bool:
+            value = _WORDS.get(text.lower())
+        elif self.kind is str:
+            value = text if text.encode("utf-8", "ignore").decode() == text else None
+        elif number := _NUMBER.fullmatch(text):
+            value = float(text)
+            if math.isinf(value) or (value == 0 and re.search("[1-9]", number[1])):
+                value = None
+            elif self.kind is int:
+                value = int(text) if "." not in text and number[1] == text else _whole(value)
+        if value is None:
+            raise ValueError(f"param({self.name!r}): {text!r} is no {_MEANT[self.kind]}")
+        return self.check(value)
 
     @property
     def value(self) -> Any:
@@ -152,10 +178,18 @@ def declaration(params: Sequence[Param]) -> str:
 def given(words: str, params: Sequence[Param]) -> None:
     """Set what `DRP_SET` says, as "threshold=60 mode=fast"."""
     known = {p.name: p for p in params}
-    for word in shlex.split(words):
+    seen: set[str] = set()
+    try:
+        split = shlex.split(words)
+    except ValueError as error:
+        raise ValueError(f"DRP_SET: {words!r}: {error}") from None
+    for word in split:
         name, equals, text = word.partition("=")
         if not equals:
             raise ValueError(f"DRP_SET: {word!r}: expected name=value")
+        if name in seen:
+            raise ValueError(f"DRP_SET: {name} is given twice")
+        seen.add(name)
         if name not in known:
             raise ValueError(f"DRP_SET: {unknown('parameter', name, known)}")
         known[name]._value = known[name].parse(text)

@@ -1,0 +1,50 @@
+package main
+
+import (
+	"encoding/json"
+	"net/http"
+	"testing"
+	"time"
+
+	"drp/internal/settings"
+	"drp/watch"
+)
+
+// steeredBook is what a run is to who changes settings.
+type steeredBook struct{ settings.Book }
+
+func (b *steeredBook) Settings() settings.Listing { return b.List() }
+
+// TestSetSaysItInJSON where it is asked to, of a change as of a list.
+func TestSetSaysItInJSON(t *testing.T) {
+	noEnvironment(t)
+	var b steeredBook
+	all, err := settings.Declared([]byte(`[{"name":"i","type":"int","default":3,"unit":"","doc":""}]`), "script")
+	if err == nil {
+		_, err = b.Declare(all, nil, time.Now())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, change := watch.SettingsPages(func() watch.Steered { return &b })
+	s, err := watch.Listen(watch.Options{Address: "127.0.0.1:0", Status: func() watch.Status { return watch.Status{} },
+		Get:  map[string]http.Handler{watch.SettingsPath: list},
+		Post: map[string]http.Handler{watch.SettingsPath: change}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	var accepted watch.Accepted
+	code, out, errs := command(t, "set", "--url", s.ControlURL(), "--json", "i=4")
+	if err := json.Unmarshal([]byte(out), &accepted); code != 0 || err != nil || accepted.Generation != 2 {
+		t.Errorf("%d: %v: %s%s", code, err, out, errs)
+	}
+	var l settings.Listing
+	code, out, errs = command(t, "set", "--url", s.ControlURL(), "--json")
+	if err := json.Unmarshal([]byte(out), &l); code != 0 || err != nil || l.Generation != 2 || len(l.Settings) != 1 {
+		t.Errorf("%d: %v: %s%s", code, err, out, errs)
+	}
+	if code, out, _ = command(t, "set", "--url", s.ControlURL(), "i=5"); code != 0 || out != "accepted: generation 2\n" {
+		t.Errorf("%d: %s", code, out)
+	}
+}
