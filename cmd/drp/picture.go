@@ -43,7 +43,31 @@ func headOf(s *watch.Status) []string {
 	if s.Calibration.Published != "" {
 		what += "; constants of " + s.Calibration.Published
 	}
-	return []string{printable(head), printable(what), ""}
+	lines := []string{printable(head), printable(what)}
+	if l := &s.Loaded; l.Generation > 0 && l.SHA256 != "" {
+		lines = append(lines, printable(textLine(l)))
+	}
+	return append(lines, "")
+}
+
+// shownOfSHA is how much of a SHA-256 tells texts apart.
+const shownOfSHA = 12
+
+// textLine tells which text of the scripts is used, and what became of others.
+func textLine(l *watch.Loaded) string {
+	short := func(sha string) string { return sha[:min(shownOfSHA, len(sha))] }
+	line := fmt.Sprintf("text %d of the script, SHA-256 %s", l.Generation, short(l.SHA256))
+	if l.PostSHA256 != "" {
+		line += ", of the second " + short(l.PostSHA256)
+	}
+	if n := l.Next; n != nil {
+		line += fmt.Sprintf("; %s %s", short(n.SHA256), n.State)
+	}
+	if l.Refused != "" {
+		reason, _, _ := strings.Cut(l.Refused, "\n")
+		line += "; the last one asked for is not used: " + reason
+	}
+	return line
 }
 
 // perSecond gives how often something came between two moments.
