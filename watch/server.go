@@ -147,6 +147,9 @@ func (s *Server) pages() http.Handler {
 	}
 	for path, page := range s.o.Post {
 		mux.Handle("POST "+path, s.steered(page))
+		if s.o.Get[path] == nil {
+			mux.HandleFunc("GET "+path, onlyPosts) // else the root would answer that there is no such page
+		}
 	}
 	if s.o.Root != nil {
 		mux.Handle("GET /", s.o.Root)
@@ -154,6 +157,11 @@ func (s *Server) pages() http.Handler {
 		mux.HandleFunc("GET /{$}", index)
 	}
 	return mux
+}
+
+func onlyPosts(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Allow", http.MethodPost)
+	refuse(w, http.StatusMethodNotAllowed, "this is for POST")
 }
 
 const indexPage = `<!doctype html>
