@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -96,6 +97,16 @@ func (r *liveRun) events(n int64) {
 func (r *liveRun) inUse(generation uint32) {
 	r.t.Helper()
 	r.until("the other text", func() bool { s := r.run.Status(); return s.Loaded.Generation == generation && s.Loaded.Next == nil })
+}
+
+// killWorker sends a signal to the process of a worker: that which has it at this moment, since it may be another one before
+// the signal comes.
+func (r *liveRun) killWorker(signal syscall.Signal) {
+	r.t.Helper()
+	r.until("a process to kill", func() bool {
+		pid := r.run.Status().Workers[0].PID
+		return pid != 0 && syscall.Kill(pid, signal) == nil
+	})
 }
 
 // recorded is what a file says: the texts of its events, with the workers of each; and what is told of the scripts.

@@ -105,6 +105,7 @@ func (r *Run) openPost(ctx context.Context) error {
 	cfg.Script, cfg.Args, cfg.Source, cfg.Decided = r.cfg.Post.Script, r.cfg.Post.Args, r.cfg.Post.text, true
 	cfg.Log = r.cfg.Log.With(slog.String("script", scriptName(cfg.Script)))
 	cfg.Answered, cfg.Want = p.answered, p.want
+	cfg.FellBack = func(cause error) { r.reloads.fellBack(1, cause) }
 	cfg.Settings = r.steering.board(ofPost)
 	if r.cfg.Post.Start != nil {
 		cfg.Start = r.cfg.Post.Start

@@ -76,5 +76,6 @@ func (r *Run) children() fex.Config {
 		Want:     func(worker int, want fex.Want) fex.Wanted { return r.preparation.want(worker, want) },
 		Late:     func(n int) { r.books.late.Add(int64(n)) },
 		Recycled: func(int) { r.books.recycled.Add(1) }, Retired: func(int, error) { r.books.retired.Add(1) },
+		FellBack: func(cause error) { r.reloads.fellBack(0, cause) },
 	}
 }

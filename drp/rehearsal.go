@@ -112,7 +112,7 @@ func (s *rehearsal) open(which int, t *text, event *keptEvent) (err error) {
 		}
 	}
 	cfg.Want, cfg.Late, cfg.Recycled, cfg.Retired = s.want, nil, nil, nil
-	cfg.Restarted, cfg.GaveUp = s.fails, s.fails
+	cfg.Restarted, cfg.GaveUp, cfg.FellBack = s.fails, s.fails, nil
 	s.group, err = fex.Start(s.l.over, cfg, s.pool)
 	if errors.Is(err, context.Canceled) {
 		return errEnded
@@ -122,17 +122,23 @@ func (s *rehearsal) open(which int, t *text, event *keptEvent) (err error) {
 
 // fails takes note of the first death.
 func (s *rehearsal) fails(_ int, cause error) {
-	if death := (*fex.DeathError)(nil); errors.As(cause, &death) {
-		reason := death.Reason
-		if death.Line > 0 {
-			reason = fmt.Sprintf("%s, at line %d", reason, death.Line)
-		}
-		cause = errors.New(withLast(reason, lastCalls(death.Output)))
-	}
 	select {
-	case s.died <- cause:
+	case s.died <- reasonOf(cause):
 	default:
 	}
+}
+
+// reasonOf gives the reason of a death with what the process said last, and any other as it is.
+func reasonOf(cause error) error {
+	death := (*fex.DeathError)(nil)
+	if !errors.As(cause, &death) {
+		return cause
+	}
+	reason := death.Reason
+	if death.Line > 0 {
+		reason = fmt.Sprintf("%s, at line %d", reason, death.Line)
+	}
+	return errors.New(withLast(reason, lastCalls(death.Output)))
 }
 
 // saidLines is how much of a traceback, or of what a process said last, is in an error.

@@ -17,12 +17,13 @@ import (
 )
 
 // reloads takes other texts of the scripts into a run that goes on. At each Configure the dispatcher reads the files. Between
-// two Configures somebody may ask for it (Reload): his goroutine tries the text aside, and leaves it for the dispatcher, which
-// takes it where nothing is under way. All children run the same text from there on, however often the file is saved.
+// two Configures somebody may ask for it (Reload): his goroutine tries the text aside, starts a child of it for each worker, and leaves
+// these for the dispatcher, which takes them where nothing is under way. All children run the same text from there on, however
+// often the file is saved. Where one of them cannot come to where the run is, all workers keep those they have.
 //
-//	Reload: read --> compile --> rehearse --> next --+   by who asks
-//	                                                 v
-//	BeginStep or BeginRun:              next --> used --> all workers   by the dispatcher
+//	Reload: read --> compile --> rehearse --> warm up --> next --+       by who asks
+//	                                                             v
+//	BeginStep or BeginRun:       next --> taking --> used --> all workers   by the dispatcher
 type reloads struct {
 	r       *Run
 	turn    chan struct{} // holds one: who has it may try a text
@@ -43,7 +44,11 @@ type reloads struct {
 	configures int // that were begun
 	begun      int // Configures and BeginRuns
 	next       *upcoming
-	refused    string // why the last text that was asked for is not used, if so
+	taking     *upcoming // from then on until all workers use it
+	fallen     [2]*text  // what the last worker went back to, for the dispatcher; nil if nothing
+	former     [2]text   // the texts before those that are used
+	refused    string    // why the last text that was asked for is not used, if so
+	outcomes   watch.Reloads
 }
 
 // text is that of a script.
@@ -58,6 +63,8 @@ type upcoming struct {
 	texts   [2]text
 	changed [2]bool
 	now     bool
+	taken   bool // they are those that are used
+	ready   [2]*fex.Prepared
 }
 
 func newText(path string, bytes []byte) text {
@@ -81,6 +88,9 @@ func (l *reloads) close() {
 	if l.r != nil {
 		l.end()
 		l.turn <- struct{}{}
+		l.mu.Lock()
+		l.drop()
+		l.mu.Unlock()
 	}
 }
 
@@ -101,6 +111,7 @@ func (r *Run) reload() {
 	}
 	l.mu.Lock()
 	l.configures++
+	l.fallen = [2]*text{} // the files count
 	l.drop()
 	l.use(found, changed)
 	l.mu.Unlock()
@@ -135,7 +146,7 @@ func (l *reloads) use(texts [2]text, changed [2]bool) {
 	if changed == [2]bool{} {
 		return
 	}
-	l.used, l.refused, l.since = texts, "", time.Now()
+	l.former, l.used, l.refused, l.since = l.used, texts, "", time.Now()
 	l.generation++
 	l.r.cfg.ScriptText, l.r.cfg.ScriptSHA256 = texts[0].bytes, texts[0].sha256
 }
@@ -145,42 +156,9 @@ func (l *reloads) drop() {
 	if l.next == nil {
 		return
 	}
-	for i, g := range l.r.groups() {
-		if l.next.changed[i] {
-			g.Discard()
-		}
-	}
+	l.next.discard()
 	l.next = nil
 	l.now.Store(false)
-}
-
-// boundary takes what was tried, before a transition from which on it can be used: nothing is under way then. It tells
-// whether it did.
-func (l *reloads) boundary(id xtc.TransitionID) bool {
-	if id != xtc.BeginRun && id != xtc.BeginStep && id != xtc.Enable {
-		return false
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if id == xtc.BeginRun {
-		l.begun++
-	}
-	n := l.next
-	if n == nil || id == xtc.Enable && !n.now {
-		return false
-	}
-	l.next = nil
-	l.now.Store(false)
-	l.use(n.texts, n.changed)
-	l.r.forget() // the other text may ask for less
-	for i, g := range l.r.groups() {
-		if n.changed[i] {
-			g.Swap()
-			l.r.cfg.Log.Info(fmt.Sprintf("script %s: another text is used from this %v on, SHA-256 %s, generation %d", n.texts[i].path, id,
-				n.texts[i].sha256, l.generation))
-		}
-	}
-	return true
 }
 
 // swapNow takes what was tried in the middle of a step: between a Disable and an Enable that the source did not send.
@@ -199,13 +177,3 @@ func (r *Run) swapNow(time uint64) error {
 
 // errEnded is why no text is taken any more.
 var errEnded = errors.New("the run has ended")
-
-// tell puts what is known into a status.
-func (l *reloads) tell(s *watch.Status) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	s.Loaded = watch.Loaded{SHA256: l.used[0].sha256, PostSHA256: l.used[1].sha256, Generation: l.generation, Time: l.since, Refused: l.refused}
-	if n := l.next; n != nil {
-		s.Loaded.Next = &watch.NextScript{SHA256: n.texts[0].sha256, PostSHA256: n.texts[1].sha256, State: n.state()}
-	}
-}

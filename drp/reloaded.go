@@ -14,10 +14,15 @@ const (
 	stateStep      = "taken at the next step"
 	stateNow       = "taken before the next event"
 	stateConfigure = "taken at the Configure that comes"
+	stateTaking    = "being taken by the workers"
 )
 
-func (n *upcoming) state() string {
-	if n.now {
+// state is that of what is next, or taking.
+func (l *reloads) state(n *upcoming) string {
+	switch {
+	case n == l.taking:
+		return stateTaking
+	case n.now:
 		return stateNow
 	}
 	return stateStep
@@ -45,9 +50,8 @@ func (r *Run) Reload(ctx context.Context, now bool) (watch.Reloaded, error) {
 	got, err := l.prepare(now)
 	if err != nil {
 		l.mu.Lock()
-		l.refused = err.Error()
+		l.refuse(err)
 		l.mu.Unlock()
-		r.cfg.Log.Error(fmt.Sprintf("another text of the script was asked for and is not taken, the run goes on with the one before: %v", err))
 	}
 	return got, err
 }
@@ -73,17 +77,23 @@ func (l *reloads) prepare(now bool) (watch.Reloaded, error) {
 		}
 		configures, begun := l.moved()
 		tried, err := l.rehearse(n)
+		if err == nil {
+			err = l.warm(n)
+		}
 		if l.over.Err() != nil {
+			n.discard()
 			return watch.Reloaded{}, errEnded
 		}
 		laterConfigures, laterBegun := l.moved()
 		if (configures != laterConfigures || err != nil && begun != laterBegun) && attempt < rehearsals {
+			n.discard()
 			continue // what it was tried with does not hold any more
 		}
 		if err == nil && configures != laterConfigures {
 			err = errors.New("the run is configured again and again, and the text cannot be tried: each Configure reads the file")
 		}
 		if err != nil {
+			n.discard()
 			return watch.Reloaded{}, err
 		}
 		return l.leave(n, tried, configures)
@@ -108,6 +118,8 @@ func (l *reloads) settle(n *upcoming) (watch.Reloaded, bool) {
 		n.changed[i] = n.texts[i].sha256 != l.used[i].sha256
 	}
 	switch {
+	case l.takes() && same(&l.taking.texts):
+		got.State = stateTaking
 	case same(&l.used):
 		l.drop() // what was to come is not wanted any more
 		l.refused = ""
@@ -115,7 +127,7 @@ func (l *reloads) settle(n *upcoming) (watch.Reloaded, bool) {
 	case l.next != nil && same(&l.next.texts):
 		l.next.now = l.next.now || n.now
 		l.now.Store(l.next.now)
-		got.State = l.next.state()
+		got.State = l.state(l.next)
 	case len(l.r.group.Present()) == 0:
 		got.State = stateConfigure
 	default:
@@ -124,24 +136,24 @@ func (l *reloads) settle(n *upcoming) (watch.Reloaded, bool) {
 	return got, true
 }
 
-// leave lets the dispatcher take texts that were tried, and warms up children for them.
+// leave lets the dispatcher take texts that were tried, with the children that run them.
 func (l *reloads) leave(n *upcoming, tried string, configures int) (watch.Reloaded, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.configures != configures {
+		n.discard()
 		return watch.Reloaded{}, errors.New("the run was configured anew at this moment, which has read the file: ask once more if it was saved since")
 	}
 	l.drop()
 	l.next, l.refused = n, ""
-	for i, g := range l.r.groups() {
+	for i := range n.texts {
 		if n.changed[i] {
-			g.Prepare(n.texts[i].bytes)
-			l.r.cfg.Log.Info(fmt.Sprintf("script %s: another text was tried up to %s and is %s, SHA-256 %s", n.texts[i].path, tried, n.state(),
+			l.r.cfg.Log.Info(fmt.Sprintf("script %s: another text was tried up to %s and is %s, SHA-256 %s", n.texts[i].path, tried, l.state(n),
 				n.texts[i].sha256))
 		}
 	}
 	l.now.Store(n.now)
-	return watch.Reloaded{SHA256: n.texts[0].sha256, PostSHA256: n.texts[1].sha256, State: n.state(), Tried: tried}, nil
+	return watch.Reloaded{SHA256: n.texts[0].sha256, PostSHA256: n.texts[1].sha256, State: l.state(n), Tried: tried}, nil
 }
 
 // rehearse tries the texts that are others than those in use.

@@ -47,9 +47,7 @@ func TestReloadInARun(t *testing.T) {
 				t.Fatalf("%+v, %v; log:\n%s", got, err, r.log)
 			}
 			if tt.kills {
-				if err := syscall.Kill(r.run.Status().Workers[0].PID, syscall.SIGKILL); err != nil {
-					t.Fatal(err)
-				}
+				r.killWorker(syscall.SIGKILL)
 			}
 			r.inUse(2)
 			r.events(50)

@@ -55,10 +55,8 @@ func WarmSpares(g *Group) int {
 }
 
 // PreparedPIDs are the children that a Swap will bring.
-func PreparedPIDs(g *Group) (pids []int) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	for _, c := range g.spares.aside {
+func PreparedPIDs(p *Prepared) (pids []int) {
+	for _, c := range p.children {
 		pids = append(pids, c.p.PID())
 	}
 	return pids

@@ -59,6 +59,7 @@ type Config struct {
 	Late      func(answers int)             // that came too late or out of turn, and were not applied
 	Retired   func(worker int, cause error) // the run goes on without this worker
 	GaveUp    func(worker int, cause error) // and here it cannot
+	FellBack  func(cause error)             // no child starts with the text of a Swap: the last worker goes on with the one before
 }
 
 func (cfg *Config) complete() {
@@ -79,6 +80,9 @@ func (cfg *Config) complete() {
 	}
 	if cfg.Late == nil {
 		cfg.Late = func(int) {}
+	}
+	if cfg.FellBack == nil {
+		cfg.FellBack = func(error) {}
 	}
 	if cfg.Retired == nil {
 		cfg.Retired = func(int, error) {}
@@ -104,7 +108,9 @@ type Group struct {
 	mu      sync.Mutex
 	serving int // workers that are not retired
 	script  script
-	next    *script // that a Swap brings, nil if none
+	before  *script // the one that a Swap took the place of; nil if none, or a Configure came since
+	// successors are the children of the latest Swap that are not in their place yet, by worker.
+	successors []*spare
 	// editions is how many texts there were after the first, and oldest that which a child must run at least.
 	editions, oldest int
 }
@@ -182,7 +188,7 @@ func (g *Group) presentScript() script {
 func (g *Group) SetScript(text []byte) {
 	g.mu.Lock()
 	g.editions++
-	g.script = script{text: text, edition: g.editions}
+	g.script, g.before = script{text: text, edition: g.editions}, nil
 	g.mu.Unlock()
 	for _, w := range g.Workers {
 		w.mu.Lock()
@@ -254,6 +260,11 @@ func (g *Group) Close() {
 	g.spares.close()
 	closing.Wait()
 	g.reports.Wait()
+	g.mu.Lock()
+	left := g.successors
+	g.successors = nil
+	g.mu.Unlock()
+	endAll(left)
 }
 
 // Kill ends all children at once, for an abandoned run; Close must follow.
@@ -270,6 +281,13 @@ func (g *Group) Kill() {
 		w.wake.Set()
 	}
 	g.spares.kill()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, c := range g.successors {
+		if c != nil {
+			c.p.Kill()
+		}
+	}
 }
 
 // PID is the process id of a worker's present child, 0 while it has none.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync/atomic"
 	"time"
 
 	"drp/internal/world"
@@ -141,6 +140,11 @@ func (w *Worker) replace(planned, hung bool) Process {
 		case errors.As(err, &size):
 			w.outOfService(fmt.Errorf("worker %d: %w", w.id, err))
 			return nil
+		case attempt == startFailures && w.group.fallBack():
+			w.log.Error("no child starts with the text of the script that was taken last: it is the one before from here on", "error", err)
+			w.cfg.FellBack(err)
+			attempt = 0
+			continue
 		case attempt == startFailures:
 			w.outOfService(fmt.Errorf("worker %d: no child could be started %d times in a row: %w", w.id, attempt, err))
 			return nil
@@ -210,6 +214,13 @@ func (w *Worker) isClosed() bool {
 
 // bringUp makes a spare or a new child the worker's. When spares do not answer, others may not either.
 func (w *Worker) bringUp(fromSpares bool) (Process, error) {
+	if s := w.group.successor(w.id); s != nil {
+		err := w.settle(s, true)
+		if err == nil || w.isClosed() || w.ends(false) {
+			return s.p, err
+		}
+		w.log.Warn("a child of another text of the script could not take the place", "error", err)
+	}
 	patience := w.world.Now() + attachTime
 	for fromSpares && w.world.Now() < patience {
 		s := w.group.spares.take()
@@ -246,25 +257,8 @@ func (w *Worker) introduce(s *spare, attach bool) error {
 	if err := w.setStarting(p); err != nil {
 		return err
 	}
-	if !attach {
-		now := w.group.presentScript()
-		s.edition = now.edition
-		first := w.group.hello(w.place, now)
-		if _, err := greet(w.world, p, first, w.cfg.GreetDeadline); err != nil {
-			return err
-		}
-	}
-	if attach {
-		if err := w.promote(s); err != nil {
-			return err
-		}
-	}
-	defer overdue(w.world, p, w.cfg.TransitionDeadline)()
-	for _, k := range w.state.kept {
-		if k.id == configure && s.shown.same(&k) {
-			continue // a spare has seen it
-		}
-		if err := replay(p, &k); err != nil {
+	if !s.advanced {
+		if err := w.bringForward(s, attach); err != nil {
 			return err
 		}
 	}
@@ -286,6 +280,34 @@ func (w *Worker) introduce(s *spare, attach bool) error {
 		w.writeNextSolo()
 	} else {
 		w.resume()
+	}
+	return nil
+}
+
+// bringForward tells a child which worker it is, and shows it what holds.
+func (w *Worker) bringForward(s *spare, attach bool) error {
+	p := s.p
+	if !attach {
+		now := w.group.presentScript()
+		s.edition = now.edition
+		first := w.group.hello(w.place, now)
+		if _, err := greet(w.world, p, first, w.cfg.GreetDeadline); err != nil {
+			return err
+		}
+	}
+	if attach {
+		if err := w.promote(s); err != nil {
+			return err
+		}
+	}
+	defer overdue(w.world, p, w.cfg.TransitionDeadline)()
+	for _, k := range w.state.kept {
+		if k.id == configure && s.shown.same(&k) {
+			continue // a spare has seen it
+		}
+		if err := replay(p, &k); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -318,53 +340,6 @@ func (w *Worker) bringUpToDate(p Process) {
 		_ = sendScript(p, now.text)
 		w.edition = now.edition
 	}
-}
-
-// overdue ends a child that is still at it after a time, with its stacks in the log; the function returned calls it off.
-func overdue(w world.World, p Process, allowed time.Duration) func() {
-	var done atomic.Bool
-	stop := w.After(allowed, func() {
-		p.DumpStack()
-		w.After(stackTime, func() {
-			if !done.Load() {
-				p.Kill()
-			}
-		})
-	})
-	return func() {
-		done.Store(true)
-		stop()
-	}
-}
-
-// replay shows a transition of the past to a child.
-func replay(p Process, k *keptTransition) error {
-	r := record{kind: kindReplay, bytes: uint32(len(k.dgram)), transition: uint32(k.id), time: k.time}
-	return ask(p, r, k.dgram)
-}
-
-// errDeferred is what a spare says whose script wants to know first which worker it is.
-var errDeferred = errors.New("fex: the script asks which worker it is")
-
-// ask sends a record with what follows it, and waits for the answer.
-func ask(p Process, r record, more []byte) error {
-	if err := p.Write(append(r.append(nil), more...)); err != nil {
-		return p.NotStarted(err)
-	}
-	buf := make([]byte, recordBytes)
-	if err := readFull(p, buf); err != nil {
-		return p.NotStarted(err)
-	}
-	kind := r.kind
-	switch r.parse(buf); {
-	case r.kind == kind && r.status == uint8(OK):
-		return nil
-	case r.kind == kindReplay && kind == kindReplay && r.status == uint8(Rejected):
-		return errDeferred
-	case r.kind == kind:
-		return fmt.Errorf("fex: the script failed when transition %d was replayed to a new child", r.transition)
-	}
-	return &languageError{}
 }
 
 // refuse answers everything that a worker without a child has or gets, until it is closed, so that nobody waits for it.

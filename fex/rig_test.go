@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -18,16 +19,17 @@ import (
 
 // rig is a group of workers with a test in the place of the dispatcher.
 type rig struct {
-	t       testing.TB
-	pool    *pebble.Pool
-	group   *fex.Group
-	spawner *fex.Spawner
-	log     *logLines
-	camera  testkit.Camera
-	sent    int // requests, each with its number as its tag
-	events  int
-	next    int // worker
-	slots   []pebble.Index
+	t        testing.TB
+	pool     *pebble.Pool
+	group    *fex.Group
+	spawner  *fex.Spawner
+	log      *logLines
+	camera   testkit.Camera
+	sent     int // requests, each with its number as its tag
+	fellBack atomic.Int32
+	events   int
+	next     int // worker
+	slots    []pebble.Index
 
 	mu       sync.Mutex // protects what follows
 	changed  *sync.Cond
@@ -67,7 +69,7 @@ func newRig(t testing.TB, o rigOptions) (*rig, error) {
 	r.changed = sync.NewCond(&r.mu)
 	cfg := fex.Config{Script: "fake.py", Retries: 1, Args: o.args, Expt: "test", Run: 5, GreetDeadline: 20 * time.Second,
 		EventDeadline: 20 * time.Second, TransitionDeadline: 20 * time.Second, Log: slog.New(r.log),
-		Answered: r.answered, Restarted: r.restarted, GaveUp: r.gave}
+		Answered: r.answered, Restarted: r.restarted, GaveUp: r.gave, FellBack: func(error) { r.fellBack.Add(1) }}
 	switch {
 	case o.module != "":
 		cfg.Python, cfg.PythonPath = testkit.Python(t), o.path+string(os.PathListSeparator)+testkit.PythonPath()

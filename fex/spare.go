@@ -2,7 +2,6 @@ package fex
 
 import (
 	"errors"
-	"slices"
 	"time"
 
 	"drp/internal/world"
@@ -20,9 +19,6 @@ type spares struct {
 	busy      Process         // the one that is being started or shown something
 	configure *keptTransition // the latest, nil if there was none
 	edition   int             // of the script that took it
-	aside     []*spare        // those of the next script
-	useless   []*spare        // to be ended
-	owed      int             // warm ones that workers will take at once, beside those that are wanted
 	closed    bool
 }
 
@@ -33,6 +29,7 @@ type spare struct {
 	deferred bool            // the script waits to know which worker it is
 	stopped  bool            // and was so when it was last looked at
 	edition  int             // of the script it was told, before that Configure
+	advanced bool            // it knows its place and has seen all that holds
 }
 
 // What may befall a spare while it waits.
@@ -70,7 +67,6 @@ func (s *spares) take() *spare {
 	for i, c := range s.warm {
 		if !s.closed && !c.p.Stopped() {
 			s.warm = append(s.warm[:i], s.warm[i+1:]...)
-			s.owed = max(0, s.owed-1)
 			s.wake.Set()
 			return c
 		}
@@ -93,7 +89,7 @@ func (s *spares) run() {
 	pause := firstPauseOfSpares
 	for {
 		s.g.mu.Lock()
-		closed, configure, missing, next := s.closed, s.configure, len(s.warm) < s.wanted, s.missingAside()
+		closed, configure, missing := s.closed, s.configure, len(s.warm) < s.wanted
 		var late *spare
 		if !closed {
 			late = s.takeLate()
@@ -102,18 +98,14 @@ func (s *spares) run() {
 		if closed {
 			return
 		}
-		s.endUseless()
-		if configure == nil || !missing && late == nil && next == nil {
+		if configure == nil || !missing && late == nil {
 			s.wake.Wait(world.ForEver)
 			continue
 		}
-		if late != nil {
-			next = nil
-		}
-		if late == nil && (next == nil || pause > firstPause) {
+		if late == nil {
 			s.rest(pause)
 		}
-		if err := s.warmUp(late, configure, next); err != nil && !s.over() {
+		if err := s.warmUp(late, configure); err != nil && !s.over() {
 			s.g.cfg.Log.Warn("a spare child did not start", "error", err)
 			pause = min(longestPause, 2*pause)
 		} else {
@@ -140,8 +132,8 @@ func (s *spares) rest(d time.Duration) {
 	}
 }
 
-// warmUp starts a spare, of the next script if that is given, or shows one a new Configure.
-func (s *spares) warmUp(c *spare, k *keptTransition, next *script) error {
+// warmUp starts a spare, or shows one a new Configure.
+func (s *spares) warmUp(c *spare, k *keptTransition) error {
 	cfg := s.g.cfg
 	if s.over() {
 		return nil
@@ -154,18 +146,12 @@ func (s *spares) warmUp(c *spare, k *keptTransition, next *script) error {
 		c = &spare{p: p}
 	}
 	s.setBusy(c.p)
-	err := s.show(c, k, next)
+	err := s.show(c, k)
 	s.g.mu.Lock()
 	s.busy = nil
 	keep := err == nil && !s.closed
-	switch {
-	case !keep:
-	case next == nil || next.edition == s.g.script.edition: // which it has become meanwhile
+	if keep {
 		s.warm = append(s.warm, c)
-	case next == s.g.next:
-		s.aside = append(s.aside, c)
-	default:
-		keep = false
 	}
 	s.g.mu.Unlock()
 	if !keep {
@@ -183,11 +169,8 @@ func (s *spares) setBusy(p Process) {
 	}
 }
 
-func (s *spares) show(c *spare, k *keptTransition, next *script) error {
+func (s *spares) show(c *spare, k *keptTransition) error {
 	cfg, now := s.g.cfg, s.g.presentScript()
-	if next != nil {
-		now = *next
-	}
 	if c.shown == nil {
 		c.edition = now.edition
 		if _, err := greet(s.g.world, c.p, s.g.hello(nil, now), cfg.GreetDeadline); err != nil {
@@ -220,22 +203,20 @@ func (s *spares) look() {
 	}
 	var useless []Process
 	var why []error
-	for _, some := range []*[]*spare{&s.warm, &s.aside} {
-		of := (*some)[:0]
-		for _, c := range *some {
-			before := c.stopped
-			c.stopped = c.p.Stopped()
-			switch {
-			case c.p.Gone():
-				useless, why = append(useless, c.p), append(why, errGone)
-			case before && c.stopped:
-				useless, why = append(useless, c.p), append(why, errStopped)
-			default:
-				of = append(of, c)
-			}
+	warm := s.warm[:0]
+	for _, c := range s.warm {
+		before := c.stopped
+		c.stopped = c.p.Stopped()
+		switch {
+		case c.p.Gone():
+			useless, why = append(useless, c.p), append(why, errGone)
+		case before && c.stopped:
+			useless, why = append(useless, c.p), append(why, errStopped)
+		default:
+			warm = append(warm, c)
 		}
-		*some = of
 	}
+	s.warm = warm
 	s.g.mu.Unlock()
 	for i, p := range useless {
 		s.g.cfg.Log.Warn(why[i].Error())
@@ -249,7 +230,7 @@ func (s *spares) kill() {
 	s.g.mu.Lock()
 	defer s.g.mu.Unlock()
 	s.closed = true
-	for _, c := range slices.Concat(s.warm, s.aside, s.useless) {
+	for _, c := range s.warm {
 		c.p.Kill()
 	}
 	if s.busy != nil {
@@ -264,11 +245,23 @@ func (s *spares) close() {
 	s.gone.Wait(world.ForEver)
 	s.gone.Set() // for who closes once more
 	s.g.mu.Lock()
-	warm := slices.Concat(s.warm, s.aside, s.useless)
-	s.warm, s.aside, s.useless = nil, nil, nil
+	warm := s.warm
+	s.warm = nil
 	s.g.mu.Unlock()
-	for _, c := range warm {
-		end(c.p)
+	endAll(warm)
+}
+
+// endAll ends children, at once.
+func endAll(children []*spare) {
+	for _, c := range children {
+		if c != nil {
+			c.p.Kill()
+		}
+	}
+	for _, c := range children {
+		if c != nil {
+			end(c.p)
+		}
 	}
 }
 

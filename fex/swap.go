@@ -17,11 +17,8 @@ func (g *Group) Present() []Shown {
 		if w.Retired() {
 			continue
 		}
-		w.mu.Lock()
-		kept := slices.Clone(w.state.kept)
-		w.mu.Unlock()
 		var all []Shown
-		for _, k := range kept {
+		for _, k := range w.holds() {
 			all = append(all, Shown{Service: k.id, Time: k.time, Dgram: k.dgram, Made: k.made})
 		}
 		return all
@@ -29,44 +26,70 @@ func (g *Group) Present() []Shown {
 	return nil
 }
 
-// Prepare warms up a child for each worker that has another text of the script and has taken the Configure that holds with
-// it, one after the other, so that a Swap finds them ready. It returns at once. Only the latest text counts.
-func (g *Group) Prepare(text []byte) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.spares.discard()
-	g.editions++
-	g.next = &script{text: text, edition: g.editions}
-	g.spares.wake.Set()
+// holds gives the transitions that the worker's child must have seen.
+func (w *Worker) holds() []keptTransition {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.state.kept)
 }
 
-// Discard ends the children of a Prepare that no Swap will follow.
-func (g *Group) Discard() {
+// Swap puts children that have advanced in the place of those that work, which are hung up on. Nothing may be under way, and
+// nothing may have been since they advanced. Requests may come at once: they wait for the child.
+func (g *Group) Swap(p *Prepared) {
 	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.spares.discard()
-	g.next = nil
-	g.spares.wake.Set()
-}
-
-// Swap puts a child in the place of each that runs the text of the latest Prepare, and sees first what holds; the one before
-// is hung up on. Nothing may be under way. Requests may come at once: they wait for the child.
-func (g *Group) Swap() {
-	g.mu.Lock()
-	if g.next == nil {
-		g.mu.Unlock()
-		return
-	}
-	g.script, g.next = *g.next, nil
-	g.oldest = g.script.edition
-	g.spares.promoteAside()
+	before := g.script
+	g.before, g.script, g.oldest = &before, p.script, p.script.edition
+	g.spares.edition = g.oldest // it has taken the Configure that holds
+	left := g.successors
+	g.successors = p.children
 	g.mu.Unlock()
+	endAll(left)
 	g.spares.wake.Set()
 	for _, w := range g.Workers {
 		w.mu.Lock()
 		w.replaceOutdated()
 		w.mu.Unlock()
 	}
+}
+
+// Swapped tells whether all workers that are in service have a child of the latest Swap, or of a text since.
+func (g *Group) Swapped() bool {
+	oldest := g.oldestText()
+	for _, w := range g.Workers {
+		w.mu.Lock()
+		uses := w.child != nil && w.edition >= oldest
+		w.mu.Unlock()
+		if !uses && !w.Retired() {
+			return false
+		}
+	}
+	return true
+}
+
+// successor gives the child that a Swap has for a worker, once; nil if there is none.
+func (g *Group) successor(worker int) *spare {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.successors == nil {
+		return nil
+	}
+	s := g.successors[worker]
+	g.successors[worker] = nil
+	return s
+}
+
+// fallBack goes back to the text before the latest Swap, for the last worker of all when no child starts with that one: so no
+// other works with the text that is left. It tells whether it did.
+func (g *Group) fallBack() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.before == nil || g.serving > 1 {
+		return false
+	}
+	g.editions++
+	g.script, g.before = script{text: g.before.text, edition: g.editions}, nil
+	g.spares.edition = g.editions
+	return true
 }
 
 // replaceOutdated lets a child go that runs a text which was swapped; w.mu is held.

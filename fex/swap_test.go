@@ -1,6 +1,9 @@
 package fex_test
 
 import (
+	"context"
+	"errors"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -32,23 +35,24 @@ func TestSwap(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		spares int
-		warm   bool // the children of the other text are waited for
-	}{{"all are warm", 0, true}, {"none is warm", 0, false}, {"warm, with a spare", 1, true}, {"a spare of the old text", 1, false}} {
+	}{{"no spare", 0}, {"a spare of the old text", 1}} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := startRig(t, rigOptions{script: strings.ReplaceAll(swapping, "TEXT", "first"), workers: 2, spares: tt.spares})
 			r.begin()
 			r.expect(r.burst(20), "first:1:1")
 			r.warm(tt.spares)
-			r.group.Prepare([]byte(strings.ReplaceAll(swapping, "TEXT", "never")))
-			r.group.Prepare([]byte(strings.ReplaceAll(swapping, "TEXT", "second")))
-			var prepared []int
-			if tt.warm {
-				r.until("children of the other text", func() bool { prepared = fex.PreparedPIDs(r.group); return len(prepared) == 2 })
-			}
+			never := r.prepare("never")
+			second := r.prepare("second")
+			never.Discard()
+			prepared := fex.PreparedPIDs(second)
 			r.expect(r.burst(20), "first:1:1")
 			r.transition(testkit.Plain(xtc.Disable, 50))
 			r.transition(testkit.Plain(xtc.EndStep, 51))
-			r.group.Swap()
+			if err := second.Advance(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			r.group.Swap(second)
+			r.until("all have changed", r.group.Swapped)
 			r.transition(testkit.Plain(xtc.BeginStep, 52))
 			r.transition(testkit.Plain(xtc.Enable, 53))
 			r.expect(r.burst(20), "second:1:1")
@@ -68,15 +72,26 @@ func TestSwap(t *testing.T) {
 	}
 }
 
-// TestDiscard: children of a text that is not wanted any more end, and a swap does nothing.
+// prepare gives children of another text.
+func (r *rig) prepare(text string) *fex.Prepared {
+	r.t.Helper()
+	p, err := r.group.Prepare(context.Background(), []byte(strings.ReplaceAll(swapping, "TEXT", text)))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return p
+}
+
+// TestDiscard: children of a text that is not wanted any more end.
 func TestDiscard(t *testing.T) {
 	r := startRig(t, rigOptions{script: strings.ReplaceAll(swapping, "TEXT", "first"), workers: 2})
 	r.begin()
-	r.group.Prepare([]byte(strings.ReplaceAll(swapping, "TEXT", "second")))
-	r.until("the children", func() bool { return len(fex.PreparedPIDs(r.group)) == 2 })
-	r.group.Discard()
+	p := r.prepare("second")
+	if n := len(fex.PreparedPIDs(p)); n != 2 {
+		t.Errorf("there are %d children of the other text", n)
+	}
+	p.Discard()
 	r.until("their end", func() bool { return len(r.children()) == 2 })
-	r.group.Swap()
 	r.expect(r.burst(20), "first:1:1")
 	r.end()
 }
@@ -88,14 +103,91 @@ func TestSwapWhileAChildDies(t *testing.T) {
 	r.expect(r.burst(20), "first:1:1")
 	r.transition(testkit.Plain(xtc.Disable, 50))
 	r.transition(testkit.Plain(xtc.EndStep, 51))
-	r.group.Prepare([]byte(strings.ReplaceAll(swapping, "TEXT", "second")))
+	p := r.prepare("second")
 	if err := syscall.Kill(r.group.PID(0), syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	r.group.Swap()
+	if err := p.Advance(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r.group.Swap(p)
 	r.transition(testkit.Plain(xtc.BeginStep, 52))
 	r.expect(r.burst(20), "second:1:1")
 	r.end()
+}
+
+// TestPrepareThatFails: of a text that cannot begin no child is left, and the reason is told with what the script said.
+func TestPrepareThatFails(t *testing.T) {
+	for name, tt := range map[string]struct{ first, then, want string }{
+		"at the start":     {`open(sys.argv[0] + ".once", "x")`, "pass", "FileExistsError"},
+		"hangs":            {"time.sleep(1000)", "pass", "no answer in time"},
+		"dies":             {`print("that was all", file=sys.stderr); os._exit(3)`, "pass", "that was all"},
+		"when a run holds": {"pass", `open(sys.argv[0] + ".once", "x")`, "FileExistsError"},
+		"hangs in a run":   {"pass", "time.sleep(1000)", "no answer in time"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := startRig(t, rigOptions{script: strings.ReplaceAll(swapping, "TEXT", "first"), workers: 2, deadline: time.Second})
+			r.begin()
+			text := strings.Replace("import os, sys, time\n"+swapping, "\nruns = ", "\n"+tt.first+"\nruns = ", 1)
+			text = strings.Replace(text, "    runs += 1\n", "    runs += 1\n    "+tt.then+"\n", 1)
+			p, err := r.group.Prepare(t.Context(), []byte(text))
+			if (err == nil) != (tt.first == "pass") {
+				t.Fatalf("it is prepared: %v", err)
+			}
+			if err == nil {
+				err = p.Advance(t.Context())
+				p.Discard()
+			}
+			var death *fex.DeathError
+			if !errors.As(err, &death) || !strings.Contains(death.Reason+strings.Join(death.Output, "\n"), tt.want) {
+				t.Errorf("%v; log:\n%s", err, r.log)
+			}
+			r.until("the end of those that did not fail", func() bool { return len(r.children()) == 2 })
+			r.expect(r.burst(20), "first:1:1")
+			r.end()
+			if r.restartCount() != 0 || len(r.gaveUp) != 0 {
+				t.Errorf("deaths %q, %q", r.restarts, r.gaveUp)
+			}
+		})
+	}
+}
+
+// TestPrepareIsCalledOff: nobody waits for a text when the run ends.
+func TestPrepareIsCalledOff(t *testing.T) {
+	r := startRig(t, rigOptions{script: strings.ReplaceAll(swapping, "TEXT", "first"), workers: 2})
+	r.begin()
+	ctx, cancel := context.WithCancel(t.Context())
+	time.AfterFunc(300*time.Millisecond, cancel)
+	if _, err := r.group.Prepare(ctx, []byte("import time\ntime.sleep(1000)\n")); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
+	r.end()
+}
+
+// TestFallBack: when no child starts with a text that was swapped in, the last worker goes on with the one before.
+func TestFallBack(t *testing.T) {
+	r := startRig(t, rigOptions{script: strings.ReplaceAll(swapping, "TEXT", "first")})
+	r.begin()
+	gate := filepath.Join(t.TempDir(), "gate")
+	text := "import os\nif os.path.exists('" + gate + "'): os._exit(3)\n" + strings.ReplaceAll(swapping, "TEXT", "second")
+	p, err := r.group.Prepare(t.Context(), []byte(text))
+	if err == nil {
+		err = p.Advance(t.Context())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.group.Swap(p)
+	r.expect(r.burst(20), "second:1:1")
+	testkit.WriteFile(t, gate, "")
+	if err := syscall.Kill(r.group.PID(0), syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	r.expect(r.burst(20), "first:1:1")
+	r.end()
+	if r.fellBack.Load() != 1 || len(r.gaveUp) != 0 {
+		t.Errorf("it went back %d times and gave up %q", r.fellBack.Load(), r.gaveUp)
+	}
 }
 
 // expect waits for events, whose results must name a text.

@@ -17,7 +17,7 @@ func full() watch.Status {
 	for i := range 100 {
 		h.Add(time.Duration(i) * time.Millisecond)
 	}
-	loaded := watch.Loaded{SHA256: "5f1c", PostSHA256: "77aa", Generation: 3, Time: time.Now(), Refused: "line 3",
+	loaded := watch.Loaded{SHA256: "5f1c", PostSHA256: "77aa", Generation: 3, Time: time.Now(), Refused: "line 3", Reloads: watch.Reloads{Used: 21, Refused: 22, FellBack: 23},
 		Next: &watch.NextScript{SHA256: "99bb", PostSHA256: "77aa", State: "taken at the next step"}}
 	s := watch.Status{Version: "1.2", Loaded: loaded, Host: "node", PID: 17, Partition: "tst", Experiment: "mfx1", Run: 5, Source: "sim", State: "enabled",
 		Script: "my \"roi\".py\n\xff", Transition: "Enable", Time: time.Now(), Seconds: 8.5,

@@ -36,6 +36,16 @@ var families = []family{
 		}
 	}},
 	{"drp_run_seconds", "Time since the run began.", gauge, nil, func(s *Status, put put) { put(s.Seconds) }},
+	{"drp_script_info", "Which text of the scripts is used, as labels; the value is 1.", gauge, []string{"sha256", "post_sha256"},
+		func(s *Status, put put) { put(1, s.Loaded.SHA256, s.Loaded.PostSHA256) }},
+	{"drp_script_generation", "Counts the texts of the scripts that were used, from 1 on.", gauge, nil,
+		func(s *Status, put put) { put(float64(s.Loaded.Generation)) }},
+	{"drp_script_reloads_total", "Texts that were asked for while the run went on, by what became of them.", counter, []string{"outcome"},
+		func(s *Status, put put) {
+			put(count(s.Loaded.Reloads.Used), "used")
+			put(count(s.Loaded.Reloads.Refused), "refused")
+			put(count(s.Loaded.Reloads.FellBack), "fell_back")
+		}},
 	{"drp_events_received_total", "Events that came from the source.", counter, nil,
 		func(s *Status, put put) { put(count(s.Events.Received)) }},
 	{"drp_events_total", "Events by their outcome, of which each gets one.", counter, []string{"outcome"}, outcomes},

@@ -83,6 +83,11 @@ func TestMetricsSayWhatTheStatusDoes(t *testing.T) {
 		{"drp_settings_applied", nil, 16},
 		{"drp_settings_refused_total", nil, 17},
 		{"drp_run_state", []string{"state", "enabled"}, 1},
+		{"drp_script_info", []string{"sha256", "5f1c", "post_sha256", "77aa"}, 1},
+		{"drp_script_generation", nil, 3},
+		{"drp_script_reloads_total", []string{"outcome", "used"}, 21},
+		{"drp_script_reloads_total", []string{"outcome", "refused"}, 22},
+		{"drp_script_reloads_total", []string{"outcome", "fell_back"}, 23},
 		{"drp_run_info", []string{"run", "5", "script", "my \"roi\".py\n\uFFFD"}, 1},
 	} {
 		if got := value(t, all, tt.name, tt.labels...); got != tt.want {

@@ -3,6 +3,7 @@ package watch
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -18,7 +19,7 @@ type Reload struct {
 type Reloaded struct {
 	SHA256     string `json:"sha256" doc:"of the text of the user's script"`
 	PostSHA256 string `json:"post_sha256,omitempty" doc:"of that of --post; absent where there is none"`
-	State      string `json:"state" doc:"when they are used" enum:"in use,taken at the next step,taken before the next event,taken at the Configure that comes"`
+	State      string `json:"state" doc:"when they are used" enum:"in use,being taken by the workers,taken at the next step,taken before the next event,taken at the Configure that comes"`
 	Tried      string `json:"tried,omitempty" doc:"up to where they were tried; absent where there was nothing to try"`
 }
 
@@ -27,10 +28,9 @@ const reloadPath = "/v1/reload"
 // PageOfReload lets who may steer ask for it, at its path. The answer takes as long as the scripts are tried.
 func PageOfReload(reload func(ctx context.Context, now bool) (Reloaded, error)) (path string, page http.Handler) {
 	return reloadPath, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		var asked Reload
-		body, _ := io.ReadAll(r.Body) // it is there
-		if err := json.Unmarshal(body, &asked); err != nil {
-			refuse(w, http.StatusUnprocessableEntity, fmt.Sprintf("this is no request for a reload: %v; send {} or {\"now\": true}", err))
+		asked, err := reloadOf(r.Body)
+		if err != nil {
+			refuse(w, http.StatusBadRequest, fmt.Sprintf("this is no request for a reload: %v; send {} or {\"now\": true}", err))
 			return
 		}
 		c := http.NewResponseController(w)
@@ -43,6 +43,23 @@ func PageOfReload(reload func(ctx context.Context, now bool) (Reloaded, error)) 
 		}
 		reply(w, got)
 	})
+}
+
+func reloadOf(body io.Reader) (Reload, error) {
+	d := json.NewDecoder(body)
+	d.DisallowUnknownFields()
+	var asked *Reload
+	err := d.Decode(&asked)
+	switch {
+	case err != nil:
+		return Reload{}, err
+	case asked == nil:
+		return Reload{}, errors.New("it is null")
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return Reload{}, errors.New("something follows it")
+	}
+	return *asked, nil
 }
 
 // Reload asks for it. What is against it is a *RefusedError.

@@ -41,6 +41,14 @@ type Loaded struct {
 	Time       time.Time   `json:"time" doc:"since when"`
 	Next       *NextScript `json:"next,omitempty" doc:"what was asked for and tried, and is not used yet; absent if nothing was"`
 	Refused    string      `json:"refused,omitempty" doc:"why the last text that was asked for is not used; absent if it is, or waits to be"`
+	Reloads    Reloads     `json:"reloads"`
+}
+
+// Reloads counts what became of texts that were asked for while the run went on.
+type Reloads struct {
+	Used     int64 `json:"used" doc:"by all workers"`
+	Refused  int64 `json:"refused" doc:"with the reason for the last in the log, and in refused above"`
+	FellBack int64 `json:"fell_back" doc:"used, until no process could begin with them any more, and the last worker went back"`
 }
 
 // NextScript is the text of the scripts that is used soon.

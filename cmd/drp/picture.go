@@ -47,6 +47,9 @@ func headOf(s *watch.Status) []string {
 	if s.Settings.Parameters > 0 {
 		lines = append(lines, settingsLine(&s.Settings))
 	}
+	if l := &s.Loaded; l.Generation > 0 && l.SHA256 != "" {
+		lines = append(lines, printable(textLine(l)))
+	}
 	return append(lines, "")
 }
 
@@ -54,6 +57,26 @@ func settingsLine(s *watch.Settings) string {
 	line := fmt.Sprintf("settings: generation %d of %d parameters, refused %d", s.Generation, s.Parameters, s.Refused)
 	if s.Applied != s.Generation {
 		line += fmt.Sprintf("; events have generation %d", s.Applied)
+	}
+	return line
+}
+
+// shownOfSHA is how much of a SHA-256 tells texts apart.
+const shownOfSHA = 12
+
+// textLine tells which text of the scripts is used, and what became of others.
+func textLine(l *watch.Loaded) string {
+	short := func(sha string) string { return sha[:min(shownOfSHA, len(sha))] }
+	line := fmt.Sprintf("text %d of the script, SHA-256 %s", l.Generation, short(l.SHA256))
+	if l.PostSHA256 != "" {
+		line += ", of the second " + short(l.PostSHA256)
+	}
+	if n := l.Next; n != nil {
+		line += fmt.Sprintf("; %s %s", short(n.SHA256), n.State)
+	}
+	if l.Refused != "" {
+		reason, _, _ := strings.Cut(l.Refused, "\n")
+		line += "; the last one asked for is not used: " + reason
 	}
 	return line
 }

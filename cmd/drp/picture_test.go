@@ -34,6 +34,8 @@ func moments() (before, now watch.Status) {
 	now.GPU = &watch.GPU{Name: "A1", Frames: 110, Busy: 5.5, Lost: "it hangs"}
 	before.GPU = &watch.GPU{Name: "A1", Frames: 60, Busy: 5}
 	now.Settings = watch.Settings{Parameters: 2, Generation: 5, Applied: 4, Refused: 3}
+	now.Loaded = watch.Loaded{SHA256: "0123456789abcdef", PostSHA256: "fedcba9876543210", Generation: 4, Refused: "line 3: a\x1b\nTraceback",
+		Next: &watch.NextScript{SHA256: "1111222233334444", State: "taken at the next step"}}
 	now.Failures = []string{"ValueError:\x1b[31m no"}
 	return before, now
 }
@@ -43,7 +45,9 @@ func TestAPictureIsOfTheTimeBetween(t *testing.T) {
 	before, now := moments()
 	picture := strings.Join(pictureOf(&before, &now), "\n")
 	for _, want := range []string{
-		"drp 7 on node: mfx1 run 5, stepping for 11s", "a.py on sim\nsettings: generation 5 of 2 parameters, refused 3; events have generation 4\n\n",
+		"drp 7 on node: mfx1 run 5, stepping for 11s", "a.py on sim\nsettings: generation 5 of 2 parameters, refused 3; events have generation 4\n" +
+			"text 4 of the script, SHA-256 0123456789ab, of the second fedcba987654; 111122223333 taken at the next step; " +
+			"the last one asked for is not used: line 3: a?\n",
 		"received 1500: 500/s, 2 GB/s in, 5 MB/s out; in flight 0; deadtime 25 %",
 		"hits 390 of 1500 searched: 50.00 %",
 		"GPU A1 is lost: it hangs; 50 frames/s, busy 50 %",

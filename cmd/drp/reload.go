@@ -75,13 +75,17 @@ func awaitReload(ctx context.Context, c *watch.Client, asked *watch.Reloaded) er
 		if err != nil {
 			return general(fmt.Errorf("the run ended before it used the script: %w", err))
 		}
-		switch next := s.Loaded.Next; {
-		case s.Loaded.SHA256 == asked.SHA256 && s.Loaded.PostSHA256 == asked.PostSHA256:
+		next := s.Loaded.Next
+		waits := next != nil && next.SHA256 == asked.SHA256 && next.PostSHA256 == asked.PostSHA256
+		switch {
+		case !waits && s.Loaded.SHA256 == asked.SHA256 && s.Loaded.PostSHA256 == asked.PostSHA256:
 			fmt.Printf("in use, generation %d\n", s.Loaded.Generation)
 			return nil
 		case s.State == "ended":
 			return general(errors.New("the run ended before it used the script"))
-		case asked.Tried != "" && (next == nil || next.SHA256 != asked.SHA256 || next.PostSHA256 != asked.PostSHA256):
+		case !waits && s.Loaded.Refused != "":
+			return &drp.Failure{Kind: drp.Script, Err: errors.New(s.Loaded.Refused)}
+		case !waits && asked.Tried != "":
 			return general(errors.New("another text was asked for meanwhile, or a Configure took another: drp status --json shows which is used"))
 		}
 		select {

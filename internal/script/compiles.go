@@ -3,7 +3,6 @@ package script
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"os/exec"
 	"strings"
@@ -29,5 +28,5 @@ func Compiles(python, name string, text []byte) error {
 			return fmt.Errorf("%s: %s", where, lines[len(lines)-1])
 		}
 	}
-	return errors.Join(err, errors.New(lines[len(lines)-1]))
+	return fmt.Errorf("%s: %s (%w)", name, lines[len(lines)-1], err)
 }

@@ -14,7 +14,8 @@ func TestCompiles(t *testing.T) {
 	if err := script.Compiles(python, "a.py", []byte("raise SystemExit(3)\n")); err != nil {
 		t.Error(err)
 	}
-	for text, want := range map[string]string{"x = 1\nfor": `File "a.py", line 2: SyntaxError: invalid syntax`, "x = '\xff'": "SyntaxError"} {
+	for text, want := range map[string]string{"x = 1\nfor": `File "a.py", line 2: SyntaxError: invalid syntax`, "x = '\xff'": "SyntaxError",
+		"x = 1\x00": "a.py"} {
 		if err := script.Compiles(python, "a.py", []byte(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v", text, err)
 		}

@@ -1,0 +1,151 @@
+package fex
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	"drp/internal/world"
+)
+
+// Prepared is children with another text of the script, one for each worker, beside those that work. They come to where those
+// are before anything is changed: when one of them cannot, nothing has happened.
+//
+//	Prepare: start --> greeting --> Configure     while the run goes on
+//	Advance: place --> what holds                 with nothing under way, the old children stand by
+//	Swap:    the old ones are hung up on, these are in their place
+type Prepared struct {
+	g        *Group
+	script   script
+	children []*spare // by worker; nil for one that is out of service
+}
+
+// atOnce is how many children start at a time: the run that goes on needs the processors, too.
+const atOnce = 4
+
+// Prepare starts children with a text, and shows them the Configure that holds. It returns when all have taken it, or with the
+// reason why one has not; then none is left. Swap or Discard must follow, before Close of the group.
+func (g *Group) Prepare(ctx context.Context, text []byte) (*Prepared, error) {
+	g.mu.Lock()
+	g.editions++
+	p := &Prepared{g: g, script: script{text: text, edition: g.editions}, children: make([]*spare, len(g.Workers))}
+	g.mu.Unlock()
+	if err := p.each(ctx, atOnce, p.begin); err != nil {
+		p.Discard()
+		return nil, err
+	}
+	return p, nil
+}
+
+// Advance brings the children to where those of the workers are. With an error they are of no use any more.
+func (p *Prepared) Advance(ctx context.Context) error { return p.each(ctx, len(p.children), p.advance) }
+
+// Discard ends the children.
+func (p *Prepared) Discard() {
+	endAll(p.children)
+	p.children = nil
+}
+
+// each does something for all workers in service, a few at a time, until one fails; the others are ended then.
+func (p *Prepared) each(ctx context.Context, few int, do func(ctx context.Context, w *Worker) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	all, next := world.NewJoin(p.g.world), atomic.Int32{}
+	for range min(few, len(p.children)) {
+		all.Go(func() {
+			for i := int(next.Add(1)) - 1; i < len(p.children) && ctx.Err() == nil; i = int(next.Add(1)) - 1 {
+				w := p.g.Workers[i]
+				if w.Retired() {
+					continue
+				}
+				if err := do(ctx, w); err != nil {
+					cancel(err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	return context.Cause(ctx)
+}
+
+// begin starts the child of a worker.
+func (p *Prepared) begin(ctx context.Context, w *Worker) error {
+	child, err := p.g.cfg.Start(w.log)
+	if err != nil {
+		return err
+	}
+	s := &spare{p: child, edition: p.script.edition}
+	p.children[w.id] = s
+	defer context.AfterFunc(ctx, child.Kill)()
+	if _, err := greet(p.g.world, child, p.g.hello(nil, p.script), p.g.cfg.GreetDeadline); err != nil {
+		return err
+	}
+	for _, k := range w.holds() {
+		if k.id != configure {
+			continue
+		}
+		err := p.ask(w, s, k.record(), k.dgram)
+		if s.deferred = errors.Is(err, errDeferred); s.deferred {
+			return nil
+		}
+		s.shown = &k
+		return err
+	}
+	return errNoConfigure
+}
+
+var errNoConfigure = errors.New("fex: there is no Configure that a child could be shown")
+
+// advance tells a child which worker it is, and shows it what holds.
+func (p *Prepared) advance(ctx context.Context, w *Worker) error {
+	s := p.children[w.id]
+	defer context.AfterFunc(ctx, s.p.Kill)()
+	if s.p.Stopped() {
+		return fmt.Errorf("fex: process %d, which waited for its turn, was stopped by somebody", s.p.PID())
+	}
+	text, err := json.Marshal(w.place)
+	if err != nil {
+		return err
+	}
+	if err := p.ask(w, s, record{kind: kindAttach, bytes: uint32(len(text))}, text); err != nil {
+		return err
+	}
+	for _, k := range w.holds() {
+		if k.id == configure && s.shown.same(&k) {
+			continue
+		}
+		if err := p.ask(w, s, k.record(), k.dgram); err != nil {
+			return err
+		}
+	}
+	s.advanced = true
+	return p.g.cfg.tooLarge(s.p, "has only just begun")
+}
+
+// ask is like that of replacements; but the error is a *DeathError, with all that the child said, since somebody wants to know
+// what is wrong with his script.
+func (p *Prepared) ask(w *Worker, s *spare, r record, more []byte) error {
+	wd, allowed := p.g.world, p.g.cfg.TransitionDeadline
+	due := wd.Now() + allowed
+	stop := overdue(wd, s.p, allowed)
+	broken, err := exchange(s.p, r, more)
+	stop()
+	switch {
+	case broken == nil && (err == nil || errors.Is(err, errDeferred)):
+		return err
+	case broken == nil:
+		s.p.HangUp() // its traceback comes behind the answer
+		defer wd.After(closeGrace, s.p.Kill)()
+	default:
+		if err = broken; wd.Now() >= due {
+			err = errTooLate
+		}
+		s.p.Kill()
+	}
+	s.p.Wait()
+	death := s.p.Obituary(err)
+	death.Worker = w.id
+	return &DeathError{Death: death}
+}
