@@ -242,7 +242,7 @@ def test_nothing_can_be_added(publisher):
             with pytest.raises(RuntimeError, match="before the loop"):
                 run.add_detector("x", fields={"y": (float, 0)})
             for evt in run.events():
-                for what in (evt.reject, lambda evt=evt: evt.remove("cam", "raw")):
+                for what in (evt.reject, lambda evt=evt: evt.remove("cam", "raw"), lambda evt=evt: evt.trigger(sum=1)):
                     with pytest.raises(RuntimeError, match="only watched"):
                         what()
                 with pytest.raises(drp.ConstantsError, match="that is watched"):

@@ -211,7 +211,7 @@ class Merge:
 
     @property
     def state(self) -> str:
-        """What the run does: "waiting" (for all), "running" while it is anywhere, then "lost" (one has died) or "ended"."""
+        """What the run does: "waiting" (for all), "running" (anywhere), then "lost" (one has died) or "ended"."""
         over = self._run is not None and self._run._over  # though the next may have begun in some
         states = {s.state for s in self._all}
         return next((s for s in ("waiting", "running", "lost")[2 * over :] if s in states), "ended")

@@ -31,4 +31,4 @@ def attach(segment_id: int, size: int, writable: bool = False) -> memoryview:
         return view
     # NumPy asks whoever owns the memory whether an array may be made writable, and a view of a view is owned by the
     # first: by an array of ctypes it always may. By an array that is read-only itself it never may.
-    return memoryview(np.frombuffer(view.toreadonly(), np.uint8))
+    return np.frombuffer(view.toreadonly(), np.uint8).data

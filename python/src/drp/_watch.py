@@ -294,6 +294,10 @@ class WatchFeed(Feed):
         """Raise `RuntimeError`: who watches adds nothing."""
         raise RuntimeError("this run is only watched: nothing can be added to it, removed from it or rejected")
 
+    def set_trigger(self, values: dict[str, Any]) -> None:
+        """Raise `RuntimeError`: the trigger is told by the script."""
+        self.writable()
+
     def corrected(self, kind: int, names_id: int, where: str) -> np.ndarray[Any, Any]:
         """Correct the pixels of the event at hand by the constants of its run: drp does so for its own scripts only."""
         if kind != CALIB:
