@@ -23,3 +23,9 @@ func (p *Page) Feeds() bool {
 	defer p.mu.Unlock()
 	return p.hits != nil
 }
+
+// Offered is how many events were shown to who watches.
+func (p *Player) Offered() int64 {
+	b := p.monitor.Books()
+	return b.Published + b.Held
+}

@@ -41,6 +41,7 @@ type Page struct {
 	spares  []*picture
 	streams map[*stream]bool
 	history history
+	left    time.Time // when the last browser went; zero while one looks, and once its memory was given back
 
 	statusMu sync.Mutex // protects status
 	status   struct {
@@ -54,6 +55,7 @@ const (
 	mostStreams   = 16
 	mostKept      = 64
 	mostKeptBytes = 256 << 20
+	restingBytes  = 32 << 20 // of what is kept while nobody looks
 	usualPatience = 10 * time.Second
 	statusMaxAge  = 400 * time.Millisecond
 )
@@ -69,7 +71,7 @@ func New(o Options) *Page {
 	if o.Patience == 0 {
 		o.Patience = usualPatience
 	}
-	p := &Page{o: o, streams: map[*stream]bool{}, kept: kept{most: mostKept, mostBytes: mostKeptBytes}}
+	p := &Page{o: o, streams: map[*stream]bool{}, kept: kept{most: mostKept, mostBytes: restingBytes}}
 	p.ctx, p.stop = context.WithCancel(context.Background())
 	p.mux = p.routes()
 	p.all = p.newFeed(false)
