@@ -4,6 +4,7 @@ import (
 	"math"
 	"strconv"
 
+	"drp/calib/correct"
 	"drp/drp"
 	"drp/monitor"
 	"drp/xtc"
@@ -85,7 +86,11 @@ func (e *event) place(f *drp.Frame) {
 			}
 		}
 	}
-	e.rings = e.scene.rings(e.rings, f.Energy)
+	energy := f.Energy
+	if !(energy > 0) {
+		energy = e.scene.energy
+	}
+	e.rings = e.scene.rings(e.rings, energy)
 }
 
 // copyRaw takes the raw pixels of a frame.
@@ -140,9 +145,6 @@ type ring struct {
 // resolutions are those that rings are drawn at, in angstrom.
 var resolutions = [...]float64{100, 50, 30, 20, 15, 10, 8, 6, 5, 4, 3.5, 3, 2.5, 2.2, 2, 1.8, 1.6, 1.4, 1.2, 1.1, 1, 0.9, 0.8}
 
-// hc is that of photons, in eV times angstrom.
-const hc = 12398.42
-
 // rings are a few around the beam, not too close to each other: at round resolutions where the energy and the distance are
 // known, else at round radii; none where nobody knows where the beam is.
 func (s *scene) rings(to []ring, energy float64) []ring {
@@ -165,7 +167,7 @@ func (s *scene) rings(to []ring, energy float64) []ring {
 		return to
 	}
 	for _, d := range resolutions {
-		sine := hc / energy / (2 * d)
+		sine := correct.HC / energy / (2 * d)
 		if sine >= math.Sqrt2/2 { // it goes backwards
 			break
 		}
@@ -225,6 +227,21 @@ func (k *kept) room() *event {
 	e := k.all[0]
 	k.all = append(k.all[:0], k.all[1:]...)
 	return e
+}
+
+// trim forgets the oldest, but for the last one, and the plans of pictures.
+func (k *kept) trim() {
+	bytes, n := 0, len(k.all)
+	for n > 0 && (n == len(k.all) || bytes+k.all[n-1].bytes() <= k.mostBytes) {
+		n--
+		bytes += k.all[n].bytes()
+	}
+	k.all = append([]*event(nil), k.all[n:]...)
+	for _, e := range k.all {
+		if e.scene != nil {
+			e.scene.forget()
+		}
+	}
 }
 
 // add keeps an event.

@@ -28,3 +28,9 @@ func (p *Page) Feeds() bool {
 
 // Exhaust uses up what may be made for browsers in a day.
 func (p *Page) Exhaust() { p.thrift.charge(3 * time.Hour) }
+
+// Offered is how many events were shown to who watches.
+func (p *Player) Offered() int64 {
+	b := p.monitor.Books()
+	return b.Published + b.Held
+}

@@ -69,6 +69,7 @@ func (p *Page) sample(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
+		p.rest()
 		s := p.present()
 		p.mu.Lock()
 		p.history.add(&s)

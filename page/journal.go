@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -16,6 +17,7 @@ type Journal struct {
 	mu    sync.Mutex // protects all below
 	lines []line     // oldest first
 	count uint64     // of all that ever were
+	turns uint64     // how often it was rewound
 	also  func(line) // is told of each, unless nil
 }
 
@@ -24,6 +26,7 @@ type line struct {
 	Time  time.Time `json:"time"`
 	Level string    `json:"level"`
 	Text  string    `json:"text"`
+	past  bool      // it is of a run that is replayed
 }
 
 // What a Journal keeps.
@@ -48,7 +51,7 @@ func (j *Journal) add(l line) {
 	}
 }
 
-func (j *Journal) note(level, text string) { j.add(line{time.Now(), level, text}) }
+func (j *Journal) note(level, text string) { j.add(line{time.Now(), level, text, false}) }
 
 // tell lets somebody else have each line from here on; nil is nobody.
 func (j *Journal) tell(to func(line)) {
@@ -57,13 +60,27 @@ func (j *Journal) tell(to func(line)) {
 	j.also = to
 }
 
-// since gives the lines after those that were given before.
-func (j *Journal) since(given *uint64) []line {
+// toldLines is what somebody was told of a Journal.
+type toldLines struct{ count, turns uint64 }
+
+// since gives the lines after those that were given before, or all of them anew where some of those are of no use any more.
+func (j *Journal) since(given *toldLines) (lines []line, anew bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	n := min(j.count-min(*given, j.count), uint64(len(j.lines)))
-	*given = j.count
-	return append([]line(nil), j.lines[uint64(len(j.lines))-n:]...)
+	if anew = given.turns != j.turns; anew {
+		given.count = 0
+	}
+	n := min(j.count-min(given.count, j.count), uint64(len(j.lines)))
+	*given = toldLines{j.count, j.turns}
+	return append([]line(nil), j.lines[uint64(len(j.lines))-n:]...), anew
+}
+
+// rewind forgets what was logged in a run that is replayed.
+func (j *Journal) rewind() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.lines = slices.DeleteFunc(j.lines, func(l line) bool { return l.past })
+	j.turns++
 }
 
 // Handler is a log whose warnings and errors the journal keeps, beside what another does with all lines.
@@ -92,7 +109,7 @@ func (n *noting) Handle(ctx context.Context, r slog.Record) error {
 		if r.Level >= slog.LevelError {
 			level = "error"
 		}
-		n.journal.add(line{r.Time, level, text})
+		n.journal.add(line{r.Time, level, text, false})
 	}
 	if !n.Handler.Enabled(ctx, r.Level) {
 		return nil

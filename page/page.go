@@ -42,6 +42,7 @@ type Page struct {
 	spares  []*picture
 	streams map[*stream]bool
 	history history
+	left    time.Time // when the last browser went; zero while one looks, and once its memory was given back
 
 	statusMu sync.Mutex // protects status
 	status   struct {
@@ -55,6 +56,7 @@ const (
 	mostStreams   = 16
 	mostKept      = 64
 	mostKeptBytes = 256 << 20
+	restingBytes  = 32 << 20 // of what is kept while nobody looks
 	usualPatience = 10 * time.Second
 	statusMaxAge  = 400 * time.Millisecond
 )
@@ -70,7 +72,7 @@ func New(o Options) *Page {
 	if o.Patience == 0 {
 		o.Patience = usualPatience
 	}
-	p := &Page{o: o, streams: map[*stream]bool{}, kept: kept{most: mostKept, mostBytes: mostKeptBytes}}
+	p := &Page{o: o, streams: map[*stream]bool{}, kept: kept{most: mostKept, mostBytes: restingBytes}}
 	p.ctx, p.stop = context.WithCancel(context.Background())
 	if o.Player == nil {
 		p.thrift = &thrift{}

@@ -10,7 +10,9 @@ import (
 	"os"
 	"path/filepath"
 	"sort"
+	"time"
 
+	"drp/internal/settings"
 	"drp/watch"
 	"drp/xtc"
 )
@@ -25,6 +27,9 @@ type past struct {
 
 	cached int // line of status
 	status *watch.Status
+
+	listed  int // lines that listing knows
+	listing settings.Listing
 }
 
 // pastLine is where a line is, and how many events of the run had been recorded by then.
@@ -32,7 +37,9 @@ type pastLine struct {
 	at       int64
 	bytes    int
 	events   int64
+	time     int64 // of a status, nanoseconds since 1970
 	isStatus bool
+	settings bool // it tells of them
 }
 
 // mostPastBytes is how long a line may be.
@@ -41,7 +48,7 @@ const mostPastBytes = 4 << 20
 // openPast looks for the record of the first of some files. What cannot be read is as if it were not there, with a word in
 // the journal.
 func openPast(files []string, journal *Journal) *past {
-	p := &past{journal: journal, cached: -1}
+	p := &past{journal: journal, cached: -1, listed: -1}
 	for _, path := range files {
 		name, ok := xtc.ParseFileName(path)
 		if !ok {
@@ -81,12 +88,15 @@ func (p *past) index() error {
 			return err
 		}
 		var l struct {
-			Base   *int64 `json:"base"`
+			Base   *int64    `json:"base"`
+			Time   time.Time `json:"time"`
 			Status *struct {
 				Events struct {
 					Recorded int64 `json:"recorded"`
 				} `json:"events"`
 			} `json:"status"`
+			Settings *struct{} `json:"settings"`
+			Declared *[]any    `json:"declared"`
 		}
 		if json.Unmarshal(text, &l) == nil {
 			if l.Base != nil {
@@ -95,7 +105,7 @@ func (p *past) index() error {
 			if l.Status != nil {
 				events = max(events, l.Status.Events.Recorded-base)
 			}
-			p.lines = append(p.lines, pastLine{at, len(text), events, l.Status != nil})
+			p.lines = append(p.lines, pastLine{at, len(text), events, l.Time.UnixNano(), l.Status != nil, l.Settings != nil || l.Declared != nil})
 		}
 		at += int64(len(text))
 	}
@@ -159,8 +169,60 @@ func (p *past) read(i int, to *recorded) error {
 	return json.Unmarshal(text, to)
 }
 
-// reach tells of what was logged, and which settings were changed, up to an event.
+// explain says which events the numbers of a replay count, where the run counted others.
+func (p *past) explain() {
+	for i := len(p.lines) - 1; i >= 0; i-- {
+		var l recorded
+		if !p.lines[i].isStatus || p.read(i, &l) != nil || l.Status == nil {
+			continue
+		}
+		if e := &l.Status.Events; e.Received > e.Recorded {
+			p.journal.note("info", fmt.Sprintf("events are counted here as they lie in the files, from 0 on; the run and its log counted all %d "+
+				"that came, of which %d were recorded: find them by pulse or time", e.Received, e.Recorded))
+		}
+		return
+	}
+}
+
+// source is where the run had its data from, empty where that was not recorded.
+func (p *past) source() string {
+	if s := p.at(-1); s != nil {
+		return s.Source
+	}
+	return ""
+}
+
+// when is the time when an event was recorded, in nanoseconds since 1970: as if events had come evenly from one status to
+// the next. It is 0 where that is not known.
+func (p *past) when(number int64) uint64 {
+	i := sort.Search(len(p.lines), func(i int) bool { return p.lines[i].events > number })
+	for i < len(p.lines) && !p.lines[i].isStatus {
+		i++
+	}
+	if i == len(p.lines) {
+		return 0
+	}
+	to := &p.lines[i]
+	from := &pastLine{time: to.time - int64(seldom)}
+	for i--; i >= 0; i-- {
+		if p.lines[i].isStatus && p.lines[i].events <= number {
+			from = &p.lines[i]
+			break
+		}
+	}
+	if to.time < from.time {
+		return 0
+	}
+	part := float64(number-from.events) / float64(to.events-from.events)
+	return uint64(from.time) + uint64(part*float64(to.time-from.time))
+}
+
+// reach tells of what was logged, and which settings were changed, up to an event, and no more of what was after it.
 func (p *past) reach(number int64) {
+	if p.said > 0 && p.lines[p.said-1].events > number+1 {
+		p.said = 0
+		p.journal.rewind()
+	}
 	for ; p.said < len(p.lines) && p.lines[p.said].events <= number+1; p.said++ {
 		var l recorded
 		if p.lines[p.said].isStatus || p.read(p.said, &l) != nil {
@@ -168,9 +230,10 @@ func (p *past) reach(number int64) {
 		}
 		switch {
 		case l.Log != nil:
+			l.Log.past = true
 			p.journal.add(*l.Log)
 		case l.Settings != nil:
-			p.journal.add(line{l.Time, "info", "settings: " + l.Settings.String()})
+			p.journal.add(line{l.Time, "info", "settings: " + l.Settings.String(), true})
 		}
 	}
 }

@@ -44,10 +44,11 @@ type Player struct {
 	holds  holding
 	next   int64 // number of the event that comes next
 	due    time.Time
-	before uint64 // time of the event before, nanoseconds
+	began  time.Time // when the first event was come to
+	before uint64    // time of the event before, nanoseconds
 	header source.Header
 	ahead  bool          // header was announced and not taken yet
-	last   monitor.Event // that was shown when the replay stood still, or was about to
+	last   monitor.Event // that was shown, for who comes when the replay stands still
 	told   int64         // consumers who were there to see it
 
 	mu    sync.Mutex // protects all below
@@ -63,6 +64,7 @@ type ReplayState struct {
 	Speed    float64 `json:"speed"`
 	Paused   bool    `json:"paused"`
 	Loop     bool    `json:"loop"`
+	Recorded bool    `json:"recorded"`      // the status of the run was
 	Ended    bool    `json:"ended"`         // there is no event after that one
 	Why      string  `json:"why,omitempty"` // it could not go on
 }
@@ -108,8 +110,10 @@ func Play(o PlayerOptions) (*Player, error) {
 	for _, path := range o.Files {
 		name += " " + filepath.Base(path)
 	}
-	p.past = openPast(o.Files, o.Journal)
-	p.state = ReplayState{File: name[1:], Events: info.Events, Position: -1, Speed: o.Speed, Paused: o.Paused, Loop: o.Loop}
+	p.past, p.began = openPast(o.Files, o.Journal), time.Now()
+	p.state = ReplayState{File: name[1:], Events: info.Events, Position: -1, Speed: o.Speed, Paused: o.Paused, Loop: o.Loop,
+		Recorded: p.past.find(0) >= 0}
+	p.past.explain()
 	info.Name = p.state.File
 	p.shown.begin(info)
 	return p, nil
@@ -162,16 +166,15 @@ func (p *Player) Run(ctx context.Context, stays bool) error {
 		switch {
 		case s.Ended && !stays && !s.Loop:
 			return p.failure(&s)
-		case s.Ended && s.Loop && s.Why == "" && s.Position >= 0 && !s.Paused:
+		case s.Ended && s.Loop && s.Why == "" && s.Position >= 0 && !s.Paused && (s.Speed == 0 || time.Since(p.began) >= leastLoop):
 			p.turn()
 			continue
 		case s.Ended || s.Paused && !first:
 			p.stand(ctx)
 			continue
 		}
-		if shown := p.forward(ctx, &s); shown {
-			first = false
-		}
+		p.forward(ctx, &s)
+		first = first && p.State().Position < 0
 	}
 	return nil
 }
@@ -235,25 +238,22 @@ func (p *Player) reopen() error {
 		return err
 	}
 	_ = p.files.Close() // it was only read
-	p.files, p.next, p.ahead, p.before = again, 0, false, 0
+	p.files, p.next, p.ahead, p.before, p.began = again, 0, false, 0, time.Now()
 	return nil
 }
 
-// forward takes one datagram, when it is due. It tells whether that was an event that was shown; an order that comes
-// meanwhile is obeyed first.
-func (p *Player) forward(ctx context.Context, s *ReplayState) (shown bool) {
-	if err := p.announce(ctx); err != nil {
+// forward takes one datagram, when it is due. An order that comes meanwhile is obeyed first.
+func (p *Player) forward(ctx context.Context, s *ReplayState) {
+	err := p.announce(ctx)
+	if err == nil && p.header.Service.IsEvent() && p.wait(ctx, s.Speed) {
+		return
+	}
+	if err == nil {
+		err = p.take(true)
+	}
+	if err != nil {
 		p.stop(err)
-		return false
 	}
-	if p.header.Service.IsEvent() && p.wait(ctx, s.Speed) {
-		return false
-	}
-	if err := p.take(true); err != nil {
-		p.stop(err)
-		return false
-	}
-	return p.header.Service.IsEvent()
 }
 
 func (p *Player) announce(ctx context.Context) (err error) {
@@ -269,12 +269,16 @@ func (p *Player) announce(ctx context.Context) (err error) {
 const (
 	longGap   = 10 * time.Second // between two recorded events; a longer one is not waited for
 	catchUp   = time.Second      // of what is due, at the most
+	leastLoop = time.Second      // that a loop takes, however close to each other its events are
 	shortWait = 50 * time.Microsecond
 )
 
 // wait waits until the announced event is due; it tells whether something else came first.
 func (p *Player) wait(ctx context.Context, speed float64) (disturbed bool) {
-	at := p.header.Time>>32*1e9 + p.header.Time&0xffffffff
+	at := p.past.when(p.next)
+	if at == 0 {
+		at = p.header.Time>>32*1e9 + p.header.Time&0xffffffff
+	}
 	now := time.Now()
 	due := now
 	if gap := time.Duration(at - p.before); speed > 0 && p.before != 0 && at > p.before && gap < longGap {
@@ -358,13 +362,7 @@ func (p *Player) show(d xtc.Dgram) {
 	e.Number = p.next
 	p.offer(&e)
 	p.next++
-	stands := false
-	p.change(func(s *ReplayState) {
-		s.Position = e.Number
-		stands = s.Paused || p.next >= int64(s.Events)
-	})
-	if stands {
-		p.last = monitor.Event{Facts: e.Facts, Dgram: append(p.last.Dgram[:0], d...)}
-	}
+	p.change(func(s *ReplayState) { s.Position = e.Number })
+	p.last = monitor.Event{Facts: e.Facts, Dgram: append(p.last.Dgram[:0], d...)}
 	p.past.reach(e.Number)
 }

@@ -23,7 +23,10 @@ type replay struct {
 	page *page.Page
 }
 
-func play(t *testing.T, o page.PlayerOptions) *replay {
+func play(t *testing.T, o page.PlayerOptions) *replay { return playAfter(t, o, func(*page.Player) {}) }
+
+// playAfter does something before the replay begins.
+func playAfter(t *testing.T, o page.PlayerOptions, before func(*page.Player)) *replay {
 	t.Helper()
 	runtimeFolder(t)
 	o.Monitor = "test/again"
@@ -32,6 +35,7 @@ func play(t *testing.T, o page.PlayerOptions) *replay {
 	if err != nil {
 		t.Fatal(err)
 	}
+	before(p)
 	shown := page.New(page.Options{Monitor: o.Monitor, Player: p, Status: p.Status, Journal: o.Journal})
 	mux := http.NewServeMux()
 	mux.Handle("POST /v1/replay", shown.Orders())
@@ -207,5 +211,36 @@ func TestNothingToReplay(t *testing.T) {
 		if _, err := page.Play(o); err == nil {
 			t.Errorf("%+v is replayed", o)
 		}
+	}
+}
+
+// TestSeekBeforeTheFirst: an order that is there before the first event was shown is obeyed, and what it asks for stays.
+func TestSeekBeforeTheFirst(t *testing.T) {
+	path := testkit.File(t, testkit.Camera{}.Run(30)...)
+	asked := make(chan error, 1)
+	r := playAfter(t, page.PlayerOptions{Files: []string{path}, Paused: true}, func(p *page.Player) {
+		to := int64(12)
+		go func() { asked <- p.Order(t.Context(), page.Command{Position: &to}) }()
+		time.Sleep(50 * time.Millisecond) // until it waits; later it is obeyed all the same
+	})
+	if err := <-asked; err != nil {
+		t.Fatal(err)
+	}
+	r.shows(openStream(t, r.web, ""), 12)
+	if s := r.State(); s.Position != 12 {
+		t.Errorf("%+v", s)
+	}
+}
+
+// TestShortLoop: events that lie nanoseconds apart are not shown without end: a loop takes a second, however slow the machine.
+func TestShortLoop(t *testing.T) {
+	path := testkit.File(t, testkit.Spots{Segments: 1, Rows: 20, Cols: 20, Apart: 1}.Run(5)...)
+	began := time.Now()
+	r := play(t, page.PlayerOptions{Files: []string{path}, Loop: true, Speed: 1})
+	if !testkit.Within(10*time.Second, func() bool { return r.Offered() >= 10 }) {
+		t.Error("it does not begin again")
+	}
+	if n, most := r.Offered(), 5*(2+int64(time.Since(began)/time.Second)); n > most {
+		t.Errorf("%d events in %v", n, time.Since(began))
 	}
 }

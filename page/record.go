@@ -1,6 +1,7 @@
 package page
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -24,6 +25,8 @@ type RecordOptions struct {
 	Log     *slog.Logger
 	// Changes gives those of the settings, from the one after a generation on; nil where there are none.
 	Changes func(after int64) []settings.Change
+	// Declared gives them as they are; nil where there are none.
+	Declared func() settings.Listing
 }
 
 // Record writes, beside the files of a run, its status each second, warnings and errors of its log, and changes of its
@@ -39,7 +42,8 @@ type Record struct {
 	failed bool
 	lines  int
 	last   watch.Status
-	set    int64 // generation of the settings that the file knows
+	set    int64  // generation of the settings that the file knows
+	params []byte // which there are, as the file knows
 }
 
 // recordKey is what a file is of.
@@ -56,6 +60,8 @@ type recorded struct {
 	Status   *watch.Status    `json:"status,omitempty"`
 	Log      *line            `json:"log,omitempty"`
 	Settings *settings.Change `json:"settings,omitempty"`
+	// Declared is what can be set from here on, with the values that it has.
+	Declared []settings.Setting `json:"declared,omitempty"`
 }
 
 // mostRecorded is a day of lines, and some more for what happens.
@@ -154,6 +160,7 @@ func (r *Record) status() {
 
 // changes writes what was set since the status before, and in a new file all that had been.
 func (r *Record) changes() {
+	r.declared()
 	if r.o.Changes == nil {
 		return
 	}
@@ -161,6 +168,24 @@ func (r *Record) changes() {
 		r.set = c.Generation
 		r.write(&recorded{Time: c.Time, Settings: &c})
 	}
+}
+
+// declared writes what can be set, where that is not what the file has.
+func (r *Record) declared() {
+	if r.o.Declared == nil {
+		return
+	}
+	all := r.o.Declared()
+	params := make([]settings.Parameter, len(all.Settings))
+	for i := range all.Settings {
+		params[i] = all.Settings[i].Parameter
+	}
+	text, err := json.Marshal(params)
+	if err != nil || len(params) == 0 || bytes.Equal(text, r.params) {
+		return
+	}
+	r.params = text
+	r.write(&recorded{Time: time.Now(), Declared: all.Settings})
 }
 
 // without is a status without what it would be too long with: the buckets of its histograms, of which the quantiles stay.
@@ -186,7 +211,7 @@ func without(s watch.Status) *watch.Status {
 
 // begin makes the file of a run.
 func (r *Record) begin(key recordKey) {
-	r.key, r.lines, r.set = key, 0, 0
+	r.key, r.lines, r.set, r.params = key, 0, 0, nil
 	if r.failed {
 		return
 	}

@@ -31,7 +31,11 @@ func TestRecord(t *testing.T) {
 		}
 		return []settings.Change{{Generation: 4, Time: time.Now(), Who: "page 127.0.0.1", Changes: map[string][2]any{"threshold": {50, 60}}}}
 	}
-	r := page.NewRecord(page.RecordOptions{Dir: dir, Changes: changes, Journal: journal, Log: slog.New(slog.DiscardHandler), Status: func() watch.Status {
+	declared := func() settings.Listing {
+		s := settings.Setting{Parameter: settings.Parameter{Name: "threshold", Type: "int", Default: 50, Unit: "ADU"}, Value: 50}
+		return settings.Listing{Settings: []settings.Setting{s}}
+	}
+	r := page.NewRecord(page.RecordOptions{Dir: dir, Changes: changes, Declared: declared, Journal: journal, Log: slog.New(slog.DiscardHandler), Status: func() watch.Status {
 		s := nothing()
 		s.Experiment, s.Run, s.State, s.Transition, s.Script = "test", 5, "enabled", "Enable", "mine.py"
 		s.Events.Recorded = recorded.Load()
@@ -67,14 +71,23 @@ func TestRecord(t *testing.T) {
 	p := play(t, page.PlayerOptions{Files: []string{path}, Paused: true})
 	stream := openStream(t, p.web, "")
 	p.shows(stream, 0)
-	if s := p.Status(); s.Events.Recorded != 10 || s.Script != "mine.py" {
+	if s := p.Status(); s.Events.Recorded != 10 || s.Script != "mine.py" || !p.State().Recorded {
 		t.Errorf("%+v", s)
+	}
+	if l := p.Settings(); len(l.Settings) != 1 || l.Settings[0].Value != 50. || l.Settings[0].Unit != "ADU" || l.Generation != 0 || len(l.History) != 0 {
+		t.Errorf("%+v", l)
 	}
 	if code, said := p.order(`{"position":25}`); code != 200 {
 		t.Fatal(said)
 	}
 	if s := p.Status(); s.Events.Recorded != 30 {
 		t.Errorf("%+v", s)
+	}
+	if l := p.Settings(); len(l.Settings) != 1 || l.Settings[0].Value != 60. || l.Generation != 4 || len(l.History) != 1 {
+		t.Errorf("%+v", l)
+	}
+	if _, err := p.Set(nil, ""); err == nil {
+		t.Error("settings of a replay are changed")
 	}
 	for said := ""; !strings.Contains(said, "threshold") || !strings.Contains(said, "before anything"); {
 		f, err := readFrame(stream)
@@ -83,6 +96,21 @@ func TestRecord(t *testing.T) {
 		}
 		if f.kind == 4 {
 			said += string(f.body)
+		}
+	}
+	if code, said := p.order(`{"position":2}`); code != 200 { // the log goes back, too
+		t.Fatal(said)
+	}
+	for {
+		f, err := readFrame(stream)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f.kind == 4 {
+			if said := string(f.body); !strings.Contains(said, `"anew":true`) || strings.Contains(said, "threshold") || strings.Contains(said, "before anything") {
+				t.Errorf("%s", said)
+			}
+			return
 		}
 	}
 }
@@ -115,7 +143,7 @@ func TestDamagedRecord(t *testing.T) {
 	testkit.WriteFile(t, file, "nonsense\n{\"status\":null}\n{\"time\":\"x\",\"status\":{\"events\":{\"recorded\":3}}}\n{\"status\":{\"events\":{\"recorded\":-9e99}}}\n{\"stat")
 	r := play(t, page.PlayerOptions{Files: []string{path}, Paused: true})
 	r.shows(openStream(t, r.web, ""), 0)
-	if s := r.Status(); s.Run != 5 { // what the replay tells of itself
+	if s := r.Status(); s.Run != 5 || len(r.Settings().Settings) != 0 { // what the replay tells of itself
 		t.Errorf("%+v", s)
 	}
 }

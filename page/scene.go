@@ -22,6 +22,7 @@ type scene struct {
 	tables               *correct.Tables // nil: pixels are as they came
 	layout               *correct.Layout // nil: segments lie below each other
 	distance             float64         // of the detector in pixels, 0 where it is not known
+	energy               float64         // of the photons where an event tells none, eV; 0 where it is not known
 	constants            *drp.FrameConstants
 
 	high, wide int
@@ -44,6 +45,7 @@ func newScene(source, unit string, shape [3]int, k *drp.FrameConstants) *scene {
 			for i, good := range s.layout.Mask() {
 				s.good[i] &= good
 			}
+			s.energy = k.Camera.Geometry.Energy
 			if metres, err := k.Camera.Geometry.Distance(); err == nil {
 				s.distance = metres * k.Camera.Geometry.Panels[0].Resolution
 			}
@@ -139,6 +141,13 @@ func (s *scene) plan(bin int) *plan {
 	s.turn(p)
 	s.plans[bin] = p
 	return p
+}
+
+// forget frees the memory of the plans.
+func (s *scene) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.plans)
 }
 
 // gather finds the pixels of a place.

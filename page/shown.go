@@ -42,6 +42,13 @@ func (s *shown) transition(t *xtc.Table, d xtc.Dgram) {
 	}
 }
 
+// Source is where the run had its data from, as its record says; empty without one.
+func (p *Player) Source() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.past.source()
+}
+
 // Status is what was recorded of the run at this place, or what a replay can tell of itself.
 func (p *Player) Status() watch.Status {
 	p.mu.Lock()

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"runtime/debug"
 	"time"
 
 	"drp/watch"
@@ -24,6 +25,7 @@ type stream struct {
 	feed     *feed
 	kind     kind
 	bin      int
+	hits     bool // only those
 	every    time.Duration
 	patience time.Duration
 
@@ -31,12 +33,13 @@ type stream struct {
 	ready   bool // it has taken the picture before
 	due     time.Time
 	dropped uint64 // pictures that it was too slow for
+	given   uint64 // the event whose picture it was given last
 	frames  chan *picture
 
 	control  http.ResponseController
 	w        http.ResponseWriter
 	rows     uint64 // the last that it was told of
-	lines    uint64
+	lines    toldLines
 	latest   time.Time // of the status
 	headRoom [5]byte
 }
@@ -96,6 +99,7 @@ func (p *Page) speak(s *stream, r *http.Request) error {
 				return err
 			}
 		case <-tick.C:
+			p.makeUp(s)
 			if err := news(); err != nil {
 				return err
 			}
@@ -114,8 +118,9 @@ func (p *Page) enter(s *stream, hits bool) bool {
 	if len(p.streams) >= mostStreams || p.ctx.Err() != nil {
 		return false
 	}
-	s.feed, s.due = p.wanted(hits), time.Now()
+	s.feed, s.hits, s.due = p.wanted(hits), hits, time.Now()
 	p.streams[s] = true
+	p.left, p.kept.mostBytes = time.Time{}, mostKeptBytes
 	s.rows = max(p.kept.seq, mostRows) - mostRows
 	if e := p.kept.latest(hits); e != nil && s.kind != kindNone && p.thrift.after() <= 0 {
 		p.thrift.spend(func() { p.give(s, e, s.due, &round{}) })
@@ -124,10 +129,25 @@ func (p *Page) enter(s *stream, hits bool) bool {
 	return true
 }
 
+// makeUp gives a stream of a replay the latest picture, where it was too slow for that: none may come after it.
+func (p *Page) makeUp(s *stream) {
+	if p.o.Player == nil || s.kind == kindNone {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if e := p.kept.latest(s.hits); e != nil && s.ready && e.seq != s.given {
+		p.give(s, e, time.Now(), &round{})
+	}
+}
+
 func (p *Page) leave(s *stream) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.streams, s)
+	if len(p.streams) == 0 {
+		p.left = time.Now()
+	}
 	select {
 	case pic := <-s.frames:
 		p.release(pic)
@@ -157,6 +177,7 @@ func (p *Page) give(s *stream, e *event, now time.Time, r *round) {
 	if pic == nil && len(r.made) == mostMade {
 		return
 	}
+	s.given = e.seq
 	s.due = s.due.Add(s.every)
 	if s.due.Before(now) {
 		s.due = now.Add(s.every)
@@ -188,6 +209,21 @@ func (p *Page) blank() *picture {
 	return &picture{}
 }
 
+// rest gives memory back when nobody has looked for a while: what the pictures of many browsers took, and most of the events.
+func (p *Page) rest() {
+	p.mu.Lock()
+	due := !p.left.IsZero() && time.Since(p.left) > p.o.Patience
+	if due {
+		p.left, p.spares, p.painter = time.Time{}, nil, painter{}
+		p.kept.mostBytes = restingBytes
+		p.kept.trim()
+	}
+	p.mu.Unlock()
+	if due {
+		debug.FreeOSMemory()
+	}
+}
+
 // mostSpares are the pictures whose memory is kept for others.
 const mostSpares = 4
 
@@ -214,8 +250,8 @@ func (p *Page) news(s *stream, r *http.Request) error {
 			return err
 		}
 	}
-	if lines := p.o.Journal.since(&s.lines); len(lines) > 0 {
-		if err := s.json(frameLog, map[string]any{"lines": lines}); err != nil {
+	if lines, anew := p.o.Journal.since(&s.lines); len(lines) > 0 || anew {
+		if err := s.json(frameLog, map[string]any{"lines": append([]line{}, lines...), "anew": anew}); err != nil {
 			return err
 		}
 	}

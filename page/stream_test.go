@@ -317,3 +317,20 @@ func TestThriftOfAll(t *testing.T) {
 		t.Errorf("%d events were looked at", now-before)
 	}
 }
+
+// TestMemoryIsGivenBack: once nobody looks, nothing is kept for the pictures of those who did.
+func TestMemoryIsGivenBack(t *testing.T) {
+	c := testkit.Camera{Segments: 1, Rows: 4, Cols: 6}
+	r := newRig(t, page.Options{Patience: 500 * time.Millisecond}, begin(c.Configure(1), c.BeginRun(2, 5)),
+		func(n int64) (xtc.Dgram, uint32) { return c.Event(uint64(101+n), 3), 0 })
+	body := r.open("rate=30")
+	pictures(t, body, 2)
+	_ = body.Close()
+	if !testkit.Within(10*time.Second, func() bool { _, _, spares := r.page.Memory(); return spares > 0 && r.page.Streams() == 0 }) {
+		t.Error("the picture is not there to be used again")
+	}
+	if !testkit.Within(10*time.Second, func() bool { _, _, spares := r.page.Memory(); return spares == 0 }) {
+		t.Error("the memory of pictures is kept for nobody")
+	}
+	pictures(t, r.open("rate=30"), 2)
+}

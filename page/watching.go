@@ -21,6 +21,7 @@ type watching struct {
 	decision  *xtc.Names // of the trigger; nil without
 	reasons   []string   // by number
 	note      func(string)
+	none      string // why there are no constants, as was said
 }
 
 func newWatching(ctx context.Context, constants *told, note func(string)) *watching {
@@ -81,6 +82,7 @@ func (w *watching) event(e *event, it *monitor.Item) {
 	e.Reason = w.reason(t, d)
 	if err == nil {
 		e.take(&w.frame)
+		w.lacking()
 		if slices.ContainsFunc(w.frame.Raw, func(raw []uint16) bool { return raw != nil }) {
 			e.scene = w.of(w.frames.Name()+".raw", "ADU raw", [3]int{len(w.frame.Raw), w.frames.Rows, w.frames.Cols}, w.frame.Constants)
 			e.copyRaw(&w.frame)
@@ -91,6 +93,14 @@ func (w *watching) event(e *event, it *monitor.Item) {
 	if name, v, shape := fieldOf(t, d); name != "" {
 		e.scene = w.of(name, "", shape, nil)
 		e.copyField(v)
+	}
+}
+
+// lacking says why there are no constants, where there is a store of them.
+func (w *watching) lacking() {
+	if why := w.frames.NoConstants(); w.frame.Constants == nil && w.constants.from != nil && why != w.none {
+		w.none = why
+		w.note("pictures are shown as they came: " + why)
 	}
 }
 

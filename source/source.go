@@ -69,7 +69,12 @@ func Open(names []string, o Options) (Source, error) {
 				parts := int64(p.Steps * p.Runs * p.Configs)
 				p.Events = int((o.Events + parts - 1) / parts)
 			}
-			return NewSim(p, o)
+			s, err := NewSim(p, o)
+			if err != nil {
+				return nil, err
+			}
+			s.info.Name = name // which says what its constants are
+			return s, nil
 		}
 		if scheme, _, ok := strings.Cut(name, ":"); ok && !strings.ContainsAny(scheme, "/.*") && scheme != "file" {
 			return nil, fmt.Errorf("source: %q is no source: give sim: or XTC2 files", name)

@@ -27,3 +27,28 @@ func Metres(text string) (float64, error) {
 	v, err := finite(number)
 	return v * scale, err
 }
+
+// HC is the wavelength of photons in angstrom times their energy in eV.
+const HC = 12398.42
+
+// energyOf reads the energy of the photons in eV out of a line of a geometry file, 0 where it is not there.
+func energyOf(key, value string) float64 {
+	number, unit, _ := strings.Cut(value, " ")
+	v, err := finite(number)
+	if err != nil || v <= 0 {
+		return 0
+	}
+	switch key + " " + strings.TrimSpace(unit) {
+	case "photon_energy ", "photon_energy eV":
+		return v
+	case "photon_energy keV":
+		return 1e3 * v
+	case "photon_energy MeV":
+		return 1e6 * v
+	case "wavelength A":
+		return HC / v
+	case "wavelength m":
+		return HC / (1e10 * v)
+	}
+	return 0
+}

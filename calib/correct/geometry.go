@@ -1,6 +1,7 @@
 package correct
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -12,6 +13,7 @@ import (
 type Geometry struct {
 	Panels []Panel
 	Bad    []BadRegion
+	Energy float64 // of the photons, eV; 0 where the file does not say it, or leaves it to the data
 }
 
 // Panel is a rectangle of the data with pixels in rows and columns without gaps. Limits belong to it.
@@ -99,6 +101,7 @@ func (r *geometryReader) set(key, value string) error {
 	case strings.HasPrefix(key, "rigid_group") || strings.HasPrefix(key, "group"):
 		return nil
 	case !panel:
+		r.g.Energy = cmp.Or(energyOf(key, value), r.g.Energy)
 		return r.defaults.set(key, value)
 	}
 	at, known := r.panels[name]

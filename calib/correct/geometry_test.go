@@ -268,3 +268,16 @@ func FuzzGeometry(f *testing.F) {
 		}
 	})
 }
+
+// TestEnergyOfAGeometry: the photon energy is read where the file says it, in each of its units.
+func TestEnergyOfAGeometry(t *testing.T) {
+	const panel = "\na/min_fs = 0\na/max_fs = 3\na/min_ss = 0\na/max_ss = 3\na/corner_x = 0\na/corner_y = 0\na/fs = +x\na/ss = +y\na/res = 1000\n"
+	for line, want := range map[string]float64{"photon_energy = 9500": 9500, "photon_energy = 9.5 keV": 9500, "photon_energy = 0.0095 MeV": 9500,
+		"photon_energy = 9500 eV ; about": 9500, "wavelength = 1.239842 A": 10000, "wavelength = 1.239842e-10 m": 10000,
+		"photon_energy = /LCLS/photon_energy_eV": 0, "photon_energy = -3": 0, "photon_energy = 9 bananas": 0, "photon_energy_bandwidth = 5": 0, "": 0} {
+		g, err := correct.ParseGeometry(line + panel)
+		if err != nil || math.Abs(g.Energy-want) > 1e-6*want {
+			t.Errorf("%q: %v, %v", line, g, err)
+		}
+	}
+}

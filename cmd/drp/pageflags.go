@@ -44,6 +44,9 @@ func (o *onlookers) openPage(options *watch.Options) {
 	shown := o.flags.shown
 	shown.Status, shown.Files, shown.Log = options.Status, web.Files(), options.Log
 	shown.Settings = func() uint64 {
+		if shown.Player != nil {
+			return shown.Player.SettingsGeneration()
+		}
 		if r := o.run.Load(); r != nil {
 			return uint64(r.SettingsGeneration())
 		}
@@ -61,7 +64,7 @@ func (o *onlookers) openPage(options *watch.Options) {
 func (o *onlookers) openRecord(r *drp.Run) {
 	if o.flags.recorded != "" {
 		o.record = page.NewRecord(page.RecordOptions{Dir: o.flags.recorded, Stream: r.Stream(), Status: o.status,
-			Journal: o.flags.shown.Journal, Log: o.log, Changes: r.SettingsSince})
+			Journal: o.flags.shown.Journal, Log: o.log, Changes: r.SettingsSince, Declared: r.Settings})
 	}
 }
 

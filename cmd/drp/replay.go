@@ -49,8 +49,8 @@ func newPlayCommand() *cobra.Command {
 	fl.BoolVar(&f.play.Paused, "paused", false, "wait after the first event")
 	fl.StringVar(&f.play.Monitor, "monitor", "", "let others of this machine watch it as `PARTITION/DETECTOR` (default: replay/PID)")
 	fl.IntVar(&f.play.Slots, "monitor-slots", 0, "events that are kept for those who watch (default: as many as 128 MiB hold, 8 to 4096)")
-	fl.StringVar(&f.store, "calib", "", "`folder or address` of the store of constants (default: $DRP_CALIB, or drp/calib in the folder for "+
-		"your data; none: do without)")
+	fl.StringVar(&f.store, "calib", "", "`folder or address` of the store of constants (default: $DRP_CALIB, a simulated "+
+		"camera's own, or drp/calib in the folder for your data; none: do without)")
 	f.watch.add(fl)
 	return cmd
 }
@@ -63,7 +63,12 @@ func (f *playFlags) run(ctx context.Context) (err error) {
 	if f.play.Monitor == "" {
 		f.play.Monitor = fmt.Sprintf("replay/%d", os.Getpid())
 	}
-	store, err := f.open()
+	player, err := page.Play(f.play)
+	if err != nil {
+		return fileError(err)
+	}
+	defer func() { _ = player.Close() }()
+	store, err := f.open(player.Source())
 	if err != nil {
 		return err
 	}
@@ -71,11 +76,6 @@ func (f *playFlags) run(ctx context.Context) (err error) {
 		defer func() { _ = store.Close() }()
 		f.watch.shown.Store = calib.Store(store)
 	}
-	player, err := page.Play(f.play)
-	if err != nil {
-		return fileError(err)
-	}
-	defer func() { _ = player.Close() }()
 	f.watch.shown.Player, f.watch.shown.Monitor, f.watch.shown.Status = player, f.play.Monitor, player.Status
 	looking, err := f.watch.open("", log)
 	if err != nil {
@@ -89,11 +89,38 @@ func (f *playFlags) run(ctx context.Context) (err error) {
 	return nil
 }
 
-// open opens the store of constants, nil where there is none.
-func (f *playFlags) open() (closingStore, error) {
+// open opens the store of constants, nil where there is none. A recording of a simulated camera has that camera's, where no
+// other is named, as the run had them.
+func (f *playFlags) open(recorded string) (closingStore, error) {
 	c := calibFlags{store: f.store}
 	if c.store == "" {
 		c.store = os.Getenv("DRP_CALIB")
 	}
-	return c.open(&drp.Calibration{})
+	if c.store == "" && isSimulated(recorded) {
+		if own, err := drp.NewSimulated(recorded); err == nil && own.Known() {
+			c.store = recorded
+		}
+	}
+	store, err := c.open(&drp.Calibration{})
+	if own, simulated := store.(*drp.Simulated); simulated && err == nil {
+		return wholeCamera{own}, nil
+	}
+	return store, err
+}
+
+// wholeCamera is the store of a simulated camera, which has constants of all of its segments only: one with other segments
+// has them in other places.
+type wholeCamera struct{ *drp.Simulated }
+
+// Get implements calib.Store.
+func (s wholeCamera) Get(ctx context.Context, q calib.Query) (*calib.Set, error) {
+	set, err := s.Simulated.Get(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	if whole, err := s.Load(ctx, drp.SimulatedID); err != nil || len(whole.Serials) != len(q.Serials) {
+		return nil, fmt.Errorf("%w of %s, segments %s: %s has %d segments, and lays them out otherwise: give --calib sim:segments=%d",
+			calib.ErrNone, q.Detector, calib.Serial(q.Serials), s, len(whole.Serials), len(q.Serials))
+	}
+	return set, nil
 }

@@ -131,8 +131,11 @@ func (o *onlookers) pages() (get, post map[string]http.Handler) {
 	return map[string]http.Handler{watch.SettingsPath: list}, map[string]http.Handler{watch.SettingsPath: change, reload: page}
 }
 
-// steered is the run, nil until it has begun.
+// steered is the run, nil until it has begun; or a replay.
 func (o *onlookers) steered() watch.Steered {
+	if p := o.flags.shown.Player; p != nil {
+		return p
+	}
 	if r := o.run.Load(); r != nil {
 		return r
 	}

@@ -33,6 +33,7 @@ export function difference(e: Counts): number {
 // Books is the run as a balance: what came in on one side, what became of it on the other.
 export function Books(): JSX.Element {
   const frame = useCell(useModel().status);
+  if (frame?.replay && !frame.replay.recorded) return <Panel title="Books" name="books"><p class="empty">no status was recorded beside the files</p></Panel>;
   const e = frame?.status.events;
   if (!e) return <Panel title="Books" name="books"><p class="empty">no status yet</p></Panel>;
   const open = difference(e);

@@ -79,11 +79,11 @@ function Row({ row, selected, gone, show }: { row: EventRow; selected: boolean; 
   return (
     <div id={`event-${row.number}`} role="option" aria-selected={selected} class={gone ? "event gone" : "event"} title={gone ? "its picture is no longer kept" : `pulse ${row.pulse}`} onClick={show}>
       <span class="num">{count(row.number)}</span>
-      <span class="num dim">{clock(row.timestamp)}</span>
+      <span class="num dim">{clock(row.timestamp, 3)}</span>
       <span class="num">{row.hit === null ? "–" : count(row.npeaks)}</span>
       <span class={words.includes("damaged") ? "notable" : ""}>
         {[row.hit ? "hit" : "", ...words].filter(Boolean).join(", ")}
-        {row.reason && <span class="dim"> {row.reason}</span>}
+        {row.reason && <span class="dim"> trigger: {row.reason}</span>}
       </span>
     </div>
   );

@@ -47,8 +47,9 @@ export function value(v: number | null | undefined): string {
   return Number.isInteger(v) && Math.abs(v) < 1e7 ? String(v) : String(Number(v.toPrecision(4)));
 }
 
-// clock takes what Go writes, or seconds since 1970.
-export function clock(time: string | number): string {
-  const at = new Date(typeof time === "number" ? time * 1000 : time);
-  return Number.isNaN(at.getTime()) ? String(time) : at.toLocaleTimeString("en-GB", { hour12: false });
+// clock takes what Go writes, or seconds since 1970; digits are those of a second, up to three.
+export function clock(time: string | number, digits: 0 | 3 = 0): string {
+  const at = new Date(typeof time === "number" ? Math.floor(time * 1000 + 1e-3) : time);
+  if (Number.isNaN(at.getTime())) return String(time);
+  return at.toLocaleTimeString("en-GB", { hour12: false, ...(digits > 0 ? { fractionalSecondDigits: digits as 3 } : {}) });
 }

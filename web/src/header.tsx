@@ -36,7 +36,7 @@ export function Header(): JSX.Element {
             <span title={s.calibration.published || "generation of the constants that are used"}>
               {s.calibration.generation > 0 ? `constants ${s.calibration.generation}` : "no constants"}
             </span>
-            {frame.settings_generation !== undefined && <span title="generation of the live settings">settings {frame.settings_generation}</span>}
+            {frame.settings_generation !== undefined && (!replay || frame.settings_generation > 0) && <span title="generation of the live settings">settings {frame.settings_generation}</span>}
           </span>
         </>
       )}

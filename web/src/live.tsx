@@ -11,12 +11,14 @@ import { limits, parseValue } from "./settings";
 export function LiveSettings(): JSX.Element {
   const model = useModel();
   const settings = useCell(model.settings.settings);
-  const control = useCell(model.status)?.rights.control ?? false;
+  const replay = useCell(model.replay.state);
+  const control = (useCell(model.status)?.rights.control ?? false) && !replay;
   const all = settings?.settings ?? [];
   return (
     <Panel title="Settings" name="live" note={settings ? `generation ${settings.generation}` : ""}>
-      {!control && <p class="dim">This page only watches. With the address for steering, which drp has printed too, values can be changed.</p>}
-      {all.length === 0 && <p class="empty">{settings ? "none: neither the script nor a stage has declared any" : "there are none to change here"}</p>}
+      {replay && all.length > 0 && <p class="dim">As they were when the event was recorded: a replay changes none.</p>}
+      {!control && !replay && <p class="dim">This page only watches. With the address for steering, which drp has printed too, values can be changed.</p>}
+      {all.length === 0 && <p class="empty">{replay ? "none were recorded" : settings ? "none: neither the script nor a stage has declared any" : "there are none to change here"}</p>}
       <ul class="settings">
         {all.map((setting) => (
           <Row key={setting.name} setting={setting} control={control} />

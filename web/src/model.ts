@@ -118,6 +118,11 @@ export class Model {
     const here = this.kept.get(number);
     if (here) this.image.set(here);
     if (here && here.head.bin <= this.bin()) return;
+    if (!here && this.there.value === null) await this.loadRows();
+    if (this.there.value?.has(number) === false) {
+      if (ask === this.asked) this.say(`the picture of event ${number} is no longer kept`);
+      return;
+    }
     try {
       const image = parseImage<ImageHead>(await getBytes(`v1/page/event?number=${number}&bin=${this.bin()}`));
       this.kept.add(image);
@@ -185,8 +190,7 @@ export class Model {
         if (!this.paused.value) this.rows.set(joined(this.rows.value, parseJSON<{ events: EventRow[] }>(frame.payload).events, mostRows));
         return;
       case kinds.log:
-        this.lines.set([...this.lines.value, ...parseJSON<{ lines: LogLine[] }>(frame.payload).lines].slice(-mostLines));
-        return;
+        return this.takeLines(parseJSON<{ lines: LogLine[]; anew?: boolean }>(frame.payload));
       case kinds.end:
         this.ended.set(parseJSON<{ why: string }>(frame.payload).why || "the run has ended");
         return;
@@ -194,10 +198,17 @@ export class Model {
     }
   }
 
+  // takeLines adds lines of the log; where a replay was set back, all of them come anew.
+  private takeLines({ lines, anew }: { lines: LogLine[]; anew?: boolean }): void {
+    this.lines.set([...(anew ? [] : this.lines.value), ...lines].slice(-mostLines));
+  }
+
   private takeStatus(next: StatusFrame): void {
     const last = this.status.value;
-    if (last && !sameRun(last.status, next.status)) this.forget();
-    else if (last) this.before.set(last);
+    if (last && !sameRun(last.status, next.status)) {
+      if (next.replay && next.replay.file === last.replay?.file) this.before.set(null); // it was set back: its events are the same
+      else this.forget();
+    } else if (last) this.before.set(last);
     this.status.set(next);
     this.rates.add(next.status);
     if (next.status.state !== "ended") this.ended.set("");
@@ -207,7 +218,7 @@ export class Model {
 
   // lookAtSettings asks for them where there are some, when they may have changed: scripts declare theirs at Configure.
   private lookAtSettings(next: StatusFrame, last: StatusFrame | null): void {
-    if (next.settings_generation === undefined || next.replay) this.settings.settings.set(null);
+    if (next.settings_generation === undefined) this.settings.settings.set(null);
     else if (next.status.state === "starting") return;
     else if (this.settings.settings.value === null || next.settings_generation !== last?.settings_generation || next.status.transition !== last.status.transition) {
       void this.settings.refresh();

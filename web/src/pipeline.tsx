@@ -22,11 +22,14 @@ export function Pipeline(): JSX.Element {
   const model = useModel();
   const frame = useCell(model.status);
   const before = useCell(model.before);
+  const ended = useCell(model.ended);
   if (!frame) return <Panel title="Pipeline" name="pipeline"><p class="empty">no status yet</p></Panel>;
+  if (frame.replay && !frame.replay.recorded) return <Panel title="Pipeline" name="pipeline"><p class="empty">no status was recorded beside the files</p></Panel>;
   const s = frame.status;
   const b = before?.status ?? s;
   const lasted = (Date.parse(s.time) - Date.parse(b.time)) / 1000;
-  const rate = (pick: (s: Status) => number): number => (lasted > 0.3 ? Math.max(0, (pick(s) - pick(b)) / lasted) : 0);
+  const over = s.state === "ended" || ended !== "";
+  const rate = (pick: (s: Status) => number): number => (lasted > 0.3 && !over ? Math.max(0, (pick(s) - pick(b)) / lasted) : 0);
   const answered = (x: Status): number => (x.workers ?? []).reduce((sum, w) => sum + w.events, 0);
   const decided = (x: Status): number => (x.trigger?.decisions ?? []).reduce((sum, d) => sum + d.count, 0);
   return (

@@ -202,5 +202,6 @@ export interface Replay {
   speed: number; // 0 is as fast as can be
   paused: boolean;
   loop: boolean;
+  recorded: boolean; // the status of the run was
   why?: string; // it could not go on
 }

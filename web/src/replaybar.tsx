@@ -36,8 +36,8 @@ export function ReplayBar(): JSX.Element | null {
           post({ position: e.currentTarget.valueAsNumber });
           setDragged(null);
         }} />
-      <span class="num where">
-        event {count(Math.max(at, 0))} of 0 to {count(Math.max(replay.events - 1, 0))}
+      <span class="num where" title="as they lie in the files: the run and its log counted all that came">
+        event {count(Math.max(at, 0))} of 0 to {count(Math.max(replay.events - 1, 0))} in the files
       </span>
       {replay.why && <span class="refused">{replay.why}</span>}
       {may ? (

@@ -18,13 +18,14 @@ export function Strips(): JSX.Element {
   const model = useModel();
   const series = useCell(model.rates.series);
   const span = useCell(model.preferences.span);
+  const replay = useCell(model.replay.state);
   const searched = (useCell(model.status)?.status.hits.searched ?? 0) > 0;
   const rates = useMemo<[number[], number[], number[]]>(() => [series.t, series.rate, series.recorded], [series]);
   const hits = useMemo<[number[], (number | null)[]]>(() => [series.t, series.hitRate], [series]);
   return (
     <Panel title="Rates" name="strips" note={<Choice label="time shown" all={spans} value={span} set={(s) => model.preferences.span.set(s)} text={(s) => `${s / 60} min`} />}>
       <Chart key={`r${span}`} label="events received and recorded per second, over time" lines={rateLines} data={rates} time span={span} sync="rates" />
-      {searched ? <Chart key={`h${span}`} label="hits of the events searched, over time" lines={hitLines} data={hits} time span={span} range={[0, 1]} sync="rates" /> : <p class="empty">no hit rate: this run does not look for hits (--hits)</p>}
+      {searched ? <Chart key={`h${span}`} label="hits of the events searched, over time" lines={hitLines} data={hits} time span={span} range={[0, 1]} sync="rates" /> : <p class="empty">{replay?.recorded === false ? "no hit rate: no status was recorded beside the files" : "no hit rate: this run does not look for hits (--hits)"}</p>}
     </Panel>
   );
 }

@@ -15,6 +15,7 @@ export function Workers(): JSX.Element {
   const status = useCell(model.status)?.status;
   const before = useCell(model.before)?.status;
   const series = useCell(model.rates.series);
+  const over = useCell(model.ended) !== "" || status?.state === "ended";
   const lasted = status && before ? (Date.parse(status.time) - Date.parse(before.time)) / 1000 : NaN;
   const past = new Map((before?.workers ?? []).map((w) => [w.number, w]));
   const workers = status?.workers ?? [];
@@ -39,7 +40,7 @@ export function Workers(): JSX.Element {
           </thead>
           <tbody>
             {workers.map((w, i) => (
-              <Row key={w.number} worker={w} past={past.get(w.number)} lasted={lasted} busy={(series.busy[i] ?? []).slice(-shown)} />
+              <Row key={w.number} worker={w} past={past.get(w.number)} lasted={lasted} busy={(series.busy[i] ?? []).slice(-shown)} over={over} />
             ))}
           </tbody>
         </table>
@@ -49,17 +50,17 @@ export function Workers(): JSX.Element {
   );
 }
 
-function Row({ worker: w, past, lasted, busy }: { worker: Worker; past: Worker | undefined; lasted: number; busy: number[] }): JSX.Element {
-  const rate = past && past.events <= w.events ? (w.events - past.events) / lasted : NaN;
+function Row({ worker: w, past, lasted, busy, over }: { worker: Worker; past: Worker | undefined; lasted: number; busy: number[]; over: boolean }): JSX.Element {
+  const rate = past && !over && past.events <= w.events ? (w.events - past.events) / lasted : NaN;
   return (
     <tr>
       <th scope="row" title={w.pid ? `process ${w.pid}` : "no process"}>
         {w.number}
       </th>
       <td class="text">
-        <Badge kind={kinds[w.state]}>{w.state}</Badge>
+        <Badge kind={kinds[w.state] ?? "plain"}>{w.state}</Badge>
       </td>
-      <td>{percent(busy[busy.length - 1] ?? null)}</td>
+      <td>{percent(over ? null : (busy[busy.length - 1] ?? null))}</td>
       <td class="text">
         <Strip busy={busy} />
       </td>

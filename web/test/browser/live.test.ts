@@ -60,6 +60,7 @@ test("a picture comes, and others after it", async () => {
 test("peaks are circles at the pixels where they are", async () => {
   const tab = await Tab.open(browser, drp.watching);
   const head = await aHit(tab);
+  assert.ok((head.rings ?? []).length > 1 && head.rings!.every((ring) => ring.unit === "Å"), `rings of resolution: ${JSON.stringify(head.rings)}`);
   const peaks = (head.peaks ?? []).filter(([x, y]) => x > 20 && y > 20 && x < head.full[1] - 20 && y < head.full[0] - 20);
   assert.ok(peaks.length > 20, `${peaks.length} peaks`);
   for (const key of ["c", "c", "c", "c", "l", "l", "p", "r"]) await tab.page.keyboard.press(key); // grey, linear, nothing drawn above

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { readdirSync } from "node:fs";
-import { join } from "node:path";
+import { copyFileSync, readdirSync } from "node:fs";
+import { basename, join } from "node:path";
 import { after, before, test } from "node:test";
 import type { Browser } from "playwright-core";
 import type { Replay } from "../../src/protocol";
@@ -15,7 +15,7 @@ before(async () => {
   browser = await launch();
   await Drp.run("-p", "scripts/hits.py", "-s", "sim:segments=2,hits=0.9,hz=10", "--hits", "peakfinder8", "--rate", "40", "--events", "120", "-o", own.path);
   const files = readdirSync(own.path).filter((name) => name.endsWith(".xtc2") && !name.includes(".smd")).map((name) => join(own.path, name));
-  drp = await Drp.start("replay", ...files, "--calib", "sim:segments=2", "--paused", "--http", "127.0.0.1:0");
+  drp = await Drp.start("replay", ...files, "--paused", "--http", "127.0.0.1:0");
 });
 
 after(async () => {
@@ -33,6 +33,8 @@ test("a replay is stepped, moved, played at other speeds, and stopped", async ()
   const { events } = await state();
   assert.ok(events > 50, `${events} events`);
   await tab.shows((v) => v.number === 0, "the first event");
+  await tab.text(".colourbar .unit", /keV/); // the simulated camera's own constants are taken, as the run did
+  await tab.text(".live", /As they were|none were recorded/);
   await tab.page.getByLabel("position").fill("20");
   await tab.shows((v) => v.number === 20, "event 20");
   await tab.page.getByRole("button", { name: "step forward" }).click();
@@ -71,4 +73,20 @@ test("the page shows what state the run was in, and only watches where it has no
   assert.equal(await tab.page.getByRole("button", { name: "step forward" }).isDisabled(), true);
   await tab.shows((v) => v.number >= 0, "a picture");
   await tab.close();
+});
+
+test("files without a status beside them are shown as such", async () => {
+  const bare = folder();
+  const file = readdirSync(own.path).filter((name) => name.endsWith("-c000.xtc2") && !name.includes(".smd")).map((name) => join(own.path, name))[0]!;
+  copyFileSync(file, join(bare.path, basename(file)));
+  const other = await Drp.start("replay", join(bare.path, basename(file)), "--paused", "--http", "127.0.0.1:0");
+  const tab = await Tab.open(browser, other.watching);
+  await tab.shows((v) => v.number === 0, "the first event");
+  await tab.text(".pipeline", /no status was recorded/);
+  await tab.text(".books", /no status was recorded/);
+  await tab.text(".strips", /no status was recorded/);
+  await tab.text(".live", /none were recorded/);
+  await tab.close();
+  await other.stop();
+  bare.remove();
 });
