@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -227,10 +228,7 @@ func run(cfg drp.Config, f runFlags) error {
 		return err
 	}
 	defer release()
-	if err := tryWriting(f.summary); err != nil {
-		return err
-	}
-	if err := examineScripts(&cfg); err != nil {
+	if err := cmp.Or(tryWriting(f.summary), examineScripts(&cfg)); err != nil {
 		return err
 	}
 	warnOfLimits(cfg.Processes(), cfg.Log)
