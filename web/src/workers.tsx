@@ -7,7 +7,7 @@ import { Badge, Panel } from "./parts";
 import type { Worker } from "./protocol";
 import { colour } from "./theme";
 
-const kinds = { idle: "plain", working: "good", starting: "warn", stopped: "bad", retired: "bad" } as const;
+const kinds = { idle: "plain", working: "good", starting: "warn", stopped: "bad", retired: "bad", ended: "plain" } as const;
 const shown = 100; // samples of a strip
 
 export function Workers(): JSX.Element {
