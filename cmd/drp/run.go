@@ -214,8 +214,8 @@ func run(cfg drp.Config, f runFlags) error {
 	if err := f.complete(&cfg); err != nil {
 		return err
 	}
-	defer f.live.catch()()
 	screen := newScreen(os.Stderr, f.progress)
+	defer f.live.catch()()
 	cfg.Log = f.watch.journal(screen.logger())
 	if err := becomeGPUProgram(f.gpu, cfg.Hits, cfg.Log); err != nil {
 		return err
@@ -259,7 +259,6 @@ func run(cfg drp.Config, f runFlags) error {
 	defer signal.Stop(signals)
 	started := make(chan *drp.Run, 1)
 	go watchSignals(signals, cancel, started, screen, cfg.Log)
-
 	looking, leave, err := f.look(ctx, cfg.Log)
 	if err != nil {
 		return err

@@ -96,7 +96,7 @@ func TestARunIsWatched(t *testing.T) {
 			t.Errorf("it shows\n%s", o.stdout)
 		}
 	}
-	v.beside("status", "--partition", "other").wants(t, 1, "no run of this user is going on")
+	v.beside("status", "--partition", "other").wants(t, 1, `no run of this user of the partition "other" is going on`, "--partition tst")
 	signal(t, v, syscall.SIGINT)
 	v.finish().wants(t, 130)
 	if left, _ := filepath.Glob(filepath.Join(v.RunDir, "drp", "*-*")); len(left) > 0 {
