@@ -20,7 +20,8 @@ var loadedEntries = []xtc.Name{{Name: "sha256", Type: xtc.CharStr, Rank: 1}, {Na
 
 // loaded says what a transition tells of the scripts, nil if nothing.
 func (l *reloads) loaded(id xtc.TransitionID, implied, swapped bool) *loaded {
-	if !swapped && (id != xtc.BeginRun || implied) && (id != xtc.Disable || !l.pausing) {
+	pause := l.pausing && (id == xtc.Disable || id == xtc.Enable) // both are recorded, also where the text stays
+	if !swapped && (id != xtc.BeginRun || implied) && !pause {
 		return nil
 	}
 	return &loaded{sha256: l.used[0].sha256, post: l.used[1].sha256, generation: l.generation}

@@ -129,6 +129,7 @@ func (l *reloads) settle(n *upcoming) (watch.Reloaded, bool) {
 		l.now.Store(l.next.now)
 		got.State = l.state(l.next)
 	case len(l.r.group.Present()) == 0:
+		l.refused = ""
 		got.State = stateConfigure
 	default:
 		return got, false

@@ -44,6 +44,16 @@ func TestReloadOnRequest(t *testing.T) {
 		`^SHA-256 [0-9a-f]{64}: taken before the next event, tried up to event \d+ .*\nin use, generation 2\n$`).MatchString(o.stdout) {
 		t.Errorf("%d, %s%s", o.code, o.stdout, o.stderr)
 	}
+	once := filepath.Join(t.TempDir(), "once")
+	testkit.WriteFile(t, script, "open('"+once+"', 'x')\n"+strings.ReplaceAll(reloaded, "TEXT", "2"))
+	v.beside("reload", "--now", "--wait").wants(t, 5, "the trial went well, but a worker's new process cannot begin", "FileExistsError")
+	twice := strings.Replace(reloaded, "run in ds.runs():\n", "run in ds.runs():\n    open('"+once+".run', 'x')\n", 1)
+	testkit.WriteFile(t, script, strings.ReplaceAll(twice, "TEXT", "2"))
+	v.beside("reload", "--now", "--wait").wants(t, 5, "a worker's new process cannot begin", "FileExistsError")
+	if o := v.beside("status").wants(t, 0); !strings.Contains(o.stdout, "text 2 of the script, SHA-256 ") ||
+		!strings.Contains(o.stdout, "the last one asked for is not used: script "+script) {
+		t.Errorf("the status is\n%s", o.stdout)
+	}
 	testkit.WriteFile(t, script, strings.ReplaceAll(reloaded, "TEXT", "3"))
 	signal(t, v, syscall.SIGUSR1)
 	var all []struct {
@@ -64,7 +74,9 @@ func TestReloadOnRequest(t *testing.T) {
 	if err != nil || len(files) != 1 {
 		t.Fatalf("%v, %v", files, err)
 	}
-	prepare(t, nil, "xtc", "check", files[0]).run().wants(t, 0)
+	if o := prepare(t, nil, "xtc", "check", files[0]).run().wants(t, 0); strings.Contains(o.stdout, "while not enabled") {
+		t.Errorf("a Disable for a text that was not taken has no Enable:\n%s", o.stdout)
+	}
 	if _, err := os.Stat(filepath.Join(dir, "quarantine")); err == nil {
 		t.Error("something was quarantined")
 	}
