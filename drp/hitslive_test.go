@@ -18,14 +18,14 @@ import (
 // TestHitsWhilePlansChange: settings of the search that change in the middle of a run hold from one event on, whichever worker has
 // which; each event has the peaks that the package hit finds with the values that are recorded with it, to the last bit.
 func TestHitsWhilePlansChange(t *testing.T) {
-	const events = 9000
+	const events = 3000
 	dgrams := spotRun(events)
 	for _, statistics := range []string{"full", "carried,refresh=7"} {
 		for _, workers := range []int{1, 2, 4} {
 			t.Run(fmt.Sprintf("%s, %d workers", statistics, workers), func(t *testing.T) {
 				testkit.NoLeaks(t)
 				cfg := hitSettings(t, bundled("passthrough.py"), "statistics="+statistics, dgrams)
-				cfg.Workers, cfg.Rate.PerSecond = workers, 6000
+				cfg.Workers, cfg.Rate.PerSecond = workers, 2000
 				r, err := drp.New(context.Background(), cfg)
 				if err != nil {
 					t.Fatal(err)
