@@ -118,9 +118,14 @@ func (s wholeCamera) Get(ctx context.Context, q calib.Query) (*calib.Set, error)
 	if err != nil {
 		return nil, err
 	}
-	if whole, err := s.Load(ctx, drp.SimulatedID); err != nil || len(whole.Serials) != len(q.Serials) {
-		return nil, fmt.Errorf("%w of %s, segments %s: %s has %d segments, and lays them out otherwise: give --calib sim:segments=%d",
-			calib.ErrNone, q.Detector, calib.Serial(q.Serials), s, len(whole.Serials), len(q.Serials))
+	if whole, err := s.Simulated.Load(ctx, drp.SimulatedID); err != nil || len(whole.Serials) != len(q.Serials) {
+		return nil, fmt.Errorf("%w of %s with %d segments: %s has %d segments, and lays them out otherwise: give --calib sim:segments=%d",
+			calib.ErrNone, q.Detector, len(q.Serials), s, len(whole.Serials), len(q.Serials))
 	}
 	return set, nil
+}
+
+// Load implements calib.Store. All simulated cameras have the same id, so that it does not tell whether this one is meant.
+func (s wholeCamera) Load(_ context.Context, id string) (*calib.Set, error) {
+	return nil, fmt.Errorf("%w of the id %s: %s is asked for its detector", calib.ErrNone, id, s)
 }

@@ -30,6 +30,9 @@ func TestConstantsOfAReplay(t *testing.T) {
 		if err != nil || store == nil {
 			t.Fatal(c, store, err)
 		}
+		if _, err := store.Load(t.Context(), drp.SimulatedID); !errors.Is(err, calib.ErrNone) {
+			t.Errorf("%+v: a set is taken by an id that all have: %v", c, err)
+		}
 		got, err := store.Get(t.Context(), q)
 		if c.says == "" && (err != nil || len(got.Serials) != 4) || c.says != "" && (!errors.Is(err, calib.ErrNone) || !strings.Contains(err.Error(), c.says)) {
 			t.Errorf("%+v: %v", c, err)

@@ -47,9 +47,10 @@ export function value(v: number | null | undefined): string {
   return Number.isInteger(v) && Math.abs(v) < 1e7 ? String(v) : String(Number(v.toPrecision(4)));
 }
 
-// clock takes what Go writes, or seconds since 1970; digits are those of a second, up to three.
+// clock takes what Go writes, or seconds since 1970; digits are those of a second.
 export function clock(time: string | number, digits: 0 | 3 = 0): string {
   const at = new Date(typeof time === "number" ? Math.floor(time * 1000 + 1e-3) : time);
   if (Number.isNaN(at.getTime())) return String(time);
-  return at.toLocaleTimeString("en-GB", { hour12: false, ...(digits > 0 ? { fractionalSecondDigits: digits as 3 } : {}) });
+  const whole = at.toLocaleTimeString("en-GB", { hour12: false });
+  return digits === 0 ? whole : `${whole}.${String(at.getMilliseconds()).padStart(3, "0")}`;
 }

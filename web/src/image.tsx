@@ -88,7 +88,7 @@ function Caption({ head }: { head: ImageHead | null }): JSX.Element {
         <div class="note caption">
           <b class="num">{count(head.number)}</b>
           <span title="pulse ID">{head.pulse}</span>
-          <span>{clock(head.timestamp, 3)}</span>
+          <span title={clock(head.timestamp, 3)}>{clock(head.timestamp)}</span>
           {head.kind !== "event" && <span>of {count(head.events)} events</span>}
           {head.kind === "event" && (
             <>

@@ -114,6 +114,8 @@ test("the value under the cursor is that of the pixel", async () => {
     const said = await tab.text(".readout", new RegExp(`x (${col - 1}|${col}|${col + 1})\\s+y (${row - 1}|${row}|${row + 1})\\s[\\s\\S]*raw`));
     const [, x, y] = said.match(/x (\d+)\s+y (\d+)/)!.map(Number);
     const exact = await drp.json<PixelAnswer>(`/v1/page/pixel?number=${head.number}&row=${y}&col=${x}`);
+    const whole = await tab.page.locator(".readout").evaluate((e) => e.scrollWidth <= e.clientWidth && e.scrollHeight <= e.clientHeight);
+    assert.ok(whole, `all of it is seen: ${said}`);
     assert.match(said, new RegExp(`raw ${exact.raw}, segment ${exact.segment} row ${exact.row} column ${exact.col}`));
     if (!exact.masked) assert.ok(said.includes(`${Number(exact.value!.toPrecision(4))} `), `${said}: not ${exact.value}`);
   }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { reason } from "../../src/api";
 import { difference } from "../../src/books";
-import { bytes, duration, percent, perSecond, seconds, value } from "../../src/format";
+import { bytes, clock, duration, percent, perSecond, seconds, value } from "../../src/format";
 import type { Books, Setting, Status } from "../../src/protocol";
 import { sample, sameRun } from "../../src/rates";
 import { limits, parseValue } from "../../src/settings";
@@ -58,4 +58,11 @@ test("rates are of the time between two statuses", () => {
   assert.ok(sameRun(a, b));
   assert.ok(!sameRun(b, a));
   assert.ok(!sameRun(a, { ...b, run: 2 }));
+});
+
+test("times of events are told to the millisecond, others to the second", () => {
+  assert.match(clock(1_000_000_000.0125, 3), /^\d\d:46:40\.012$/);
+  assert.match(clock(1_000_000_000.001, 3), /^\d\d:46:40\.001$/);
+  assert.match(clock("2026-01-02T03:04:05.678Z"), /^\d\d:04:05$/);
+  assert.equal(clock("never"), "never");
 });
