@@ -23,15 +23,17 @@ type Live struct {
 	reading sync.WaitGroup
 	done    chan struct{}
 
-	lines, unknown, refused int64 // only the reader uses these until it has ended
+	types                   map[string]string // of the settings by name, as they were asked for at a moment
+	asked                   time.Time
+	lines, unknown, refused int64 // only the reader uses all of these until it has ended
 	said                    time.Time
 }
 
 const (
 	lineBytes = 1024
 	// So many lines are read at a time, and then it is rested, for so many times as long as they took: a flood takes no processor
-	// away. What nobody reads the kernel drops.
-	linesAtOnce = 32
+	// away. What nobody reads the kernel drops. They are more than it usually keeps, so that after a rest none is older than that.
+	linesAtOnce = 320
 	lineTime    = 5 * time.Microsecond // to read one, at the most
 	liveShare   = 300
 	liveRest    = 10 * time.Millisecond // at the least
@@ -118,12 +120,13 @@ func (l *Live) take(line []byte, from netip.Addr) error {
 	if s == nil {
 		return errors.New("the run has not begun")
 	}
-	types := map[string]string{}
-	all := s.Settings().Settings
-	for i := range all {
-		types[all[i].Name] = all[i].Type
+	if time.Since(l.asked) > liveRest {
+		l.asked, l.types = time.Now(), map[string]string{}
+		for _, one := range s.Settings().Settings {
+			l.types[one.Name] = one.Type
+		}
 	}
-	values, unknown := LiveOptions(string(line), types)
+	values, unknown := LiveOptions(string(line), l.types)
 	l.unknown += int64(unknown)
 	if len(values) == 0 {
 		return nil
