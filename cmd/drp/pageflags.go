@@ -55,9 +55,9 @@ func (o *onlookers) openPage(options *watch.Options) {
 	o.page = page.New(shown)
 	options.Root = o.page
 	if options.Post == nil {
-		options.Post = map[string]http.Handler{}
+		options.Get, options.Post = map[string]http.Handler{}, map[string]http.Handler{}
 	}
-	options.Post["/v1/replay"] = o.page.Orders()
+	options.Get["/v1/replay"], options.Post["/v1/replay"] = o.page, o.page.Orders()
 }
 
 // openRecord begins to record the status of a run beside its files, where there are any.
