@@ -2,6 +2,7 @@ package page_test
 
 import (
 	"context"
+	"errors"
 	"math"
 	"net/http/httptest"
 	"strings"
@@ -17,7 +18,7 @@ import (
 // TestPageOfARun: pictures of a run of the simulated camera have the corrected pixels and the peaks that are recorded of the
 // event, placed by the geometry, and the books of the run are as ever.
 func TestPageOfARun(t *testing.T) {
-	const camera, events = "sim:segments=2,bank=8,hits=0.5,slow=0", 200
+	const camera = "sim:segments=2,bank=8,hits=0.5,slow=0,events=0"
 	python := testkit.Python(t)
 	runtimeFolder(t)
 	store, err := drp.NewSimulated(camera)
@@ -28,7 +29,7 @@ func TestPageOfARun(t *testing.T) {
 	hits := &drp.Hits{Config: hit.Default()}
 	hits.Finder = hit.Finders[0]
 	r, err := drp.New(t.Context(), drp.Config{Script: script, Python: python, PythonPath: testkit.PythonPath(), Sources: []string{camera}, Workers: 1,
-		Events: events, Rate: source.Rate{PerSecond: 60}, Stream: -1, OutputDir: t.TempDir(), Hits: hits, Monitor: &drp.Monitor{Name: "test/cam"},
+		Rate: source.Rate{PerSecond: 60}, Stream: -1, OutputDir: t.TempDir(), Hits: hits, Monitor: &drp.Monitor{Name: "test/cam"},
 		Calibration: drp.Calibration{Store: store}})
 	if err != nil {
 		t.Fatal(err)
@@ -40,9 +41,11 @@ func TestPageOfARun(t *testing.T) {
 		web.Close()
 	})
 	books := make(chan drp.Summary, 1)
+	running, end := context.WithCancel(context.Background())
+	defer end()
 	go func() {
-		s, err := r.Run(context.Background())
-		if err != nil {
+		s, err := r.Run(running)
+		if failure := (*drp.Failure)(nil); !errors.As(err, &failure) || failure.Kind != drp.Interrupted {
 			t.Error(err)
 		}
 		books <- s
@@ -51,8 +54,9 @@ func TestPageOfARun(t *testing.T) {
 	for _, p := range pictures(t, openStream(t, web.URL, "rate=20"), 8) {
 		seen[p.Number] = p
 	}
+	end()
 	s := <-books
-	if s.Received != events || s.Recorded != events || s.InFlight != 0 {
+	if s.Received < 8 || s.Recorded != s.Received || s.InFlight != 0 {
 		t.Errorf("%+v", s)
 	}
 	for _, file := range s.Files {

@@ -275,7 +275,7 @@ func recording(t *testing.T, dir string) {
 	t.Helper()
 	if !testkit.Within(20*time.Second, func() bool {
 		for _, path := range testkit.FilesIn(dir) {
-			if info, err := os.Stat(path); err == nil && info.Size() > 20000 && !strings.Contains(path, ".smd.") {
+			if info, err := os.Stat(path); err == nil && info.Size() > 30000 && !strings.Contains(path, ".smd.") {
 				return true
 			}
 		}
