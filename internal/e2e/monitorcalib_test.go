@@ -15,7 +15,8 @@ func TestMonitorCorrects(t *testing.T) {
 			t.Parallel()
 			store := jungfrauStore(t, common...)
 			script := testkit.Script(t, strings.Replace(recordsCorrected, `        evt.remove("jungfrau", "raw")`+"\n", "", 1))
-			v := pipeline(t, "-s", testkit.JungfrauFile(t, 40), "--rate", "10", "-w", "1", "-p", script, "--calib", store, "--monitor",
+			v := pipeline(t, "-s", testkit.JungfrauFile(t, 10), "--loop", "--events", "40", "--rate", "10", "-w", "1", "-p", script, "--fex-bytes",
+				"4000000", "--calib", store, "--monitor",
 				"tst/cam")
 			p := watcher(t, v, `
 n = 0
