@@ -44,7 +44,7 @@ type rig struct {
 	page   *page.Page
 	web    *httptest.Server
 	events atomic.Int64
-	stop   chan struct{}
+	stop   func() // publishing; what is kept stays then
 	done   sync.WaitGroup
 }
 
@@ -52,7 +52,12 @@ type rig struct {
 func newRig(t testing.TB, o page.Options, transitions []xtc.Dgram, event func(n int64) (xtc.Dgram, uint32)) *rig {
 	t.Helper()
 	runtimeFolder(t)
-	r := &rig{t: t, stop: make(chan struct{})}
+	stop := make(chan struct{})
+	r := &rig{t: t}
+	r.stop = sync.OnceFunc(func() {
+		close(stop)
+		r.done.Wait()
+	})
 	o.Monitor = "test/cam"
 	if o.Status == nil {
 		o.Status = nothing
@@ -78,14 +83,13 @@ func newRig(t testing.TB, o page.Options, transitions []xtc.Dgram, event func(n 
 			r.events.Store(n + 1)
 			select {
 			case <-tick.C:
-			case <-r.stop:
+			case <-stop:
 				return
 			}
 		}
 	})
 	t.Cleanup(func() {
-		close(r.stop)
-		r.done.Wait()
+		r.stop()
 		r.page.Close()
 		r.web.Close()
 		if err := r.server.Close(); err != nil {

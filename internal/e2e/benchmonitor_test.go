@@ -12,9 +12,6 @@ import (
 // TestBenchMonitor: onlookers of a run of several kinds do what they are there for, once and briefly; what the figures are is not
 // judged here.
 func TestBenchMonitor(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it takes a minute")
-	}
 	const only = "crashed,hostile,flood"
 	v := prepare(t, nil, "bench", "monitor", "--rounds", "1", "--turns", "1", "--seconds", "0.01", "--json", "--only", only, "--python",
 		testkit.Python(t))
