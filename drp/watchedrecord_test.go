@@ -5,12 +5,12 @@ import (
 	"context"
 	"errors"
 	"io"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 
 	"drp/drp"
+	"drp/internal/testkit"
 	"drp/monitor"
 	"drp/xtc"
 )
@@ -93,12 +93,7 @@ func hasBooks(t *testing.T, configure, d xtc.Dgram) (received int64, some bool) 
 
 // TestWhoWatchesSeesTransitionsAsRecorded, EndRun with the books; with a second script without, since nobody waits for that.
 func TestWhoWatchesSeesTransitionsAsRecorded(t *testing.T) {
-	dir, err := os.MkdirTemp("", "drp") //nolint:usetesting // that of a test has too long a name for a socket
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	t.Setenv("XDG_RUNTIME_DIR", dir)
+	testkit.RuntimeFolder(t)
 	cfg := settings(t, bundled("sumimage.py"))
 	cfg.Events, cfg.OutputDir, cfg.Monitor = 50, t.TempDir(), &drp.Monitor{Name: "test/cam"}
 	seen, s := watchedOf(t, cfg)

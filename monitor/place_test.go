@@ -29,12 +29,7 @@ const testName = "tst/cam"
 func newServer(t testing.TB, c Config) *Server {
 	t.Helper()
 	testkit.NoLeaks(t)
-	dir, err := os.MkdirTemp("", "drp-") //nolint:usetesting // t.TempDir has a long name
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	t.Setenv("XDG_RUNTIME_DIR", dir)
+	testkit.RuntimeFolder(t)
 	c.Name = testName
 	s, err := New(c)
 	if err != nil {

@@ -28,7 +28,7 @@ func play(t *testing.T, o page.PlayerOptions) *replay { return playAfter(t, o, f
 // playAfter does something before the replay begins.
 func playAfter(t *testing.T, o page.PlayerOptions, before func(*page.Player)) *replay {
 	t.Helper()
-	runtimeFolder(t)
+	testkit.RuntimeFolder(t)
 	o.Monitor = "test/again"
 	o.Journal = &page.Journal{}
 	p, err := page.Play(o)
@@ -205,7 +205,7 @@ func TestReplayOfSamples(t *testing.T) {
 }
 
 func TestNothingToReplay(t *testing.T) {
-	runtimeFolder(t)
+	testkit.RuntimeFolder(t)
 	for _, o := range []page.PlayerOptions{{Files: []string{"/nowhere/at-r0001-s000-c000.xtc2"}}, {Files: []string{testkit.File(t, testkit.Plain(xtc.Configure, 1))}, Speed: -3}} {
 		o.Monitor = "test/again"
 		if _, err := page.Play(o); err == nil {

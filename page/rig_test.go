@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -20,17 +19,6 @@ import (
 	"drp/watch"
 	"drp/xtc"
 )
-
-// runtimeFolder makes sockets of a test lie apart from others'.
-func runtimeFolder(t testing.TB) {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "drp") //nolint:usetesting // that of a test has too long a name for a socket
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	t.Setenv("XDG_RUNTIME_DIR", dir)
-}
 
 // nothing is the status of a run that does nothing.
 func nothing() watch.Status {
@@ -51,7 +39,7 @@ type rig struct {
 // newRig publishes transitions, and then events again and again until the test ends.
 func newRig(t testing.TB, o page.Options, transitions []xtc.Dgram, event func(n int64) (xtc.Dgram, uint32)) *rig {
 	t.Helper()
-	runtimeFolder(t)
+	testkit.RuntimeFolder(t)
 	stop := make(chan struct{})
 	r := &rig{t: t}
 	r.stop = sync.OnceFunc(func() {
@@ -107,16 +95,8 @@ func (r *rig) get(path string) (int, []byte) {
 
 func ask(t testing.TB, address string) (int, []byte) {
 	t.Helper()
-	got, err := http.Get(address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = got.Body.Close() }()
-	text, err := io.ReadAll(got.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return got.StatusCode, text
+	code, text := testkit.Ask(t, http.MethodGet, address, "", "")
+	return code, []byte(text)
 }
 
 // frame is what a stream says.

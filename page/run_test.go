@@ -20,7 +20,7 @@ import (
 func TestPageOfARun(t *testing.T) {
 	const camera = "sim:segments=2,bank=8,hits=0.5,slow=0,events=0"
 	python := testkit.Python(t)
-	runtimeFolder(t)
+	testkit.RuntimeFolder(t)
 	store, err := drp.NewSimulated(camera)
 	if err != nil {
 		t.Fatal(err)

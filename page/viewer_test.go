@@ -56,7 +56,7 @@ func TestViewerOfHits(t *testing.T) {
 		t.Fatal(err)
 	}
 	python := testkit.Python(t)
-	runtimeFolder(t)
+	testkit.RuntimeFolder(t)
 	hits := &drp.Hits{Config: hit.Default()}
 	hits.Finder = hit.Finders[0]
 	r, err := drp.New(t.Context(), drp.Config{Script: testkit.Script(t, passing), Python: python, PythonPath: testkit.PythonPath(),

@@ -11,24 +11,13 @@ import (
 	"testing"
 
 	"drp/control"
+	"drp/internal/testkit"
 )
-
-// runtimeFolder is a short one, for sockets.
-func runtimeFolder(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "drp-") //nolint:usetesting // t.TempDir has a long name
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	t.Setenv("XDG_RUNTIME_DIR", dir)
-	return dir
-}
 
 // TestControlSaysWhatToDo has one sentence and the exit code for what cannot be meant.
 func TestControlSaysWhatToDo(t *testing.T) {
 	noEnvironment(t)
-	runtimeFolder(t)
+	testkit.RuntimeFolder(t)
 	dir := t.TempDir()
 	script := write(t, dir+"/s.py", "import drp\n")
 	for _, test := range []struct {
@@ -70,7 +59,7 @@ func TestControlSaysWhatToDo(t *testing.T) {
 // TestPartitionFiles: what is wrong in one is said with its line.
 func TestPartitionFiles(t *testing.T) {
 	noEnvironment(t)
-	runtimeFolder(t)
+	testkit.RuntimeFolder(t)
 	const head, one = "partition: p\nfolder: out\n", "drp:\n  a: {script: s.py}\n"
 	for _, test := range []struct{ name, text, want string }{
 		{"nothing", "", "the partition has no name: partition: NAME"},
@@ -131,7 +120,7 @@ func TestControlListens(t *testing.T) {
 		os.Exit(execute(strings.Fields(os.Getenv("DRP_TEST_SERVE"))))
 	}
 	noEnvironment(t)
-	runtimeFolder(t)
+	testkit.RuntimeFolder(t)
 	dir := t.TempDir()
 	token := write(t, dir+"/token", "0123456789abcdef\n")
 	cmd := exec.Command(os.Args[0], "-test.run=^TestControlListens$")

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"drp/internal/rundir"
+	"drp/internal/testkit"
 	"drp/shm"
 )
 
@@ -38,7 +39,7 @@ func sleeper(t *testing.T, ignore string) (*exec.Cmd, shm.Owner) {
 // TestFleetEndsNobodyElse: a process that only has the number of one that was started is left alone; one that does not end
 // is killed, and named.
 func TestFleetEndsNobodyElse(t *testing.T) {
-	runtimeFolder(t)
+	testkit.RuntimeFolder(t)
 	other, owner := sleeper(t, "HUP")
 	mild, mildOwner := sleeper(t, "HUP")
 	stubborn, stubbornOwner := sleeper(t, "TERM")

@@ -124,12 +124,7 @@ func (w *terminalOf) await(what string, is func(page string) bool) {
 // published is a run that can be watched, of events that come one after the other until it is ended, or the test is.
 func published(t *testing.T, name string) (end func() error) {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "drp") //nolint:usetesting // that of a test has too long a name for a socket
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	t.Setenv("XDG_RUNTIME_DIR", dir)
+	testkit.RuntimeFolder(t)
 	c := testkit.Camera{Segments: 2, Rows: 20, Cols: 60}
 	server, err := monitor.New(monitor.Config{Name: name, EventBytes: 1 << 20, Slots: 8})
 	if err != nil {

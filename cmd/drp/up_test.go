@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"drp/control"
+	"drp/internal/testkit"
 	"drp/shm"
 )
 
@@ -45,7 +46,7 @@ func TestWhoIsMissing(t *testing.T) {
 
 // TestTheSocketOfAKilledControl is not that of another run control.
 func TestTheSocketOfAKilledControl(t *testing.T) {
-	runtimeFolder(t)
+	testkit.RuntimeFolder(t)
 	for _, name := range []string{"killed", "lives"} {
 		e, err := controlSocket(name)
 		if err != nil {
@@ -69,7 +70,7 @@ func TestTheSocketOfAKilledControl(t *testing.T) {
 // TestABrokenListOfTheStarted says what to do.
 func TestABrokenListOfTheStarted(t *testing.T) {
 	noEnvironment(t)
-	runtimeFolder(t)
+	testkit.RuntimeFolder(t)
 	dir, err := upFolder()
 	if err != nil {
 		t.Fatal(err)

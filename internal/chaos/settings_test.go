@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"path/filepath"
 	"regexp"
-	"strings"
 	"syscall"
 	"time"
 
@@ -37,7 +36,8 @@ func manyChanges(c *trial) {
 		c.Fatalf("no address is printed:\n%s", tail(p.Stderr.String()))
 	}
 	post := func(level int) int {
-		return posted(c, at[1]+"/v1/settings", at[2], fmt.Sprintf(`{"level": %d}`, level))
+		code, _ := testkit.Ask(c, http.MethodPost, at[1]+"/v1/settings", at[2], fmt.Sprintf(`{"level": %d}`, level))
+		return code
 	}
 	for !testkit.Within(time.Millisecond, func() bool { return post(1) == http.StatusOK }) && !p.Over() {
 	}
@@ -85,22 +85,6 @@ func flood(c *trial, address string, d time.Duration, also func(i int), once fun
 		}
 	}
 	return sent
-}
-
-func posted(c *trial, address, token, body string) (code int) {
-	r, err := http.NewRequestWithContext(c.Context(), http.MethodPost, address, strings.NewReader(body))
-	if err != nil {
-		c.Fatal(err)
-	}
-	r.Header.Set("Authorization", "Bearer "+token)
-	r.Header.Set("Content-Type", "application/json")
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	got, err := client.Do(r)
-	if err != nil {
-		c.Fatal(err)
-	}
-	_ = got.Body.Close()
-	return got.StatusCode
 }
 
 // levelsIn reads what is recorded of the parameter, for each event.

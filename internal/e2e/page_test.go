@@ -44,20 +44,6 @@ func below(address, path string) string {
 	return base + path + "?" + token
 }
 
-func fetched(t *testing.T, address string) (int, []byte) {
-	t.Helper()
-	got, err := http.Get(address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = got.Body.Close() }()
-	text, err := io.ReadAll(got.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return got.StatusCode, text
-}
-
 // shownPicture is what the tests look at in a picture.
 type shownPicture struct {
 	Number        int64
@@ -132,14 +118,12 @@ func TestPage(t *testing.T) {
 	}
 	for path, want := range map[string]int{below(watch, "/v1/page/stream?bin=7"): 400, strings.Split(watch, "/?")[0] + "/v1/page/events": 401,
 		below(watch, "/v1/page/event?number=-1"): 400, below(watch, "/"): 200, below(watch, "/v1/replay"): 404} {
-		if code, text := fetched(t, path); code != want {
+		if code, text := testkit.Ask(t, http.MethodGet, path, "", ""); code != want {
 			t.Errorf("%s: %d %s", path, code, text)
 		}
 	}
-	if got, err := http.Post(below(steer, "/v1/replay"), "application/json", strings.NewReader(`{"paused":true}`)); err != nil || got.StatusCode != http.StatusNotFound {
-		t.Errorf("an order to a run: %v, %v", got, err)
-	} else {
-		_ = got.Body.Close()
+	if code, said := testkit.Ask(t, http.MethodPost, below(steer, "/v1/replay"), "", `{"paused":true}`); code != http.StatusNotFound {
+		t.Errorf("an order to a run: %d %s", code, said)
 	}
 	o := v.finish().wants(t, 0)
 	if b := o.balanced(t); b.Received != 300 || b.Recorded != 300 {
@@ -189,13 +173,8 @@ func replayPage(t *testing.T, file string) {
 	shown := map[int64]*shownPicture{}
 	post := func(address, text string, want int) {
 		t.Helper()
-		got, err := http.Post(address, "application/json", strings.NewReader(text))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = got.Body.Close() }()
-		if said, _ := io.ReadAll(got.Body); got.StatusCode != want {
-			t.Errorf("%s: %d %s", text, got.StatusCode, said)
+		if code, said := testkit.Ask(t, http.MethodPost, address, "", text); code != want {
+			t.Errorf("%s: %d %s", text, code, said)
 		}
 	}
 	post(below(watch, "/v1/replay"), `{"step":1}`, 403)
@@ -208,7 +187,7 @@ func replayPage(t *testing.T, file string) {
 			return p.Number == number
 		})
 	}
-	if _, text := fetched(t, below(watch, "/v1/status")); !strings.Contains(string(text), `"recorded":`) || !strings.Contains(string(text), `"script": "script.py"`) {
+	if _, text := testkit.Ask(t, http.MethodGet, below(watch, "/v1/status"), "", ""); !strings.Contains(string(text), `"recorded":`) || !strings.Contains(string(text), `"script": "script.py"`) {
 		t.Errorf("the status of then: %s", text)
 	}
 	v.Signal(syscall.SIGINT)

@@ -3,7 +3,6 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
@@ -62,11 +61,11 @@ func TestSettingsHoldFromAnEventOn(t *testing.T) {
 	}
 	for i := range 12 {
 		set(0, fmt.Sprintf("threshold=%d", 100+i), "mode="+[]string{"slow", "fast"}[i%2])
-		if code, text := post(t, m[1]+"/v1/settings", m[2], fmt.Sprintf(`{"post.scale": %d.25}`, i)); code != http.StatusOK {
+		if code, text := testkit.Ask(t, http.MethodPost, m[1]+"/v1/settings", m[2], fmt.Sprintf(`{"post.scale": %d.25}`, i)); code != http.StatusOK {
 			t.Errorf("%d: %s", code, text)
 		}
 	}
-	if code, text := post(t, m[1]+"/v1/settings", m[2], `{"post.scale": 1e10}`); code != http.StatusUnprocessableEntity || !strings.Contains(text, "11.25 stays") {
+	if code, text := testkit.Ask(t, http.MethodPost, m[1]+"/v1/settings", m[2], `{"post.scale": 1e10}`); code != http.StatusUnprocessableEntity || !strings.Contains(text, "11.25 stays") {
 		t.Errorf("%d: %s", code, text)
 	}
 	var listing struct{ Generation, Applied, Refused int64 }
@@ -142,27 +141,6 @@ func usedIn(t *testing.T, path string) (u used) {
 		u.last = values["number.t"] + " " + values["number.m"] + " " + values["second.s"]
 	}
 	return u
-}
-
-func post(t *testing.T, address, token, body string) (code int, text string) {
-	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, address, strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.Header.Set("Authorization", "Bearer "+token)
-	r.Header.Set("Content-Type", "application/json")
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	got, err := client.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = got.Body.Close() }()
-	said, err := io.ReadAll(got.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return got.StatusCode, string(said)
 }
 
 // TestTheExampleWithAThreshold over the simulator and over the file that is recorded.

@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"encoding/json"
-	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -83,12 +82,12 @@ func TestARunIsWatched(t *testing.T) {
 	if m == nil {
 		t.Fatalf("no address is printed:\n%s", v.Stderr.String())
 	}
-	code, text := fetch(t, m[1]+"/metrics", "Bearer "+m[2])
+	code, text := testkit.Ask(t, http.MethodGet, m[1]+"/metrics", m[2], "")
 	if code != http.StatusOK || !strings.Contains(text, `drp_worker_state{partition="tst",worker="1",state="idle"}`) ||
 		!regexp.MustCompile(`drp_stage_seconds_count\{partition="tst",stage="total"\} [1-9]`).MatchString(text) {
 		t.Errorf("%d: %s", code, text)
 	}
-	if code, text = fetch(t, m[1]+"/metrics", "Bearer x"); code != http.StatusUnauthorized {
+	if code, text = testkit.Ask(t, http.MethodGet, m[1]+"/metrics", "x", ""); code != http.StatusUnauthorized {
 		t.Errorf("%d: %s", code, text)
 	}
 	for _, o := range []outcome{v.beside("status", "--partition", "tst"), v.beside("status", m[0]), v.beside("top", "--count", "2", "--every", "200ms")} {
@@ -103,26 +102,6 @@ func TestARunIsWatched(t *testing.T) {
 		t.Errorf("left: %v", left)
 	}
 	v.beside("status").wants(t, 1, "no run of this user is going on")
-}
-
-func fetch(t *testing.T, address, authorization string) (code int, text string) {
-	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, http.NoBody)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.Header.Set("Authorization", authorization)
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	got, err := client.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = got.Body.Close() }()
-	body, err := io.ReadAll(got.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return got.StatusCode, string(body)
 }
 
 // TestTwoRunsAreToldApart, and what a killed one left is removed by the next.

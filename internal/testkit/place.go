@@ -49,16 +49,19 @@ func Python(t testing.TB) string {
 }
 
 // Data is a file or folder of the sample data: in DRP_TESTDATA, or in shared/data beside the repository. A test is
-// skipped where it is absent.
+// skipped where there are none, and fails where it asks for one that is not among them.
 func Data(t testing.TB, name string) string {
 	t.Helper()
 	dir := os.Getenv("DRP_TESTDATA")
 	if dir == "" {
 		dir = filepath.Join(filepath.Dir(Root()), "shared", "data")
 	}
+	if _, err := os.Stat(dir); err != nil {
+		t.Skipf("no sample data (DRP_TESTDATA names its folder): %v", err)
+	}
 	path := filepath.Join(dir, name)
 	if _, err := os.Stat(path); err != nil {
-		t.Skipf("no sample data (DRP_TESTDATA names its folder): %v", err)
+		t.Fatal(err)
 	}
 	return path
 }
@@ -77,6 +80,18 @@ func WriteFile(t testing.TB, path, text string) {
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// RuntimeFolder makes sockets of a test lie apart from others', in a folder that it gives.
+func RuntimeFolder(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "drp-") //nolint:usetesting // that of a test has too long a name for a socket
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	t.Setenv("XDG_RUNTIME_DIR", dir)
+	return dir
 }
 
 // FilesIn lists the regular files below a folder, which need not be there. The record of a run's status is none of them where it

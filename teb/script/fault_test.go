@@ -275,7 +275,7 @@ func TestClosedWhileItBegins(t *testing.T) {
 	begun := filepath.Join(t.TempDir(), "begun")
 	path := testkit.Script(t, "import os, sys, time\nos.mkdir(sys.argv[1])\ntime.sleep(3600)\n")
 	logic := script.New(script.Config{Python: testkit.Python(t), PythonPath: testkit.PythonPath(), Script: path, Args: []string{begun}, Workers: 2})
-	r := &rig{t: t, log: &logText{}}
+	r := &rig{t: t, log: &testkit.Buffer{}}
 	failed := make(chan error, 1)
 	go func() { failed <- r.start(rigOptions{}, logic) }()
 	if !testkit.Within(30*time.Second, func() bool { _, err := os.Stat(begun); return err == nil }) {
@@ -292,7 +292,7 @@ func TestHangsAtTheStart(t *testing.T) {
 	testkit.NoLeaks(t)
 	begun := filepath.Join(t.TempDir(), "begun")
 	path := testkit.Script(t, "import sys, time\nopen(sys.argv[1], 'a').write('x')\ntime.sleep(3600)\n")
-	r := &rig{t: t, log: &logText{}}
+	r := &rig{t: t, log: &testkit.Buffer{}}
 	logic := script.New(script.Config{Python: testkit.Python(t), PythonPath: testkit.PythonPath(), Script: path, Args: []string{begun},
 		Workers: 1, Configure: time.Second, Log: slog.New(slog.NewTextHandler(r.log, nil))})
 	defer teb.CloseLogic(logic)

@@ -1,7 +1,6 @@
 package script_test
 
 import (
-	"bytes"
 	"log/slog"
 	"os"
 	"slices"
@@ -21,7 +20,7 @@ type rig struct {
 	t     testing.TB
 	teb   *teb.TEB
 	path  string // of the script
-	log   *logText
+	log   *testkit.Buffer
 	feeds []*teb.Encoder
 	pulse uint64
 }
@@ -71,7 +70,7 @@ func newRig(t testing.TB, o rigOptions) (*rig, error) {
 	if o.deadline == 0 {
 		o.deadline = time.Minute
 	}
-	r := &rig{t: t, path: testkit.Script(t, o.text), log: &logText{}}
+	r := &rig{t: t, path: testkit.Script(t, o.text), log: &testkit.Buffer{}}
 	return r, r.start(o, script.New(script.Config{Python: testkit.Python(t), PythonPath: testkit.PythonPath(), Script: r.path, Args: o.args,
 		Workers: o.workers, Spares: o.spares, MaxRestarts: o.restarts, Deadline: o.deadline, BatchEvents: 64,
 		Log: slog.New(slog.NewTextHandler(r.log, nil))}))
@@ -244,22 +243,4 @@ func (r *rig) says(what string) {
 	if !testkit.Within(30*time.Second, func() bool { return strings.Contains(r.log.String(), what) }) {
 		r.t.Fatalf("the log does not say %q:\n%s", what, r.log)
 	}
-}
-
-// logText is a log that can be read while it is written.
-type logText struct {
-	mu   sync.Mutex // protects text
-	text bytes.Buffer
-}
-
-func (l *logText) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *logText) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
 }

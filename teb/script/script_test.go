@@ -126,7 +126,7 @@ func TestSameDecisions(t *testing.T) {
 
 func decidedInGo(t *testing.T, n int) []teb.Decision {
 	t.Helper()
-	r := &rig{t: t, log: &logText{}}
+	r := &rig{t: t, log: &testkit.Buffer{}}
 	if err := r.start(rigOptions{}, []teb.Logic{sameInGo(schemas(t))}); err != nil {
 		t.Fatal(err)
 	}

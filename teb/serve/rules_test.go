@@ -1,7 +1,6 @@
 package serve_test
 
 import (
-	"bytes"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -15,24 +14,6 @@ import (
 	"drp/teb/serve"
 	"drp/xtc"
 )
-
-// heard is a log that may be read meanwhile.
-type heard struct {
-	mu   sync.Mutex // protects text
-	text bytes.Buffer
-}
-
-func (h *heard) Write(p []byte) (int, error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.text.Write(p)
-}
-
-func (h *heard) count(what string) int {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return strings.Count(h.text.String(), what)
-}
 
 // ruled serves a rule for one contributor.
 func ruled(t *testing.T, e wire.Endpoint, schema *teb.Schema, name string, log *slog.Logger) *serve.Server {
@@ -57,7 +38,7 @@ func TestOtherRules(t *testing.T) {
 	testkit.NoLeaks(t)
 	e := endpoint(t)
 	schema := fieldOf(t, 0, "npeaks")
-	var server, client heard
+	var server, client testkit.Buffer
 	s := ruled(t, e, schema, "one", slog.New(slog.DiscardHandler))
 	o := options()
 	o.Decide, o.Log = time.Hour, slog.New(slog.NewTextHandler(&client, nil))
@@ -87,7 +68,7 @@ func TestOtherRules(t *testing.T) {
 	if !testkit.Within(20*time.Second, func() bool { return s.Counts().Refused >= 3 }) || s.Counts().Let != 0 {
 		t.Errorf("%+v", s.Counts())
 	}
-	if n, m := server.count("other rules"), client.count("other rules"); n != 1 || m != 1 {
+	if n, m := strings.Count(server.String(), "other rules"), strings.Count(client.String(), "other rules"); n != 1 || m != 1 {
 		t.Errorf("the server says %d times that its rules are others, and the client %d", n, m)
 	}
 	s.Close()
