@@ -130,7 +130,7 @@ func TestControlEndsBetweenHoldAndDisable(t *testing.T) {
 		t.Fatal(err)
 	}
 	held, done := s.Status().Order+1, make(chan error)
-	go func() { done <- s.Do("disable", 2*time.Second) }()
+	go func() { done <- s.Do("disable", time.Minute) }() // so that it cannot give the hold up before it ends
 	if !testkit.Within(10*time.Second, func() bool { return s.Status().Order == held }) {
 		t.Fatalf("%+v", s.Status())
 	}

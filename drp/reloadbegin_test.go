@@ -17,8 +17,9 @@ import (
 // TestReloadThatCannotBegin: a text that works once, in the trial, and in no other process, is refused with the reason, and the
 // run lives on with the one it has. So is one that fails only when the new processes are shown the run.
 func TestReloadThatCannotBegin(t *testing.T) {
-	starts := func(upTo string) string { // tells whether it is a later start
-		return "n = next(i for i in range(9) if not os.path.exists(f'{sys.argv[1]}{i}')); open(f'{sys.argv[1]}{n}', 'x'); late = n >= " + upTo
+	starts := func(upTo string) string { // tells whether it is a later start; they take turns
+		return "import fcntl; count = open(sys.argv[1] + 's', 'a'); fcntl.flock(count, fcntl.LOCK_EX); count.write('x'); count.flush(); " +
+			"late = count.tell() > " + upTo + "; count.close()"
 	}
 	top := func(line string) string { return strings.Replace(liveText(2, "pass"), "\npass\n", "\n"+line+"\n", 1) }
 	inRun := func(first, line string) string {
