@@ -86,11 +86,7 @@ func (e *event) place(f *drp.Frame) {
 			}
 		}
 	}
-	energy := f.Energy
-	if !(energy > 0) {
-		energy = e.scene.energy
-	}
-	e.rings = e.scene.rings(e.rings, energy)
+	e.rings = e.scene.rings(e.rings, e.scene.photons(f))
 }
 
 // copyRaw takes the raw pixels of a frame.

@@ -20,6 +20,7 @@ type Options struct {
 	Files    fs.FS               // of the page itself; nil is none
 	Store    calib.Store         // of constants, where the run tells of none; nil is none
 	Journal  *Journal            // of the log; nil is none
+	Aim      Aim                 // for the rings
 	Player   *Player             // of a replay; nil in a run that goes on
 	Log      *slog.Logger
 	Patience time.Duration // with who takes no frame; 0 is ten seconds

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"strings"
 	"testing"
 
 	"drp/calib"
@@ -76,6 +77,45 @@ func spotConstants(t *testing.T, c testkit.Spots) *calib.Set {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// TestAimedRings wants rings where Bragg's law has them for what a user says, whatever events and the geometry say.
+func TestAimedRings(t *testing.T) {
+	c := testkit.Spots{Segments: 2, Rows: 40, Cols: 50}
+	for _, how := range []struct {
+		name, without    string
+		aim              page.Aim
+		energy, distance float64
+	}{
+		{"neither is known otherwise", "photon_energy clen", page.Aim{Energy: 7000, Distance: 0.2}, 7000, 0.2},
+		{"the distance is", "photon_energy", page.Aim{Energy: 12000}, 12000, 0.1},
+		{"the energy is", "clen", page.Aim{Distance: 0.05}, 9500, 0.05},
+		{"both are", "", page.Aim{Energy: 8000, Distance: 0.08}, 8000, 0.08},
+	} {
+		t.Run(how.name, func(t *testing.T) {
+			set := spotConstants(t, c)
+			var kept []string
+			for l := range strings.Lines(set.Geometry) {
+				if name := strings.Fields(l)[0]; !strings.Contains(how.without, name) {
+					kept = append(kept, l)
+				}
+			}
+			set.Geometry = strings.Join(kept, "")
+			run := c.Run(1)
+			r := newRig(t, page.Options{Store: oneStore{set: set}, Aim: how.aim}, run[:4],
+				func(n int64) (xtc.Dgram, uint32) { return c.Event(uint64(101+n), int(n)), 0 })
+			p := pictures(t, r.open("rate=30"), 1)[0]
+			if len(p.Rings) == 0 {
+				t.Fatal("there are no rings")
+			}
+			for _, ring := range p.Rings {
+				sine := 12398.42 / how.energy / (2 * ring.D)
+				if ring.Unit != "Å" || math.Abs(ring.R-10000*how.distance*math.Tan(2*math.Asin(sine))) > 0.06 {
+					t.Errorf("%+v", ring)
+				}
+			}
+		})
+	}
 }
 
 // TestCorrectedPictures compares pictures that constants correct, and a geometry places, with what the corrections give, pixel

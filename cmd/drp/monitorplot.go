@@ -66,6 +66,10 @@ const (
 
 // draw shows pictures until the run ends, or somebody ends it.
 func (f *consumerFlags) draw(ctx context.Context, name string) (err error) {
+	aim, err := f.page.aim.complete(true)
+	if err != nil {
+		return err
+	}
 	client, err := f.dial(ctx, name)
 	if err != nil {
 		return err
@@ -73,7 +77,7 @@ func (f *consumerFlags) draw(ctx context.Context, name string) (err error) {
 	defer func() { _ = client.Close() }()
 	p := &plotter{flags: &f.plot, name: name, limit: f.events, fed: make(chan *monitor.Item), done: make(chan struct{}), ended: make(chan error, 1)}
 	p.strips.hitsOnly = f.choose.Hits || f.choose.Bits != 0
-	p.viewer = page.NewViewer(ctx, client.Publisher(), nil, func(text string) { p.note = text })
+	p.viewer = page.NewViewer(ctx, client.Publisher(), nil, aim, func(text string) { p.note = text })
 	if f.plot.file != "" {
 		p.file = &pictureFile{path: f.plot.file}
 		defer func() { err = errors.Join(err, general(p.file.close(p))) }()

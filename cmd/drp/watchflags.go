@@ -25,6 +25,7 @@ type watchFlags struct {
 	http        string
 	tokenFile   string
 	controlFile string
+	aim         aimFlags
 	shown       page.Options // what the page shows, where there is one
 	recorded    string       // folder in which the status is recorded, empty for none
 	noSocket    bool         // it is no run, and not to be found as one
@@ -34,6 +35,7 @@ func (f *watchFlags) add(fl *pflag.FlagSet) {
 	fl.StringVar(&f.http, "http", "", "show the run at `HOST:PORT`, as 127.0.0.1:8080, to who has the token that is printed (docs/metrics.md)")
 	fl.StringVar(&f.tokenFile, "http-token-file", "", "`file` with the token for --http (default: another one in each run)")
 	fl.StringVar(&f.controlFile, "http-control-file", "", "`file` with the token of those who may also change settings by --http (default: as above)")
+	f.aim.add(fl)
 }
 
 // onlookers are those who look at a run.
@@ -54,10 +56,14 @@ type onlookers struct {
 
 // open lets others look. What it needs is there before the run begins; without a socket of its own a run goes on.
 func (f *watchFlags) open(partition string, log *slog.Logger) (*onlookers, error) {
+	aim, err := f.aim.complete(f.http != "")
+	if err != nil {
+		return nil, err
+	}
+	f.shown.Aim = aim
 	o := &onlookers{partition: partition, http: f.http != "", flags: f, log: log, shown: make(chan struct{})}
 	options := watch.Options{Address: f.http, Partition: partition, Status: o.status, Log: log}
 	options.Get, options.Post = o.pages()
-	var err error
 	if f.http != "" {
 		if _, _, err = net.SplitHostPort(f.http); err != nil {
 			return nil, fmt.Errorf("--http %q: give HOST:PORT, as 127.0.0.1:8080", f.http)

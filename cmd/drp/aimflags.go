@@ -1,0 +1,36 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/spf13/pflag"
+
+	"drp/page"
+)
+
+// aimFlags say at which resolution the rings of pictures lie, where neither events nor the geometry do.
+type aimFlags struct {
+	energy   float64
+	distance string
+}
+
+func (f *aimFlags) add(fl *pflag.FlagSet) {
+	fl.Float64Var(&f.energy, "energy", 0, "of the photons, `eV`, for the rings of pictures (default: what the events say, or the geometry)")
+	fl.StringVar(&f.distance, "distance", "", "from the sample to the detector, for the same: 0.095 (`m`) or 95mm (default: what the geometry says)")
+}
+
+// complete reads them; shown tells whether there are pictures.
+func (f *aimFlags) complete(shown bool) (a page.Aim, err error) {
+	if !shown && (f.energy != 0 || f.distance != "") {
+		return a, errors.New("--energy and --distance are for the rings on the page: give --http HOST:PORT, too")
+	}
+	if a.Energy = f.energy; !(a.Energy >= 0) || math.IsInf(a.Energy, 0) {
+		return a, fmt.Errorf("--energy %g: give electronvolts above 0", a.Energy)
+	}
+	if f.distance != "" {
+		a.Distance, err = givenDistance(f.distance)
+	}
+	return a, err
+}
