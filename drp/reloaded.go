@@ -15,6 +15,7 @@ const (
 	stateNow       = "taken before the next event"
 	stateConfigure = "taken at the Configure that comes"
 	stateTaking    = "being taken by the workers"
+	stateTried     = "only tried"
 )
 
 // state is that of what is next, or taking.
@@ -36,17 +37,11 @@ const rehearsals = 3
 // The error says why it is not taken; then the run goes on with the text it has.
 func (r *Run) Reload(ctx context.Context, now bool) (watch.Reloaded, error) {
 	l := &r.reloads
-	select {
-	case l.turn <- struct{}{}:
-		defer func() { <-l.turn }()
-	case <-l.over.Done():
-		return watch.Reloaded{}, errEnded
-	case <-ctx.Done():
-		return watch.Reloaded{}, ctx.Err()
+	leave, err := l.enter(ctx)
+	if err != nil {
+		return watch.Reloaded{}, err
 	}
-	if l.over.Err() != nil || r.finished.Load() != 0 {
-		return watch.Reloaded{}, errEnded
-	}
+	defer leave()
 	got, err := l.prepare(now)
 	if err != nil {
 		l.mu.Lock()
@@ -56,20 +51,36 @@ func (r *Run) Reload(ctx context.Context, now bool) (watch.Reloaded, error) {
 	return got, err
 }
 
-// prepare tries the texts that the files have now, and leaves them for the dispatcher.
-func (l *reloads) prepare(now bool) (watch.Reloaded, error) {
+// texts are those that the files have now.
+func (l *reloads) texts(now bool) (*upcoming, error) {
 	l.mu.Lock()
 	used := l.used
 	l.mu.Unlock()
 	if used[0].bytes == nil {
-		return watch.Reloaded{}, errors.New("there is no file that a script could be read from")
+		return nil, errors.New("there is no file that a script could be read from")
 	}
 	n := &upcoming{now: now}
 	for i := range used {
 		var err error
 		if n.texts[i], err = l.read(&used[i]); err != nil {
-			return watch.Reloaded{}, err
+			return nil, err
 		}
+	}
+	return n, nil
+}
+
+// differs notes which texts are others than those that are used; l.mu is held.
+func (l *reloads) differs(n *upcoming) {
+	for i := range n.texts {
+		n.changed[i] = n.texts[i].sha256 != l.used[i].sha256
+	}
+}
+
+// prepare tries the texts that the files have now, and leaves them for the dispatcher.
+func (l *reloads) prepare(now bool) (watch.Reloaded, error) {
+	n, err := l.texts(now)
+	if err != nil {
+		return watch.Reloaded{}, err
 	}
 	for attempt := 1; ; attempt++ {
 		if got, settled := l.settle(n); settled {
@@ -114,9 +125,7 @@ func (l *reloads) settle(n *upcoming) (watch.Reloaded, bool) {
 	same := func(with *[2]text) bool {
 		return n.texts[0].sha256 == with[0].sha256 && n.texts[1].sha256 == with[1].sha256
 	}
-	for i := range n.texts {
-		n.changed[i] = n.texts[i].sha256 != l.used[i].sha256
-	}
+	l.differs(n)
 	switch {
 	case l.takes() && same(&l.taking.texts):
 		got.State = stateTaking

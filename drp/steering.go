@@ -369,3 +369,8 @@ func (r *Run) SettingsDeclared() <-chan struct{} { return r.steering.said }
 func (r *Run) Set(values map[string]any, who string) (generation int64, err error) {
 	return r.steering.book.Set(values, who)
 }
+
+// Try tells what Set would say, and changes nothing.
+func (r *Run) Try(values map[string]any) (unknown map[string]string, err error) {
+	return r.steering.book.Try(values)
+}

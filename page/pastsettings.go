@@ -69,5 +69,10 @@ func (p *Player) SettingsGeneration() uint64 { return uint64(max(p.Settings().Ge
 
 // Set refuses: nothing is computed again.
 func (p *Player) Set(map[string]any, string) (int64, error) {
-	return 0, errors.New("this is a replay, which has the settings that were recorded: nothing can be set")
+	return 0, errReplayed
 }
+
+// Try says the same.
+func (p *Player) Try(map[string]any) (map[string]string, error) { return nil, errReplayed }
+
+var errReplayed = errors.New("this is a replay, which has the settings that were recorded: nothing can be set")

@@ -18,6 +18,7 @@ func Document() map[string]any {
 	describe(reflect.TypeFor[Reloaded](), parts)
 	describe(reflect.TypeFor[settings.Listing](), parts)
 	describe(reflect.TypeFor[Accepted](), parts)
+	describe(reflect.TypeFor[Checked](), parts)
 	describe(reflect.TypeFor[Refused](), parts)
 	answer := func(says, kind string, schema any) map[string]any {
 		return map[string]any{"get": map[string]any{"summary": says, "responses": map[string]any{
@@ -28,7 +29,7 @@ func Document() map[string]any {
 		}}}
 	}
 	list := answer("the parameters of scripts and stages, and their history", "application/json", reference("Listing"))
-	list["post"] = posted()
+	list["post"] = posted("change parameters, all or none, from one of the next events on", "the generation with which they hold", "Accepted")
 	text := map[string]any{"type": "string"}
 	return map[string]any{
 		"openapi": "3.1.0",
@@ -39,7 +40,9 @@ func Document() map[string]any {
 			"/v1/rights": answer("what the one who asks may do", "application/json", reference("Rights")),
 			"/v1/reload": posting("take the scripts as their files are now: tried aside first, and used from the next step on", reference("Reload"),
 				reference("Reloaded")),
-			SettingsPath:       list,
+			SettingsPath: list,
+			CheckPath: map[string]any{"post": posted("say what would come of a change, and change nothing", "which names are known here, whose values "+
+				"are all allowed", "Checked")},
 			"/v1/openapi.json": answer("this document", "application/json", map[string]any{"type": "object"}),
 			"/metrics":         answer("the same for Prometheus", "text/plain", text),
 		},
@@ -67,24 +70,24 @@ func posting(says string, sent, answered map[string]any) map[string]any {
 		}}}
 }
 
-// posted describes how settings are changed.
-func posted() map[string]any {
+// posted describes what values are sent to, and what it answers.
+func posted(says, got, schema string) map[string]any {
 	answer := func(says, schema string) map[string]any {
 		return map[string]any{"description": says, "content": map[string]any{"application/json": map[string]any{"schema": reference(schema)}}}
 	}
-	return map[string]any{"summary": "change parameters, all or none, from one of the next events on",
+	return map[string]any{"summary": says,
 		"requestBody": map[string]any{"required": true, "content": map[string]any{"application/json": map[string]any{
 			"schema":  map[string]any{"type": "object", "description": "values by name", "additionalProperties": map[string]any{}},
 			"example": map[string]any{"threshold": 60},
 		}}},
 		"responses": map[string]any{
-			"200": answer("the generation with which they hold", "Accepted"),
+			"200": answer(got, schema),
 			"400": answer("this is no object", "Refused"),
 			"401": map[string]any{"description": "the token is missing or wrong"},
 			"403": map[string]any{"description": "the token is for watching, or a page of somebody else asks"},
 			"413": answer("more than 64 KiB", "Refused"),
 			"415": answer("this is not sent as JSON", "Refused"),
-			"422": answer("a value that is not allowed, or a name that is not known; all stay as they are", "Refused"),
+			"422": answer("a value that is not allowed, or a name that is not known where it matters; all stay as they are", "Refused"),
 			"503": answer("the run has not begun", "Refused"),
 		}}
 }

@@ -169,15 +169,15 @@ func one(is bool) float64 {
 }
 
 func states(s *Status, put put) {
-	s.workers(func(name string, w *Worker) {
+	s.EachWorker(func(name string, w *Worker) {
 		for _, state := range workerStates {
 			put(one(w.State == state), name, state)
 		}
 	})
 }
 
-// workers gives all with their names: those of the second script are post-0 and so on.
-func (s *Status) workers(take func(name string, w *Worker)) {
+// EachWorker gives all with their names: those of the second script are post-0 and so on.
+func (s *Status) EachWorker(take func(name string, w *Worker)) {
 	for i := range s.Workers {
 		take(strconv.Itoa(s.Workers[i].Number), &s.Workers[i])
 	}
@@ -188,7 +188,7 @@ func (s *Status) workers(take func(name string, w *Worker)) {
 
 func ofWorkers(name, help string, kind string, value func(*Worker) float64) family {
 	return family{name, help, kind, []string{"worker"}, func(s *Status, put put) {
-		s.workers(func(name string, w *Worker) { put(value(w), name) })
+		s.EachWorker(func(name string, w *Worker) { put(value(w), name) })
 	}}
 }
 

@@ -14,8 +14,11 @@ import (
 
 // TestReloadPage: who may steer is told what becomes of the scripts, or why it is not done.
 func TestReloadPage(t *testing.T) {
-	reload := func(_ context.Context, now bool) (watch.Reloaded, error) {
-		if now {
+	reload := func(_ context.Context, asked watch.Reload) (watch.Reloaded, error) {
+		if asked.Check {
+			return watch.Reloaded{SHA256: "5f1c", State: "only tried"}, nil
+		}
+		if asked.Now {
 			return watch.Reloaded{}, errors.New("line 3: no Python")
 		}
 		return watch.Reloaded{SHA256: "5f1c", State: "taken at the next step", Tried: "event 17"}, nil
@@ -30,8 +33,11 @@ func TestReloadPage(t *testing.T) {
 	defer s.Close()
 	c := watch.DialSocket(socket)
 	defer c.Close()
-	got, err := c.Reload(context.Background(), false)
+	got, err := c.Reload(context.Background(), watch.Reload{})
 	if err != nil || got.SHA256 != "5f1c" || got.Tried != "event 17" || got.State != "taken at the next step" {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if got, err := c.Reload(context.Background(), watch.Reload{Check: true, Now: true}); err != nil || got.State != "only tried" {
 		t.Errorf("%+v, %v", got, err)
 	}
 	for body, want := range map[string]int{`{}`: 200, ` {"now": true} `: 422, `null`: 400, `[1]`: 400, `{"now": 1}`: 400, `{"then": true}`: 400,
@@ -43,7 +49,7 @@ func TestReloadPage(t *testing.T) {
 		}
 	}
 	var refused *watch.RefusedError
-	if _, err = c.Reload(context.Background(), true); !errors.As(err, &refused) || refused.Code != 422 || refused.Why != "line 3: no Python" {
+	if _, err = c.Reload(context.Background(), watch.Reload{Now: true}); !errors.As(err, &refused) || refused.Code != 422 || refused.Why != "line 3: no Python" {
 		t.Errorf("%v", err)
 	}
 	if _, err := c.Get(context.Background(), path); err == nil || !errors.As(err, &refused) || refused.Code != 405 {

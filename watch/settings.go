@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -20,6 +21,9 @@ type Steered interface {
 	Settings() settings.Listing
 	// Set gives the generation with which the values hold, or why nothing changes.
 	Set(values map[string]any, who string) (generation int64, err error)
+	// Try tells what Set would say, and changes nothing: the names that nobody has declared, each with the reason, or why
+	// others are refused.
+	Try(values map[string]any) (unknown map[string]string, err error)
 }
 
 // Accepted says with which generation settings hold.
@@ -27,11 +31,21 @@ type Accepted struct {
 	Generation int64 `json:"generation"`
 }
 
-// SettingsPath is where a Server lets settings be read and changed.
-const SettingsPath = "/v1/settings"
+// Checked says what would become of values if they were sent to be set.
+type Checked struct {
+	Known   []string          `json:"known" doc:"names of values that would be accepted, if they came without the others"`
+	Unknown map[string]string `json:"unknown" doc:"by names that nobody has declared, why they would be refused"`
+}
 
-// SettingsPages are for a GET and a POST of SettingsPath. They answer 503 until there is something to ask.
-func SettingsPages(steered func() Steered) (get, post http.Handler) {
+// SettingsPath is where a Server lets settings be read and changed, and CheckPath where it says what would come of that. It is
+// a path of its own, so that a server of before refuses what it would take for a change.
+const (
+	SettingsPath = "/v1/settings"
+	CheckPath    = SettingsPath + "/check"
+)
+
+// SettingsPages are what can be read and posted to, by path. They answer 503 until there is something to ask.
+func SettingsPages(steered func() Steered) (get, post map[string]http.Handler) {
 	ask := func(answer func(w http.ResponseWriter, r *http.Request, s Steered)) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if s := steered(); s != nil {
@@ -41,8 +55,29 @@ func SettingsPages(steered func() Steered) (get, post http.Handler) {
 			refuse(w, http.StatusServiceUnavailable, "the run has not begun")
 		})
 	}
-	get = ask(func(w http.ResponseWriter, _ *http.Request, s Steered) { reply(w, s.Settings()) })
-	return get, ask(change)
+	list := ask(func(w http.ResponseWriter, _ *http.Request, s Steered) { reply(w, s.Settings()) })
+	return map[string]http.Handler{SettingsPath: list}, map[string]http.Handler{SettingsPath: ask(change), CheckPath: ask(check)}
+}
+
+func check(w http.ResponseWriter, r *http.Request, s Steered) {
+	values, err := valuesOf(r.Body)
+	if err != nil {
+		refuse(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	unknown, err := s.Try(values)
+	if err != nil {
+		refuse(w, http.StatusUnprocessableEntity, err.Error())
+		return
+	}
+	known := []string{}
+	for name := range values {
+		if _, strange := unknown[name]; !strange {
+			known = append(known, name)
+		}
+	}
+	slices.Sort(known)
+	reply(w, Checked{Known: known, Unknown: unknown})
 }
 
 func change(w http.ResponseWriter, r *http.Request, s Steered) {

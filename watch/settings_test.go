@@ -11,12 +11,17 @@ import (
 // ask posts to the page of settings, or reads it where there is no body.
 func ask(t *testing.T, s *watch.Server, body string) (code int, said string) {
 	t.Helper()
+	return askAt(t, s, watch.SettingsPath, body)
+}
+
+func askAt(t *testing.T, s *watch.Server, path, body string) (code int, said string) {
+	t.Helper()
 	base, token, _ := strings.Cut(s.ControlURL(), "/?token=")
 	method := http.MethodGet
 	if body != "" {
 		method = http.MethodPost
 	}
-	r, err := http.NewRequestWithContext(t.Context(), method, base+watch.SettingsPath, strings.NewReader(body))
+	r, err := http.NewRequestWithContext(t.Context(), method, base+path, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,9 +33,8 @@ func ask(t *testing.T, s *watch.Server, body string) (code int, said string) {
 
 func settingsServer(t *testing.T, steered func() watch.Steered) *watch.Server {
 	t.Helper()
-	list, change := watch.SettingsPages(steered)
-	s, _, _ := serve(t, watch.Options{Address: "127.0.0.1:0", Get: map[string]http.Handler{watch.SettingsPath: list},
-		Post: map[string]http.Handler{watch.SettingsPath: change}})
+	get, post := watch.SettingsPages(steered)
+	s, _, _ := serve(t, watch.Options{Address: "127.0.0.1:0", Get: get, Post: post})
 	return s
 }
 
@@ -77,6 +81,31 @@ func TestSettingsPages(t *testing.T) {
 	}
 }
 
+// TestCheckChangesNothing, and says which names are known.
+func TestCheckChangesNothing(t *testing.T) {
+	b := newBoard(t)
+	s := settingsServer(t, func() watch.Steered { return b })
+	for _, test := range []struct {
+		body string
+		code int
+		says string
+	}{
+		{`{"threshold": 60, "dark": true}`, 200, `"known":["dark","threshold"],"unknown":{}`},
+		{`{"threshold": 60, "treshold": 60}`, 200, `"known":["threshold"],"unknown":{"treshold":"nosettinghasthename\"treshold\";didyoumeanthreshold?"}`},
+		{`{"threshold": -1, "treshold": 60}`, 422, "-1islessthan0"},
+		{`[1]`, 400, "sendanobject"},
+		{`{}`, 200, `"known":[],"unknown":{}`},
+	} {
+		code, said := askAt(t, s, watch.CheckPath, test.body)
+		if said = strings.Join(strings.Fields(said), ""); code != test.code || !strings.Contains(said, test.says) {
+			t.Errorf("%s: %d: %s", test.body, code, said)
+		}
+	}
+	if l := b.Settings(); b.value() != 50.0 || l.Generation != 1 || l.Refused != 0 || b.sets != 0 {
+		t.Errorf("it has changed something: %+v", l)
+	}
+}
+
 func TestSettingsOfNoRun(t *testing.T) {
 	s := settingsServer(t, func() watch.Steered { return nil })
 	for _, body := range []string{"", "{}"} {
@@ -96,5 +125,6 @@ func settingsPaths(t *testing.T) (all []map[string]string) {
 		_, said := ask(t, s, body)
 		all = append(all, map[string]string{name: said})
 	}
-	return all
+	_, said := askAt(t, s, watch.CheckPath, `{"threshold": 60, "treshold": 1}`)
+	return append(all, map[string]string{"Checked": said})
 }

@@ -20,6 +20,7 @@ const reloadLong = `reload lets a run take its script as the file is now, withou
   drp reload               from the next step on (BeginStep, or BeginRun)
   drp reload --now         from the next event on, also in the middle of a step
   drp reload --wait        and return when all workers use it
+  drp reload --partition tst    in all processes of a partition, if all of them can take their scripts, or in none
 
 The text is compiled, and tried aside with what holds in the run and with the last good event, while the run goes on. It must
 declare what the present one has declared. If it fails, the reason is said, the exit code is 5, and nothing has changed.
@@ -30,7 +31,7 @@ const waitPause = 200 * time.Millisecond
 
 func newReloadCommand() *cobra.Command {
 	var f lookFlags
-	var now, wait bool
+	var now, wait, asJSON bool
 	cmd := &cobra.Command{
 		Use:   "reload [ADDRESS]",
 		Short: "Let a run take its script anew, without ending",
@@ -39,59 +40,76 @@ func newReloadCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, words []string) error {
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
+			o := reloadOptions{asked: watch.Reload{Now: now}, wait: wait, asJSON: asJSON}
+			if f.whole() && len(words) == 0 {
+				return f.reloadPartition(ctx, &o)
+			}
 			c, _, err := f.one(ctx, words)
 			if err != nil {
 				return err
 			}
 			defer c.Close()
-			got, err := c.Reload(ctx, now)
-			if refused := (*watch.RefusedError)(nil); errors.As(err, &refused) {
+			got, err := c.Reload(ctx, o.asked)
+			if refuses(err) {
 				return &drp.Failure{Kind: drp.Script, Err: err}
 			}
 			if err != nil {
 				return general(err)
 			}
-			tried := ""
-			if got.Tried != "" {
-				tried = ", tried up to " + got.Tried
+			if asJSON {
+				err = printJSON(got)
+			} else {
+				fmt.Println(reloadedText(got))
 			}
-			fmt.Printf("SHA-256 %s: %s%s\n", got.SHA256, got.State, tried)
-			if wait {
-				return awaitReload(ctx, c, got)
+			if err != nil || !wait {
+				return general(err)
 			}
-			return nil
+			generation, err := awaitReload(ctx, c, got)
+			if err == nil && !asJSON {
+				fmt.Printf("in use, generation %d\n", generation)
+			}
+			return err
 		},
 	}
 	f.add(cmd)
 	cmd.Flags().BoolVar(&now, "now", false, "from the next event on, also in the middle of a step")
 	cmd.Flags().BoolVar(&wait, "wait", false, "return when it is in use")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the answer as JSON; with --partition, a list of those of all processes")
 	return cmd
 }
 
-// awaitReload returns when a run uses what it was asked to.
-func awaitReload(ctx context.Context, c *watch.Client, asked *watch.Reloaded) error {
+// reloadedText says what becomes of a text.
+func reloadedText(got *watch.Reloaded) string {
+	text := fmt.Sprintf("SHA-256 %s: %s", got.SHA256, got.State)
+	if got.Tried != "" {
+		text += ", tried up to " + got.Tried
+	}
+	return text
+}
+
+// awaitReload returns when a run uses what it was asked to, with the generation of the texts.
+func awaitReload(ctx context.Context, c *watch.Client, asked *watch.Reloaded) (generation uint32, err error) {
 	for {
 		s, err := c.Status(ctx)
 		if err != nil {
-			return general(fmt.Errorf("the run ended before it used the script: %w", err))
+			return 0, general(fmt.Errorf("the run ended before it used the script: %w", err))
 		}
 		next := s.Loaded.Next
 		waits := next != nil && next.SHA256 == asked.SHA256 && next.PostSHA256 == asked.PostSHA256
 		switch {
 		case !waits && s.Loaded.SHA256 == asked.SHA256 && s.Loaded.PostSHA256 == asked.PostSHA256:
-			fmt.Printf("in use, generation %d\n", s.Loaded.Generation)
-			return nil
+			return s.Loaded.Generation, nil
 		case s.State == "ended":
-			return general(errors.New("the run ended before it used the script"))
+			return 0, general(errors.New("the run ended before it used the script"))
 		case !waits && s.Loaded.Refused != "":
-			return &drp.Failure{Kind: drp.Script, Err: errors.New(s.Loaded.Refused)}
+			return 0, &drp.Failure{Kind: drp.Script, Err: errors.New(s.Loaded.Refused)}
 		case !waits && asked.Tried != "":
-			return general(errors.New("another text was asked for meanwhile, or a Configure took another: drp status --json shows which is used"))
+			return 0, general(errors.New("another text was asked for meanwhile, or a Configure took another: drp status --json shows which is used"))
 		}
 		select {
 		case <-time.After(waitPause):
 		case <-ctx.Done():
-			return &drp.Failure{Kind: drp.Interrupted, Err: errors.New("interrupted: the run takes the script all the same")}
+			return 0, &drp.Failure{Kind: drp.Interrupted, Err: errors.New("interrupted: the run takes the script all the same")}
 		}
 	}
 }
@@ -100,12 +118,15 @@ func awaitReload(ctx context.Context, c *watch.Client, asked *watch.Reloaded) er
 var errNotBegun = errors.New("there is no script to be read: the run has not begun yet, or it is replayed")
 
 // reload is for who looks at a run and may steer it.
-func (o *onlookers) reload(ctx context.Context, now bool) (watch.Reloaded, error) {
+func (o *onlookers) reload(ctx context.Context, asked watch.Reload) (watch.Reloaded, error) {
 	r := o.run.Load()
 	if r == nil {
 		return watch.Reloaded{}, errNotBegun
 	}
-	return r.Reload(ctx, now)
+	if asked.Check {
+		return r.TryReload(ctx)
+	}
+	return r.Reload(ctx, asked.Now)
 }
 
 // reloadOnSignal asks for it with each SIGUSR1, until the context ends. What comes of it is in the log.
@@ -117,7 +138,7 @@ func (o *onlookers) reloadOnSignal(ctx context.Context) {
 		for {
 			select {
 			case <-signals:
-				_, _ = o.reload(ctx, false)
+				_, _ = o.reload(ctx, watch.Reload{})
 			case <-ctx.Done():
 				return
 			}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"net/http"
 	"testing"
 	"time"
 
@@ -26,10 +25,8 @@ func TestSetSaysItInJSON(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	list, change := watch.SettingsPages(func() watch.Steered { return &b })
-	s, err := watch.Listen(watch.Options{Address: "127.0.0.1:0", Status: func() watch.Status { return watch.Status{} },
-		Get:  map[string]http.Handler{watch.SettingsPath: list},
-		Post: map[string]http.Handler{watch.SettingsPath: change}})
+	get, post := watch.SettingsPages(func() watch.Steered { return &b })
+	s, err := watch.Listen(watch.Options{Address: "127.0.0.1:0", Status: func() watch.Status { return watch.Status{} }, Get: get, Post: post})
 	if err != nil {
 		t.Fatal(err)
 	}

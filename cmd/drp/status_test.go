@@ -17,6 +17,10 @@ func TestWhichRunIsMeant(t *testing.T) {
 	if got := choices(all); got != list {
 		t.Errorf("it says%s\nand not%s", got, list)
 	}
+	stuck := looked{others: all, silent: []string{"17-2-boot"}}
+	if err := (&lookFlags{pid: 17}).nothing(stuck); err.Error() != "process 17 lives and does not answer, and no other run of this user is meant" {
+		t.Error(err)
+	}
 	for _, test := range []struct {
 		f      lookFlags
 		others []seen
@@ -26,7 +30,7 @@ func TestWhichRunIsMeant(t *testing.T) {
 		{lookFlags{pid: 9, partition: "tst"}, all[3:], `no run of this user with the process id 9 of the partition "tst" is going on on this machine; there are` + "\n  --pid 4: a.py on sim"},
 		{lookFlags{partition: "nope"}, nil, errNoRun.Error()},
 	} {
-		if got := test.f.nothing(test.others).Error(); got != test.want {
+		if got := test.f.nothing(looked{others: test.others}).Error(); got != test.want {
 			t.Errorf("%+v: %s", test.f, got)
 		}
 	}

@@ -14,7 +14,7 @@ import (
 )
 
 const topLong = `top shows a run as it goes on: rates, latencies, and each worker with its load and its memory. Every figure is of the
-time since the one before. q ends it; the run does not notice.
+time since the one before. q ends it; the run does not notice. Of several runs it shows a row each.
 
   drp top
   drp top --partition tst
@@ -35,12 +35,15 @@ func newTopCommand() *cobra.Command {
 			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
-			client, status, err := f.one(ctx, words)
+			all, err := f.find(ctx, words)
 			if err != nil {
 				return err
 			}
-			defer client.Close()
-			return general(top(ctx, client, status, every, times))
+			defer closeAll(all)
+			if len(all) > 1 {
+				return general(topSeveral(ctx, &f, all, every, times))
+			}
+			return general(top(ctx, all[0].client, all[0].status, every, times))
 		},
 	}
 	f.add(cmd)

@@ -132,9 +132,10 @@ func (o *onlookers) show(r *drp.Run, gpu *cuda.GPU) {
 
 // pages are what else is served than the status.
 func (o *onlookers) pages() (get, post map[string]http.Handler) {
-	list, change := watch.SettingsPages(o.steered)
-	reload, page := watch.PageOfReload(o.reload)
-	return map[string]http.Handler{watch.SettingsPath: list}, map[string]http.Handler{watch.SettingsPath: change, reload: page}
+	get, post = watch.SettingsPages(o.steered)
+	path, reload := watch.PageOfReload(o.reload)
+	post[path] = reload
+	return get, post
 }
 
 // steered is the run, nil until it has begun; or a replay.

@@ -114,7 +114,10 @@ func TestTwoRunsAreToldApart(t *testing.T) {
 	second.start()
 	second.RunDir = first.RunDir
 	second.enabled()
-	first.beside("top", "--count", "1").wants(t, 2, "several runs go on: say which one", "--pid "+strconv.Itoa(first.PID()), "sumimage.py on ")
+	first.beside("set", "a=1").wants(t, 2, "several runs go on: say which one", "--pid "+strconv.Itoa(first.PID()), "sumimage.py on ")
+	if o := first.beside("top", "--count", "1").wants(t, 0); !strings.Contains(o.stdout, "passthrough.py on ") || !strings.Contains(o.stdout, "sumimage.py on ") {
+		t.Errorf("top shows\n%s", o.stdout)
+	}
 	first.beside("set", "--partition", "nope", "a=1").wants(t, 1, `of the partition "nope" is going on`, "--pid "+strconv.Itoa(second.PID()))
 	if o := first.beside("status"); strings.Count(o.stdout, "received ") != 2 {
 		t.Errorf("not both are shown:\n%s", o.stdout)

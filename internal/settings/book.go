@@ -148,24 +148,7 @@ func (b *Book) enter(changes map[string][2]any, who string, now time.Time) *Chan
 func (b *Book) Set(values map[string]any, who string) (generation int64, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	accepted := make(map[int]any, len(values))
-	var wrong []error
-	for _, name := range slices.Sorted(maps.Keys(values)) {
-		i, known := b.byName[name]
-		if !known {
-			wrong = append(wrong, unknown(name, b.byName))
-			continue
-		}
-		v, err := b.settings[i].Parameter.Value(values[name])
-		if err != nil {
-			wrong = append(wrong, fmt.Errorf("%w; %s stays", err, Text(b.settings[i].Value)))
-			continue
-		}
-		accepted[i] = v
-	}
-	if len(wrong) == 0 && b.Check != nil {
-		wrong = b.together(accepted)
-	}
+	accepted, wrong := b.judge(values)
 	if len(wrong) > 0 {
 		b.refused++
 		return 0, joined(wrong)
@@ -183,6 +166,52 @@ func (b *Book) Set(values map[string]any, who string) (generation int64, err err
 	}
 	b.pending.Store(true)
 	return b.generation + 1, nil
+}
+
+// judge gives the values as they would be accepted, by the place of their parameters, or what is wrong with any.
+func (b *Book) judge(values map[string]any) (accepted map[int]any, wrong []error) {
+	accepted = make(map[int]any, len(values))
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		i, known := b.byName[name]
+		if !known {
+			wrong = append(wrong, unknown(name, b.byName))
+			continue
+		}
+		v, err := b.settings[i].Parameter.Value(values[name])
+		if err != nil {
+			wrong = append(wrong, fmt.Errorf("%w; %s stays", err, Text(b.settings[i].Value)))
+			continue
+		}
+		accepted[i] = v
+	}
+	if len(wrong) == 0 && b.Check != nil {
+		wrong = b.together(accepted)
+	}
+	return accepted, wrong
+}
+
+// Try tells what Set would say, and changes nothing: why it would refuse, but for names that nobody has declared, which come
+// each with the reason. Before anything was declared all is refused.
+func (b *Book) Try(values map[string]any) (strange map[string]string, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	known := map[string]any{}
+	strange = map[string]string{}
+	for name, v := range values {
+		if _, there := b.byName[name]; there {
+			known[name] = v
+			continue
+		}
+		why := unknown(name, b.byName)
+		if b.byName == nil {
+			return nil, why
+		}
+		strange[name] = why.Error()
+	}
+	if _, wrong := b.judge(known); len(wrong) > 0 {
+		return nil, joined(wrong)
+	}
+	return strange, nil
 }
 
 // together asks whether values go together with those that stay.

@@ -1,0 +1,205 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+
+	"drp/drp"
+	"drp/internal/settings"
+	"drp/watch"
+)
+
+// What became of a process of a partition whose parameters were to be changed.
+const (
+	outcomeSet      = "set"
+	outcomeLeft     = "left"       // it declares none of the names
+	outcomeSame     = "unchanged"  // nothing was sent, since it or another one refuses
+	outcomeRefused  = "refused"    // it says no
+	outcomeNoAnswer = "unanswered" // it may have done it or not
+)
+
+// changed is a process after that.
+type changed struct {
+	process
+	Outcome    string   `json:"outcome"`
+	Generation int64    `json:"generation,omitempty"` // with which the values hold
+	Unknown    []string `json:"unknown,omitempty"`    // names that it does not declare
+	Error      string   `json:"error,omitempty"`
+}
+
+func (r *changed) fails(err error) {
+	if r.Outcome, r.Error = outcomeNoAnswer, err.Error(); refuses(err) {
+		r.Outcome = outcomeRefused
+	}
+}
+
+// setEverywhere changes parameters in all processes of a partition, each those that it declares, or in none: all say first
+// whether they would take them.
+func setEverywhere(ctx context.Context, all []seen, values map[string]any) ([]changed, error) {
+	checks := askEach(all, func(_ int, c *watch.Client) (got watch.Checked, err error) {
+		text, err := c.Post(ctx, watch.CheckPath, values)
+		if err == nil {
+			err = json.Unmarshal(text, &got)
+		}
+		return got, err
+	})
+	result := make([]changed, len(all))
+	for i := range checks {
+		c := &checks[i]
+		result[i] = changed{process: c.process(), Outcome: outcomeSame, Unknown: slices.Sorted(maps.Keys(c.got.Unknown))}
+		if c.err != nil {
+			result[i].fails(c.err)
+		}
+	}
+	if err := refusedBefore(checks, result, values); err != nil {
+		return result, err
+	}
+	sets := askEach(all, func(i int, c *watch.Client) (got watch.Accepted, err error) {
+		own := map[string]any{}
+		for _, name := range checks[i].got.Known {
+			own[name] = values[name]
+		}
+		if len(own) == 0 {
+			return got, nil
+		}
+		text, err := c.Post(ctx, watch.SettingsPath, own)
+		if err == nil {
+			err = json.Unmarshal(text, &got)
+		}
+		return got, err
+	})
+	for i := range sets {
+		r, err := &result[i], sets[i].err
+		switch r.Generation = sets[i].got.Generation; {
+		case err != nil:
+			r.fails(err)
+		case len(checks[i].got.Known) > 0:
+			r.Outcome = outcomeSet
+		default:
+			r.Outcome = outcomeLeft
+		}
+	}
+	return result, notEverywhere(result)
+}
+
+// refusedBefore says why nothing is changed, if so: somebody refuses, or nobody knows a name.
+func refusedBefore(checks []answer[watch.Checked], result []changed, values map[string]any) error {
+	var wrong []string
+	kind := drp.Configuration
+	for i := range checks {
+		if err := checks[i].err; err != nil {
+			wrong = append(wrong, fmt.Sprintf("%v: %v", result[i].process, err))
+			if !refuses(err) {
+				kind = drp.General
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		known, reasons := false, []string{}
+		for i := range checks {
+			known = known || checks[i].err != nil || slices.Contains(checks[i].got.Known, name)
+			if why := checks[i].got.Unknown[name]; why != "" && !slices.Contains(reasons, why) {
+				reasons = append(reasons, why)
+			}
+		}
+		if !known {
+			wrong = append(wrong, strings.Join(reasons, "; "))
+		}
+	}
+	if len(wrong) == 0 {
+		return nil
+	}
+	return &drp.Failure{Kind: kind, Err: errors.New("nothing was changed in any process:\n  " + strings.Join(wrong, "\n  "))}
+}
+
+// notEverywhere says which processes have the values and which do not, where these are not all.
+func notEverywhere(result []changed) error {
+	var have, not []string
+	for i := range result {
+		switch r := &result[i]; r.Outcome {
+		case outcomeSet:
+			have = append(have, fmt.Sprintf("%v has the values", r.process))
+		case outcomeRefused:
+			not = append(not, fmt.Sprintf("%v has not: %s", r.process, r.Error))
+		case outcomeNoAnswer:
+			not = append(not, fmt.Sprintf("%v did not answer, and may have or not: %s", r.process, r.Error))
+		}
+	}
+	if len(not) == 0 {
+		return nil
+	}
+	return general(errors.New("not all processes have the values now:\n  " + strings.Join(append(have, not...), "\n  ")))
+}
+
+// writeChanged says what became of each process.
+func writeChanged(to io.Writer, all []changed) {
+	for i := range all {
+		r := &all[i]
+		switch {
+		case r.Outcome == outcomeSet && len(all) == 1:
+			_, _ = fmt.Fprintf(to, "accepted: generation %d\n", r.Generation)
+		case r.Outcome == outcomeLeft:
+			_, _ = fmt.Fprintf(to, "%v: left as it is, since it does not declare %s\n", r.process, strings.Join(r.Unknown, ", "))
+		case r.Outcome == outcomeSet && len(r.Unknown) > 0:
+			_, _ = fmt.Fprintf(to, "%v: generation %d, without %s, which it does not declare\n", r.process, r.Generation, strings.Join(r.Unknown, ", "))
+		case r.Outcome == outcomeSet:
+			_, _ = fmt.Fprintf(to, "%v: generation %d\n", r.process, r.Generation)
+		}
+	}
+}
+
+// ofPartition shows or changes the parameters of all processes of a partition.
+func (f *lookFlags) ofPartition(ctx context.Context, values map[string]any, asJSON, history bool) error {
+	all, err := f.every(ctx)
+	if err != nil {
+		return err
+	}
+	defer closeAll(all)
+	if len(values) == 0 {
+		return general(showEverywhere(ctx, all, asJSON, history))
+	}
+	result, err := setEverywhere(ctx, all, values)
+	if asJSON {
+		return errors.Join(err, printJSON(result))
+	}
+	writeChanged(os.Stdout, result)
+	return err
+}
+
+// shown is what can be set in a process.
+type shown struct {
+	process
+	settings.Listing
+}
+
+func showEverywhere(ctx context.Context, all []seen, asJSON, history bool) error {
+	var lists []shown
+	for _, a := range askEach(all, func(_ int, c *watch.Client) ([]byte, error) { return c.Get(ctx, watch.SettingsPath) }) {
+		one := shown{process: a.process()}
+		err := a.err
+		if err == nil {
+			err = json.Unmarshal(a.got, &one.Listing)
+		}
+		if err != nil {
+			return fmt.Errorf("%v: %w", one.process, err)
+		}
+		lists = append(lists, one)
+	}
+	if asJSON {
+		return printJSON(lists)
+	}
+	for i := range lists {
+		if len(lists) > 1 {
+			fmt.Printf("%v:\n", lists[i].process)
+		}
+		writeSettings(os.Stdout, &lists[i].Listing, history)
+	}
+	return nil
+}

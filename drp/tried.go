@@ -1,0 +1,67 @@
+package drp
+
+import (
+	"context"
+
+	"drp/watch"
+)
+
+// enter waits for the turn to try a text, and gives it back with leave.
+func (l *reloads) enter(ctx context.Context) (leave func(), err error) {
+	select {
+	case l.turn <- struct{}{}:
+	case <-l.over.Done():
+		return nil, errEnded
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	leave = func() { <-l.turn }
+	if l.over.Err() != nil || l.r.finished.Load() != 0 {
+		leave()
+		return nil, errEnded
+	}
+	return leave, nil
+}
+
+// TryReload tries the scripts as their files are now, as Reload does, and leaves all as it is: not even a refusal is noted.
+func (r *Run) TryReload(ctx context.Context) (watch.Reloaded, error) {
+	l := &r.reloads
+	leave, err := l.enter(ctx)
+	if err != nil {
+		return watch.Reloaded{}, err
+	}
+	defer leave()
+	n, err := l.texts(false)
+	if err != nil {
+		return watch.Reloaded{}, err
+	}
+	got := watch.Reloaded{SHA256: n.texts[0].sha256, PostSHA256: n.texts[1].sha256}
+	for attempt := 1; ; attempt++ {
+		if got.State = l.standsAs(n); got.State != stateTried {
+			return got, nil
+		}
+		_, begun := l.moved()
+		got.Tried, err = l.rehearse(n)
+		if l.over.Err() != nil {
+			return watch.Reloaded{}, errEnded
+		}
+		if _, later := l.moved(); err != nil && begun != later && attempt < rehearsals {
+			continue // what it was tried with does not hold any more
+		}
+		return got, err
+	}
+}
+
+// standsAs tells whether texts are used already, or would be without a trial; else they are to be tried.
+func (l *reloads) standsAs(n *upcoming) string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.differs(n)
+	switch {
+	case n.changed == [2]bool{}:
+		return stateInUse
+	case len(l.r.group.Present()) == 0:
+		return stateConfigure
+	}
+	return stateTried
+}

@@ -1,0 +1,46 @@
+package drp_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"drp/drp"
+)
+
+// TestTryReload says what a reload would, of a good text as of a bad one, and leaves all as it is.
+func TestTryReload(t *testing.T) {
+	first, second := liveText(1, "pass"), liveText(2, "pass")
+	r := startLive(t, first, func(*drp.Config) {})
+	r.events(50)
+	if got, err := r.run.TryReload(context.Background()); err != nil || got.State != "in use" {
+		t.Errorf("%+v, %v", got, err)
+	}
+	r.write(liveText(2, "raise KeyError('roi')"))
+	if _, err := r.run.TryReload(context.Background()); err == nil || !strings.Contains(err.Error(), "KeyError") {
+		t.Errorf("a text that fails: %v", err)
+	}
+	r.write("for:\n")
+	if _, err := r.run.TryReload(context.Background()); err == nil || !strings.Contains(err.Error(), "SyntaxError") {
+		t.Errorf("a text that is no Python: %v", err)
+	}
+	r.write(second)
+	got, err := r.run.TryReload(context.Background())
+	if err != nil || got.State != "only tried" || got.SHA256 != sha(second) || !strings.HasPrefix(got.Tried, "event ") {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if l := r.run.Status().Loaded; l.SHA256 != sha(first) || l.Next != nil || l.Refused != "" || l.Reloads.Refused != 0 || l.Generation != 1 {
+		t.Errorf("something has changed: %+v", l)
+	}
+	if got, err = r.run.Reload(context.Background(), true); err != nil || got.State != "taken before the next event" {
+		t.Errorf("%+v, %v", got, err)
+	}
+	r.inUse(2)
+	if _, err := r.run.TryReload(context.Background()); err != nil {
+		t.Error(err)
+	}
+	r.end()
+	if _, err := r.run.TryReload(context.Background()); err == nil || !strings.Contains(err.Error(), "the run has ended") {
+		t.Errorf("after the end: %v", err)
+	}
+}

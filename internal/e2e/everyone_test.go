@@ -1,0 +1,84 @@
+package e2e
+
+import (
+	"encoding/json"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"drp/internal/testkit"
+)
+
+// TestAPartitionIsSteered as a whole: parameters and scripts of all its processes, or of none.
+func TestAPartitionIsSteered(t *testing.T) {
+	t.Parallel()
+	text := looping(`threshold = ds.param("threshold", 50, max=LIMIT)`, "1")
+	server, at := builderBy(t, "tcp://127.0.0.1:0", "-t", rulesFile(t, "rules:\n  - {name: any, when: \"true\", persist: true}\n"), "--contributors", "cam_0,cam_1")
+	begin := func(dir, limit, name string) (*invocation, string) {
+		s := testkit.Script(t, strings.ReplaceAll(text, "LIMIT", limit))
+		v := prepare(t, nil, "--python", testkit.Python(t), "-s", smallSim+",events=0", "--rate", "500", "-w", "1", "--partition", "tst", "--teb", at,
+			"--contributor", name, "-p", s)
+		if dir != "" {
+			v.Cmd.Env = append(v.Cmd.Env, "XDG_RUNTIME_DIR="+dir)
+			v.RunDir = dir
+		}
+		return v.start(), s
+	}
+	first, script := begin("", "100", "cam_0")
+	second, _ := begin(first.RunDir, "70", "cam_1")
+	first.enabled()
+	second.enabled()
+	threshold := func(v *invocation) (now int) {
+		var l struct{ Settings []struct{ Value int } }
+		if o := v.beside("set", "--json", "--pid", strconv.Itoa(v.PID())).wants(t, 0); json.Unmarshal([]byte(o.stdout), &l) != nil || len(l.Settings) != 1 {
+			t.Fatalf("it says %s", o.stdout)
+		}
+		return l.Settings[0].Value
+	}
+	first.beside("set", "--partition", "tst", "threshold=80").wants(t, 3, "nothing was changed in any process", "80 is more than 70")
+	if a, b := threshold(first), threshold(second); a != 50 || b != 50 {
+		t.Errorf("after a refusal they have %d and %d", a, b)
+	}
+	var told []struct {
+		PID        int
+		Outcome    string
+		Generation int
+	}
+	o := first.beside("set", "--partition", "tst", "--json", "threshold=60").wants(t, 0)
+	if err := json.Unmarshal([]byte(o.stdout), &told); err != nil || len(told) != 2 || told[0].Outcome != "set" || told[1].Outcome != "set" || told[1].Generation != 2 {
+		t.Errorf("%v: %s", err, o.stdout)
+	}
+	if a, b := threshold(first), threshold(second); a != 60 || b != 60 {
+		t.Errorf("they have %d and %d", a, b)
+	}
+	testkit.WriteFile(t, script, "for:\n")
+	first.beside("reload", "--partition", "tst", "--now").wants(t, 5, "no process takes its script anew", "process "+strconv.Itoa(first.PID()), "SyntaxError")
+	first.beside("status", "--pid", strconv.Itoa(first.PID())).wants(t, 0)
+	testkit.WriteFile(t, script, strings.ReplaceAll(text, "LIMIT", "100")+"# another\n")
+	o = first.beside("reload", "--partition", "tst", "--now", "--wait").wants(t, 0)
+	for v, want := range map[*invocation]string{first: "in use, generation 2", second: "in use, generation 1"} {
+		if !strings.Contains(o.stdout, "process "+strconv.Itoa(v.PID())) || !strings.Contains(o.stdout, want) {
+			t.Errorf("it says %s, not %s", o.stdout, want)
+		}
+	}
+	o = first.beside("top", "--count", "2", "--every", "200ms").wants(t, 0)
+	for _, v := range []*invocation{first, second} {
+		if strings.Count(o.stdout, strconv.Itoa(v.PID())) != 2 {
+			t.Errorf("top shows\n%s", o.stdout)
+		}
+	}
+	signal(t, second, syscall.SIGSTOP)
+	first.beside("set", "--partition", "tst", "threshold=61").wants(t, 1, "process "+strconv.Itoa(second.PID())+" lives and does not answer")
+	signal(t, second, syscall.SIGCONT)
+	if a := threshold(first); a != 60 {
+		t.Errorf("with one that does not answer it has %d", a)
+	}
+	signal(t, first, syscall.SIGINT)
+	signal(t, second, syscall.SIGINT)
+	<-first.Done // they have one run-time folder, which is empty when both have left
+	<-second.Done
+	first.finish().wants(t, 130)
+	second.finish().wants(t, 130)
+	ended(t, server)
+}
