@@ -63,6 +63,7 @@ type upcoming struct {
 	texts   [2]text
 	changed [2]bool
 	now     bool
+	ends    bool // the trial goes through the ends, too
 	taken   bool // they are those that are used
 	ready   [2]*fex.Prepared
 }

@@ -29,6 +29,7 @@ type Config struct {
 	Settings   *Area  // the board, with an entry for each set of values that events have; nil is none
 	Among      int    // workers of the run that the script is told of; 0 is those of this group
 	Decided    bool   // it is decided that the events are recorded: the script can neither reject them nor decide by them
+	Trial      bool   // the script is told that what it makes is thrown away
 
 	GreetDeadline      time.Duration // for a child to start
 	TransitionDeadline time.Duration // for the script to take a transition
@@ -170,7 +171,8 @@ func Start(ctx context.Context, cfg Config, pool *pebble.Pool) (*Group, error) {
 // hello is what a child is told first; without a place it is a spare.
 func (g *Group) hello(p *place, now script) hello {
 	h := hello{Version: protocolVersion, Workers: max(g.cfg.Among, len(g.Workers)), Transitions: g.transitions, Publisher: g.cfg.Publisher, Expt: g.cfg.Expt,
-		Run: g.cfg.Run, Stream: g.cfg.Stream, Detector: g.cfg.Detector, Source: now.text, Decided: g.cfg.Decided, place: p}
+		Run: g.cfg.Run, Stream: g.cfg.Stream, Detector: g.cfg.Detector, Source: now.text, Decided: g.cfg.Decided,
+		Trial: g.cfg.Trial, place: p}
 	if g.cfg.Settings != nil {
 		h.Settings = g.cfg.Settings.describe()
 	}

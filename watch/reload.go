@@ -12,7 +12,8 @@ import (
 
 // Reload asks for the scripts as their files are now.
 type Reload struct {
-	Now bool `json:"now,omitempty" doc:"before the next event, and not only at the next step; absent is no"`
+	Now  bool `json:"now,omitempty" doc:"before the next event, and not only at the next step; absent is no"`
+	Ends bool `json:"ends,omitempty" doc:"the trial goes on to the end of the step, of the run and of the script; absent is no"`
 }
 
 // Reloaded is what becomes of them.
@@ -21,12 +22,13 @@ type Reloaded struct {
 	PostSHA256 string `json:"post_sha256,omitempty" doc:"of that of --post; absent where there is none"`
 	State      string `json:"state" doc:"when they are used" enum:"in use,being taken by the workers,taken at the next step,taken before the next event,taken at the Configure that comes"`
 	Tried      string `json:"tried,omitempty" doc:"up to where they were tried; absent where there was nothing to try"`
+	Ends       bool   `json:"ends,omitempty" doc:"and then through the end of the step, of the run and of the script; absent is no"`
 }
 
 const reloadPath = "/v1/reload"
 
 // PageOfReload lets who may steer ask for it, at its path. The answer takes as long as the scripts are tried.
-func PageOfReload(reload func(ctx context.Context, now bool) (Reloaded, error)) (path string, page http.Handler) {
+func PageOfReload(reload func(ctx context.Context, asked Reload) (Reloaded, error)) (path string, page http.Handler) {
 	return reloadPath, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		asked, err := reloadOf(r.Body)
 		if err != nil {
@@ -35,7 +37,7 @@ func PageOfReload(reload func(ctx context.Context, now bool) (Reloaded, error)) 
 		}
 		c := http.NewResponseController(w)
 		_, _ = c.SetReadDeadline(time.Time{}), c.SetWriteDeadline(time.Time{}) // how long it takes is for the run to say
-		got, err := reload(r.Context(), asked.Now)
+		got, err := reload(r.Context(), asked)
 		_ = c.SetWriteDeadline(time.Now().Add(answerTime))
 		if err != nil {
 			refuse(w, http.StatusUnprocessableEntity, err.Error())
@@ -63,11 +65,11 @@ func reloadOf(body io.Reader) (Reload, error) {
 }
 
 // Reload asks for it. What is against it is a *RefusedError.
-func (c *Client) Reload(ctx context.Context, now bool) (*Reloaded, error) {
+func (c *Client) Reload(ctx context.Context, asked Reload) (*Reloaded, error) {
 	patient := *c
 	h := *c.http
 	h.Timeout, patient.http = 0, &h
-	text, err := patient.Post(ctx, reloadPath, Reload{Now: now})
+	text, err := patient.Post(ctx, reloadPath, asked)
 	if err != nil {
 		return nil, err
 	}

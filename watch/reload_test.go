@@ -14,11 +14,11 @@ import (
 
 // TestReloadPage: who may steer is told what becomes of the scripts, or why it is not done.
 func TestReloadPage(t *testing.T) {
-	reload := func(_ context.Context, now bool) (watch.Reloaded, error) {
-		if now {
+	reload := func(_ context.Context, asked watch.Reload) (watch.Reloaded, error) {
+		if asked.Now {
 			return watch.Reloaded{}, errors.New("line 3: no Python")
 		}
-		return watch.Reloaded{SHA256: "5f1c", State: "taken at the next step", Tried: "event 17"}, nil
+		return watch.Reloaded{SHA256: "5f1c", State: "taken at the next step", Tried: "event 17", Ends: asked.Ends}, nil
 	}
 	path, page := watch.PageOfReload(reload)
 	socket := filepath.Join(t.TempDir(), "s")
@@ -30,9 +30,12 @@ func TestReloadPage(t *testing.T) {
 	defer s.Close()
 	c := watch.DialSocket(socket)
 	defer c.Close()
-	got, err := c.Reload(context.Background(), false)
+	got, err := c.Reload(context.Background(), watch.Reload{})
 	if err != nil || got.SHA256 != "5f1c" || got.Tried != "event 17" || got.State != "taken at the next step" {
 		t.Errorf("%+v, %v", got, err)
+	}
+	if got, err := c.Reload(context.Background(), watch.Reload{Ends: true}); err != nil || !got.Ends {
+		t.Errorf("with the ends: %+v, %v", got, err)
 	}
 	for body, want := range map[string]int{`{}`: 200, ` {"now": true} `: 422, `null`: 400, `[1]`: 400, `{"now": 1}`: 400, `{"then": true}`: 400,
 		`{} {}`: 400, `{`: 400} {
@@ -43,7 +46,7 @@ func TestReloadPage(t *testing.T) {
 		}
 	}
 	var refused *watch.RefusedError
-	if _, err = c.Reload(context.Background(), true); !errors.As(err, &refused) || refused.Code != 422 || refused.Why != "line 3: no Python" {
+	if _, err = c.Reload(context.Background(), watch.Reload{Now: true}); !errors.As(err, &refused) || refused.Code != 422 || refused.Why != "line 3: no Python" {
 		t.Errorf("%v", err)
 	}
 	if _, err := c.Get(context.Background(), path); err == nil || !errors.As(err, &refused) || refused.Code != 405 {

@@ -23,6 +23,8 @@ const reloadLong = `reload lets a run take its script as the file is now, withou
 
 The text is compiled, and tried aside with what holds in the run and with the last good event, while the run goes on. It must
 declare what the present one has declared. If it fails, the reason is said, the exit code is 5, and nothing has changed.
+What the script does at the end of a step, of a run and of itself is tried with --ends only: it may write files. There, and in
+"drp test", drp_info.trial is True for the script.
 With --post, both scripts are looked at. kill -USR1 PID asks for the same; the answer is in the log (docs/operations.md).`
 
 // waitPause is how often --wait asks.
@@ -30,7 +32,8 @@ const waitPause = 200 * time.Millisecond
 
 func newReloadCommand() *cobra.Command {
 	var f lookFlags
-	var now, wait bool
+	var asked watch.Reload
+	var wait bool
 	cmd := &cobra.Command{
 		Use:   "reload [ADDRESS]",
 		Short: "Let a run take its script anew, without ending",
@@ -44,18 +47,14 @@ func newReloadCommand() *cobra.Command {
 				return err
 			}
 			defer c.Close()
-			got, err := c.Reload(ctx, now)
+			got, err := c.Reload(ctx, asked)
 			if refused := (*watch.RefusedError)(nil); errors.As(err, &refused) {
 				return &drp.Failure{Kind: drp.Script, Err: err}
 			}
 			if err != nil {
 				return general(err)
 			}
-			tried := ""
-			if got.Tried != "" {
-				tried = ", tried up to " + got.Tried
-			}
-			fmt.Printf("SHA-256 %s: %s%s\n", got.SHA256, got.State, tried)
+			fmt.Printf("SHA-256 %s: %s%s\n", got.SHA256, got.State, triedWords(got))
 			if wait {
 				return awaitReload(ctx, c, got)
 			}
@@ -63,9 +62,21 @@ func newReloadCommand() *cobra.Command {
 		},
 	}
 	f.add(cmd)
-	cmd.Flags().BoolVar(&now, "now", false, "from the next event on, also in the middle of a step")
+	cmd.Flags().BoolVar(&asked.Now, "now", false, "from the next event on, also in the middle of a step")
+	cmd.Flags().BoolVar(&asked.Ends, "ends", false, "let the trial go on to the end of the step, of the run and of the script, which may write files")
 	cmd.Flags().BoolVar(&wait, "wait", false, "return when it is in use")
 	return cmd
+}
+
+// triedWords says how far a text was tried.
+func triedWords(got *watch.Reloaded) string {
+	switch {
+	case got.Tried == "":
+		return ""
+	case got.Ends:
+		return ", tried up to " + got.Tried + ", and at its ends"
+	}
+	return ", tried up to " + got.Tried + ", and not at its ends (--ends)"
 }
 
 // awaitReload returns when a run uses what it was asked to.
@@ -100,12 +111,12 @@ func awaitReload(ctx context.Context, c *watch.Client, asked *watch.Reloaded) er
 var errNotBegun = errors.New("there is no script to be read: the run has not begun yet, or it is replayed")
 
 // reload is for who looks at a run and may steer it.
-func (o *onlookers) reload(ctx context.Context, now bool) (watch.Reloaded, error) {
+func (o *onlookers) reload(ctx context.Context, asked watch.Reload) (watch.Reloaded, error) {
 	r := o.run.Load()
 	if r == nil {
 		return watch.Reloaded{}, errNotBegun
 	}
-	return r.Reload(ctx, now)
+	return r.Reload(ctx, asked)
 }
 
 // reloadOnSignal asks for it with each SIGUSR1, until the context ends. What comes of it is in the log.
@@ -117,7 +128,7 @@ func (o *onlookers) reloadOnSignal(ctx context.Context) {
 		for {
 			select {
 			case <-signals:
-				_, _ = o.reload(ctx, false)
+				_, _ = o.reload(ctx, watch.Reload{})
 			case <-ctx.Done():
 				return
 			}
