@@ -32,17 +32,17 @@ type rehearsal struct {
 }
 
 // stage tries a text up to an event, or as far as the run is, and then perhaps through the ends. It gives how far it went.
-func (l *reloads) stage(which int, t *text, present []fex.Shown, event *keptEvent, ends bool) (tried string, err error) {
+func (l *reloads) stage(which int, n *upcoming, present []fex.Shown, event *keptEvent) (tried string, err error) {
 	s := &rehearsal{l: l, made: &preparation{r: l.r}, kept: event, answers: make(chan fex.Answer, 1), died: make(chan error, 1)}
 	s.made.workers = []*preparer{{p: s.made}}
 	defer s.close()
-	if err := s.open(which, t, event); err != nil {
+	if err := s.open(which, &n.texts[which], event); err != nil {
 		return "", err
 	}
 	shown := withEvents(present, event)
 	running := false
 	for _, k := range shown {
-		id := xtc.TransitionID(k.Service)
+		id, began := xtc.TransitionID(k.Service), l.r.world.Now()
 		a, err := s.transition(&k)
 		if err != nil {
 			return "", fmt.Errorf("it fails at %v, tried aside: %w", id, err)
@@ -51,6 +51,8 @@ func (l *reloads) stage(which int, t *text, present []fex.Shown, event *keptEven
 			if err := s.compare(&k, &a); err != nil {
 				return "", err
 			}
+		} else {
+			n.slowest[which] = max(n.slowest[which], l.r.world.Now()-began)
 		}
 		tried, running = id.String(), running || id == xtc.BeginRun
 	}
@@ -60,7 +62,7 @@ func (l *reloads) stage(which int, t *text, present []fex.Shown, event *keptEven
 			return "", fmt.Errorf("it fails on %s, tried aside: %w", tried, err)
 		}
 	}
-	if ends {
+	if n.ends {
 		err = s.ends(shown)
 	}
 	return tried, err

@@ -173,7 +173,7 @@ func (l *reloads) rehearse(n *upcoming) (tried string, err error) {
 			return "", fmt.Errorf("script %s: the run is being configured: ask once more", n.texts[i].path)
 		}
 		event := l.samples[i].fresh(l, present)
-		if tried, err = l.stage(i, &n.texts[i], present, event, n.ends); err != nil {
+		if tried, err = l.stage(i, n, present, event); err != nil {
 			return "", fmt.Errorf("script %s: %w", n.texts[i].path, err)
 		}
 	}

@@ -60,7 +60,7 @@ type Config struct {
 	Late      func(answers int)             // that came too late or out of turn, and were not applied
 	Retired   func(worker int, cause error) // the run goes on without this worker
 	GaveUp    func(worker int, cause error) // and here it cannot
-	FellBack  func(cause error)             // no child starts with the text of a Swap: the last worker goes on with the one before
+	FellBack  func(cause error)             // no child begins with the text of a Swap: those that are left go on with the one before
 }
 
 func (cfg *Config) complete() {
@@ -114,6 +114,7 @@ type Group struct {
 	successors []*spare
 	// editions is how many texts there were after the first, and oldest that which a child must run at least.
 	editions, oldest int
+	patience         time.Duration // how long the text of the latest Swap may take for what begins something
 }
 
 // script is a text of the script, and how many there were before it.
