@@ -15,6 +15,7 @@ import (
 
 	"drp/drp"
 	"drp/internal/testkit"
+	"drp/watch"
 	"drp/xtc"
 )
 
@@ -129,7 +130,7 @@ func reloadAtRandom(t *testing.T, r *drp.Run, script string) uint32 {
 		if err := os.WriteFile(script, fmt.Appendf(nil, "%s# %d\n", chaosScript, k), 0o600); err != nil {
 			t.Error(err)
 		}
-		_, err := r.Reload(context.Background(), true) // it is refused where the event of the trial is one that it fails on
+		_, err := r.Reload(context.Background(), watch.Reload{Now: true}) // it is refused where the event of the trial is one that it fails on
 		if err != nil && strings.Contains(err.Error(), "the run has ended") {
 			return r.Status().Loaded.Generation
 		}

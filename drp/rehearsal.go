@@ -24,28 +24,26 @@ type rehearsal struct {
 	group *fex.Group
 	made  *preparation
 	found *shm.Segment // nil without hits
+	kept  *keptEvent   // that it is tried on; nil without one
 	event xtc.Dgram    // that it has in hand
 
 	answers chan fex.Answer
 	died    chan error
 }
 
-// stage tries a text up to an event, or as far as the run is. It gives how far it went.
-func (l *reloads) stage(which int, t *text, present []fex.Shown, event *keptEvent) (tried string, err error) {
-	s := &rehearsal{l: l, made: &preparation{r: l.r}, answers: make(chan fex.Answer, 1), died: make(chan error, 1)}
+// stage tries a text up to an event, or as far as the run is, and then perhaps through the ends. It gives how far it went.
+func (l *reloads) stage(which int, n *upcoming, present []fex.Shown, event *keptEvent) (tried string, err error) {
+	s := &rehearsal{l: l, made: &preparation{r: l.r}, kept: event, answers: make(chan fex.Answer, 1), died: make(chan error, 1)}
 	s.made.workers = []*preparer{{p: s.made}}
 	defer s.close()
-	if err := s.open(which, t, event); err != nil {
+	if err := s.open(which, &n.texts[which], event); err != nil {
 		return "", err
 	}
+	shown := withEvents(present, event)
 	running := false
-	for _, k := range withEvents(present, event) {
-		id := xtc.TransitionID(k.Service)
-		work := fex.Work{Time: k.Time}
-		if event != nil && id != xtc.Configure {
-			work.Settings = event.settings
-		}
-		a, err := s.transition(&k, work)
+	for _, k := range shown {
+		id, began := xtc.TransitionID(k.Service), l.r.world.Now()
+		a, err := s.transition(&k)
 		if err != nil {
 			return "", fmt.Errorf("it fails at %v, tried aside: %w", id, err)
 		}
@@ -53,16 +51,52 @@ func (l *reloads) stage(which int, t *text, present []fex.Shown, event *keptEven
 			if err := s.compare(&k, &a); err != nil {
 				return "", err
 			}
+		} else {
+			n.slowest[which] = max(n.slowest[which], l.r.world.Now()-began)
 		}
 		tried, running = id.String(), running || id == xtc.BeginRun
 	}
-	if event == nil || !running {
-		return tried, nil
+	if event != nil && running {
+		tried = eventName(event.number, event.time)
+		if err := s.work(event); err != nil {
+			return "", fmt.Errorf("it fails on %s, tried aside: %w", tried, err)
+		}
 	}
-	if err := s.work(event); err != nil {
-		return "", fmt.Errorf("it fails on %s, tried aside: %w", eventName(event.number, event.time), err)
+	if n.ends {
+		err = s.ends(shown)
 	}
-	return eventName(event.number, event.time), nil
+	return tried, err
+}
+
+// ends shows the ends of all that was begun. What the script adds there is thrown away with all else.
+func (s *rehearsal) ends(shown []fex.Shown) error {
+	time := shown[len(shown)-1].Time
+	if s.kept != nil {
+		time = max(time, s.kept.time)
+	}
+	for _, k := range slices.Backward(shown) {
+		end, opens := endOf[xtc.TransitionID(k.Service)]
+		if !opens {
+			continue
+		}
+		time++
+		k = plain(end, time)
+		if _, err := s.transition(&k); err != nil {
+			return fmt.Errorf("it fails at %v, tried aside with the end of all that was begun: %w", end, err)
+		}
+	}
+	return nil
+}
+
+// endOf gives what ends a transition that holds; that of a SlowUpdate is of the run.
+var endOf = map[xtc.TransitionID]xtc.TransitionID{xtc.Configure: xtc.Unconfigure, xtc.BeginRun: xtc.EndRun, xtc.BeginStep: xtc.EndStep,
+	xtc.Enable: xtc.Disable}
+
+// plain is a transition with nothing in it.
+func plain(id xtc.TransitionID, time uint64) fex.Shown {
+	d := make([]byte, xtc.DgramHeaderBytes)
+	xtc.PutDgramHeader(d, time, xtc.EnvOf(id, 0), 0, 0, 0)
+	return fex.Shown{Service: uint8(id), Time: time, Dgram: d}
 }
 
 // withEvents adds what is missing for an event between steps, where a run goes on.
@@ -77,9 +111,7 @@ func withEvents(present []fex.Shown, event *keptEvent) []fex.Shown {
 	all := present[:len(present):len(present)]
 	for _, id := range []xtc.TransitionID{xtc.BeginStep, xtc.Enable} {
 		if !at[id] {
-			d := make([]byte, xtc.DgramHeaderBytes)
-			xtc.PutDgramHeader(d, event.time, xtc.EnvOf(id, 0), 0, 0, 0)
-			all = append(all, fex.Shown{Service: uint8(id), Time: event.time, Dgram: d})
+			all = append(all, plain(id, event.time))
 		}
 	}
 	return all
@@ -104,7 +136,7 @@ func (s *rehearsal) open(which int, t *text, event *keptEvent) (err error) {
 		}
 		cfg.Hits = []fex.Area{{Segment: s.found.ID(), Slots: 1, SlotBytes: r.hits.searchers[0].stride}}
 	}
-	cfg.Source, cfg.Among, cfg.Log = t.bytes, r.cfg.Workers, cfg.Log.With(slog.String("trial", t.sha256[:8]))
+	cfg.Source, cfg.Among, cfg.Trial, cfg.Log = t.bytes, r.cfg.Workers, true, cfg.Log.With(slog.String("trial", t.sha256[:8]))
 	cfg.Spares, cfg.Retries, cfg.MaxRestarts, cfg.Degrade, cfg.RecycleAfter = 0, 0, 1, false, 0
 	cfg.Answered = func(_ int, answers []fex.Answer) {
 		for _, a := range answers {
@@ -178,11 +210,14 @@ func (s *rehearsal) close() {
 }
 
 // transition shows a transition, and gives the answer if it is good.
-func (s *rehearsal) transition(k *fex.Shown, work fex.Work) (fex.Answer, error) {
+func (s *rehearsal) transition(k *fex.Shown) (fex.Answer, error) {
 	loan, _ := s.pool.Transitions.TryLoan() // one at a time
-	work.Bytes = copy(loan.Bytes(), k.Dgram)
-	ix := loan.Seal(work.Bytes)
-	work.Index = ix
+	n := copy(loan.Bytes(), k.Dgram)
+	ix := loan.Seal(n)
+	work := fex.Work{Index: ix, Bytes: n, Time: k.Time}
+	if s.kept != nil && k.Service != uint8(xtc.Configure) {
+		work.Settings = s.kept.settings
+	}
 	s.group.Workers[0].Hand(&work, k.Service, false)
 	a, err := s.answer()
 	if err != nil {

@@ -63,7 +63,9 @@ type upcoming struct {
 	texts   [2]text
 	changed [2]bool
 	now     bool
-	taken   bool // they are those that are used
+	ends    bool             // the trial goes through the ends, too
+	taken   bool             // they are those that are used
+	slowest [2]time.Duration // of the transitions of the trial, behind the Configure
 	ready   [2]*fex.Prepared
 }
 

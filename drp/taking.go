@@ -2,6 +2,7 @@ package drp
 
 import (
 	"fmt"
+	"time"
 
 	"drp/watch"
 	"drp/xtc"
@@ -87,12 +88,17 @@ func (l *reloads) warm(n *upcoming) (err error) {
 		if !n.changed[i] {
 			continue
 		}
-		if n.ready[i], err = g.Prepare(l.over, n.texts[i].bytes); err != nil {
+		if n.ready[i], err = g.Prepare(l.over, n.texts[i].bytes, l.patience(n.slowest[i])); err != nil {
 			n.discard()
 			return n.cannotBegin(i, err)
 		}
 	}
 	return nil
+}
+
+// patience is how long the run waits for a text at a transition that begins something: as for an event, unless the trial took long.
+func (l *reloads) patience(slowest time.Duration) time.Duration {
+	return max(l.r.cfg.EventDeadline, 2*slowest)
 }
 
 func (n *upcoming) cannotBegin(which int, err error) error {

@@ -24,14 +24,14 @@ func (l *reloads) enter(ctx context.Context) (leave func(), err error) {
 }
 
 // TryReload tries the scripts as their files are now, as Reload does, and leaves all as it is: not even a refusal is noted.
-func (r *Run) TryReload(ctx context.Context) (watch.Reloaded, error) {
+func (r *Run) TryReload(ctx context.Context, asked watch.Reload) (watch.Reloaded, error) {
 	l := &r.reloads
 	leave, err := l.enter(ctx)
 	if err != nil {
 		return watch.Reloaded{}, err
 	}
 	defer leave()
-	n, err := l.texts(false)
+	n, err := l.texts(asked)
 	if err != nil {
 		return watch.Reloaded{}, err
 	}
@@ -42,6 +42,7 @@ func (r *Run) TryReload(ctx context.Context) (watch.Reloaded, error) {
 		}
 		_, begun := l.moved()
 		got.Tried, err = l.rehearse(n)
+		got.Ends = n.ends && got.Tried != ""
 		if l.over.Err() != nil {
 			return watch.Reloaded{}, errEnded
 		}

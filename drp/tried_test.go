@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"drp/drp"
+	"drp/watch"
 )
 
 // TestTryReload says what a reload would, of a good text as of a bad one, and leaves all as it is.
@@ -13,34 +14,34 @@ func TestTryReload(t *testing.T) {
 	first, second := liveText(1, "pass"), liveText(2, "pass")
 	r := startLive(t, first, func(*drp.Config) {})
 	r.events(50)
-	if got, err := r.run.TryReload(context.Background()); err != nil || got.State != "in use" {
+	if got, err := r.run.TryReload(context.Background(), watch.Reload{}); err != nil || got.State != "in use" {
 		t.Errorf("%+v, %v", got, err)
 	}
 	r.write(liveText(2, "raise KeyError('roi')"))
-	if _, err := r.run.TryReload(context.Background()); err == nil || !strings.Contains(err.Error(), "KeyError") {
+	if _, err := r.run.TryReload(context.Background(), watch.Reload{}); err == nil || !strings.Contains(err.Error(), "KeyError") {
 		t.Errorf("a text that fails: %v", err)
 	}
 	r.write("for:\n")
-	if _, err := r.run.TryReload(context.Background()); err == nil || !strings.Contains(err.Error(), "SyntaxError") {
+	if _, err := r.run.TryReload(context.Background(), watch.Reload{}); err == nil || !strings.Contains(err.Error(), "SyntaxError") {
 		t.Errorf("a text that is no Python: %v", err)
 	}
 	r.write(second)
-	got, err := r.run.TryReload(context.Background())
+	got, err := r.run.TryReload(context.Background(), watch.Reload{})
 	if err != nil || got.State != "only tried" || got.SHA256 != sha(second) || !strings.HasPrefix(got.Tried, "event ") {
 		t.Errorf("%+v, %v", got, err)
 	}
 	if l := r.run.Status().Loaded; l.SHA256 != sha(first) || l.Next != nil || l.Refused != "" || l.Reloads.Refused != 0 || l.Generation != 1 {
 		t.Errorf("something has changed: %+v", l)
 	}
-	if got, err = r.run.Reload(context.Background(), true); err != nil || got.State != "taken before the next event" {
+	if got, err = r.run.Reload(context.Background(), watch.Reload{Now: true}); err != nil || got.State != "taken before the next event" {
 		t.Errorf("%+v, %v", got, err)
 	}
 	r.inUse(2)
-	if _, err := r.run.TryReload(context.Background()); err != nil {
+	if _, err := r.run.TryReload(context.Background(), watch.Reload{}); err != nil {
 		t.Error(err)
 	}
 	r.end()
-	if _, err := r.run.TryReload(context.Background()); err == nil || !strings.Contains(err.Error(), "the run has ended") {
+	if _, err := r.run.TryReload(context.Background(), watch.Reload{}); err == nil || !strings.Contains(err.Error(), "the run has ended") {
 		t.Errorf("after the end: %v", err)
 	}
 }

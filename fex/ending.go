@@ -58,7 +58,9 @@ func (w *Worker) ends(hung bool) bool {
 func (w *Worker) due() time.Duration {
 	allowed, oldest := w.cfg.EventDeadline, w.queue.at(0)
 	if oldest.kind == kindTransition {
-		allowed = w.cfg.TransitionDeadline
+		if allowed = w.cfg.TransitionDeadline; w.onTrust(oldest) {
+			allowed = w.group.beginTime()
+		}
 	}
 	due := time.Duration(w.progress.Load()) + allowed
 	if e := &w.ending; e.asked {

@@ -27,6 +27,7 @@ type hello struct {
 	Detector    string     `json:"detector"`
 	Source      []byte     `json:"source,omitempty"` // the text of the script, so that all children run the same
 	Decided     bool       `json:"decided,omitempty"`
+	Trial       bool       `json:"trial,omitempty"`    // what the script makes is thrown away
 	Settings    *ringHello `json:"settings,omitempty"` // the board
 	*place                 // of a worker; a spare has none yet
 }

@@ -29,6 +29,7 @@ type Config struct {
 	Settings   *Area  // the board, with an entry for each set of values that events have; nil is none
 	Among      int    // workers of the run that the script is told of; 0 is those of this group
 	Decided    bool   // it is decided that the events are recorded: the script can neither reject them nor decide by them
+	Trial      bool   // the script is told that what it makes is thrown away
 
 	GreetDeadline      time.Duration // for a child to start
 	TransitionDeadline time.Duration // for the script to take a transition
@@ -59,7 +60,7 @@ type Config struct {
 	Late      func(answers int)             // that came too late or out of turn, and were not applied
 	Retired   func(worker int, cause error) // the run goes on without this worker
 	GaveUp    func(worker int, cause error) // and here it cannot
-	FellBack  func(cause error)             // no child starts with the text of a Swap: the last worker goes on with the one before
+	FellBack  func(cause error)             // no child begins with the text of a Swap: those that are left go on with the one before
 }
 
 func (cfg *Config) complete() {
@@ -113,6 +114,7 @@ type Group struct {
 	successors []*spare
 	// editions is how many texts there were after the first, and oldest that which a child must run at least.
 	editions, oldest int
+	patience         time.Duration // how long the text of the latest Swap may take for what begins something
 }
 
 // script is a text of the script, and how many there were before it.
@@ -170,7 +172,8 @@ func Start(ctx context.Context, cfg Config, pool *pebble.Pool) (*Group, error) {
 // hello is what a child is told first; without a place it is a spare.
 func (g *Group) hello(p *place, now script) hello {
 	h := hello{Version: protocolVersion, Workers: max(g.cfg.Among, len(g.Workers)), Transitions: g.transitions, Publisher: g.cfg.Publisher, Expt: g.cfg.Expt,
-		Run: g.cfg.Run, Stream: g.cfg.Stream, Detector: g.cfg.Detector, Source: now.text, Decided: g.cfg.Decided, place: p}
+		Run: g.cfg.Run, Stream: g.cfg.Stream, Detector: g.cfg.Detector, Source: now.text, Decided: g.cfg.Decided,
+		Trial: g.cfg.Trial, place: p}
 	if g.cfg.Settings != nil {
 		h.Settings = g.cfg.Settings.describe()
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync/atomic"
+	"time"
 
 	"drp/internal/world"
 )
@@ -20,17 +21,20 @@ type Prepared struct {
 	g        *Group
 	script   script
 	children []*spare // by worker; nil for one that is out of service
+	patience time.Duration
 }
 
 // atOnce is how many children start at a time: the run that goes on needs the processors, too.
 const atOnce = 4
 
 // Prepare starts children with a text, and shows them the Configure that holds. It returns when all have taken it, or with the
-// reason why one has not; then none is left. Swap or Discard must follow, before Close of the group.
-func (g *Group) Prepare(ctx context.Context, text []byte) (*Prepared, error) {
+// reason why one has not; then none is left. Swap or Discard must follow, before Close of the group. Patience is how long a child
+// may take for any transition that begins something, from Advance on, when the run waits for it.
+func (g *Group) Prepare(ctx context.Context, text []byte, patience time.Duration) (*Prepared, error) {
 	g.mu.Lock()
 	g.editions++
-	p := &Prepared{g: g, script: script{text: text, edition: g.editions}, children: make([]*spare, len(g.Workers))}
+	p := &Prepared{g: g, script: script{text: text, edition: g.editions}, children: make([]*spare, len(g.Workers)),
+		patience: min(patience, g.cfg.TransitionDeadline)}
 	g.mu.Unlock()
 	if err := p.each(ctx, atOnce, p.begin); err != nil {
 		p.Discard()
@@ -86,7 +90,7 @@ func (p *Prepared) begin(ctx context.Context, w *Worker) error {
 		if k.id != configure {
 			continue
 		}
-		err := p.ask(w, s, k.record(), k.dgram)
+		err := p.ask(w, s, k.record(), k.dgram, p.g.cfg.TransitionDeadline)
 		if s.deferred = errors.Is(err, errDeferred); s.deferred {
 			return nil
 		}
@@ -102,6 +106,7 @@ var errNoConfigure = errors.New("fex: there is no Configure that a child could b
 func (p *Prepared) advance(ctx context.Context, w *Worker) error {
 	s := p.children[w.id]
 	defer context.AfterFunc(ctx, s.p.Kill)()
+	defer p.warn(w, s)()
 	if s.p.Stopped() {
 		return fmt.Errorf("fex: process %d, which waited for its turn, was stopped by somebody", s.p.PID())
 	}
@@ -109,14 +114,14 @@ func (p *Prepared) advance(ctx context.Context, w *Worker) error {
 	if err != nil {
 		return err
 	}
-	if err := p.ask(w, s, record{kind: kindAttach, bytes: uint32(len(text))}, text); err != nil {
+	if err := p.ask(w, s, record{kind: kindAttach, bytes: uint32(len(text))}, text, p.patience); err != nil {
 		return err
 	}
 	for _, k := range w.holds() {
 		if k.id == configure && s.shown.same(&k) {
 			continue
 		}
-		if err := p.ask(w, s, k.record(), k.dgram); err != nil {
+		if err := p.ask(w, s, k.record(), k.dgram, p.patience); err != nil {
 			return err
 		}
 	}
@@ -124,10 +129,23 @@ func (p *Prepared) advance(ctx context.Context, w *Worker) error {
 	return p.g.cfg.tooLarge(s.p, "has only just begun")
 }
 
+// warn tells of a child that lets the run wait, with its stack, when that takes long.
+func (p *Prepared) warn(w *Worker, s *spare) (stop func()) {
+	soft := p.g.cfg.SoftDeadline
+	if soft <= 0 || soft >= p.patience {
+		return func() {}
+	}
+	return p.g.world.After(soft, func() {
+		w.log.Warn(fmt.Sprintf("the run waits for another text of the script, which does not come to where the run is: its stack follows; "+
+			"after %v without an answer the run goes on with the text before", p.patience), "seconds", soft.Seconds())
+		s.p.DumpStack()
+	})
+}
+
 // ask is like that of replacements; but the error is a *DeathError, with all that the child said, since somebody wants to know
 // what is wrong with his script.
-func (p *Prepared) ask(w *Worker, s *spare, r record, more []byte) error {
-	wd, allowed := p.g.world, p.g.cfg.TransitionDeadline
+func (p *Prepared) ask(w *Worker, s *spare, r record, more []byte, allowed time.Duration) error {
+	wd := p.g.world
 	due := wd.Now() + allowed
 	stop := overdue(wd, s.p, allowed)
 	broken, err := exchange(s.p, r, more)

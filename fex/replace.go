@@ -37,7 +37,7 @@ func (w *Worker) bury(p Process, cause error) {
 	if inHand == 1 {
 		r := w.queue.at(0)
 		allowed := w.cfg.Retries
-		if r.kind == kindTransition {
+		if r.kind == kindTransition && !w.onTrust(r) {
 			allowed = max(allowed, transitionRetries)
 		}
 		if w.cfg.HangOnce && r.transition == configure && errors.Is(cause, errTooLate) {
@@ -63,7 +63,9 @@ func (w *Worker) bury(p Process, cause error) {
 		for !w.allNoted() { // a replacement may die before the last words of the one before have come
 			w.noted.Wait(world.ForEver)
 		}
-		w.giveUp(Crashed, w.crash)
+		if !w.turnsBack(death) {
+			w.giveUp(Crashed, w.crash)
+		}
 	}
 }
 
@@ -300,7 +302,7 @@ func (w *Worker) bringForward(s *spare, attach bool) error {
 			return err
 		}
 	}
-	defer overdue(w.world, p, w.cfg.TransitionDeadline)()
+	defer overdue(w.world, p, w.group.beginTime())()
 	for _, k := range w.state.kept {
 		if k.id == configure && s.shown.same(&k) {
 			continue // a spare has seen it

@@ -46,6 +46,7 @@ type rigOptions struct {
 	fake     string // what the fake child does wrong
 	workers  int
 	deadline time.Duration
+	slow     time.Duration // deadline of transitions, where it is another
 	args     []string
 	spares   int
 	module   string // another kind of child than a script's, and the folder it is in
@@ -91,6 +92,9 @@ func newRig(t testing.TB, o rigOptions) (*rig, error) {
 		if strings.HasPrefix(o.fake, "hello") {
 			cfg.GreetDeadline = o.deadline
 		}
+	}
+	if o.slow > 0 {
+		cfg.TransitionDeadline = o.slow
 	}
 	workers := max(1, o.workers)
 	r.order = make([][]uint64, workers)

@@ -38,7 +38,7 @@ func (w *Worker) holds() []keptTransition {
 func (g *Group) Swap(p *Prepared) {
 	g.mu.Lock()
 	before := g.script
-	g.before, g.script, g.oldest = &before, p.script, p.script.edition
+	g.before, g.script, g.oldest, g.patience = &before, p.script, p.script.edition, p.patience
 	g.spares.edition = g.oldest // it has taken the Configure that holds
 	left := g.successors
 	g.successors = p.children
@@ -86,9 +86,7 @@ func (g *Group) fallBack() bool {
 	if g.before == nil || g.serving > 1 {
 		return false
 	}
-	g.editions++
-	g.script, g.before = script{text: g.before.text, edition: g.editions}, nil
-	g.spares.edition = g.editions
+	g.goBack()
 	return true
 }
 

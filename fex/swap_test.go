@@ -75,7 +75,7 @@ func TestSwap(t *testing.T) {
 // prepare gives children of another text.
 func (r *rig) prepare(text string) *fex.Prepared {
 	r.t.Helper()
-	p, err := r.group.Prepare(context.Background(), []byte(strings.ReplaceAll(swapping, "TEXT", text)))
+	p, err := r.group.Prepare(context.Background(), []byte(strings.ReplaceAll(swapping, "TEXT", text)), time.Minute)
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -130,7 +130,7 @@ func TestPrepareThatFails(t *testing.T) {
 			r.begin()
 			text := strings.Replace("import os, sys, time\n"+swapping, "\nruns = ", "\n"+tt.first+"\nruns = ", 1)
 			text = strings.Replace(text, "    runs += 1\n", "    runs += 1\n    "+tt.then+"\n", 1)
-			p, err := r.group.Prepare(t.Context(), []byte(text))
+			p, err := r.group.Prepare(t.Context(), []byte(text), time.Minute)
 			if (err == nil) != (tt.first == "pass") {
 				t.Fatalf("it is prepared: %v", err)
 			}
@@ -158,7 +158,7 @@ func TestPrepareIsCalledOff(t *testing.T) {
 	r.begin()
 	ctx, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(300*time.Millisecond, cancel)
-	if _, err := r.group.Prepare(ctx, []byte("import time\ntime.sleep(1000)\n")); !errors.Is(err, context.Canceled) {
+	if _, err := r.group.Prepare(ctx, []byte("import time\ntime.sleep(1000)\n"), time.Minute); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v", err)
 	}
 	r.end()
@@ -170,7 +170,7 @@ func TestFallBack(t *testing.T) {
 	r.begin()
 	gate := filepath.Join(t.TempDir(), "gate")
 	text := "import os\nif os.path.exists('" + gate + "'): os._exit(3)\n" + strings.ReplaceAll(swapping, "TEXT", "second")
-	p, err := r.group.Prepare(t.Context(), []byte(text))
+	p, err := r.group.Prepare(t.Context(), []byte(text), time.Minute)
 	if err == nil {
 		err = p.Advance(t.Context())
 	}

@@ -13,6 +13,7 @@ import (
 // Reload asks for the scripts as their files are now.
 type Reload struct {
 	Now   bool `json:"now,omitempty" doc:"before the next event, and not only at the next step; absent is no"`
+	Ends  bool `json:"ends,omitempty" doc:"the trial goes on to the end of the step, of the run and of the script; absent is no"`
 	Check bool `json:"check,omitempty" doc:"only try them, and leave all as it is; absent is no"`
 }
 
@@ -22,6 +23,7 @@ type Reloaded struct {
 	PostSHA256 string `json:"post_sha256,omitempty" doc:"of that of --post; absent where there is none"`
 	State      string `json:"state" doc:"when they are used" enum:"in use,being taken by the workers,taken at the next step,taken before the next event,taken at the Configure that comes,only tried"`
 	Tried      string `json:"tried,omitempty" doc:"up to where they were tried; absent where there was nothing to try"`
+	Ends       bool   `json:"ends,omitempty" doc:"and then through the end of the step, of the run and of the script; absent is no"`
 }
 
 const reloadPath = "/v1/reload"

@@ -21,7 +21,7 @@ func TestReloadPage(t *testing.T) {
 		if asked.Now {
 			return watch.Reloaded{}, errors.New("line 3: no Python")
 		}
-		return watch.Reloaded{SHA256: "5f1c", State: "taken at the next step", Tried: "event 17"}, nil
+		return watch.Reloaded{SHA256: "5f1c", State: "taken at the next step", Tried: "event 17", Ends: asked.Ends}, nil
 	}
 	path, page := watch.PageOfReload(reload)
 	socket := filepath.Join(t.TempDir(), "s")
@@ -39,6 +39,9 @@ func TestReloadPage(t *testing.T) {
 	}
 	if got, err := c.Reload(context.Background(), watch.Reload{Check: true, Now: true}); err != nil || got.State != "only tried" {
 		t.Errorf("%+v, %v", got, err)
+	}
+	if got, err := c.Reload(context.Background(), watch.Reload{Ends: true}); err != nil || !got.Ends {
+		t.Errorf("with the ends: %+v, %v", got, err)
 	}
 	for body, want := range map[string]int{`{}`: 200, ` {"now": true} `: 422, `null`: 400, `[1]`: 400, `{"now": 1}`: 400, `{"then": true}`: 400,
 		`{} {}`: 400, `{`: 400} {

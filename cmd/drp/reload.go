@@ -24,6 +24,8 @@ const reloadLong = `reload lets a run take its script as the file is now, withou
 
 The text is compiled, and tried aside with what holds in the run and with the last good event, while the run goes on. It must
 declare what the present one has declared. If it fails, the reason is said, the exit code is 5, and nothing has changed.
+What the script does at the end of a step, of a run and of itself is tried with --ends only: it may write files. There, and in
+"drp test", drp_info.trial is True for the script.
 With --post, both scripts are looked at. kill -USR1 PID asks for the same; the answer is in the log (docs/operations.md).`
 
 // waitPause is how often --wait asks.
@@ -31,7 +33,8 @@ const waitPause = 200 * time.Millisecond
 
 func newReloadCommand() *cobra.Command {
 	var f lookFlags
-	var now, wait, asJSON bool
+	var asked watch.Reload
+	var wait, asJSON bool
 	cmd := &cobra.Command{
 		Use:   "reload [ADDRESS]",
 		Short: "Let a run take its script anew, without ending",
@@ -40,7 +43,7 @@ func newReloadCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, words []string) error {
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
-			o := reloadOptions{asked: watch.Reload{Now: now}, wait: wait, asJSON: asJSON}
+			o := reloadOptions{asked: asked, wait: wait, asJSON: asJSON}
 			if f.whole() && len(words) == 0 {
 				return f.reloadPartition(ctx, &o)
 			}
@@ -72,7 +75,8 @@ func newReloadCommand() *cobra.Command {
 		},
 	}
 	f.add(cmd)
-	cmd.Flags().BoolVar(&now, "now", false, "from the next event on, also in the middle of a step")
+	cmd.Flags().BoolVar(&asked.Now, "now", false, "from the next event on, also in the middle of a step")
+	cmd.Flags().BoolVar(&asked.Ends, "ends", false, "let the trial go on to the end of the step, of the run and of the script, which may write files")
 	cmd.Flags().BoolVar(&wait, "wait", false, "return when it is in use")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the answer as JSON; with --partition, a list of those of all processes")
 	return cmd
@@ -81,10 +85,13 @@ func newReloadCommand() *cobra.Command {
 // reloadedText says what becomes of a text.
 func reloadedText(got *watch.Reloaded) string {
 	text := fmt.Sprintf("SHA-256 %s: %s", got.SHA256, got.State)
-	if got.Tried != "" {
-		text += ", tried up to " + got.Tried
+	switch {
+	case got.Tried == "":
+		return text
+	case got.Ends:
+		return text + ", tried up to " + got.Tried + ", and at its ends"
 	}
-	return text
+	return text + ", tried up to " + got.Tried + ", and not at its ends (--ends)"
 }
 
 // awaitReload returns when a run uses what it was asked to, with the generation of the texts.
@@ -124,9 +131,9 @@ func (o *onlookers) reload(ctx context.Context, asked watch.Reload) (watch.Reloa
 		return watch.Reloaded{}, errNotBegun
 	}
 	if asked.Check {
-		return r.TryReload(ctx)
+		return r.TryReload(ctx, asked)
 	}
-	return r.Reload(ctx, asked.Now)
+	return r.Reload(ctx, asked)
 }
 
 // reloadOnSignal asks for it with each SIGUSR1, until the context ends. What comes of it is in the log.

@@ -41,9 +41,11 @@ func TestReloadOnRequest(t *testing.T) {
 	v.beside("reload", m[0]).wants(t, 1, "this token is for watching")
 	testkit.WriteFile(t, script, strings.ReplaceAll(reloaded, "TEXT", "2"))
 	if o := v.beside("reload", "--now", "--wait"); o.code != 0 || !regexp.MustCompile(
-		`^SHA-256 [0-9a-f]{64}: taken before the next event, tried up to event \d+ .*\nin use, generation 2\n$`).MatchString(o.stdout) {
+		`^SHA-256 [0-9a-f]{64}: taken before the next event, tried up to event \d+ .*, and not at its ends \(--ends\)\nin use, generation 2\n$`).MatchString(o.stdout) {
 		t.Errorf("%d, %s%s", o.code, o.stdout, o.stderr)
 	}
+	testkit.WriteFile(t, script, strings.ReplaceAll(reloaded, "TEXT", "2")+"1 / 0\n")
+	v.beside("reload", "--ends").wants(t, 5, "it fails at Unconfigure", "ZeroDivisionError", ":9")
 	once := filepath.Join(t.TempDir(), "once")
 	testkit.WriteFile(t, script, "open('"+once+"', 'x')\n"+strings.ReplaceAll(reloaded, "TEXT", "2"))
 	v.beside("reload", "--now", "--wait").wants(t, 5, "the trial went well, but a worker's new process cannot begin", "FileExistsError")

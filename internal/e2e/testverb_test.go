@@ -66,7 +66,7 @@ func TestTrialThatPasses(t *testing.T) {
 	o.prints(t, "event 0, time 0.000000102, "+eventBytes(t, file)+" bytes: script.py",
 		"+ cam fex n uint32 7", "+ cam fex a float32 4 x 6 min 7 max 312 mean 159.5", `+ cam fex note str 'hel\x1blo'`,
 		"+ trigger input sum float64 2.5", "- cam raw 2 segments", "damage: none")
-	trialRun(t, trialScript(t, "evt.reject()"), "--event", file).wants(t, 0).prints(t, "rejected: the event is not recorded")
+	trialRun(t, trialScript(t, "if drp_info.trial: evt.reject()"), "--event", file).wants(t, 0).prints(t, "rejected: the event is not recorded")
 	trialRun(t, trialScript(t, "pass"), "--event", file).wants(t, 0).prints(t, "the script adds and removes nothing")
 }
 

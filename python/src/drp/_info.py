@@ -13,7 +13,10 @@ class Deferred(BaseException):
 
 
 class Info:
-    """What is known about this worker. The det_... attributes are set when Configure has arrived."""
+    """What is known about this worker. The det_... attributes are set when Configure has arrived.
+
+    `trial` says that what the script makes is thrown away: in the trial of `drp reload`, and in `drp test`.
+    """
 
     def __init__(self) -> None:
         self.det_name = ""
@@ -27,6 +30,7 @@ class Info:
         self.instrument = ""
         self.partition = 0
         self.is_supervisor = True
+        self.trial = False
 
     def _configure(self, config: Config) -> None:
         found = config.camera()
@@ -40,6 +44,7 @@ class Info:
         self.num_workers = hello["workers"]
         self.transition_bufsize = hello["transitions"]["slot_bytes"]
         self.instrument = str(hello.get("expt") or "")[:3]
+        self.trial = bool(hello.get("trial"))
 
     def _attach(self, worker: int, slot_bytes: int) -> None:
         self.worker_num = worker

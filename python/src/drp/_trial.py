@@ -23,6 +23,7 @@ from ._child import leave
 from ._errors import ConstantsError
 from ._feed import CONFIGURE, EVENT, OVERSIZE, REJECTED, Failure
 from ._files import FileFeed
+from ._info import drp_info
 from ._session import EndOfData, Session
 
 HEAD = ("", "DETECTOR", "ALG", "FIELD", "TYPE", "SHAPE", "VALUES")
@@ -191,6 +192,7 @@ def trial(note: str, script: str, args: list[str]) -> int:
     faulthandler.register(signal.SIGUSR1, all_threads=True)
     sys.dont_write_bytecode = True
     debug = bool(os.environ.pop("DRP_TRIAL_PDB", ""))
+    drp_info.trial = True
     _write(note, {"outcome": "started", "where": ""})
     feed = TrialFeed(os.environ.pop("DRP_FILES"), debug)
     try:
