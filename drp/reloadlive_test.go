@@ -34,7 +34,7 @@ func TestReloadInARun(t *testing.T) {
 		{"at a run", "runs=1000,events=40", false, "taken at the next step", []string{"BeginRun first 1", "BeginRun second 2"}, false, 0},
 		{"now, in a long step", "events=100000", true, "taken before the next event",
 			[]string{"BeginRun first 1", "Disable first 1", "Enable second 2"}, false, 0},
-		{"a worker dies meanwhile", "steps=1000,events=40", false, "taken at the next step",
+		{"a worker dies meanwhile", "steps=1000,events=400", false, "taken at the next step",
 			[]string{"BeginRun first 1", "BeginStep second 2"}, true, 0},
 	}
 	for _, tt := range tests {
@@ -53,7 +53,7 @@ func TestReloadInARun(t *testing.T) {
 			r.inUse(2)
 			r.events(50)
 			r.end()
-			if r.err.Error() != "interrupted" || r.sum.Damaged != 0 || r.sum.Lost() != 0 || tt.kills != (r.sum.Restarts > 0) {
+			if r.err.Error() != "interrupted" || r.sum.Damaged != 0 || r.sum.Lost() != 0 || !tt.kills && r.sum.Restarts > 0 { // one killed on its way out has a successor already
 				t.Errorf("%v, %+v", r.err, r.sum)
 			}
 			all := r.recorded()
