@@ -128,9 +128,9 @@ CHECKED = ./pebble ./fex ./drp ./hit ./simtest
 test-go: build .venv/.tested
 	go vet ./...
 	@echo 'go test -race ./...'
-	@$(IN_VENV) GORACE=atexit_sleep_ms=100 go test -race -vet=off -timeout 10m -json ./... | $(VENV) .ci/gotest
+	@$(IN_VENV) GORACE=atexit_sleep_ms=100 go test -race -vet=off -timeout 20m -json ./... | $(VENV) .ci/gotest
 	@echo 'go test -tags invariants $(CHECKED)'
-	@$(IN_VENV) go test -tags invariants -vet=off -timeout 10m -json $(CHECKED) | $(VENV) .ci/gotest
+	@$(IN_VENV) go test -tags invariants -vet=off -timeout 20m -json $(CHECKED) | $(VENV) .ci/gotest
 
 test-python: build .venv/.tested
 	cd python && ../$(VENV) -m pytest -q -rs

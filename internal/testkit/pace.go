@@ -22,14 +22,14 @@ func Within(limit time.Duration, holds func() bool) bool {
 }
 
 // Deadline is one for a child that hangs, which its siblings keep: not less than least, and eight times as long as an interpreter
-// takes at present to be there with numpy, since a busy machine makes them slow.
+// takes at present to be there with numpy, since a busy machine makes them slow; but a quarter of a minute at the most.
 func Deadline(t testing.TB, least time.Duration) time.Duration {
 	t.Helper()
 	began := time.Now()
 	if out, err := exec.Command(Python(t), "-c", "import numpy").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	return max(least, 8*time.Since(began))
+	return max(least, min(8*time.Since(began), 15*time.Second))
 }
 
 // AtOnce checks that something does not wait for anything that takes limit: it is done again, five times at most, since a busy machine
