@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -17,6 +18,7 @@ import (
 type CalibOptions struct {
 	Rounds  int
 	Seconds float64 // of each measurement
+	Frames  int     // different ones, more than the caches hold; 0 is enough of them
 	Bytes   int     // of the constants that go to workers; 57 MB is those of two megapixels
 	Workers int
 }
@@ -70,7 +72,7 @@ func corrections(ctx context.Context, r *Report, o CalibOptions) error {
 	if err != nil {
 		return err
 	}
-	f := newFrames(set)
+	f := newFrames(set, cmp.Or(o.Frames, calibFrames))
 	r.Loops = correct.Loops()
 	steps := []step{
 		{"copy_frame", "copy of a raw frame from memory to memory", f.copy},
@@ -89,7 +91,7 @@ func corrections(ctx context.Context, r *Report, o CalibOptions) error {
 				return err
 			}
 			var err error
-			if took[s.name], err = s.milliseconds(o.Seconds, calibFrames); err != nil {
+			if took[s.name], err = s.milliseconds(o.Seconds, len(f.raw)); err != nil {
 				return fmt.Errorf("bench: processor time: %w", err)
 			}
 		}
@@ -188,7 +190,7 @@ func calibSet() *calib.Set {
 
 // newFrames makes noise, a common mode, a photon here and there, and some pixels in other gain ranges (one in a
 // thousand, as in protein diffraction).
-func newFrames(set *calib.Set) *frames {
+func newFrames(set *calib.Set, count int) *frames {
 	seed := rand.New(rand.NewPCG(1, 2))
 	f := &frames{integers: make([]int16, calibPixels),
 		floats: make([]float32, calibPixels), pedestal: make([]int16, calibPixels)}
@@ -199,7 +201,7 @@ func newFrames(set *calib.Set) *frames {
 			noise[i] += 380
 		}
 	}
-	for range calibFrames {
+	for range count {
 		raw := make([]uint16, calibPixels)
 		shift := float32(0)
 		for i := range raw {

@@ -9,7 +9,7 @@ import (
 
 // Everything is measured once, briefly: what the figures are is not judged here.
 func TestCalibMeasuresEverything(t *testing.T) {
-	r, err := bench.Calib(context.Background(), bench.CalibOptions{Rounds: 1, Seconds: 0.001, Bytes: 1 << 20, Workers: 4})
+	r, err := bench.Calib(context.Background(), bench.CalibOptions{Rounds: 1, Seconds: 0.001, Frames: 2, Bytes: 1 << 20, Workers: 4})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,7 +26,7 @@ func TestCalibMeasuresEverything(t *testing.T) {
 func TestCalibStopsWhenAsked(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := bench.Calib(ctx, bench.CalibOptions{Rounds: 1, Seconds: 0.001, Bytes: 1 << 20, Workers: 4}); err == nil {
+	if _, err := bench.Calib(ctx, bench.CalibOptions{Rounds: 1, Seconds: 0.001, Frames: 2, Bytes: 1 << 20, Workers: 4}); err == nil {
 		t.Error("a cancelled measurement gave a report")
 	}
 }

@@ -48,7 +48,7 @@ func (s *site) goesOn(w *worker) {
 		st := s.Status()
 		return len(st.Processes) == 1 && st.Processes[0].There && st.Processes[0].State == st.State
 	}
-	if !testkit.Within(20*time.Second, there) {
+	if !testkit.Within(testkit.Patience, there) {
 		s.t.Fatalf("%+v; it ends: %q", s.Status(), w.Why())
 	}
 	if err := s.Reach(control.Configured, 0); err != nil {
@@ -109,7 +109,7 @@ func TestANameIsTaken(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	if !testkit.Within(20*time.Second, func() bool { return refused.Load() >= 2 }) || w.Why() != "" {
+	if !testkit.Within(testkit.Patience, func() bool { return refused.Load() >= 2 }) || w.Why() != "" {
 		t.Fatalf("it asked %d times, and ends: %q", refused.Load(), w.Why())
 	}
 	if err := next.Drop("a"); err != nil {
@@ -131,7 +131,7 @@ func TestControlEndsBetweenHoldAndDisable(t *testing.T) {
 	}
 	held, done := s.Status().Order+1, make(chan error)
 	go func() { done <- s.Do("disable", time.Minute) }() // so that it cannot give the hold up before it ends
-	if !testkit.Within(10*time.Second, func() bool { return s.Status().Order == held }) {
+	if !testkit.Within(testkit.Patience, func() bool { return s.Status().Order == held }) {
 		t.Fatalf("%+v", s.Status())
 	}
 	next := s.again(nil, nil)
@@ -139,7 +139,7 @@ func TestControlEndsBetweenHoldAndDisable(t *testing.T) {
 		t.Fatal("it has ended only after the Disable")
 	}
 	w.hear()
-	if !testkit.Within(20*time.Second, func() bool { got := names(w.orders()); return got[len(got)-1] == "go-on" }) {
+	if !testkit.Within(testkit.Patience, func() bool { got := names(w.orders()); return got[len(got)-1] == "go-on" }) {
 		t.Fatal(names(w.orders()))
 	}
 	if st := next.Status(); st.State != control.Enabled || st.Order != held+1 {
@@ -163,7 +163,7 @@ func TestADropIsRemembered(t *testing.T) {
 		t.Fatal(err)
 	}
 	next := s.again(nil, nil)
-	if !testkit.Within(20*time.Second, func() bool { st := next.Status(); return len(st.Processes) == 1 && st.Processes[0].There }) {
+	if !testkit.Within(testkit.Patience, func() bool { st := next.Status(); return len(st.Processes) == 1 && st.Processes[0].There }) {
 		t.Fatalf("%+v", next.Status())
 	}
 	if err := next.Reach(control.Enabled, 0); err != nil {
@@ -196,14 +196,14 @@ func TestAWrongClock(t *testing.T) {
 			p := s.Status().Processes[1]
 			return p.Last == enabled+ahead && strings.Contains(p.Trouble, "which its events do not explain: nobody goes by it; set the clock of")
 		}
-		if !testkit.Within(20*time.Second, told) {
+		if !testkit.Within(testkit.Patience, told) {
 			t.Fatalf("%+v", s.Status())
 		}
 	}
 	b.mu.Lock()
 	b.last = enabled + 60<<32 // a minute is nothing
 	b.mu.Unlock()
-	if !testkit.Within(20*time.Second, func() bool { return s.Status().Processes[1].Trouble == "" }) {
+	if !testkit.Within(testkit.Patience, func() bool { return s.Status().Processes[1].Trouble == "" }) {
 		t.Fatalf("%+v", s.Status())
 	}
 	if err := s.Do("disable", 0); err != nil {
@@ -219,7 +219,7 @@ func TestAWrongClock(t *testing.T) {
 	b.last += 1e6 << 32
 	begins := b.last
 	b.mu.Unlock()
-	if !testkit.Within(20*time.Second, func() bool { return s.Status().Processes[1].Last == begins }) {
+	if !testkit.Within(testkit.Patience, func() bool { return s.Status().Processes[1].Last == begins }) {
 		t.Fatalf("%+v", s.Status())
 	}
 	if err := s.Do("begin-run", 0); err != nil || a.orders()[len(a.orders())-1].Time != begins+1 {

@@ -72,7 +72,7 @@ type worker struct {
 func (s *site) worker(name, deaf string) *worker {
 	s.t.Helper()
 	w := &worker{name: name, deaf: deaf, done: make(chan struct{}), hears: make(chan struct{})}
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), testkit.Patience)
 	defer cancel()
 	var err error
 	if w.Agent, err = control.Join(ctx, s.client(), control.Process{Name: name, Role: "drp"}, slog.New(slog.DiscardHandler), func() control.Report {
@@ -150,7 +150,20 @@ func says(t *testing.T, err error, kind control.Kind, words ...string) {
 	}
 }
 
-const soon = 300 * time.Millisecond // longer than an answer takes, which no test measures
+const soon = 300 * time.Millisecond // for what nobody answers
+
+// oneIsDeaf is a deadline that one process does not keep, and the others do: it is longer, and all is done again, where others do not
+// keep it, either, since the machine is busy.
+func oneIsDeaf(t *testing.T, try func(deadline time.Duration) error) {
+	t.Helper()
+	for _, deadline := range []time.Duration{soon, 3 * time.Second, 30 * time.Second} {
+		p := (*control.Problem)(nil)
+		if err := try(deadline); !errors.As(err, &p) || len(p.Failed) <= 1 {
+			return
+		}
+	}
+	t.Error("more than one is late")
+}
 
 // TestEveryTransition tries each from each state: it leads where the table says, or is refused and changes nothing.
 func TestEveryTransition(t *testing.T) {
@@ -217,29 +230,44 @@ func checkSequence(t *testing.T, all []control.Order) {
 // TestTheSlowAreNamed: who does not follow in time is named, the others go on, and it follows when it can.
 func TestTheSlowAreNamed(t *testing.T) {
 	testkit.NoLeaks(t)
-	s := open(t, path(t), "a", "b", "c")
-	a, b := s.worker("a", ""), s.worker("b", "begin-run")
-	says(t, s.Do("configure", soon), control.Conflict, "c has not come yet", "drop it")
-	c := s.worker("c", "")
-	err := s.Reach(control.Enabled, soon)
-	says(t, err, control.Failed, "begin-run", "b did not do it within 300ms")
-	if p := (*control.Problem)(nil); errors.As(err, &p) && (len(p.Failed) != 1 || p.Failed["b"] == "") {
-		t.Errorf("%+v", p.Failed)
-	}
-	if st := s.Status(); st.State != control.Running || st.Processes[1].Behind != 1 || st.Processes[1].State != control.Configured {
-		t.Errorf("%+v", st)
-	}
-	says(t, s.Do("begin-step", soon), control.Failed, "b has not done begin-run within 300ms")
-	b.hear()
+	oneIsDeaf(t, func(deadline time.Duration) error {
+		s := open(t, path(t), "a", "b", "c")
+		a, b := s.worker("a", ""), s.worker("b", "begin-run")
+		says(t, s.Do("configure", soon), control.Conflict, "c has not come yet", "drop it")
+		c := s.worker("c", "")
+		if err := s.Do("configure", 0); err != nil {
+			t.Fatal(err)
+		}
+		err := s.Reach(control.Enabled, deadline)
+		if p := (*control.Problem)(nil); errors.As(err, &p) && len(p.Failed) > 1 {
+			return err
+		} else if p == nil || p.Failed["b"] == "" {
+			t.Errorf("%v", err)
+		}
+		says(t, err, control.Failed, "begin-run", "b did not do it within "+deadline.String())
+		if st := s.Status(); st.State != control.Running || st.Processes[1].Behind != 1 || st.Processes[1].State != control.Configured {
+			t.Errorf("%+v", st)
+		}
+		says(t, s.Do("begin-step", soon), control.Failed, "b has not done begin-run within 300ms")
+		theSlowFollows(s, b, a, c)
+		return err
+	})
+}
+
+// theSlowFollows when it hears again, as the others did.
+func theSlowFollows(s *site, slow *worker, others ...*worker) {
+	t := s.t
+	t.Helper()
+	slow.hear()
 	if err := s.Reach(control.Enabled, 0); err != nil {
 		t.Error(err)
 	}
 	if err := s.Reach(control.Unconfigured, 0); err != nil {
 		t.Error(err)
 	}
-	for _, w := range []*worker{b, c} {
-		if !slices.Equal(w.orders(), a.orders()) {
-			t.Errorf("%v\nand %v", w.orders(), a.orders())
+	for _, w := range others {
+		if !slices.Equal(w.orders(), slow.orders()) {
+			t.Errorf("%v\nand %v", w.orders(), slow.orders())
 		}
 	}
 }
@@ -247,19 +275,24 @@ func TestTheSlowAreNamed(t *testing.T) {
 // TestOneIsDeafToTheHold: whoever does not say how far it is takes nothing of the time of the others, and is named alone.
 func TestOneIsDeafToTheHold(t *testing.T) {
 	testkit.NoLeaks(t)
-	s := open(t, path(t))
-	a, b, c := s.worker("a", ""), s.worker("b", "hold"), s.worker("c", "")
-	if err := s.Reach(control.Enabled, 0); err != nil {
-		t.Fatal(err)
-	}
-	err := s.Do("disable", 2*time.Second)
-	says(t, err, control.Failed, "disable: the partition is in-step, but for 1: b did not do it within 2s")
-	b.hear()
-	for _, w := range []*worker{a, b, c} {
-		if !testkit.Within(10*time.Second, func() bool { return slices.Contains(names(w.orders()), "disable") }) {
-			t.Errorf("%s: %v", w.name, names(w.orders()))
+	oneIsDeaf(t, func(deadline time.Duration) error {
+		s := open(t, path(t))
+		a, b, c := s.worker("a", ""), s.worker("b", "hold"), s.worker("c", "")
+		if err := s.Reach(control.Enabled, 0); err != nil {
+			t.Fatal(err)
 		}
-	}
+		err := s.Do("disable", 2*deadline)
+		if p := (*control.Problem)(nil); !errors.As(err, &p) || len(p.Failed) == 1 {
+			says(t, err, control.Failed, "disable: the partition is in-step, but for 1: b did not do it within "+(2*deadline).String())
+		}
+		b.hear()
+		for _, w := range []*worker{a, b, c} {
+			if !testkit.Within(testkit.Patience, func() bool { return slices.Contains(names(w.orders()), "disable") }) {
+				t.Errorf("%s: %v", w.name, names(w.orders()))
+			}
+		}
+		return err
+	})
 }
 
 // TestDownGoesOn: the way down does not end at one who is stuck.
@@ -275,7 +308,7 @@ func TestDownGoesOn(t *testing.T) {
 		t.Error(st.State)
 	}
 	b.hear()
-	if !testkit.Within(10*time.Second, func() bool { return slices.Equal(a.orders(), b.orders()) }) {
+	if !testkit.Within(testkit.Patience, func() bool { return slices.Equal(a.orders(), b.orders()) }) {
 		t.Errorf("%v and %v", names(a.orders()), names(b.orders()))
 	}
 }
@@ -287,7 +320,7 @@ func TestOnlyOneThingAtATime(t *testing.T) {
 	a := s.worker("a", "configure")
 	done := make(chan error)
 	go func() { done <- s.Do("configure", 0) }()
-	if !testkit.Within(10*time.Second, func() bool { return s.Status().Busy == "configure" }) {
+	if !testkit.Within(testkit.Patience, func() bool { return s.Status().Busy == "configure" }) {
 		t.Fatal("nothing is done")
 	}
 	says(t, s.Do("unconfigure", 0), control.Conflict, "configure is under way")

@@ -57,14 +57,14 @@ func TestOneComesLate(t *testing.T) {
 	a.last += 5e6 // events
 	furthest := a.last
 	a.mu.Unlock()
-	if !testkit.Within(10*time.Second, func() bool { return s.Status().Processes[0].Last == furthest }) {
+	if !testkit.Within(testkit.Patience, func() bool { return s.Status().Processes[0].Last == furthest }) {
 		t.Fatal("a does not report")
 	}
 	late := s.worker("late", "")
 	if err := s.Do("disable", 0); err != nil { // which waits for nobody who comes meanwhile
 		t.Fatal(err)
 	}
-	if !testkit.Within(10*time.Second, func() bool { return len(late.orders()) == 6 }) {
+	if !testkit.Within(testkit.Patience, func() bool { return len(late.orders()) == 6 }) {
 		t.Fatal(names(late.orders()))
 	}
 	enable, disable := late.orders()[3], late.orders()[5]
@@ -111,7 +111,7 @@ func TestControlIsStartedAgain(t *testing.T) {
 		st := p.Status()
 		return len(st.Processes) == 2 && st.Processes[0].State == control.Enabled && st.Processes[1].State == control.Enabled
 	}
-	if !testkit.Within(20*time.Second, there) {
+	if !testkit.Within(testkit.Patience, there) {
 		t.Fatalf("%+v", p.Status())
 	}
 	if err := errors.Join(p.Reach(control.Configured, 0), p.Reach(control.Running, 0)); err != nil {
@@ -168,7 +168,7 @@ func TestLeaving(t *testing.T) {
 		t.Error(err)
 	}
 	again := s.worker("b", "")
-	if !testkit.Within(10*time.Second, func() bool { return len(again.orders()) == 4 }) {
+	if !testkit.Within(testkit.Patience, func() bool { return len(again.orders()) == 4 }) {
 		t.Error(names(again.orders()))
 	}
 	ended := make(chan error)

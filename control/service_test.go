@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"drp/control"
+	"drp/internal/testkit"
 )
 
 // call makes a request of a handler, and gives the number and the text of the answer.
@@ -104,7 +105,7 @@ func TestABodyThatDoesNotCome(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_ = c.SetDeadline(time.Now().Add(60 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(testkit.Patience))
 	answer, _ := io.ReadAll(c) // until it is closed
 	if !strings.Contains(string(answer), "400 Bad Request") || !strings.Contains(string(answer), "i/o timeout") {
 		t.Errorf("%q", answer)

@@ -61,6 +61,7 @@ for run in ds.runs():
     for evt in run.events():
         n = evt.nanoseconds // 40000
         v = ((n * 2654435761 + seed) % 2**32 >> 8) % 1000
+        if n > 300 and not os.path.exists(sys.argv[2]): time.sleep(0.05)
         if v < 20: raise ValueError(f"event {n}")
         if v == 120: os._exit(1)
         if 50 <= v < 100:
@@ -99,7 +100,12 @@ func chaos(t *testing.T, reloads bool) {
 	}()
 	const events, kills = 3000, 8
 	cfg := settings(t, testkit.Script(t, chaosScript))
-	cfg.Args, cfg.Workers, cfg.Slots, cfg.ResultBytes = []string{fmt.Sprint(seed)}, 3, 40, 8192
+	cfg.Workers, cfg.Slots, cfg.ResultBytes = 3, 40, 8192
+	cfg.Args = []string{fmt.Sprint(seed), cfg.Script} // no event is slow
+	took := filepath.Join(t.TempDir(), "took")
+	if reloads {
+		cfg.Args[1] = took // events are slow until a text was taken
+	}
 	cfg.Events, cfg.OutputDir = events, t.TempDir()
 	r, err := drp.New(context.Background(), cfg)
 	if err != nil {
@@ -109,7 +115,7 @@ func chaos(t *testing.T, reloads bool) {
 	go func() { killed <- killAtRandom(r, kills, events, seed) }()
 	taken := make(chan uint32, 1)
 	if reloads {
-		go func() { taken <- reloadAtRandom(t, r, cfg.Script) }()
+		go func() { taken <- reloadAtRandom(t, r, cfg.Script, took) }()
 	} else {
 		taken <- 2
 	}
@@ -124,8 +130,9 @@ func chaos(t *testing.T, reloads bool) {
 	checkChaos(t, &s, seed, events, hits)
 }
 
-// reloadAtRandom takes the script anew, with another comment, until the run has ended, and gives the generation.
-func reloadAtRandom(t *testing.T, r *drp.Run, script string) uint32 {
+// reloadAtRandom takes the script anew, with another comment, until the run has ended, and gives the generation. It makes a file
+// when a text was taken.
+func reloadAtRandom(t *testing.T, r *drp.Run, script, took string) uint32 {
 	for k := 0; ; k++ {
 		if err := os.WriteFile(script, fmt.Appendf(nil, "%s# %d\n", chaosScript, k), 0o600); err != nil {
 			t.Error(err)
@@ -133,6 +140,9 @@ func reloadAtRandom(t *testing.T, r *drp.Run, script string) uint32 {
 		_, err := r.Reload(context.Background(), watch.Reload{Now: true}) // it is refused where the event of the trial is one that it fails on
 		if err != nil && strings.Contains(err.Error(), "the run has ended") {
 			return r.Status().Loaded.Generation
+		}
+		if err == nil {
+			_ = os.WriteFile(took, nil, 0o600)
 		}
 	}
 }
@@ -143,7 +153,7 @@ func killAtRandom(r *drp.Run, kills int, events int64, seed uint32) int {
 	hits := 0
 	for k := range kills {
 		next := int64(k) * events / int64(kills+1)
-		if !testkit.Within(30*time.Second, func() bool {
+		if !testkit.Within(testkit.Patience, func() bool {
 			s := r.Snapshot()
 			return s.Received >= next || s.Recorded+s.Rejected == events
 		}) {

@@ -57,7 +57,7 @@ func startLive(t *testing.T, script string, change func(cfg *drp.Config)) *liveR
 	r := &liveRun{t: t, script: testkit.Script(t, script), log: &testkit.Buffer{}}
 	cfg := settings(t, r.script)
 	cfg.Sources, cfg.OutputDir, cfg.Rate.PerSecond = []string{smallSim + ",steps=1000,events=40"}, t.TempDir(), 400
-	cfg.Log, cfg.EventDeadline, cfg.TransitionDeadline = slog.New(slog.NewTextHandler(r.log, nil)), 2*time.Second, 4*time.Second
+	cfg.Log, cfg.EventDeadline, cfg.TransitionDeadline = slog.New(slog.NewTextHandler(r.log, nil)), time.Minute, time.Minute
 	change(&cfg)
 	var err error
 	if r.run, err = drp.New(context.Background(), cfg); err != nil {
@@ -83,7 +83,7 @@ func (r *liveRun) write(text string) { testkit.WriteFile(r.t, r.script, text) }
 
 func (r *liveRun) until(what string, is func() bool) {
 	r.t.Helper()
-	if !testkit.Within(30*time.Second, is) {
+	if !testkit.Within(testkit.Patience, is) {
 		r.t.Fatalf("%s never came; log:\n%s", what, r.log)
 	}
 }

@@ -52,7 +52,7 @@ func (o *orders) give(t *testing.T, order control.Order) error {
 	for {
 		select {
 		case <-o.wake:
-		case <-time.After(60 * time.Second):
+		case <-time.After(testkit.Patience):
 			t.Fatalf("%+v is not followed", order)
 		}
 		o.mu.Lock()
@@ -67,7 +67,7 @@ func (o *orders) give(t *testing.T, order control.Order) error {
 // through waits until the source has no more events.
 func (o *orders) through(t *testing.T) uint64 {
 	t.Helper()
-	if !testkit.Within(60*time.Second, func() bool { return o.progress().Through }) {
+	if !testkit.Within(testkit.Patience, func() bool { return o.progress().Through }) {
 		t.Fatal("the source never ends")
 	}
 	return o.progress().Last

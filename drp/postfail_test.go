@@ -57,7 +57,7 @@ func TestPostFails(t *testing.T) {
 			testkit.NoLeaks(t)
 			cfg := posted(t, counting, strings.Replace(spoiling, "BAD", tt.bad, 1))
 			if tt.name == "hangs" {
-				cfg.EventDeadline = 500 * time.Millisecond
+				cfg.EventDeadline = testkit.Deadline(t, time.Second)
 			}
 			s, err := run(t, cfg)
 			if err != nil || s.Recorded != 20 || s.Vetoed != 40 || s.Posted != 20 || s.PostFailed != 1 || s.Damaged != 1 || s.Restarts != tt.restarts {
@@ -147,7 +147,10 @@ func TestPostEndsTheRun(t *testing.T) {
 func TestPostIsKilled(t *testing.T) {
 	testkit.NoLeaks(t)
 	pids := filepath.Join(t.TempDir(), "pids")
-	second := strings.Replace(judging, "    count = 0\n", fmt.Sprintf("    count = 0\n    open(%q, 'a').write(f'{__import__(\"os\").getpid()} ')\n", pids), 1)
+	second := strings.Replace(judging, "    count = 0\n", fmt.Sprintf("    count = 0\n    open(%q, 'a').write(f'{os.getpid()} ')\n", pids), 1)
+	second = "import os, time\n" + strings.Replace(second, "        n = det", "        while not os.path.exists(os.environ['FIRST_DEATH']): time.sleep(0.01)\n        n = det", 1)
+	first := filepath.Join(t.TempDir(), "first")
+	t.Setenv("FIRST_DEATH", first) // no event is over before it
 	cfg := posted(t, counting, strings.NewReplacer("(2, 24, 40)", "(2, 4, 6)", "- 100) // 10", "- 101)").Replace(second))
 	cfg.Script = testkit.Script(t, strings.Replace(counting, "- 100) // 10", "- 101)", 1))
 	const events = 3000
@@ -160,12 +163,13 @@ func TestPostIsKilled(t *testing.T) {
 	killed := make(chan int)
 	go func() {
 		kills := 0
-		for r.Snapshot().Recorded < events/3 && testkit.Within(20*time.Second, func() bool { text, _ := os.ReadFile(pids); return len(text) > 0 }) {
+		for r.Snapshot().Recorded < events/3 && testkit.Within(testkit.Patience, func() bool { text, _ := os.ReadFile(pids); return len(text) > 0 }) {
 			text, _ := os.ReadFile(pids)
 			all := strings.Fields(string(text))
 			var pid int
 			if _, err := fmt.Sscan(all[len(all)-1], &pid); err == nil && kills < 5 && syscall.Kill(pid, syscall.SIGKILL) == nil {
 				kills++
+				_ = os.WriteFile(first, nil, 0o600)
 			}
 			time.Sleep(50 * time.Millisecond)
 		}
@@ -196,7 +200,7 @@ func TestPostThatHangsIsLeft(t *testing.T) {
 		t.Fatal(err)
 	}
 	go func() {
-		testkit.Within(20*time.Second, func() bool { _, err := os.Stat(hangs); return err == nil })
+		testkit.Within(testkit.Patience, func() bool { _, err := os.Stat(hangs); return err == nil })
 		r.Abandon(&drp.Failure{Kind: drp.Interrupted, Err: errors.New("enough")})
 	}()
 	_, err = r.Run(context.Background())

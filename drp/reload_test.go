@@ -55,19 +55,19 @@ func TestReload(t *testing.T) {
 				cfg := settings(t, testkit.Script(t, strings.NewReplacer("MIDDLE", tt.middle, "END", tt.end).Replace(editing)))
 				var log strings.Builder
 				cfg.Args, cfg.Spares, cfg.Retries = []string{other, filepath.Join(t.TempDir(), "died")}, spares, 2
-				cfg.Sources, cfg.OutputDir = []string{smallSim + ",configs=2,events=400"}, t.TempDir()
+				cfg.Sources, cfg.OutputDir = []string{smallSim + ",configs=2,events=120"}, t.TempDir()
 				cfg.Rate.PerSecond, cfg.Slots = 400, 8 // slow enough for the edit, the death and the spare
 				cfg.Log = slog.New(slog.NewTextHandler(&log, nil))
 				s, err := run(t, cfg)
-				if err != nil || s.Recorded != 800 || s.Damaged != 0 || s.Restarts != tt.restarts {
+				if err != nil || s.Recorded != 240 || s.Damaged != 0 || s.Restarts != tt.restarts {
 					t.Fatalf("%v, %+v\n%s", err, s, log.String())
 				}
 				if !strings.Contains(log.String(), tt.log) || tt.log == "" && strings.Contains(log.String(), "changed") {
 					t.Errorf("the log says:\n%s", log.String())
 				}
 				for i, want := range []string{"first", tt.then} {
-					if got := algorithms(t, s.Files[2*i]); got[want] != 400 || len(got) != 2 {
-						t.Errorf("Configure %d: %v, want 400 of %s and of the raw data", i, got, want)
+					if got := algorithms(t, s.Files[2*i]); got[want] != 120 || len(got) != 2 {
+						t.Errorf("Configure %d: %v, want 120 of %s and of the raw data", i, got, want)
 					}
 				}
 			})

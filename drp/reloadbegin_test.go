@@ -7,6 +7,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"drp/drp"
 	"drp/internal/testkit"
@@ -35,7 +36,12 @@ func TestReloadThatCannotBegin(t *testing.T) {
 		{"hangs when a run holds", inRun(starts("1"), "if late: time.sleep(1000)"), true, "no answer in time"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			r := startLive(t, liveText(1, "pass"), func(cfg *drp.Config) { cfg.Args = []string{filepath.Join(t.TempDir(), "started")} })
+			r := startLive(t, liveText(1, "pass"), func(cfg *drp.Config) {
+				cfg.Args = []string{filepath.Join(t.TempDir(), "started")}
+				if strings.Contains(tt.text, "sleep(1000)") {
+					cfg.TransitionDeadline = testkit.Deadline(t, 2*time.Second)
+				}
+			})
 			r.events(50)
 			r.write(tt.text)
 			_, err := r.run.Reload(context.Background(), watch.Reload{})

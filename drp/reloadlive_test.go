@@ -89,7 +89,7 @@ func TestReloadRefused(t *testing.T) {
 	tests[len(tests)-1].text = strings.Replace(liveText(2, "pass"), "\npass\n", "\nds.add_detector('other', alg='x', fields={'y': (float, 0)})\n", 1)
 	tests[len(tests)-1].want = []string{"it declares other x", "which is new", "a new Configure takes it"}
 	first := liveText(1, "pass")
-	r := startLive(t, first, func(*drp.Config) {})
+	r := startLive(t, first, func(cfg *drp.Config) { cfg.EventDeadline = testkit.Deadline(t, 2*time.Second) })
 	r.events(50)
 	for _, tt := range tests {
 		r.write(tt.text)
@@ -166,7 +166,7 @@ func TestReloadBeforeTheFirstEvent(t *testing.T) {
 	held := strings.Replace(liveText(1, "pass"), "for run in ds.runs():", `for run in ds.runs():
     while not os.path.exists(sys.argv[1]): time.sleep(0.01)`, 1)
 	gate := filepath.Join(dir, "gate")
-	r := startLive(t, held, func(cfg *drp.Config) { cfg.Args, cfg.TransitionDeadline = []string{gate}, time.Minute })
+	r := startLive(t, held, func(cfg *drp.Config) { cfg.Args = []string{gate} })
 	r.until("the Configure", func() bool { return r.run.Status().Transition == "Configure" })
 	r.write(liveText(2, "pass"))
 	got, err := r.run.Reload(context.Background(), watch.Reload{})
@@ -182,8 +182,10 @@ func TestReloadBeforeTheFirstEvent(t *testing.T) {
 
 // TestReloadAndConfigure: what waits for a step is not used when a Configure comes, which reads the file itself.
 func TestReloadAndConfigure(t *testing.T) {
-	r := startLive(t, liveText(1, "pass"), func(cfg *drp.Config) {
-		cfg.Sources = []string{smallSim + ",configs=2,events=2000"}
+	gate := filepath.Join(t.TempDir(), "gate") // the Configure comes when the text waits
+	held := liveText(1, "if evt.nanoseconds // 40000 == 500:\n                while not os.path.exists(sys.argv[1]): time.sleep(0.01)")
+	r := startLive(t, held, func(cfg *drp.Config) {
+		cfg.Sources, cfg.Args = []string{smallSim + ",configs=2,events=600"}, []string{gate}
 	})
 	r.events(50)
 	r.write(liveText(2, "pass"))
@@ -191,9 +193,10 @@ func TestReloadAndConfigure(t *testing.T) {
 		t.Fatalf("%+v, %v", got, err)
 	}
 	r.write(liveText(3, "pass"))
+	testkit.WriteFile(t, gate, "")
 	r.inUse(2)
 	r.ended.Wait()
-	if r.err != nil || r.sum.Recorded != 4000 {
+	if r.err != nil || r.sum.Recorded != 1200 {
 		t.Errorf("%v, %+v", r.err, r.sum)
 	}
 	if s := r.run.Status().Loaded; s.SHA256 != sha(liveText(3, "pass")) {
@@ -231,12 +234,12 @@ for run in ds.runs():
 	post := testkit.Script(t, texts(second, 1))
 	r := startLive(t, texts(first, 1), func(cfg *drp.Config) {
 		dgrams := []xtc.Dgram{spots.Configure(1), spots.BeginRun(2, 5), testkit.Plain(xtc.BeginStep, 3), testkit.Plain(xtc.Enable, 4)}
-		for i := range 1500 {
+		for i := range 3000 { // far more than are needed until it is let go
 			dgrams = append(dgrams, spotEvent(uint64(100+i), i))
 		}
 		with := hitSettings(t, cfg.Script, "at_least=3", dgrams)
 		with.OutputDir, with.Log, with.EventDeadline, with.TransitionDeadline = cfg.OutputDir, cfg.Log, cfg.EventDeadline, cfg.TransitionDeadline
-		with.Rate.PerSecond, with.Post = 50, &drp.Post{Script: post}
+		with.Rate.PerSecond, with.Post = 25, &drp.Post{Script: post}
 		*cfg = with
 	})
 	r.events(20)

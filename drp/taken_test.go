@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"drp/drp"
 	"drp/internal/testkit"
@@ -43,7 +42,7 @@ func TestContributorIsThereAlready(t *testing.T) {
 	}
 	defer first.Close()
 	cfg := triggered(t, bundled("passthrough.py"))
-	cfg.Trigger = &drp.Trigger{Servers: []wire.Endpoint{at}, Contributor: "c_1", Connect: time.Second}
+	cfg.Trigger = &drp.Trigger{Servers: []wire.Endpoint{at}, Contributor: "c_1", Connect: testkit.Patience}
 	r, err := drp.New(t.Context(), cfg)
 	if err == nil {
 		_, err = r.Run(t.Context())

@@ -7,7 +7,6 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -177,15 +176,19 @@ func TestTriggerThatHangs(t *testing.T) {
 		testkit.NoLeaks(t)
 		cfg := triggered(t, bundled("passthrough.py"))
 		let := make(chan struct{})
-		var first sync.Once
 		cfg.Trigger = &drp.Trigger{Veto: veto, Deadline: 20 * time.Millisecond, Logic: func() teb.Logic {
-			return &teb.Func{Reasons: []teb.Reason{{Name: "late"}}, Do: func(*teb.Batch) {
-				first.Do(func() { time.AfterFunc(500*time.Millisecond, func() { close(let) }) })
-				<-let
-			}}
+			return &teb.Func{Reasons: []teb.Reason{{Name: "late"}}, Do: func(*teb.Batch) { <-let }}
 		}}
-		s, err := run(t, cfg)
-		if err != nil || s.Defaulted == 0 || !veto && s.Recorded < s.Defaulted || veto && s.Vetoed < s.Defaulted {
+		r, err := drp.New(t.Context(), cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		go func() {
+			defer close(let)
+			testkit.Within(testkit.Patience, func() bool { return r.Snapshot().Defaulted == 60 })
+		}()
+		s, err := r.Run(t.Context())
+		if err != nil || s.Defaulted != 60 || !veto && s.Recorded != 60 || veto && s.Vetoed != 60 {
 			t.Fatalf("%v, %+v", err, s)
 		}
 		if !strings.Contains(s.Text(), "were not decided in time, and got the default") {

@@ -41,7 +41,7 @@ func TestTriggerFails(t *testing.T) {
 				}
 				var log bytes.Buffer
 				cfg.Log, cfg.Strict = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelError})), strict
-				cfg.Trigger.Veto, cfg.Trigger.Deadline = true, time.Minute
+				cfg.Workers, cfg.Trigger.Veto, cfg.Trigger.Deadline = 1, true, time.Minute
 				s, err := run(t, cfg)
 				if f := (*drp.Failure)(nil); strict != (errors.As(err, &f) && f.Kind == drp.Script && strings.Contains(err.Error(), "the trigger failed on event ")) {
 					t.Errorf("strict %v: %v", strict, err)

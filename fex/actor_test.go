@@ -84,8 +84,8 @@ func tryStage(t *testing.T, workers int, change func(cfg *Config, s *stage)) (*s
 	s := &stage{t: t, answers: map[uint64][]Answer{}, slots: map[uint64]pebble.Ref{}}
 	s.changed = sync.NewCond(&s.mu)
 	s.play = func(*actor, string) role { return answers }
-	cfg := Config{Script: "a.py", Source: []byte("one"), GreetDeadline: 5 * time.Second, TransitionDeadline: 5 * time.Second,
-		EventDeadline: 5 * time.Second, Retries: 1, Log: slog.New(slog.DiscardHandler), Start: s.start, Answered: s.answered,
+	cfg := Config{Script: "a.py", Source: []byte("one"), GreetDeadline: time.Hour, TransitionDeadline: time.Hour,
+		EventDeadline: time.Hour, Retries: 1, Log: slog.New(slog.DiscardHandler), Start: s.start, Answered: s.answered,
 		Restarted: func(_ int, cause error) { s.note(func() { s.deaths = append(s.deaths, cause.Error()) }) },
 		Recycled:  func(int) { s.note(func() { s.planned++ }) },
 		Retired:   func(int, error) { s.note(func() { s.retired++ }) },
@@ -139,7 +139,7 @@ func (s *stage) answered(_ int, answers []Answer) {
 // until waits for a condition about the stage.
 func (s *stage) until(what string, holds func() bool) {
 	s.t.Helper()
-	if !testkit.Within(10*time.Second, func() bool { s.mu.Lock(); defer s.mu.Unlock(); return holds() }) {
+	if !testkit.Within(testkit.Patience, func() bool { s.mu.Lock(); defer s.mu.Unlock(); return holds() }) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.t.Fatalf("waiting for %s; seen: %s; deaths: %q", what, strings.Join(s.seen, ", "), s.deaths)

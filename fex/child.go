@@ -249,7 +249,8 @@ func (c *child) NotStarted(cause error) error {
 
 // tooOld asks an interpreter that did not work for its version, and says so if that is why.
 func tooOld(python string) string {
-	ctx, cancel := context.WithTimeout(context.Background(), closeGrace)
+	const patience = 20 * time.Second // it is about to be said that it did not work
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, python, "-c", "import sys; print('%d %d' % sys.version_info[:2])")
 	cmd.WaitDelay = closeGrace // what it starts may hold its output open

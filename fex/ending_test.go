@@ -97,7 +97,7 @@ func TestFinishLeavesTheEndItsTime(t *testing.T) {
 // TestFinishStillReplaces a child that dies for a while, so that what it had in hand is worked on; then nobody does.
 func TestFinishStillReplaces(t *testing.T) {
 	s := newStage(t, 1, func(cfg *Config, s *stage) {
-		cfg.FinishTime, cfg.Retries = time.Second, 0
+		cfg.FinishTime, cfg.Retries = 4*time.Second, 0
 		s.play = dying("event 7", "event 8")
 	})
 	s.transition(configure, 1)
@@ -106,7 +106,7 @@ func TestFinishStillReplaces(t *testing.T) {
 	if s.status(first[0]) != Crashed || s.status(first[1]) != OK || len(s.cast) != 2 {
 		t.Errorf("status %d and %d, %d children", s.status(first[0]), s.status(first[1]), len(s.cast))
 	}
-	time.Sleep(time.Second)
+	time.Sleep(4 * time.Second)
 	then := []uint64{s.event(0, 8), s.event(0, 1)}
 	if s.status(then[0]) != Crashed || s.status(then[1]) != Unserved || len(s.cast) != 2 {
 		t.Errorf("later: status %d and %d, %d children", s.status(then[0]), s.status(then[1]), len(s.cast))

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"drp/fex"
+	"drp/internal/testkit"
 )
 
 func TestFineChild(t *testing.T) {
@@ -60,7 +61,7 @@ func TestFaultyChild(t *testing.T) {
 			o := rigOptions{fake: tt.fake}
 			events, faults := 25, 3
 			if tt.slow {
-				o.deadline, events, faults = 100*time.Millisecond, 9, 1
+				o.deadline, events, faults = testkit.Deadline(t, 500*time.Millisecond), 9, 1
 			}
 			r := startRig(t, o)
 			r.begin()
@@ -184,7 +185,7 @@ func TestCloseWithWorkInHand(t *testing.T) {
 			began := time.Now()
 			r.group.Close()
 			r.group = nil
-			if took := time.Since(began); took > 10*time.Second {
+			if took := time.Since(began); took > testkit.Patience {
 				t.Errorf("closing took %v", took)
 			}
 		})
@@ -195,24 +196,24 @@ func TestCloseWithWorkInHand(t *testing.T) {
 func TestKillAtOnce(t *testing.T) {
 	for _, fake := range []string{"silent", "exit"} {
 		t.Run(fake, func(t *testing.T) {
-			r := startRig(t, rigOptions{fake: fake})
-			r.begin()
-			t.Setenv(fakeVariable, "hello: silent")
-			r.burst(30)
-			if fake == "exit" {
-				r.wait(5) // the third after four transitions did it
-				for r.restartCount() == 0 {
-					r.mu.Lock()
-					r.mu.Unlock() //nolint:staticcheck // only to let the worker go on
+			testkit.AtOnce(t, 2*time.Second, func() time.Duration {
+				r := startRig(t, rigOptions{fake: fake})
+				r.begin()
+				t.Setenv(fakeVariable, "hello: silent")
+				r.burst(30)
+				if fake == "exit" {
+					r.wait(5) // the third after four transitions did it
+					for r.restartCount() == 0 {
+						r.mu.Lock()
+						r.mu.Unlock() //nolint:staticcheck // only to let the worker go on
+					}
 				}
-			}
-			began := time.Now()
-			r.group.Kill()
-			r.group.Close()
-			r.group = nil
-			if took := time.Since(began); took > 2*time.Second {
-				t.Errorf("it took %v", took)
-			}
+				began := time.Now()
+				r.group.Kill()
+				r.group.Close()
+				r.group = nil
+				return time.Since(began)
+			})
 		})
 	}
 }

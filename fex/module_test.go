@@ -40,7 +40,7 @@ sys.exit(serve(work, transition))
 func (r *rig) batch(values ...float64) (tag uint64) {
 	r.t.Helper()
 	ring := r.pool.Events[0]
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); r.pool.Wait(100 * time.Millisecond) {
+	for deadline := time.Now().Add(testkit.Patience); time.Now().Before(deadline); r.pool.Wait(100 * time.Millisecond) {
 		loan, ok := ring.TryLoan()
 		if !ok {
 			continue

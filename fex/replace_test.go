@@ -6,8 +6,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"drp/internal/testkit"
 )
 
 // dying makes the actors die of an event.
@@ -113,11 +111,7 @@ func TestSpareTakesThePlace(t *testing.T) {
 			s.transition(configure, 1)
 			s.transition(4, 2)
 			s.until("spares", func() bool { return strings.Count(strings.Join(s.seen, ","), "replay 2") == 2 })
-			testkit.Within(time.Second, func() bool {
-				s.group.mu.Lock()
-				defer s.group.mu.Unlock()
-				return len(s.group.spares.warm) == 2
-			})
+			s.warm(2)
 			tag := s.event(0, 7)
 			s.until("its answer", func() bool { return len(s.answers[tag]) > 0 })
 			if got := s.saw(tt.id); got != tt.want {
@@ -174,7 +168,7 @@ func TestSpareOfAnOldScript(t *testing.T) {
 	s := newStage(t, 1, func(cfg *Config, s *stage) { cfg.Spares, s.play = 1, dying("event 7") })
 	s.transition(configure, 1)
 	s.until("a spare", func() bool { return slices.Contains(s.seen, "2 replay 2") })
-	testkit.Within(time.Second, s.group.spares.ready)
+	s.warm(1)
 	s.group.mu.Lock()
 	s.group.script = script{text: []byte("two"), edition: 1} // the worker has it, the spare was not told yet
 	s.group.mu.Unlock()

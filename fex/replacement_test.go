@@ -37,24 +37,21 @@ func (r *rig) killAndMeasure() time.Duration {
 // warm waits until there is a spare that has seen the Configure.
 func (r *rig) warm(n int) {
 	r.t.Helper()
-	if !testkit.Within(20*time.Second, func() bool { return fex.WarmSpares(r.group) == n }) {
+	if !testkit.Within(testkit.Patience, func() bool { return fex.WarmSpares(r.group) == n }) {
 		r.t.Fatalf("no spare came up; log:\n%s", r.log)
 	}
 }
 
-// TestReplacementTime is bounded generously, since machines that run tests are busy; BenchmarkReplacement says how long it
-// takes.
+// TestReplacementTime is bounded generously; BenchmarkReplacement says how long it takes.
 func TestReplacementTime(t *testing.T) {
 	for spares, limit := range map[int]time.Duration{1: time.Second, 0: 10 * time.Second} {
 		t.Run(fmt.Sprintf("%d spares", spares), func(t *testing.T) {
 			r := startRig(t, rigOptions{script: numbered(""), spares: spares})
 			r.begin()
-			r.warm(spares)
-			took := r.killAndMeasure()
-			t.Logf("%v from the kill to an answer of another child", took)
-			if took > limit {
-				t.Errorf("it took %v", took)
-			}
+			testkit.AtOnce(t, limit, func() time.Duration {
+				r.warm(spares)
+				return r.killAndMeasure()
+			})
 			r.end()
 			r.check()
 		})
@@ -125,7 +122,7 @@ func TestStoppedSpareIsNotTried(t *testing.T) {
 	if strings.Contains(r.log.String(), "could not take the place") {
 		t.Errorf("it was tried; log:\n%s", r.log)
 	}
-	if !testkit.Within(20*time.Second, func() bool { return strings.Contains(r.log.String(), "was stopped by somebody") }) {
+	if !testkit.Within(testkit.Patience, func() bool { return strings.Contains(r.log.String(), "was stopped by somebody") }) {
 		t.Errorf("it was not ended; log:\n%s", r.log)
 	}
 	r.warm(1)
@@ -135,7 +132,7 @@ func TestStoppedSpareIsNotTried(t *testing.T) {
 
 // TestLongScriptForAChildThatDoesNotListen: nobody waits for it for ever.
 func TestLongScriptForAChildThatDoesNotListen(t *testing.T) {
-	r := startRig(t, rigOptions{script: numbered(""), deadline: 500 * time.Millisecond})
+	r := startRig(t, rigOptions{script: numbered(""), deadline: testkit.Deadline(t, 500*time.Millisecond)})
 	r.begin()
 	r.end()
 	pid := r.group.PID(0)
@@ -144,7 +141,7 @@ func TestLongScriptForAChildThatDoesNotListen(t *testing.T) {
 	}
 	began := time.Now()
 	r.group.SetScript([]byte("# " + strings.Repeat("long ", 1<<20) + "\n" + numbered("")))
-	if took := time.Since(began); took > 8*time.Second {
+	if took := time.Since(began); took > testkit.Patience {
 		t.Errorf("it took %v", took)
 	}
 	r.begin()

@@ -3,7 +3,6 @@ package fex_test
 import (
 	"syscall"
 	"testing"
-	"time"
 
 	"drp/internal/testkit"
 )
@@ -31,7 +30,7 @@ func TestReport(t *testing.T) {
 	if during := r.group.Report(0); during.Waiting != 3 || during.Events != 40 {
 		t.Errorf("%+v", during)
 	}
-	if !testkit.Within(10*time.Second, func() bool { return r.group.Report(0).Busy > after.Busy }) {
+	if !testkit.Within(testkit.Patience, func() bool { return r.group.Report(0).Busy > after.Busy }) {
 		t.Error("it has work that it does not do, and is not busy")
 	}
 	if err := syscall.Kill(after.PID, syscall.SIGKILL); err != nil {

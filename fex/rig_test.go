@@ -68,8 +68,8 @@ func newRig(t testing.TB, o rigOptions) (*rig, error) {
 	testkit.NoLeaks(t)
 	r := &rig{t: t, answers: map[uint64][]fex.Answer{}, results: map[uint64]string{}, log: &logLines{}}
 	r.changed = sync.NewCond(&r.mu)
-	cfg := fex.Config{Script: "fake.py", Retries: 1, Args: o.args, Expt: "test", Run: 5, GreetDeadline: 20 * time.Second,
-		EventDeadline: 20 * time.Second, TransitionDeadline: 20 * time.Second, Log: slog.New(r.log),
+	cfg := fex.Config{Script: "fake.py", Retries: 1, Args: o.args, Expt: "test", Run: 5, GreetDeadline: time.Hour,
+		EventDeadline: time.Hour, TransitionDeadline: time.Hour, Log: slog.New(r.log),
 		Answered: r.answered, Restarted: r.restarted, GaveUp: r.gave, FellBack: func(error) { r.fellBack.Add(1) }}
 	switch {
 	case o.module != "":
@@ -174,7 +174,7 @@ func (r *rig) tag(ix pebble.Index) uint64 {
 func (r *rig) wait(tags ...uint64) {
 	r.t.Helper()
 	var gone bool
-	late := time.AfterFunc(30*time.Second, func() {
+	late := time.AfterFunc(testkit.Patience, func() {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		gone = true
@@ -258,7 +258,7 @@ func (r *rig) end() (endRun []fex.Answer) {
 // event hands the next event to the next worker that has a slot, waiting for one; its number is also its time.
 func (r *rig) event() (tag uint64) {
 	r.t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); {
+	for deadline := time.Now().Add(testkit.Patience); time.Now().Before(deadline); {
 		for range r.group.Workers {
 			i := r.next
 			r.next = (r.next + 1) % len(r.group.Workers)

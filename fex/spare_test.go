@@ -3,7 +3,6 @@ package fex
 import (
 	"slices"
 	"testing"
-	"time"
 
 	"drp/internal/testkit"
 )
@@ -11,7 +10,7 @@ import (
 // warm waits until so many spares wait.
 func (s *stage) warm(n int) {
 	s.t.Helper()
-	if !testkit.Within(10*time.Second, func() bool { return WarmSpares(s.group) == n }) {
+	if !testkit.Within(testkit.Patience, func() bool { return WarmSpares(s.group) == n }) {
 		s.t.Fatalf("%d spares wait, want %d", WarmSpares(s.group), n)
 	}
 }

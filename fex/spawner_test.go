@@ -35,7 +35,7 @@ func TestSpawnerCloseLeavesNoGuard(t *testing.T) {
 // sleeper is a process group that a spawner has started.
 func sleeper(t *testing.T, s *fex.Spawner) *exec.Cmd {
 	t.Helper()
-	cmd := exec.Command("sleep", "60")
+	cmd := exec.Command("sleep", "1000")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := fex.SpawnerStart(s, cmd); err != nil {
 		t.Fatal(err)
@@ -49,7 +49,7 @@ func wantEnded(t *testing.T, cmd *exec.Cmd) {
 	go func() { done <- cmd.Wait() }()
 	select {
 	case <-done:
-	case <-time.After(10 * time.Second):
+	case <-time.After(testkit.Patience):
 		t.Errorf("process %d was not ended", cmd.Process.Pid)
 		_ = cmd.Process.Kill()
 		<-done
@@ -112,7 +112,7 @@ func TestGuardIsReplaced(t *testing.T) {
 				t.Fatal(err)
 			}
 			before := sleeper(t, s)
-			daemon := exec.Command("sleep", "60")
+			daemon := exec.Command("sleep", "1000")
 			daemon.Env = append(os.Environ(), fex.Mark(s))
 			daemon.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 			if err := daemon.Start(); err != nil {
@@ -121,7 +121,7 @@ func TestGuardIsReplaced(t *testing.T) {
 			first := fex.GuardPID(s)
 			lose(t, s, first)
 			after := sleeper(t, s)
-			if !testkit.Within(10*time.Second, func() bool { return fex.GuardPID(s) != first }) {
+			if !testkit.Within(testkit.Patience, func() bool { return fex.GuardPID(s) != first }) {
 				t.Error("there is no other guard")
 			}
 			if said := log.String(); !strings.Contains(said, "level=WARN") || !strings.Contains(said, "signal: killed") {

@@ -126,7 +126,7 @@ func TestPrepareThatFails(t *testing.T) {
 		"hangs in a run":   {"pass", "time.sleep(1000)", "no answer in time"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := startRig(t, rigOptions{script: strings.ReplaceAll(swapping, "TEXT", "first"), workers: 2, deadline: time.Second})
+			r := startRig(t, rigOptions{script: strings.ReplaceAll(swapping, "TEXT", "first"), workers: 2, deadline: testkit.Deadline(t, time.Second)})
 			r.begin()
 			text := strings.Replace("import os, sys, time\n"+swapping, "\nruns = ", "\n"+tt.first+"\nruns = ", 1)
 			text = strings.Replace(text, "    runs += 1\n", "    runs += 1\n    "+tt.then+"\n", 1)
@@ -206,7 +206,7 @@ func (r *rig) expect(tags []uint64, text string) {
 // until waits for something.
 func (r *rig) until(what string, is func() bool) {
 	r.t.Helper()
-	if !testkit.Within(30*time.Second, is) {
+	if !testkit.Within(testkit.Patience, is) {
 		r.t.Fatalf("%s never came; log:\n%s", what, r.log)
 	}
 }

@@ -67,7 +67,7 @@ func TestPhotonsNearAllLimits(t *testing.T) {
 				continue
 			}
 			for k, model := range append(models, "other") {
-				set := randomSet(seed, model, [3]int{2, 48, 90})
+				set := randomSet(seed, model, [3]int{2, fewer(48), 90})
 				if k == len(models) {
 					set.CommonMode = &calib.CommonMode{Method: calib.Median, Rows: true, MaxADU: 100, MinPixels: 3}
 				}
@@ -90,7 +90,7 @@ func TestPhotonsNearAllLimits(t *testing.T) {
 // So are they in any camera, also where the pixels of a segment have different range bits.
 func TestPhotonsOfAnyCamera(t *testing.T) {
 	seed := rand.New(rand.NewPCG(9, 1))
-	for range 300 {
+	for range fewer(300) {
 		scene := newScene(t, seed)
 		for i := len(scene.set.Mask); i < len(scene.set.Gains); i++ {
 			scene.set.Gains[i] *= 7.3 // so that a switched pixel has another value

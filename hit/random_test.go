@@ -9,6 +9,7 @@ import (
 	"drp/calib"
 	"drp/calib/correct"
 	"drp/hit"
+	"drp/internal/testkit"
 )
 
 // shapes are sizes of cameras that a search may trip over, and one that has whole vectors.
@@ -129,4 +130,12 @@ func valuesOf(p *hit.Plan, f *hit.Frame) []int32 {
 		}
 	}
 	return values
+}
+
+// fewer is a third of so many where the race detector makes them slow; make test tries all without it.
+func fewer(all int) int {
+	if testkit.RaceDetector {
+		return all / 3
+	}
+	return all
 }

@@ -68,13 +68,13 @@ func TestWhoIsThereDecidesWhetherTheRunIsWatched(t *testing.T) {
 	go func() { s.Run(ctx); close(done) }()
 	watches := func(runs int32) {
 		t.Helper()
-		if !testkit.Within(20*time.Second, func() bool { return begun.Load() == runs && ended.Load() >= runs-1 }) {
+		if !testkit.Within(testkit.Patience, func() bool { return begun.Load() == runs && ended.Load() >= runs-1 }) {
 			t.Fatalf("%d were watched, %d are done with", begun.Load(), ended.Load())
 		}
 	}
 	hears := func(sub *wire.Sub) {
 		t.Helper()
-		soon, stop := context.WithTimeout(ctx, 20*time.Second)
+		soon, stop := context.WithTimeout(ctx, testkit.Patience)
 		defer stop()
 		m, err := sub.Recv(soon)
 		if err != nil {
@@ -106,7 +106,7 @@ func TestWhoIsThereDecidesWhetherTheRunIsWatched(t *testing.T) {
 	hears(first)
 	watches(3)
 	first.Close()
-	if !testkit.Within(20*time.Second, func() bool { return ended.Load() == 3 }) {
+	if !testkit.Within(testkit.Patience, func() bool { return ended.Load() == 3 }) {
 		t.Error("nobody is there, and the run is watched")
 	}
 	hears(client())
@@ -117,7 +117,7 @@ func TestWhoIsThereDecidesWhetherTheRunIsWatched(t *testing.T) {
 	cancel()
 	select {
 	case <-done:
-	case <-time.After(20 * time.Second):
+	case <-time.After(testkit.Patience):
 		t.Error("it does not end")
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"drp/internal/testkit"
 	"drp/xtc"
 )
 
@@ -54,7 +55,7 @@ func merge(t *testing.T, o MergeOptions) *Merge {
 // tells gives the next event as its time and the numbers of its parts, or the name of a transition.
 func (m *Merge) tells(t *testing.T) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), testkit.Patience)
 	defer cancel()
 	e, err := m.Next(ctx)
 	switch {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"testing"
-	"time"
 
 	"drp/internal/testkit"
 	"drp/xtc"
@@ -61,7 +60,7 @@ func dial(t testing.TB, choose Choice) *Client {
 // next gives the next item, within a while.
 func next(t testing.TB, c *Client) *Item {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), testkit.Patience)
 	defer cancel()
 	it, err := c.Next(ctx)
 	if err != nil {
@@ -120,7 +119,7 @@ func announce(s *Server, id xtc.TransitionID, time uint64) {
 // settled waits until a server has so many consumers.
 func settled(t testing.TB, s *Server, consumers int) {
 	t.Helper()
-	if !testkit.Within(20*time.Second, func() bool { return len(s.Consumers()) == consumers }) {
+	if !testkit.Within(testkit.Patience, func() bool { return len(s.Consumers()) == consumers }) {
 		t.Fatalf("%d consumers: %+v", len(s.Consumers()), s.Consumers())
 	}
 }

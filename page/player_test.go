@@ -108,7 +108,7 @@ func TestReplay(t *testing.T) {
 		t.Errorf("%d %s", code, said)
 	}
 	check(r.shows(stream, 199))
-	if !testkit.Within(10*time.Second, func() bool { return r.State().Ended }) {
+	if !testkit.Within(testkit.Patience, func() bool { return r.State().Ended }) {
 		t.Errorf("%+v", r.State())
 	}
 	r.order(`{"paused":false,"speed":0.01}`) // once more
@@ -167,7 +167,7 @@ func TestReplayOfADamagedFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := play(t, page.PlayerOptions{Files: []string{path}})
-	if !testkit.Within(10*time.Second, func() bool { return r.State().Ended }) {
+	if !testkit.Within(testkit.Patience, func() bool { return r.State().Ended }) {
 		t.Fatalf("%+v", r.State())
 	}
 	if s := r.State(); s.Position != 9 || s.Why == "" || strings.Contains(s.Why, "/") {
@@ -176,7 +176,7 @@ func TestReplayOfADamagedFile(t *testing.T) {
 	if code, said := r.order(`{"position":3}`); code != 200 {
 		t.Errorf("%d %s", code, said)
 	}
-	if !testkit.Within(10*time.Second, func() bool { return r.State().Ended && r.State().Position == 9 }) {
+	if !testkit.Within(testkit.Patience, func() bool { return r.State().Ended && r.State().Position == 9 }) {
 		t.Errorf("%+v", r.State())
 	}
 }
@@ -186,14 +186,14 @@ func TestReplayOfSamples(t *testing.T) {
 	for _, name := range []string{"xtc2/test_timetool.xtc2", "xtc2/test_ts.xtc2"} {
 		t.Run(name, func(t *testing.T) {
 			r := play(t, page.PlayerOptions{Files: []string{testkit.Data(t, name)}})
-			if !testkit.Within(20*time.Second, func() bool { return r.State().Ended }) {
+			if !testkit.Within(testkit.Patience, func() bool { return r.State().Ended }) {
 				t.Fatalf("%+v", r.State())
 			}
 			if s := r.State(); s.Why != "" || s.Position != int64(s.Events)-1 || s.Events == 0 {
 				t.Errorf("%+v", s)
 			}
 			rows := ""
-			if !testkit.Within(10*time.Second, func() bool {
+			if !testkit.Within(testkit.Patience, func() bool {
 				_, text := ask(t, r.web+"/v1/page/events")
 				rows = string(text)
 				return strings.Contains(rows, `"number"`)
@@ -237,7 +237,7 @@ func TestShortLoop(t *testing.T) {
 	path := testkit.File(t, testkit.Spots{Segments: 1, Rows: 20, Cols: 20, Apart: 1}.Run(5)...)
 	began := time.Now()
 	r := play(t, page.PlayerOptions{Files: []string{path}, Loop: true, Speed: 1})
-	if !testkit.Within(10*time.Second, func() bool { return r.Offered() >= 10 }) {
+	if !testkit.Within(testkit.Patience, func() bool { return r.Offered() >= 10 }) {
 		t.Error("it does not begin again")
 	}
 	if n, most := r.Offered(), 5*(2+int64(time.Since(began)/time.Second)); n > most {

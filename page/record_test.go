@@ -50,7 +50,7 @@ func TestRecord(t *testing.T) {
 		text, _ := os.ReadFile(file)
 		return bytes.Count(text, []byte("\n"))
 	}
-	if !testkit.Within(10*time.Second, func() bool { return lines() >= 2 }) {
+	if !testkit.Within(testkit.Patience, func() bool { return lines() >= 2 }) {
 		t.Fatalf("%d lines", lines())
 	}
 	set.Store(true)
@@ -127,7 +127,7 @@ func TestRecordFails(t *testing.T) {
 			s.Experiment, s.Run, s.State, s.Transition, s.Events.Recorded = "test", int(n), "enabled", "Enable", n
 			return s
 		}})
-	if !testkit.Within(10*time.Second, func() bool { return strings.Contains(said.String(), "no such file") }) {
+	if !testkit.Within(testkit.Patience, func() bool { return strings.Contains(said.String(), "no such file") }) {
 		t.Fatal("nothing is said")
 	}
 	r.Close()

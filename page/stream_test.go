@@ -1,6 +1,7 @@
 package page_test
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -141,9 +142,9 @@ func TestStopped(t *testing.T) {
 		if _, err := fmt.Fprintf(conn, "GET /v1/page/stream?rate=30 HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
 			t.Fatal(err)
 		}
-	}
-	if !testkit.Within(20*time.Second, func() bool { return r.page.Streams() == 3 }) {
-		t.Fatalf("%d streams", r.page.Streams())
+		if line, err := bufio.NewReaderSize(conn, 64).ReadString('\n'); err != nil || !strings.Contains(line, "200 OK") {
+			t.Fatalf("%q, %v", line, err)
+		}
 	}
 	healthy := r.open("rate=30&bin=8")
 	for testkit.Within(0, func() bool { return r.page.Streams() > 1 }) {
@@ -184,7 +185,7 @@ func TestLeaving(t *testing.T) {
 		s := r.open("rate=30")
 		pictures(t, s, 1)
 		_ = s.Close()
-		if !testkit.Within(10*time.Second, func() bool { return r.page.Streams() == 0 }) {
+		if !testkit.Within(testkit.Patience, func() bool { return r.page.Streams() == 0 }) {
 			t.Fatalf("%d streams are left", r.page.Streams())
 		}
 	}
@@ -251,7 +252,7 @@ func TestHistory(t *testing.T) {
 		HitRate           []float64 `json:"hit_rate"`
 		Busy              [][]float64
 	}
-	if !testkit.Within(30*time.Second, func() bool {
+	if !testkit.Within(testkit.Patience, func() bool {
 		_, text := r.get("/v1/page/history")
 		return json.Unmarshal(text, &h) == nil && len(h.T) >= 2
 	}) {
@@ -326,10 +327,10 @@ func TestMemoryIsGivenBack(t *testing.T) {
 	body := r.open("rate=30")
 	pictures(t, body, 2)
 	_ = body.Close()
-	if !testkit.Within(10*time.Second, func() bool { _, _, spares := r.page.Memory(); return spares > 0 && r.page.Streams() == 0 }) {
+	if !testkit.Within(testkit.Patience, func() bool { _, _, spares := r.page.Memory(); return spares > 0 && r.page.Streams() == 0 }) {
 		t.Error("the picture is not there to be used again")
 	}
-	if !testkit.Within(10*time.Second, func() bool { _, _, spares := r.page.Memory(); return spares == 0 }) {
+	if !testkit.Within(testkit.Patience, func() bool { _, _, spares := r.page.Memory(); return spares == 0 }) {
 		t.Error("the memory of pictures is kept for nobody")
 	}
 	pictures(t, r.open("rate=30"), 2)

@@ -126,7 +126,7 @@ func TestLive(t *testing.T) {
 	}
 	wants := func(value any, line string) {
 		t.Helper()
-		if !testkit.Within(10*time.Second, func() bool { send(line); return b.value() == value }) {
+		if !testkit.Within(testkit.Patience, func() bool { send(line); return b.value() == value }) {
 			t.Errorf("%v, not %v, after %q", b.value(), value, line)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"drp/internal/testkit"
 	"drp/xtc"
 )
 
@@ -98,7 +99,7 @@ func addRandomFiles(f *testing.F) {
 
 // noHang ends the test program, and with it the fuzzer, when a test does not end.
 func noHang(t *testing.T) {
-	late := time.AfterFunc(20*time.Second, func() { panic("a hang") })
+	late := time.AfterFunc(testkit.Patience, func() { panic("a hang") })
 	t.Cleanup(func() { late.Stop() })
 }
 

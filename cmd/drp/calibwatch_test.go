@@ -16,6 +16,7 @@ import (
 
 	"drp/calib"
 	"drp/calib/publish"
+	"drp/internal/testkit"
 )
 
 // broadcast publishes constants of a small camera.
@@ -46,7 +47,7 @@ func publisherOf(t *testing.T, c publish.Config) *publish.Publisher {
 
 func watched(t *testing.T, o watchOptions) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), testkit.Patience)
 	defer cancel()
 	var out bytes.Buffer
 	if err := watchConstants(ctx, o, &out); err != nil {
@@ -150,7 +151,7 @@ func TestCalibWatchSaysThatNobodyAnswers(t *testing.T) {
 	os.Stderr = write
 	ended := make(chan error, 1)
 	var out bytes.Buffer
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), testkit.Patience)
 	defer cancel()
 	go func() {
 		ended <- errors.Join(watchConstants(ctx, watchOptions{connect: address, count: 1}, &out), write.Close())
@@ -175,7 +176,7 @@ func TestCalibWatchFindsRunsThatBeginLater(t *testing.T) {
 	seen := make(chan string, 1)
 	go func() {
 		var out bytes.Buffer
-		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), testkit.Patience)
 		defer cancel()
 		_ = watchConstants(ctx, watchOptions{count: 2}, &out)
 		seen <- out.String()

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"drp/internal/orphan"
 	"drp/internal/testkit"
@@ -30,7 +29,7 @@ func TestLeftoversEndProcesses(t *testing.T) {
 	defer func() { _ = cmd.Process.Kill(); <-ended }()
 	var all []leftover
 	name := fmt.Sprintf("process %d (sleep 100), ", cmd.Process.Pid)
-	found := testkit.Within(10*time.Second, func() bool { // Linux tells of the words some time after the start
+	found := testkit.Within(testkit.Patience, func() bool { // Linux tells of the words some time after the start
 		if all, err = leftovers(); err != nil {
 			t.Fatal(err)
 		}

@@ -60,7 +60,7 @@ func TestFleetEndsNobodyElse(t *testing.T) {
 		t.Fatalf("%v, %+v", err, f)
 	}
 	defer f.release()
-	err = f.end(f.all, 300*time.Millisecond)
+	err = f.end(f.all, 3*time.Second)
 	if err == nil || !strings.Contains(err.Error(), "stubborn (process ") || strings.Contains(err.Error(), "mild") || strings.Contains(err.Error(), "former") {
 		t.Error(err)
 	}

@@ -110,7 +110,7 @@ func (w *terminalOf) pages() []string {
 // await gives the first picture that is as it should be.
 func (w *terminalOf) await(what string, is func(page string) bool) {
 	w.t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(testkit.Patience); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 		if len(w.text()) == 0 || strings.Count(w.text(), "\x1b[H") < 2 {
 			continue
 		}
@@ -237,7 +237,7 @@ func (w *terminalOf) check(before *term.State, says string) {
 	if fmt.Sprint(*after) != fmt.Sprint(*before) {
 		w.t.Errorf("the terminal is %+v, and was %+v", *after, *before)
 	}
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(testkit.Patience); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 		if _, rest, left := strings.Cut(w.text(), "\x1b[?25h\x1b[?1049l"); left && strings.Contains(rest, says) {
 			return
 		}

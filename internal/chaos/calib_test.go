@@ -176,8 +176,9 @@ func chosenAnew(c *trial) {
 	s.withSteps(c, rate/8)
 	store, dir := newCalibStore(c), filepath.Join(c.TempDir(), "out")
 	ids := []string{store.put(2), store.put(1)}
+	slow, letGo := slowFrom(c, 2*rate, 0.03)
 	p := c.pipeline("-s", s.path, "-w", "2", "--rate", fmt.Sprint(rate), "-o", dir, "--calib", store.path, "--partition", "P",
-		"--max-restarts", "0", "--max-quarantine", "0", "-p", script(c, correctsDeclare, correctsBody)).start()
+		"--max-restarts", "0", "--max-quarantine", "0", "-p", script(c, correctsDeclare, slow+correctsBody)).start()
 	p.recording(dir)
 	chosen, kills, last := 0, 0, time.Now()
 	for turn := 0; !p.Over(); turn++ {
@@ -185,6 +186,9 @@ func chosenAnew(c *trial) {
 		use.Cmd.Env = append(use.Cmd.Env, "XDG_RUNTIME_DIR="+p.RunDir)
 		if use.run().code == 0 {
 			chosen++
+		}
+		if chosen >= 5 {
+			letGo()
 		}
 		// Time enough for a replacement: one that is killed four times while it starts puts its worker out of service.
 		if turn == 3 {
@@ -242,7 +246,7 @@ func publisherKilled(c *trial) {
 		}
 		last = said.Generation
 		heard := func() bool { return strings.Count(watch.Stdout.String(), "\n") == round+1 }
-		if !testkit.Within(10*time.Second, heard) {
+		if !testkit.Within(testkit.Patience, heard) {
 			c.Fatalf("who listens all the time has not heard of publisher %d: %s%s", round, watch.Stdout.String(), watch.Stderr.String())
 		}
 		p.Signal(syscall.SIGKILL)

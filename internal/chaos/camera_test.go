@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"encoding/binary"
+	"fmt"
 	"hash/crc32"
 	"os"
 	"path/filepath"
@@ -124,4 +125,11 @@ out = ds.add_detector(ds.camera, alg="seen", fields={"n": (np.uint32, 0), "crc":
 		t.Fatal(err)
 	}
 	return path
+}
+
+// slowFrom is a line for a script, which is slow from an event on until the test lets it go: what the test does beside the run takes
+// longer on a busy machine.
+func slowFrom(c *trial, n int, sleep float64) (line string, letGo func()) {
+	path := filepath.Join(c.TempDir(), "go")
+	return fmt.Sprintf("if n > %d and not os.path.exists(%q): time.sleep(%g)\n", n, path, sleep), func() { _ = os.WriteFile(path, nil, 0o600) }
 }

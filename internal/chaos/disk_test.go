@@ -67,13 +67,13 @@ func fullDisk(c *trial) {
 	}
 	dir := filepath.Join(disk, "out")
 	p := c.pipeline("-s", s.path, "--rate", fmt.Sprint(rate), "-w", "2", "-o", dir, "-p", script(c, "", "pass"), "--max-loss", "100").start()
-	if !testkit.Within(20*time.Second, func() bool { return strings.Contains(p.Stderr.String(), "no space left on device") || p.Over() }) {
+	if !testkit.Within(testkit.Patience, func() bool { return strings.Contains(p.Stderr.String(), "no space left on device") || p.Over() }) {
 		c.Errorf("the full disk is not noticed")
 	}
 	size := written(dir)
 	began := time.Now()
 	_ = os.Remove(filler)
-	resumed := testkit.Within(5*time.Second, func() bool { return written(dir) > size })
+	resumed := testkit.Within(testkit.Patience, func() bool { return written(dir) > size })
 	took := time.Since(began)
 	o := p.finish()
 	if o.books == nil {

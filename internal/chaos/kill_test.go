@@ -35,7 +35,7 @@ func killAtRandom(c *trial) {
 	if *full {
 		workers, rate = 4, 1500
 	}
-	s := newStream(c, rate*times(30, 285))
+	s := newStream(c, rate*times(120, 285))
 	dir := filepath.Join(c.TempDir(), "out")
 	args := append(manyRestarts(), "-s", s.path, "-w", fmt.Sprint(workers), "--slots", "64", "--rate", fmt.Sprint(rate), "-o", dir,
 		"-p", script(c, "", "time.sleep((n % 10) * 1e-4)"))
@@ -46,7 +46,7 @@ func killAtRandom(c *trial) {
 	p.recording(dir)
 	pause := 440 * time.Millisecond
 	if slow := time.Since(began); !*full && slow > pause {
-		pause = slow // where processes take long to start, they are killed more seldom
+		pause = min(slow, 4*time.Second) // where processes take long to start, they are killed more seldom
 	}
 	began, hits := time.Now(), 0
 	for hits < kills && !p.Over() && time.Since(began) < 270*time.Second {

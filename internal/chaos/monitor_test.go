@@ -26,7 +26,7 @@ const watching = `
 import ctypes, os, random, sys, time, zlib
 import numpy as np
 import drp
-watched = drp.monitor("tst/cam", wait=60, restarts=False, CHOICE)
+watched = drp.monitor("tst/cam", wait=90, restarts=False, CHOICE)
 n = 0
 for run in watched.runs():
     det = run.Detector(watched.camera)
@@ -44,7 +44,7 @@ func (p *process) monitor(body, choice string) *testkit.Program {
 	w.Cmd.Env = append(w.Cmd.Env, "XDG_RUNTIME_DIR="+p.RunDir)
 	w.Cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	w.Start()
-	if !testkit.Within(60*time.Second, func() bool { return strings.Contains(w.Stdout.String(), "there") || w.Over() || p.Over() }) || w.Over() {
+	if !testkit.Within(testkit.Patience, func() bool { return strings.Contains(w.Stdout.String(), "there") || w.Over() || p.Over() }) || w.Over() {
 		p.c.Fatalf("nothing is watched:\n%s\n%s", w.LastWords(), tail(p.Stderr.String()))
 	}
 	return w
@@ -59,7 +59,8 @@ func badMonitors(c *trial) {
 	const rate = 400
 	s := newStream(c, rate*8)
 	dir := filepath.Join(c.TempDir(), "out")
-	p := c.pipeline("-s", s.path, "--rate", fmt.Sprint(rate), "-w", "2", "-o", dir, "-p", script(c, "", "pass"), "--monitor", "tst/cam",
+	late, letGo := slowFrom(c, rate*4, 0.05)
+	p := c.pipeline("-s", s.path, "--rate", fmt.Sprint(rate), "-w", "2", "-o", dir, "-p", script(c, "", late), "--monitor", "tst/cam",
 		"--monitor-slots", "8").start()
 	p.recording(dir)
 	good := p.monitor(there+`
@@ -78,12 +79,13 @@ for at in range(8, len(words)):
 `, "newest=False")
 	stopped.Signal(syscall.SIGSTOP)
 	killed.Signal(syscall.SIGKILL)
+	letGo()
 	<-p.Done
 	for _, w := range []*testkit.Program{stopped, scribbler} {
 		w.Signal(syscall.SIGKILL)
 	}
 	for _, w := range []*testkit.Program{good, slow, stopped, scribbler, killed} {
-		w.WaitFor(60 * time.Second)
+		w.WaitFor(testkit.Patience)
 	}
 	o := p.ended(0)
 	c.proves(s, o, dir, natural)
@@ -117,7 +119,7 @@ time.sleep(0.1)
 	alone, memory := rate(), anonymous(p.PID())
 	for range 3 {
 		w := p.monitor(`
-others = [iter(drp.monitor("tst/cam", wait=60)) for _ in range(99)]
+others = [iter(drp.monitor("tst/cam", wait=90)) for _ in range(99)]
 for other in others:
     next(other)
 print("there", flush=True)
@@ -126,13 +128,13 @@ os.kill(os.getpid(), 19)
 		watched := rate()
 		growth = append(growth, anonymous(p.PID())-memory)
 		w.Signal(syscall.SIGKILL)
-		w.WaitFor(60 * time.Second)
+		w.WaitFor(testkit.Patience)
 		again := rate()
 		ratios = append(ratios, 2*watched/(alone+again))
 		alone = again
 	}
 	meter.Signal(syscall.SIGKILL)
-	meter.WaitFor(60 * time.Second)
+	meter.WaitFor(testkit.Patience)
 	p.Signal(syscall.SIGINT)
 	if o := p.ended(130); !o.books.Balanced() || o.books.InFlight != 0 {
 		c.Errorf("%+v", o.books)

@@ -77,7 +77,7 @@ func killParent(c *trial) {
 		<-time.After(time.Duration(c.rng.IntN(times(1200, 900))) * time.Millisecond) // the moment is what is tested
 		p.Signal(syscall.SIGKILL)
 		<-p.Done
-		p.NothingLeft(2 * time.Second)
+		p.NothingLeft()
 		if c.repair(dir) {
 			repaired++
 			a := auditRun(s, nil, dir, natural)
@@ -143,7 +143,7 @@ func killParentOfManyRuns(c *trial) {
 		<-time.After(time.Duration(c.rng.IntN(1000)) * time.Millisecond)
 		p.Signal(syscall.SIGKILL)
 		<-p.Done
-		p.NothingLeft(2 * time.Second)
+		p.NothingLeft()
 		for _, path := range dataFiles(dir) {
 			if strings.HasSuffix(path, ".inprogress") {
 				continue
@@ -176,7 +176,7 @@ func twoPartitions(c *trial) {
 	}
 	first.Signal(syscall.SIGKILL)
 	<-first.Done
-	first.NothingLeft(2 * time.Second)
+	first.NothingLeft()
 	third := begin(3).start()
 	third.recording(base + "3")
 	third.Signal(syscall.SIGTERM)
@@ -187,10 +187,12 @@ func twoPartitions(c *trial) {
 func twoIntoOne(c *trial) {
 	s := newStream(c, 3000)
 	dir := filepath.Join(c.TempDir(), "out")
-	args := []string{"-s", s.path, "--rate", "2000", "-w", "1", "-o", dir, "-p", script(c, "", "pass")}
+	slow, letGo := slowFrom(c, 1000, 0.05)
+	args := []string{"-s", s.path, "--rate", "2000", "-w", "1", "-o", dir, "-p", script(c, "", slow)}
 	first := c.pipeline(args...).start()
 	first.recording(dir)
 	o := c.pipeline(args...).run()
+	letGo()
 	if o.code != 3 || !strings.Contains(o.stderr, fmt.Sprint(first.PID())) {
 		c.Errorf("exit code %d, and pid %d is not named:\n%s", o.code, first.PID(), tail(o.stderr))
 	}

@@ -53,7 +53,7 @@ func (p *process) finish() outcome {
 	p.c.Helper()
 	p.WaitFor(p.limit)
 	o := outcome{code: p.Cmd.ProcessState.ExitCode(), stderr: p.Stderr.String()}
-	p.NothingLeft(2 * time.Second)
+	p.NothingLeft()
 	if broke := p.Broke(); broke != "" {
 		p.c.Fatalf("the program broke:\n%s", broke)
 	}
@@ -94,7 +94,7 @@ func (p *process) children() (pids []int) {
 // recording waits until events are in a file below dir.
 func (p *process) recording(dir string) {
 	p.c.Helper()
-	if !testkit.Within(30*time.Second, func() bool { return written(dir) > 4000 || p.Over() }) || p.Over() {
+	if !testkit.Within(testkit.Patience, func() bool { return written(dir) > 4000 || p.Over() }) || p.Over() {
 		p.c.Fatalf("nothing is recorded:\n%s", tail(p.Stderr.String()))
 	}
 }

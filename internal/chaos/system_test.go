@@ -182,7 +182,7 @@ func (c *trial) limits(as []string, limit string, values []int) {
 		p.start()
 		<-p.Done
 		o := outcome{code: p.Cmd.ProcessState.ExitCode(), stderr: p.Stderr.String()}
-		p.NothingLeft(2 * time.Second)
+		p.NothingLeft()
 		if o.code == 0 {
 			c.proves(s, p.finish(), dir, natural)
 			whole = append(whole, n)

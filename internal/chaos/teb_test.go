@@ -53,14 +53,20 @@ type partition struct {
 	builder *process
 	at      string // where the builder listens
 	via     string // where the contributors connect
+
+	deadline string // of decisions
 }
 
 var listensAt = regexp.MustCompile(`listens at (\S+),`)
 
 func (t partitionTrouble) run(c *trial) {
 	const rate = 500
-	seconds := times(7, 30)
-	p := &partition{c: c, s: newStream(c, rate*seconds), script: script(c, "", "pass"), rules: filepath.Join(c.TempDir(), "rules.yaml")}
+	seconds := times(10, 30)
+	p := &partition{c: c, s: newStream(c, rate*seconds), script: script(c, "", "pass"), rules: filepath.Join(c.TempDir(), "rules.yaml"),
+		deadline: "3s"}
+	if t.strangers || t.worker { // nobody is gone, so that nothing shall be decided by default
+		p.deadline = "90s"
+	}
 	testkit.WriteFile(c, p.rules, "rules:\n  - {name: all, when: \"true\", persist: true}\n")
 	if t.worker {
 		p.rules = script(c, "", "")
@@ -155,7 +161,7 @@ func (p *partition) begin(at string) {
 
 func (p *partition) contributor(k, rate int, dir string) *process {
 	return p.c.pipeline("-s", p.s.path, "-w", "1", "--rate", fmt.Sprint(rate), "-o", dir, "-p", p.script, "--partition", "chaos", "--teb", p.via,
-		"--contributor", fmt.Sprint("c", k), "--trigger-deadline", "3s").start()
+		"--contributor", fmt.Sprint("c", k), "--trigger-deadline", p.deadline).start()
 }
 
 // compare counts the events of which two folders have the same decision, or not. One by default is the word of a process that

@@ -12,6 +12,7 @@ import (
 // TestBenchMonitor: onlookers of a run of several kinds do what they are there for, once and briefly; what the figures are is not
 // judged here.
 func TestBenchMonitor(t *testing.T) {
+	t.Parallel()
 	const only = "crashed,hostile,flood"
 	v := prepare(t, nil, "bench", "monitor", "--rounds", "1", "--turns", "1", "--seconds", "0.01", "--json", "--only", only, "--python",
 		testkit.Python(t))

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"drp/internal/testkit"
 )
@@ -26,7 +25,7 @@ func (s *site) signal(name string, sig syscall.Signal) {
 	if err := syscall.Kill(pid, sig); err != nil {
 		s.t.Fatal(err)
 	}
-	if sig == syscall.SIGSTOP && !testkit.Within(30*time.Second, func() bool { return stopped(pid) }) {
+	if sig == syscall.SIGSTOP && !testkit.Within(testkit.Patience, func() bool { return stopped(pid) }) {
 		s.t.Fatalf("%s does not stop", name)
 	}
 }
@@ -59,13 +58,13 @@ func (s *site) interrupted(args ...string) {
 		locks, _ := filepath.Glob(filepath.Join(s.runDir, "drp", "up", "*.json.lock"))
 		return len(locks) > 0
 	}
-	if !testkit.Within(30*time.Second, begun) {
+	if !testkit.Within(testkit.Patience, begun) {
 		s.t.Fatal("it does not begin")
 	}
 	if err := v.Cmd.Process.Signal(os.Interrupt); err != nil {
 		s.t.Fatal(err)
 	}
-	v.WaitFor(60 * time.Second)
+	v.WaitFor(testkit.Patience)
 	if code := v.Cmd.ProcessState.ExitCode(); code != 130 || !strings.Contains(v.Stderr.String(), "interrupted") {
 		s.t.Errorf("drp %v: exit code %d: %s", args, code, v.Stderr.String())
 	}

@@ -213,19 +213,19 @@ func TestSecondInterrupt(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	hung := filepath.Join(t.TempDir(), "hung")
-	v := pipeline(t, "-s", smallSim+",events=0", "-w", "2", "-o", dir,
+	v := pipeline(t, "-s", smallSim+",events=0", "-w", "2", "-o", dir, "--deadline", "10m",
 		"-p", testkit.Script(t, looping("", "if n == 2000:\n    open(sys.argv[1], 'w').close()\n    time.sleep(1000)"))+" "+hung).start()
-	if !testkit.Within(20*time.Second, func() bool { _, err := os.Stat(hung); return err == nil }) {
+	if !testkit.Within(testkit.Patience, func() bool { _, err := os.Stat(hung); return err == nil }) {
 		t.Fatal("the script does not get there")
 	}
 	signal(t, v, syscall.SIGINT)
-	if !testkit.Within(5*time.Second, func() bool { return strings.Contains(v.Stderr.String(), "interrupt again") }) {
+	if !testkit.Within(testkit.Patience, func() bool { return strings.Contains(v.Stderr.String(), "interrupt again") }) {
 		t.Fatal("the first interrupt is not noticed")
 	}
 	began := time.Now()
 	signal(t, v, syscall.SIGINT)
 	o := v.finish().wants(t, 130, "interrupted twice")
-	if took := time.Since(began); took > 4*time.Second {
+	if took := time.Since(began); took > 20*time.Second {
 		t.Errorf("it took %v", took)
 	}
 	if o.books == nil || o.books.Received == 0 {
@@ -249,13 +249,13 @@ func TestInterruptWhileStarting(t *testing.T) {
 	}
 	dir := t.TempDir()
 	v := prepare(t, nil, "--python", python, "-s", smallSim, "-w", "1", "-p", bundled("passthrough.py"), "-o", dir).start()
-	if !testkit.Within(10*time.Second, func() bool { _, err := os.Stat(up); return err == nil }) {
+	if !testkit.Within(testkit.Patience, func() bool { _, err := os.Stat(up); return err == nil }) {
 		t.Fatal("the interpreter is not started")
 	}
 	began := time.Now()
 	signal(t, v, syscall.SIGINT)
 	v.finish().wants(t, 130, "drp: interrupted")
-	if took := time.Since(began); took > 4*time.Second {
+	if took := time.Since(began); took > 20*time.Second {
 		t.Errorf("it took %v", took)
 	}
 	if files := testkit.FilesIn(dir); len(files) > 0 {
@@ -273,7 +273,7 @@ func signal(t *testing.T, v *invocation, sig syscall.Signal) {
 // recording waits until events are in the file.
 func recording(t *testing.T, dir string) {
 	t.Helper()
-	if !testkit.Within(20*time.Second, func() bool {
+	if !testkit.Within(testkit.Patience, func() bool {
 		for _, path := range testkit.FilesIn(dir) {
 			if info, err := os.Stat(path); err == nil && info.Size() > 30000 && !strings.Contains(path, ".smd.") {
 				return true

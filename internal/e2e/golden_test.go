@@ -27,7 +27,7 @@ var deciders = []struct {
 }
 
 // patience is longer than any machine is busy with something else.
-var patience = []string{"--trigger-deadline", "1m"}
+var patience = []string{"--trigger-deadline", "90s"}
 
 // triggerScript has scriptOfRules decide as triggerRules do.
 const triggerScript = "script: decides.py\nprescale: {0: 11}\nprescale_seed: 3\n"

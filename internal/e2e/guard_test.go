@@ -8,7 +8,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"drp/internal/testkit"
 )
@@ -27,7 +26,7 @@ func withDaemon(t *testing.T) (v *invocation, daemon int) {
 	t.Helper()
 	named := filepath.Join(t.TempDir(), "daemon")
 	v = pipeline(t, "-s", smallSim+",events=0", "--rate", "1000", "-w", "2", "--slots", "32", "-p", daemonizes(t, named)).start()
-	if !testkit.Within(30*time.Second, func() bool { _, err := os.Stat(named); return err == nil }) {
+	if !testkit.Within(testkit.Patience, func() bool { _, err := os.Stat(named); return err == nil }) {
 		t.Fatalf("the script does not get there:\n%s", v.LastWords())
 	}
 	text, err := os.ReadFile(named)
@@ -58,12 +57,12 @@ func TestKill9OfTheGuardFirst(t *testing.T) {
 		t.Fatal(err)
 	}
 	v.Says("another takes its place")
-	if !testkit.Within(10*time.Second, func() bool { return guardOf(v) > 0 }) {
+	if !testkit.Within(testkit.Patience, func() bool { return guardOf(v) > 0 }) {
 		t.Error("there is no other guard")
 	}
 	signal(t, v, syscall.SIGKILL)
 	<-v.Done
-	v.nothingLeft(5 * time.Second)
+	v.nothingLeft()
 	if testkit.Alive(daemon) {
 		t.Error("the daemon lives on")
 	}
@@ -93,5 +92,5 @@ func TestCleanListsDaemons(t *testing.T) {
 	if err := syscall.Kill(daemon, syscall.SIGKILL); err != nil {
 		t.Error(err)
 	}
-	v.nothingLeft(5 * time.Second)
+	v.nothingLeft()
 }

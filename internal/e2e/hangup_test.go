@@ -6,7 +6,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"drp/internal/testkit"
 )
@@ -43,7 +42,7 @@ func TestASIGHUPBeforeTheRun(t *testing.T) {
 	testkit.WriteFile(t, file, "rate: 500\n")
 	declare := "while not os.path.exists(sys.argv[1]): time.sleep(0.01)\n" + settled
 	v := pipeline(t, "-s", smallSim+",events=0", "-w", "1", "--config", file, "-p", testkit.Script(t, looping(declare, "pass"))+" "+gate).start()
-	if !testkit.Within(30*time.Second, func() bool {
+	if !testkit.Within(testkit.Patience, func() bool {
 		return strings.Contains(v.beside("set", "mode=fast").stderr, "its script has not said yet what can be set")
 	}) {
 		t.Fatalf("it says nothing of a run that has not begun:\n%s", v.LastWords())

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"drp/internal/testkit"
 )
@@ -114,7 +113,7 @@ func TestFollowedHits(t *testing.T) {
 	store, dir := spotStore(t), t.TempDir()
 	run := searching(t, store, dir, events, "--chunk-bytes", "300KB", "--rate", "40").start()
 	file, cxi := filepath.Join(dir, firstChunk), filepath.Join(t.TempDir(), "live.cxi")
-	if !testkit.Within(30*time.Second, func() bool { _, err := os.Stat(file + ".inprogress"); return err == nil || run.Over() }) {
+	if !testkit.Within(testkit.Patience, func() bool { _, err := os.Stat(file + ".inprogress"); return err == nil || run.Over() }) {
 		t.Fatal(run.LastWords())
 	}
 	convert := hitsVerb(t, "convert", "--cxi", cxi, "--hits-only", "--follow", file, "--calib", store, "--python", python).start().finish()
@@ -140,7 +139,7 @@ func TestConvertInterrupted(t *testing.T) {
 	store, dir := spotStore(t), t.TempDir()
 	run := searching(t, store, dir, 100, "--rate", "100", "--loop").start()
 	file := filepath.Join(dir, firstChunk)
-	if !testkit.Within(30*time.Second, func() bool { _, err := os.Stat(file + ".inprogress"); return err == nil || run.Over() }) {
+	if !testkit.Within(testkit.Patience, func() bool { _, err := os.Stat(file + ".inprogress"); return err == nil || run.Over() }) {
 		t.Fatal(run.LastWords())
 	}
 	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGKILL} {
@@ -148,7 +147,7 @@ func TestConvertInterrupted(t *testing.T) {
 		cxi := filepath.Join(out, "live.cxi")
 		convert := hitsVerb(t, "convert", "--cxi", cxi, "--follow", file, "--calib", store, "--python", python).start()
 		grown := func() bool { info, err := os.Stat(cxi + ".part"); return err == nil && info.Size() > 100000 }
-		if !testkit.Within(30*time.Second, func() bool { return grown() || convert.Over() }) || convert.Over() {
+		if !testkit.Within(testkit.Patience, func() bool { return grown() || convert.Over() }) || convert.Over() {
 			t.Fatal(convert.LastWords())
 		}
 		second := hitsVerb(t, "convert", "--cxi", cxi, "--follow", file, "--calib", store, "--python", python).start().finish()
@@ -160,10 +159,10 @@ func TestConvertInterrupted(t *testing.T) {
 		if sig != syscall.SIGKILL && (r.code != 130 || strings.TrimSpace(r.stderr) != "drp: interrupted") {
 			t.Errorf("%v: exit code %d: %s", sig, r.code, r.stderr)
 		}
-		if !testkit.Within(10*time.Second, func() bool { return len(testkit.FilesIn(out)) == 0 }) {
+		if !testkit.Within(testkit.Patience, func() bool { return len(testkit.FilesIn(out)) == 0 }) {
 			t.Errorf("%v: there are %q", sig, testkit.FilesIn(out))
 		}
-		convert.NothingLeft(10 * time.Second)
+		convert.NothingLeft()
 	}
 	run.Signal(syscall.SIGINT)
 	run.finish()

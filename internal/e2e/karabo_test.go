@@ -8,7 +8,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"drp/internal/testkit"
 )
@@ -32,7 +31,7 @@ var bridgeAt = regexp.MustCompile(`karabo: ([A-Z]+) at (\S+)`)
 func (b *bridge) where(sockets int) map[string]string {
 	b.t.Helper()
 	all := map[string]string{}
-	if !testkit.Within(30*time.Second, func() bool {
+	if !testkit.Within(testkit.Patience, func() bool {
 		for _, m := range bridgeAt.FindAllStringSubmatch(b.Stderr.String(), -1) {
 			all[m[1]] = m[2]
 		}
@@ -65,7 +64,7 @@ from karabo_bridge import Client, deserialize, serialize
 
 func says(t *testing.T, p *testkit.Program, what string) {
 	t.Helper()
-	if !testkit.Within(60*time.Second, func() bool { return strings.Contains(p.Stdout.String(), what) || p.Over() }) ||
+	if !testkit.Within(testkit.Patience, func() bool { return strings.Contains(p.Stdout.String(), what) || p.Over() }) ||
 		!strings.Contains(p.Stdout.String(), what) {
 		t.Fatalf("%q is not said:\n%s\n%s", what, p.Stdout.String(), p.LastWords())
 	}
@@ -95,10 +94,10 @@ for run in ds.runs():
 	p := client(t, `
 import drp
 pub = sys.argv[2].replace("[::]", "127.0.0.1")
-clients = [Client(sys.argv[1], timeout=30), Client(pub, "SUB", timeout=30), Client(sys.argv[3], "PULL", timeout=30)]
+clients = [Client(sys.argv[1], timeout=90), Client(pub, "SUB", timeout=90), Client(sys.argv[3], "PULL", timeout=90)]
 got = [[c.next() for _ in range(20)] for c in clients]
 socket = zmq.Context().socket(zmq.SUB)
-socket.setsockopt(zmq.RCVTIMEO, 30000)
+socket.setsockopt(zmq.RCVTIMEO, 90000)
 socket.subscribe(b"")
 socket.connect(pub)
 frames = socket.recv_multipart()
@@ -154,7 +153,7 @@ print("the same")
 	if ends(t, p) != "the same" {
 		t.Error(p.Stdout.String())
 	}
-	testkit.Within(20*time.Second, func() bool { return strings.Contains(b.Stderr.String(), "the run of tst/cam has ended") })
+	testkit.Within(testkit.Patience, func() bool { return strings.Contains(b.Stderr.String(), "the run of tst/cam has ended") })
 	b.end("only this machine can connect", "the run of tst/cam has ended", "has left after 20 events")
 	if said := b.Stdout.String(); !strings.Contains(said, "PUSH "+at["PUSH"]) || !strings.Contains(said, " 0 bad requests") {
 		t.Errorf("of those who are connected it says:\n%s", said)
@@ -169,14 +168,14 @@ func TestKaraboClientsHarmNobody(t *testing.T) {
 	b := newBridge(t, v, "--rep", "tcp://127.0.0.1:0", "--pub", "tcp://127.0.0.1:0", "--newest", "--status", "100ms")
 	at := b.where(2)
 	stopped := client(t, `
-c = Client(sys.argv[1], "SUB", timeout=30)
+c = Client(sys.argv[1], "SUB", timeout=90)
 c.next()
 print("there", flush=True)
 while True:
     c.next()
 `, at["PUB"])
 	killed := client(t, `
-c = Client(sys.argv[1], timeout=30)
+c = Client(sys.argv[1], timeout=90)
 while True:
     c.next()
     print("there", flush=True)
@@ -190,7 +189,7 @@ context = zmq.Context()
 def socket(kind):
     s = context.socket(kind)
     s.setsockopt(zmq.LINGER, 0)
-    s.setsockopt(zmq.RCVTIMEO, 30000)
+    s.setsockopt(zmq.RCVTIMEO, 90000)
     s.connect(sys.argv[1])
     return s
 garbage = socket(zmq.REQ)
@@ -207,7 +206,7 @@ flood = socket(zmq.DEALER)
 flood.set_hwm(0)
 for _ in range(100_000):
     flood.send_multipart([b"", b"next"])
-client = Client(sys.argv[1], timeout=30)
+client = Client(sys.argv[1], timeout=90)
 last = -1
 for _ in range(100):
     data, meta = client.next()
@@ -228,7 +227,7 @@ print("well", flush=True)
 	v.finish().wants(t, 130)
 	for _, c := range []*testkit.Program{stopped, killed} {
 		c.Signal(syscall.SIGKILL)
-		c.WaitFor(30 * time.Second)
+		c.WaitFor(testkit.Patience)
 	}
 }
 
@@ -239,7 +238,7 @@ func TestKaraboRestarts(t *testing.T) {
 	b := newBridge(t, first, "--pub", "tcp://127.0.0.1:0", "--push", "tcp://127.0.0.1:0")
 	at := b.where(2)
 	p := client(t, `
-sub, pull = Client(sys.argv[1], "SUB", timeout=60), Client(sys.argv[2], "PULL", timeout=60)
+sub, pull = Client(sys.argv[1], "SUB", timeout=90), Client(sys.argv[2], "PULL", timeout=90)
 for word in ("one", "two", "three"):
     for c in (sub, pull):
         for _ in range(20):
@@ -277,7 +276,7 @@ for word in ("one", "two", "three"):
 	b.end()
 	second.Signal(syscall.SIGINT)
 	second.finish().wants(t, 130)
-	testkit.Within(5*time.Second, func() bool { return len(testkit.Marked(first.Mark)) == 0 })
+	testkit.Within(testkit.Patience, func() bool { return len(testkit.Marked(first.Mark)) == 0 })
 }
 
 // TestKaraboInARun needs no other process, and ends with the run.
@@ -286,7 +285,7 @@ func TestKaraboInARun(t *testing.T) {
 	v := watchable(t, looping("pass", "pass"), "--karabo", "tcp://127.0.0.1:0", "--karabo", "tcp://127.0.0.1:0").start()
 	b := &bridge{v}
 	p := client(t, `
-c = Client(sys.argv[1], timeout=30)
+c = Client(sys.argv[1], timeout=90)
 for _ in range(50):
     data, meta = c.next()
 print(data["tst/cam/DET/epixhr"]["raw.raw"].shape)

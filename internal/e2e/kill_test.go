@@ -30,7 +30,7 @@ func TestKill9(t *testing.T) {
 			t.Fatal(err)
 		}
 		<-v.Done
-		v.nothingLeft(5 * time.Second)
+		v.nothingLeft()
 		for _, path := range testkit.FilesIn(dir) {
 			if !strings.HasSuffix(path, ".inprogress") {
 				t.Errorf("%s has its final name", path)
@@ -51,8 +51,8 @@ func TestInterruptAtAnyMoment(t *testing.T) {
 		dir := t.TempDir()
 		v := pipeline(t, "-s", smallSim+",events=200,steps=1000", "--rate", "4000", "-w", "2", "--slots", "32", "-p",
 			bundled("sumimage.py"), "-o", dir).start()
-		testkit.Within(10*time.Second, func() bool { return len(testkit.FilesIn(dir)) > 0 }) // from here on it listens
-		<-time.After(time.Duration(rng.IntN(400)) * time.Millisecond)                        // the moment is what is tested
+		testkit.Within(testkit.Patience, func() bool { return len(testkit.FilesIn(dir)) > 0 }) // from here on it listens
+		<-time.After(time.Duration(rng.IntN(400)) * time.Millisecond)                          // the moment is what is tested
 		signal(t, v, syscall.SIGINT)
 		o := v.finish().wants(t, 130, "drp: interrupted")
 		for _, path := range testkit.FilesIn(dir) {
@@ -94,7 +94,7 @@ func TestAnAbortedRunIsMarked(t *testing.T) {
 	}
 	signal(t, aborted, syscall.SIGKILL)
 	<-aborted.Done
-	aborted.nothingLeft(5 * time.Second)
+	aborted.nothingLeft()
 	path := filepath.Join(dir, "marked-r0001-s003-c000.xtc2")
 	into("3", "--events", "1").run().wants(t, 0, sentence, "drp xtc repair "+path+" completes them")
 	into("1", "--events", "1").run().wants(t, 3, sentence, "was left by a run that was aborted: drp xtc repair "+path+" completes it")
@@ -116,12 +116,12 @@ func TestKill9WhileScriptHangs(t *testing.T) {
 			hung := filepath.Join(t.TempDir(), "hung")
 			v := pipeline(t, "-s", smallSim, "-w", "1", "-p",
 				testkit.Script(t, looping("", "open(sys.argv[1], 'w').close()\n"+body))+" "+hung).start()
-			if !testkit.Within(20*time.Second, func() bool { _, err := os.Stat(hung); return err == nil }) {
+			if !testkit.Within(testkit.Patience, func() bool { _, err := os.Stat(hung); return err == nil }) {
 				t.Fatal("the script does not get there")
 			}
 			signal(t, v, syscall.SIGKILL)
 			<-v.Done
-			v.nothingLeft(5 * time.Second)
+			v.nothingLeft()
 		})
 	}
 }

@@ -107,7 +107,7 @@ func TestAScriptUsesItsFilesUp(t *testing.T) {
 // plain is the program without the race detector, which takes more addresses than a limit would leave.
 func plain(t *testing.T) string {
 	t.Helper()
-	if !raceDetector {
+	if !testkit.RaceDetector {
 		return program
 	}
 	path := filepath.Join(t.TempDir(), "drp")

@@ -4,7 +4,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"drp/internal/testkit"
 )
@@ -73,7 +72,7 @@ with drp.monitor("tst/x*", "tst/y0", wait=60) as watched:
 	s.up()
 	again := func(times int) {
 		t.Helper()
-		if !testkit.Within(60*time.Second, func() bool { return strings.Count(p.Stdout.String(), "all\n") >= times || p.Over() }) || p.Over() {
+		if !testkit.Within(testkit.Patience, func() bool { return strings.Count(p.Stdout.String(), "all\n") >= times || p.Over() }) || p.Over() {
 			t.Fatalf("they do not come together:\n%s\n%s", p.Stdout.String(), p.LastWords())
 		}
 	}
@@ -90,7 +89,7 @@ with drp.monitor("tst/x*", "tst/y0", wait=60) as watched:
 	s.ctl("state", "configured")
 	says(t, p, "over 1 ended ended")
 	s.down()
-	p.WaitFor(30 * time.Second)
+	p.WaitFor(testkit.Patience)
 	if !p.Cmd.ProcessState.Success() {
 		t.Error(p.LastWords())
 	}
@@ -100,14 +99,14 @@ with drp.monitor("tst/x*", "tst/y0", wait=60) as watched:
 func TestMonitorTellsOfADeath(t *testing.T) {
 	t.Parallel()
 	v := watchable(t, looping("pass", "pass")).start()
-	look := prepare(t, nil, "monitor", "tst/cam", "--wait", "30s", "--json")
+	look := prepare(t, nil, "monitor", "tst/cam", "--wait", "90s", "--json")
 	look.Cmd.Env = append(look.Cmd.Env, "XDG_RUNTIME_DIR="+v.RunDir)
 	look.start()
-	if !testkit.Within(30*time.Second, func() bool { return strings.Contains(look.Stdout.String(), `"event":`) || look.Over() }) {
+	if !testkit.Within(testkit.Patience, func() bool { return strings.Contains(look.Stdout.String(), `"event":`) || look.Over() }) {
 		t.Fatalf("nothing is seen:\n%s", look.LastWords())
 	}
 	v.Signal(syscall.SIGKILL)
 	<-v.Done
 	look.finish().wants(t, 1, "the connection is lost: drp has died")
-	testkit.Within(5*time.Second, func() bool { return len(testkit.Marked(v.Mark)) == 0 })
+	testkit.Within(testkit.Patience, func() bool { return len(testkit.Marked(v.Mark)) == 0 })
 }

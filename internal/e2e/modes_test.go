@@ -8,7 +8,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"drp/internal/testkit"
 )
@@ -23,7 +22,7 @@ func TestModes(t *testing.T) {
 	v.Cmd.Path = "/bin/bash"
 	v.start()
 	running := func() bool { return strings.Contains(v.Stderr.String(), "2 workers") && len(testkit.FilesIn(dir)) > 1 }
-	if !testkit.Within(20*time.Second, running) {
+	if !testkit.Within(testkit.Patience, running) {
 		t.Fatalf("it does not run:\n%s", v.Stderr.String())
 	}
 	segments := permissions(t, v.Cmd.Process.Pid)

@@ -14,7 +14,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"drp/internal/testkit"
 )
@@ -29,7 +28,7 @@ func (v *invocation) addresses() (watch, steer string) {
 		}
 		return m[1]
 	}
-	if !testkit.Within(30*time.Second, func() bool { return found("steered") != "" || v.Over() }) || found("watched") == "" {
+	if !testkit.Within(testkit.Patience, func() bool { return found("steered") != "" || v.Over() }) || found("watched") == "" {
 		v.t.Fatalf("no address is printed:\n%s", v.Stderr.String())
 	}
 	return found("watched"), found("steered")
@@ -95,10 +94,10 @@ func watchPage(t *testing.T, address string, enough func(*shownPicture) bool) (k
 // shows the same.
 func TestPage(t *testing.T) {
 	t.Parallel()
-	const camera = "sim:segments=2,rows=60,cols=64,bank=8,hits=0.5,slow=0"
+	const camera = "sim:segments=2,rows=60,cols=64,bank=8,hits=0.5,slow=0,events=0"
 	dir := t.TempDir()
 	v := pipeline(t, "-s", camera, "--rate", "60", "-w", "1", "-p", testkit.Script(t, looping("pass", "pass")), "--calib", "none", "-o", dir,
-		"--http", "127.0.0.1:0", "--events", "300").start()
+		"--http", "127.0.0.1:0").start()
 	watch, steer := v.addresses()
 	stopped, err := net.Dial("tcp", strings.TrimPrefix(strings.Split(watch, "/?")[0], "http://"))
 	if err != nil {
@@ -125,14 +124,17 @@ func TestPage(t *testing.T) {
 	if code, said := testkit.Ask(t, http.MethodPost, below(steer, "/v1/replay"), "", `{"paused":true}`); code != http.StatusNotFound {
 		t.Errorf("an order to a run: %d %s", code, said)
 	}
-	o := v.finish().wants(t, 0)
-	if b := o.balanced(t); b.Received != 300 || b.Recorded != 300 {
+	v.enabled()
+	v.Signal(syscall.SIGINT)
+	o := v.finish().wants(t, 130)
+	b := o.balanced(t)
+	if b.Received != b.Recorded {
 		t.Errorf("%+v", b)
 	}
 	file := o.dataFiles(t)[0]
 	compareShown(t, file, shown)
 	if text, err := os.ReadFile(filepath.Join(dir, strings.Replace(filepath.Base(file), "-c000.xtc2", "-status.jsonl", 1))); err != nil ||
-		!strings.Contains(string(text), `"recorded":300`) || !strings.Contains(string(text), `"base":0`) {
+		!strings.Contains(string(text), fmt.Sprintf(`"recorded":%d,`, b.Recorded)) || !strings.Contains(string(text), `"base":0`) {
 		t.Errorf("the status record: %v: %s", err, text)
 	}
 	replayPage(t, file)

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"drp/internal/testkit"
 	"drp/xtc"
@@ -136,11 +135,11 @@ func TestASegmentIsStopped(t *testing.T) {
 	if err := syscall.Kill(b.PID, syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
-	if !testkit.Within(30*time.Second, func() bool { return stopped(b.PID) }) {
+	if !testkit.Within(testkit.Patience, func() bool { return stopped(b.PID) }) {
 		t.Fatal("it does not stop")
 	}
-	o := s.do(1, "ctl", "enable", "--deadline", "2s")
-	if !strings.Contains(o.stderr, "enable: the partition is enabled, but for 1: x1 did not do it within 2s") {
+	o := s.do(1, "ctl", "enable", "--deadline", "10s")
+	if !strings.Contains(o.stderr, "enable: the partition is enabled, but for 1: x1 did not do it within 10s") {
 		t.Error(o.stderr)
 	}
 	if err := syscall.Kill(b.PID, syscall.SIGCONT); err != nil {
@@ -149,7 +148,7 @@ func TestASegmentIsStopped(t *testing.T) {
 	s.until("x1", "enabled", func(p processStatus) bool { return p.State == "enabled" })
 	s.more(50, "x0", "x1", "y0")
 	s.ctl("drop", "x1")
-	if !testkit.Within(30*time.Second, func() bool { return testkit.CommandLine(b.PID) == "" }) {
+	if !testkit.Within(testkit.Patience, func() bool { return testkit.CommandLine(b.PID) == "" }) {
 		t.Error("x1 was dropped, and has not ended")
 	}
 	s.more(50, "x0", "y0")
@@ -214,7 +213,7 @@ drp:
 `)
 	testkit.WriteFile(t, script, "raise RuntimeError('not today')")
 	s.up()
-	o := s.do(1, "ctl", "configure", "--deadline", "30s")
+	o := s.do(1, "ctl", "configure", "--deadline", "90s")
 	if !strings.Contains(o.stderr, "x1 has ended: ") || !strings.Contains(o.stderr, "not today") {
 		t.Error(o.stderr)
 	}

@@ -65,7 +65,7 @@ drp:
   x0: {post: "`+testkit.Script(t, "raise RuntimeError('not today')")+`"}
 `)
 	s.up()
-	if o := s.do(1, "ctl", "configure", "--deadline", "30s"); !strings.Contains(o.stderr, "x0 has ended: ") || !strings.Contains(o.stderr, "not today") {
+	if o := s.do(1, "ctl", "configure", "--deadline", "90s"); !strings.Contains(o.stderr, "x0 has ended: ") || !strings.Contains(o.stderr, "not today") {
 		t.Error(o.stderr)
 	}
 	s.do(0, "down")

@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"drp/internal/invariant"
 	"drp/internal/testkit"
@@ -30,7 +29,7 @@ func buildAndRun(m *testing.M) int {
 	defer func() { _ = os.RemoveAll(dir) }()
 	program = filepath.Join(dir, "bin", "drp")
 	args := []string{"build", "-o", program}
-	if raceDetector {
+	if testkit.RaceDetector {
 		args = append(args, "-race")
 	}
 	if invariant.Enabled {
@@ -83,9 +82,9 @@ func (v *invocation) start() *invocation {
 // finish waits for the end, and checks that nothing is left and the books balance.
 func (v *invocation) finish() outcome {
 	v.t.Helper()
-	v.WaitFor(60 * time.Second)
+	v.WaitFor(testkit.Patience)
 	o := outcome{code: v.Cmd.ProcessState.ExitCode(), stdout: v.Stdout.String(), stderr: v.Stderr.String()}
-	v.nothingLeft(2 * time.Second)
+	v.nothingLeft()
 	if v.Broke() != "" {
 		v.t.Fatalf("the program broke:\n%s", o.stderr)
 	}
@@ -119,9 +118,9 @@ func (o outcome) wants(t *testing.T, code int, messages ...string) outcome {
 }
 
 // nothingLeft checks that neither processes nor segments nor sockets outlive the program.
-func (v *invocation) nothingLeft(within time.Duration) {
+func (v *invocation) nothingLeft() {
 	v.t.Helper()
-	v.NothingLeft(within)
+	v.NothingLeft()
 	if files := testkit.FilesIn(v.RunDir); len(files) > 0 {
 		v.t.Errorf("left in the run-time folder: %v", files)
 	}

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"drp/internal/testkit"
 )
@@ -64,7 +63,7 @@ func TestReloadOnRequest(t *testing.T) {
 			Next       struct{ State string }
 		}
 	}
-	if !testkit.Within(30*time.Second, func() bool {
+	if !testkit.Within(testkit.Patience, func() bool {
 		o := v.beside("status", "--json")
 		return o.code == 0 && json.Unmarshal([]byte(o.stdout), &all) == nil && all[0].Loaded.Next.State == "taken at the next step"
 	}) || all[0].Loaded.Generation != 2 {

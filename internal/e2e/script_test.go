@@ -51,7 +51,7 @@ func TestScriptsThatFailOnEvents(t *testing.T) {
 		{name: "segmentation fault", bad: `os.kill(os.getpid(), signal.SIGSEGV)`, damage: user, message: "Segmentation fault",
 			restarts: 2, only: true},
 		{name: "endless loop", bad: `while True: pass`, damage: user, message: "no answer in time", restarts: 2, only: true,
-			args: []string{"--deadline", "500ms"}},
+			args: []string{"--deadline", testkit.Deadline(t, time.Second).String()}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -13,7 +13,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"drp/internal/testkit"
 	"drp/xtc"
@@ -69,7 +68,7 @@ func TestSettingsHoldFromAnEventOn(t *testing.T) {
 		t.Errorf("%d: %s", code, text)
 	}
 	var listing struct{ Generation, Applied, Refused int64 }
-	if !testkit.Within(20*time.Second, func() bool {
+	if !testkit.Within(testkit.Patience, func() bool {
 		return json.Unmarshal([]byte(set(0, "--json").stdout), &listing) == nil && listing.Applied == listing.Generation
 	}) || listing.Refused != 3 {
 		t.Errorf("%+v", listing)
@@ -82,7 +81,7 @@ func TestSettingsHoldFromAnEventOn(t *testing.T) {
 		t.Errorf("the status is\n%s", o.stdout)
 	}
 	before := at.Events.Received
-	testkit.Within(20*time.Second, func() bool { return v.enabled().Events.Received > before+200 })
+	testkit.Within(testkit.Patience, func() bool { return v.enabled().Events.Received > before+200 })
 	signal(t, v, syscall.SIGINT)
 	o := v.finish().wants(t, 130, "settings: generation 1: ")
 	if o.balanced(t); o.books.Restarts == 0 {
@@ -202,7 +201,7 @@ func TestOtherWaysToSet(t *testing.T) {
 			Generation, Applied int64
 			Settings            []struct{ Value any }
 		}
-		if !testkit.Within(20*time.Second, func() bool {
+		if !testkit.Within(testkit.Patience, func() bool {
 			o := v.beside("set", "--json", "--pid", pid)
 			return json.Unmarshal([]byte(o.stdout), &l) == nil && len(l.Settings) == 2 && l.Applied == l.Generation && fmt.Sprintf("%v %v", l.Settings[0].Value, l.Settings[1].Value) == threshold+" "+mode
 		}) {
@@ -258,7 +257,7 @@ func TestTheSearchForHitsChanges(t *testing.T) {
 	set(0, "hits.at_least=1000000")
 	for range 2 {
 		before := v.enabled().Events.Received
-		testkit.Within(20*time.Second, func() bool { return v.enabled().Events.Received > before+100 })
+		testkit.Within(testkit.Patience, func() bool { return v.enabled().Events.Received > before+100 })
 		set(0, "hits.at_least=1")
 	}
 	signal(t, v, syscall.SIGINT)

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"drp/internal/testkit"
 	"drp/xtc"
@@ -74,7 +73,7 @@ func (s *site) do(code int, args ...string) outcome {
 	s.t.Helper()
 	v := s.command(args...)
 	v.Start()
-	v.WaitFor(120 * time.Second)
+	v.WaitFor(testkit.Patience)
 	s.marks = append(s.marks, v)
 	o := outcome{code: v.Cmd.ProcessState.ExitCode(), stdout: v.Stdout.String(), stderr: v.Stderr.String()}
 	if o.code != code {
@@ -97,7 +96,7 @@ func (s *site) down() {
 	s.t.Helper()
 	s.do(0, "down")
 	for _, v := range s.marks {
-		v.NothingLeft(5 * time.Second)
+		v.NothingLeft()
 	}
 	left := slices.DeleteFunc(testkit.FilesIn(s.runDir), func(path string) bool { return strings.HasSuffix(path, ".generation") })
 	if len(left) > 0 {
@@ -159,7 +158,7 @@ func (s *site) kill(name string) {
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		s.t.Fatal(err)
 	}
-	if !testkit.Within(10*time.Second, func() bool { return testkit.CommandLine(pid) == "" }) {
+	if !testkit.Within(testkit.Patience, func() bool { return testkit.CommandLine(pid) == "" }) {
 		s.t.Fatalf("%s does not die", name)
 	}
 }
@@ -180,7 +179,7 @@ func (s *site) process(name string) processStatus {
 func (s *site) until(name, what string, holds func(processStatus) bool) {
 	s.t.Helper()
 	var p processStatus
-	if !testkit.Within(60*time.Second, func() bool { p = s.process(name); return holds(p) }) {
+	if !testkit.Within(testkit.Patience, func() bool { p = s.process(name); return holds(p) }) {
 		s.t.Fatalf("%s: it never is %s: %+v", name, what, p)
 	}
 }

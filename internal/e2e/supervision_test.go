@@ -57,12 +57,12 @@ func TestSupervisionExitCodes(t *testing.T) {
 	}
 }
 
-// TestStoppedFor3Seconds: when drp stood still with all its children, nobody was silent.
-func TestStoppedFor3Seconds(t *testing.T) {
+// TestStoppedForSeconds: when drp stood still with all its children, nobody was silent.
+func TestStoppedForSeconds(t *testing.T) {
 	t.Parallel()
-	v := pipeline(t, "-s", smallSim, "--events", "200", "-w", "2", "--slots", "8", "--deadline", "1s", "--soft-deadline", "500ms",
+	v := pipeline(t, "-s", smallSim, "--events", "200", "-w", "2", "--slots", "8", "--deadline", "3s", "--soft-deadline", "2s",
 		"-p", testkit.Script(t, looping(number, "time.sleep(0.03)"))).start()
-	if !testkit.Within(20*time.Second, func() bool { return strings.Contains(v.Stderr.String(), "workers, Python") }) {
+	if !testkit.Within(testkit.Patience, func() bool { return strings.Contains(v.Stderr.String(), "workers, Python") }) {
 		t.Fatalf("it does not start:\n%s", v.Stderr.String())
 	}
 	time.Sleep(time.Second) // into the run
@@ -74,7 +74,7 @@ func TestStoppedFor3Seconds(t *testing.T) {
 			}
 		}
 		if sig == syscall.SIGSTOP {
-			time.Sleep(3 * time.Second)
+			time.Sleep(5 * time.Second)
 		}
 	}
 	o := v.finish().wants(t, 0)

@@ -176,18 +176,18 @@ func TestTriggerComesAndGoes(t *testing.T) {
 	t.Parallel()
 	const events = 15000 // so many that some are left when the third is killed, also on a busy machine
 	all, script := triggerCamera.Run(events), testkit.Script(t, countsSpots)
-	quick := []string{"--contributors", "cam_0,cam_1,cam_2", "--wait", "100ms"}
+	quick := []string{"--contributors", "cam_0,cam_1,cam_2", "--wait", "400ms"}
 	server, at := builder(t, "tcp://127.0.0.1:0", quick...)
 	var three []*invocation
 	for s := range 3 {
 		three = append(three, pipeline(t, "-s", testkit.File(t, segmentOf(all, s)...), "-w", "1", "-p", script, "-o", t.TempDir(),
-			"--rate", "1500", "--partition", "tst", "--teb", at, "--contributor", fmt.Sprint("cam_", s), "--trigger-deadline", "300ms").start())
+			"--rate", "1500", "--partition", "tst", "--teb", at, "--contributor", fmt.Sprint("cam_", s), "--trigger-deadline", "1500ms").start())
 	}
 	server.Says("a contributor was let in")
 	time.Sleep(500 * time.Millisecond)
 	server.Signal(syscall.SIGKILL)
 	<-server.Done
-	time.Sleep(500 * time.Millisecond)
+	time.Sleep(2500 * time.Millisecond) // longer than anything waits for its decision
 	server, _ = builder(t, at, quick...)
 	for _, v := range three {
 		v.Says("is there again")

@@ -65,7 +65,7 @@ func TestTriggerProcessesAreKilled(t *testing.T) {
 		run().wants(t, 0)
 	want := decisionsOf(t, one.dataFiles(t)[0])
 	const processes = 3 // one stands by
-	server, at := builderBy(t, "tcp://127.0.0.1:0", "-t", deciderFile(t, "script.yaml", triggerScript), "--trigger-workers", "2", "--trigger-deadline", "30s",
+	server, at := builderBy(t, "tcp://127.0.0.1:0", "-t", deciderFile(t, "script.yaml", triggerScript), "--trigger-workers", "2", "--trigger-deadline", "90s",
 		"--contributors", "cam_0,cam_1,cam_2")
 	over := make(chan int)
 	stop := make(chan struct{})
@@ -85,7 +85,7 @@ func TestTriggerProcessesAreKilled(t *testing.T) {
 			}
 		}
 	}()
-	recorded := inThree(t, parts, script, at, "--rate", "1000", "--trigger-deadline", "30s")
+	recorded := inThree(t, parts, script, at, "--rate", "1000", "--trigger-deadline", "90s")
 	close(stop)
 	killed := <-over
 	for s, got := range recorded {

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"drp/internal/testkit"
 )
@@ -39,14 +38,14 @@ func (v *invocation) beside(args ...string) outcome {
 	other := prepare(v.t, nil, args...)
 	other.Cmd.Env = append(other.Cmd.Env, "XDG_RUNTIME_DIR="+v.RunDir)
 	other.Start()
-	other.WaitFor(30 * time.Second)
+	other.WaitFor(testkit.Patience)
 	return outcome{code: other.Cmd.ProcessState.ExitCode(), stdout: other.Stdout.String(), stderr: other.Stderr.String()}
 }
 
 // enabled waits until events come, and gives the status then.
 func (v *invocation) enabled() (s status) {
 	v.t.Helper()
-	if !testkit.Within(30*time.Second, func() bool {
+	if !testkit.Within(testkit.Patience, func() bool {
 		var all []status
 		o := v.beside("status", "--json", "--pid", strconv.Itoa(v.PID()))
 		if o.code != 0 || json.Unmarshal([]byte(o.stdout), &all) != nil || len(all) != 1 {
@@ -127,7 +126,7 @@ func TestTwoRunsAreToldApart(t *testing.T) {
 			t.Fatal(err)
 		}
 		<-v.Done
-		v.NothingLeft(5 * time.Second)
+		v.NothingLeft()
 	}
 	sockets := func() []string {
 		found, _ := filepath.Glob(filepath.Join(first.RunDir, "drp", "*", "status.sock"))

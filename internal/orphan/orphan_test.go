@@ -8,7 +8,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"drp/internal/orphan"
 	"drp/internal/testkit"
@@ -91,7 +90,7 @@ func TestOnlyWhatADeadOneLeftIsFoundAndEnded(t *testing.T) {
 	if err := o.End(); err != nil {
 		t.Fatal(err)
 	}
-	if !testkit.Within(5*time.Second, func() bool { return !testkit.Alive(left) }) {
+	if !testkit.Within(testkit.Patience, func() bool { return !testkit.Alive(left) }) {
 		t.Error("it lives on")
 	}
 	if err := o.End(); err != nil {

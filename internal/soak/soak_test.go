@@ -99,13 +99,13 @@ func TestPlanted(t *testing.T) {
 	}
 }
 
-// TestHarness runs the real thing for HOURS=0.02, at a low rate so that other tests are not held up.
+// TestHarness runs the real thing for HOURS=0.012, at a low rate so that other tests are not held up.
 func TestHarness(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes more than a minute")
 	}
 	dir := t.TempDir()
-	o := options{hours: 0.02, program: filepath.Join(dir, "drp"), python: testkit.Python(t), report: filepath.Join(dir, "out", "soak.md"),
+	o := options{hours: 0.012, program: filepath.Join(dir, "drp"), python: testkit.Python(t), report: filepath.Join(dir, "out", "soak.md"),
 		workers: 2, seed: 1, rate: 200, load: 0.8}
 	if path, err := exec.LookPath(o.python); err == nil {
 		o.python = path

@@ -7,31 +7,18 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 )
 
 // NoLeaks fails a test that leaves goroutines, child processes, pipes, sockets, files or shared-memory segments behind. What goes
-// away by itself within a moment is no leak.
+// away by itself is no leak.
 func NoLeaks(t testing.TB) {
 	t.Helper()
 	before, open := goroutines(), descriptors()
 	t.Cleanup(func() {
-		if left := remains(before, open, leakPatience); left != "" {
+		if left := remains(before, open, Patience); left != "" {
 			t.Errorf("left behind:\n%s", left)
 		}
 	})
-}
-
-// Within polls until a condition holds; it reports whether it came to hold in time.
-func Within(limit time.Duration, holds func() bool) bool {
-	deadline := time.Now().Add(limit)
-	for !holds() {
-		if time.Now().After(deadline) {
-			return false
-		}
-		<-time.After(5 * time.Millisecond)
-	}
-	return true
 }
 
 func leaked(before map[string]int) string {

@@ -50,7 +50,7 @@ func TestRemains(t *testing.T) {
 				t.Errorf("%q is said", left)
 			}
 			undo()
-			if left := remains(before, open, leakPatience); left != "" {
+			if left := remains(before, open, Patience); left != "" {
 				t.Errorf("%q stays", left)
 			}
 		})

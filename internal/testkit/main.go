@@ -15,15 +15,12 @@ func Main(m *testing.M) int {
 	if code != 0 {
 		return code
 	}
-	if left := remains(before, open, leakPatience); left != "" {
+	if left := remains(before, open, Patience); left != "" {
 		fmt.Fprintf(os.Stderr, "FAIL: the tests of this package left behind:\n%s", left)
 		return 1
 	}
 	return 0
 }
-
-// leakPatience is how long what goes away by itself may take.
-const leakPatience = 5 * time.Second
 
 // remains says what is there and was not, when it does not go away in time.
 func remains(before map[string]int, open int, patience time.Duration) (left string) {

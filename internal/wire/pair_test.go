@@ -62,7 +62,7 @@ func TestPair(t *testing.T) {
 	if _, err := raw.Write(bytes.Repeat([]byte("garbage "), 100)); err != nil {
 		t.Fatal(err)
 	}
-	if !testkit.Within(5*time.Second, func() bool { return pairs.Refused() == 1 }) {
+	if !testkit.Within(testkit.Patience, func() bool { return pairs.Refused() == 1 }) {
 		t.Error("garbage was not refused")
 	}
 	other, err := DialPair(context.Background(), e, Options{})

@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 	}
 }
 
-const patience = 20 * time.Second // for what should take a moment
+const patience = testkit.Patience
 
 func within(t *testing.T) context.Context {
 	t.Helper()

@@ -77,7 +77,7 @@ func TestTrouble(t *testing.T) {
 				}
 				o := rigOptions{text: odd, args: args, workers: workers, spares: 1, keep: true}
 				if test.late {
-					o.deadline = 300 * time.Millisecond
+					o.deadline = testkit.Deadline(t, 500*time.Millisecond)
 				}
 				r := startRig(t, o)
 				got := r.exchange(n)
@@ -98,7 +98,7 @@ func TestTrouble(t *testing.T) {
 					}
 				}
 				restarted := func() int { return strings.Count(r.log.String(), "is replaced: ") }
-				if !testkit.Within(10*time.Second, func() bool { return restarted() == test.restarts }) {
+				if !testkit.Within(testkit.Patience, func() bool { return restarted() == test.restarts }) {
 					t.Errorf("%d restarts, want %d:\n%s", restarted(), test.restarts, r.log)
 				}
 				r.fine()
@@ -111,7 +111,7 @@ func TestTrouble(t *testing.T) {
 // fine brings events until none gets the default any more.
 func (r *rig) fine() {
 	r.t.Helper()
-	if !testkit.Within(30*time.Second, func() bool {
+	if !testkit.Within(testkit.Patience, func() bool {
 		count := r.reasons(r.exchange(300))
 		return count["failed"]+count["default"] == 0
 	}) {
@@ -186,7 +186,7 @@ func TestOutOfService(t *testing.T) {
 	if count := r.reasons(r.exchange(1000)); count["failed"] < 990 { // those that the prescaler keeps have that reason, too
 		t.Errorf("%v", count)
 	}
-	if took := time.Since(began); took > 20*time.Second {
+	if took := time.Since(began); took > testkit.Patience {
 		t.Errorf("it took %v", took)
 	}
 	// A run that begins gets others.
@@ -278,7 +278,7 @@ func TestClosedWhileItBegins(t *testing.T) {
 	r := &rig{t: t, log: &testkit.Buffer{}}
 	failed := make(chan error, 1)
 	go func() { failed <- r.start(rigOptions{}, logic) }()
-	if !testkit.Within(30*time.Second, func() bool { _, err := os.Stat(begun); return err == nil }) {
+	if !testkit.Within(testkit.Patience, func() bool { _, err := os.Stat(begun); return err == nil }) {
 		t.Fatal("the script does not begin")
 	}
 	teb.CloseLogic(logic)
@@ -294,7 +294,7 @@ func TestHangsAtTheStart(t *testing.T) {
 	path := testkit.Script(t, "import sys, time\nopen(sys.argv[1], 'a').write('x')\ntime.sleep(3600)\n")
 	r := &rig{t: t, log: &testkit.Buffer{}}
 	logic := script.New(script.Config{Python: testkit.Python(t), PythonPath: testkit.PythonPath(), Script: path, Args: []string{begun},
-		Workers: 1, Configure: time.Second, Log: slog.New(slog.NewTextHandler(r.log, nil))})
+		Workers: 1, Configure: testkit.Deadline(t, time.Second), Log: slog.New(slog.NewTextHandler(r.log, nil))})
 	defer teb.CloseLogic(logic)
 	if err := r.start(rigOptions{}, logic); err == nil || !strings.Contains(err.Error(), "gave no answer in time") {
 		t.Error(err)

@@ -164,7 +164,7 @@ func (r *rig) send() {
 // decisions waits for so many.
 func (r *rig) decisions(n int) (all []teb.Decision) {
 	r.t.Helper()
-	late := time.AfterFunc(time.Minute, r.teb.Close)
+	late := time.AfterFunc(testkit.Patience, r.teb.Close)
 	defer late.Stop()
 	for len(all) < n {
 		some := make([]teb.Decision, min(100, n-len(all)))
@@ -240,7 +240,7 @@ func (r *rig) children() (pids []int) {
 // says waits for words in the log.
 func (r *rig) says(what string) {
 	r.t.Helper()
-	if !testkit.Within(30*time.Second, func() bool { return strings.Contains(r.log.String(), what) }) {
+	if !testkit.Within(testkit.Patience, func() bool { return strings.Contains(r.log.String(), what) }) {
 		r.t.Fatalf("the log does not say %q:\n%s", what, r.log)
 	}
 }

@@ -53,7 +53,7 @@ func TestSecondProcessOfAName(t *testing.T) {
 	for _, process := range []uint64{5, math.MaxUint64, 1} {
 		var first *serve.Client
 		var err error
-		if !testkit.Within(10*time.Second, func() bool {
+		if !testkit.Within(testkit.Patience, func() bool {
 			first, err = serve.Dial(t.Context(), e, fieldOf(t, 0, "npeaks"), process, options())
 			return err == nil
 		}) {
@@ -107,7 +107,7 @@ func TestNameOfAHostThatIsGone(t *testing.T) {
 	defer first.Close()
 	gone.Store(true)
 	var second *serve.Client
-	if !testkit.Within(10*time.Second, func() bool {
+	if !testkit.Within(testkit.Patience, func() bool {
 		second, err = serve.Dial(t.Context(), e, fieldOf(t, 0, "npeaks"), 2, options())
 		return err == nil
 	}) {

@@ -126,7 +126,7 @@ func TestGathering(t *testing.T) {
 		if b, made := s.Books(); !made || b.Complete != 100 || b.Check() != nil {
 			t.Errorf("run %d: %+v", run, b)
 		}
-		testkit.Within(5*time.Second, func() bool { return s.Counts().Clients == 0 })
+		testkit.Within(testkit.Patience, func() bool { return s.Counts().Clients == 0 })
 	}
 	if counts := s.Counts(); counts.Let != 9 || counts.Refused != 1 || counts.Unfit != 0 {
 		t.Errorf("%+v", counts)

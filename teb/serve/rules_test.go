@@ -65,7 +65,7 @@ func TestOtherRules(t *testing.T) {
 			t.Fatalf("%+v", d)
 		}
 	}
-	if !testkit.Within(20*time.Second, func() bool { return s.Counts().Refused >= 3 }) || s.Counts().Let != 0 {
+	if !testkit.Within(testkit.Patience, func() bool { return s.Counts().Refused >= 3 }) || s.Counts().Let != 0 {
 		t.Errorf("%+v", s.Counts())
 	}
 	if n, m := strings.Count(server.String(), "other rules"), strings.Count(client.String(), "other rules"); n != 1 || m != 1 {
@@ -74,7 +74,7 @@ func TestOtherRules(t *testing.T) {
 	s.Close()
 	s = ruled(t, e, schema, "one", slog.New(slog.DiscardHandler))
 	defer func() { s.Close() }()
-	if !testkit.Within(20*time.Second, func() bool { return c.Books().Connections == 2 }) {
+	if !testkit.Within(testkit.Patience, func() bool { return c.Books().Connections == 2 }) {
 		t.Errorf("%+v", c.Books())
 	}
 	if d := decided(undecided + 1); d.Default || !d.Persist {
@@ -115,7 +115,7 @@ func TestOtherRulesOfAPartition(t *testing.T) {
 	s.Close()
 	s = gather(t, e, "sum(c.x) >= 30")
 	defer func() { s.Close() }()
-	if !testkit.Within(20*time.Second, func() bool { return s.Counts().Refused >= 3 }) || s.Counts().Let != 0 {
+	if !testkit.Within(testkit.Patience, func() bool { return s.Counts().Refused >= 3 }) || s.Counts().Let != 0 {
 		t.Errorf("%+v", s.Counts())
 	}
 	for _, c := range clients {

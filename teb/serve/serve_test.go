@@ -57,7 +57,7 @@ func start(t *testing.T, e wire.Endpoint) (*serve.Server, *teb.TEB) {
 
 func startWith(t *testing.T, e wire.Endpoint, all []teb.Member) (*serve.Server, *teb.TEB) {
 	t.Helper()
-	b, err := teb.New(teb.Config{Partition: "test", Contributors: all, Deadline: 2 * time.Second, Logic: []teb.Logic{
+	b, err := teb.New(teb.Config{Partition: "test", Contributors: all, Deadline: time.Minute, Logic: []teb.Logic{
 		teb.NewExpression([]teb.Rule{{Name: "hit", When: "sum(c.npeaks) >= 20", Persist: true}})}})
 	if err != nil {
 		t.Fatal(err)
@@ -158,6 +158,9 @@ func TestServerDies(t *testing.T) {
 			}
 		})
 	}
+	if !testkit.Within(testkit.Patience, func() bool { return s.Counts().Let == 3 }) {
+		t.Errorf("%+v", s.Counts())
+	}
 	for range 3 {
 		time.Sleep(70 * time.Millisecond)
 		s.Close()
@@ -230,7 +233,7 @@ func TestWhoIsRefused(t *testing.T) {
 		}
 		_ = p.Send(message)
 		for err == nil {
-			_, err = p.Recv(10 * time.Second)
+			_, err = p.Recv(testkit.Patience)
 		}
 		p.Close()
 	}
@@ -240,7 +243,7 @@ func TestWhoIsRefused(t *testing.T) {
 	}
 	_, _ = raw.Write(bytes.Repeat([]byte("garbage "), 20))
 	defer func() { _ = raw.Close() }()
-	if !testkit.Within(10*time.Second, func() bool { return s.Counts().Refused == 6 }) {
+	if !testkit.Within(testkit.Patience, func() bool { return s.Counts().Refused == 6 }) {
 		t.Errorf("%+v", s.Counts())
 	}
 	if counts := s.Counts(); counts.Clients != 1 || counts.Unfit != 0 || b.Books().Gone != 0 {
