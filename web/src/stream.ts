@@ -1,5 +1,5 @@
 import { reason } from "./api";
-import { type Frame, FrameError, FrameReader } from "./frame";
+import { type Frame, FrameError, FrameReader, type Passage } from "./frame";
 
 // What is asked of a stream; another wish is another stream.
 export interface Wish {
@@ -34,6 +34,7 @@ export class Stream {
     private readonly onBegin: () => void, // a stream begins, with all lines of the log again
     private readonly onFrame: (frame: Frame) => void,
     private readonly onLink: (link: Link) => void,
+    private readonly onWay: (kind: number, passage: Passage) => void, // a frame is on its way
   ) {}
 
   // want begins a stream of this wish in place of the one before.
@@ -86,12 +87,15 @@ export class Stream {
         if (done) return frames.pending ? "the connection was cut" : "the server has ended the connection";
         clearTimeout(watch);
         watch = setTimeout(() => abort.abort(silence), silence);
-        for (const frame of frames.push(value)) {
+        const now = performance.now() / 1000;
+        for (const frame of frames.push(value, now)) {
           if (abort !== this.abort) return "";
           this.pause = firstPause;
           this.onLink({ state: "open", why: "" });
           this.onFrame(frame);
         }
+        const underway = frames.underway(now);
+        if (underway && abort === this.abort) this.onWay(underway.kind, underway.passage);
       }
     } finally {
       clearTimeout(watch);

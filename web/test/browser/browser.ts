@@ -72,9 +72,9 @@ export class Tab {
   }
 
   // shows waits for a picture.
-  async shows(holds: (view: View) => boolean, what: string): Promise<View> {
+  async shows(holds: (view: View) => boolean, what: string, limit?: number): Promise<View> {
     let view = await this.view();
-    await until(async () => holds((view = await this.view())), what, () => `${JSON.stringify(view)}\n${this.wrong.join("\n")}`);
+    await until(async () => holds((view = await this.view())), what, () => `${JSON.stringify(view)}\n${this.wrong.join("\n")}`, limit);
     return view;
   }
 

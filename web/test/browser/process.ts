@@ -48,6 +48,11 @@ export class Drp {
     return fetch(new URL(path, this.steering), { headers: { Authorization: `Bearer ${this.steering.searchParams.get("token")}` } });
   }
 
+  async post(path: string, body: unknown): Promise<Response> {
+    const headers = { "Content-Type": "application/json", Authorization: `Bearer ${this.steering.searchParams.get("token")}` };
+    return fetch(new URL(path, this.steering), { method: "POST", headers, body: JSON.stringify(body) });
+  }
+
   async json<T>(path: string): Promise<T> {
     const answer = await this.ask(path);
     if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
