@@ -196,6 +196,7 @@ export class Model {
   private linked(link: Link): void {
     const opened = link.state === "open" && this.link.value.state !== "open";
     if (link.state === "connecting" && this.link.value.state === "open") return; // another wish, not another server
+    if (link.state === "lost" && link.refused) this.ended.set(""); // there is another run
     if (link.state !== this.link.value.state || link.state === "lost") this.link.set(link);
     if (!opened) return;
     void this.rates.load().catch(() => undefined); // the strips then begin now

@@ -1,4 +1,4 @@
-import { reason } from "./api";
+import { reason, Refused } from "./api";
 import { type Frame, FrameError, FrameReader, type Passage } from "./frame";
 
 // What is asked of a stream; another wish is another stream.
@@ -12,7 +12,10 @@ export interface Wish {
 export type Link =
   | { state: "connecting"; why: string }
   | { state: "open"; why: "" }
-  | { state: "lost"; why: string; retry: number }; // retry is the moment of the next try, as Date.now() counts
+  | { state: "lost"; why: string; refused: boolean; retry: number }; // refused by who is there; retry is the moment of the next try, as Date.now() counts
+
+// The page came with a token that was right then.
+const strange = "drp has begun anew at this address, and with another token: open the address that it has printed";
 
 const firstPause = 500;
 const longestPause = 15_000;
@@ -61,15 +64,17 @@ export class Stream {
   private async run(abort: AbortController): Promise<void> {
     this.onLink({ state: "connecting", why: "" });
     let why = "the connection has ended";
+    let refused = false;
     try {
       why = await this.read(abort);
     } catch (err) {
       if (abort.signal.aborted && abort.signal.reason !== silence) return;
       why = abort.signal.aborted ? `nothing has come for ${silence / 1000} s` : sentence(err as Error);
+      refused = err instanceof Refused;
     }
     if (abort !== this.abort) return; // another has taken its place
     abort.abort();
-    this.onLink({ state: "lost", why, retry: Date.now() + this.pause });
+    this.onLink({ state: "lost", why, refused, retry: Date.now() + this.pause });
     this.timer = setTimeout(() => this.retryNow(), this.pause);
     this.pause = Math.min(2 * this.pause, longestPause);
   }
@@ -78,7 +83,7 @@ export class Stream {
     let watch = setTimeout(() => abort.abort(silence), silence);
     try {
       const answer = await fetch(address(this.wish!), { signal: abort.signal, credentials: "same-origin" });
-      if (!answer.ok || answer.body === null) return reason(answer.status, await answer.text());
+      if (!answer.ok || answer.body === null) throw new Refused(answer.status, answer.status === 401 ? strange : reason(answer.status, await answer.text()));
       const source = answer.body.getReader();
       const frames = new FrameReader();
       if (abort === this.abort) this.onBegin();

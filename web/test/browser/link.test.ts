@@ -29,6 +29,7 @@ before(async () => {
   const path = join(own.path, "failing.py");
   writeFileSync(path, script);
   drp = await Drp.start("-p", path, "-w", "1", "-s", "sim:events=0,bank=4", "--rate", "20", "--http", "127.0.0.1:0");
+  await drp.begun();
 });
 
 after(async () => {

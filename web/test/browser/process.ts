@@ -5,6 +5,7 @@ import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Status } from "../../src/protocol";
 
 export const root = resolve(process.env["DRP_ROOT"] ?? "..");
 export const screenshots = join(root, "out/web");
@@ -33,6 +34,13 @@ export class Drp {
     await once(drp.child, "close");
     if (drp.child.exitCode !== 0) throw new Error(`drp ${args.join(" ")} has ended with ${drp.child.exitCode}:\n${drp.log}`);
     return drp.log;
+  }
+
+  // begun waits until events come.
+  async begun(): Promise<void> {
+    const events = async (): Promise<boolean> => (await this.json<Status>("/v1/status")).events.received > 0;
+    await until(async () => this.child.exitCode !== null || (await events()), "events", () => this.log);
+    if (this.child.exitCode !== null) throw new Error(`drp has ended:\n${this.log}`);
   }
 
   get watching(): URL {
