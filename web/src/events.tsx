@@ -76,13 +76,15 @@ function Filters({ filter, set }: { filter: Filter; set: (filter: Filter) => voi
 
 function Row({ row, selected, gone, show }: { row: EventRow; selected: boolean; gone: boolean; show: () => void }): JSX.Element {
   const words = (row.flags ?? []).filter((flag) => flag !== "hit");
+  const outcome = [row.hit ? "hit" : "", ...words].filter(Boolean).join(", ");
+  const title = [gone ? "its picture is no longer kept" : "", `pulse ${row.pulse}`, outcome, row.reason && `trigger: ${row.reason}`].filter(Boolean).join("; ");
   return (
-    <div id={`event-${row.number}`} role="option" aria-selected={selected} class={gone ? "event gone" : "event"} title={gone ? "its picture is no longer kept" : `pulse ${row.pulse}`} onClick={show}>
+    <div id={`event-${row.number}`} role="option" aria-selected={selected} class={gone ? "event gone" : "event"} title={title} onClick={show}>
       <span class="num">{count(row.number)}</span>
       <span class="num dim">{clock(row.timestamp, 3)}</span>
       <span class="num">{row.hit === null ? "–" : count(row.npeaks)}</span>
       <span class={words.includes("damaged") ? "notable" : ""}>
-        {[row.hit ? "hit" : "", ...words].filter(Boolean).join(", ")}
+        {outcome}
         {row.reason && <span class="dim"> trigger: {row.reason}</span>}
       </span>
     </div>

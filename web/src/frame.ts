@@ -12,9 +12,23 @@ export const kinds = { status: 1, image: 2, events: 3, log: 4, end: 5 } as const
 // Four megapixels of 16 bits and a head; what claims more is not a frame.
 export const maxFrameBytes = 64 << 20;
 
+// Passage is how a frame came: of its bytes, some came later than its first ones, in so many seconds.
+export interface Passage {
+  size: number;
+  later: number;
+  seconds: number;
+}
+
+const atOnce = 0.002; // seconds of a frame that came in one piece, of which nothing else is known
+
+export function passageSeconds(p: Passage): number {
+  return Math.max(p.seconds, atOnce);
+}
+
 export interface Frame {
   kind: number;
   payload: Uint8Array;
+  passage: Passage;
 }
 
 export class FrameError extends Error {}
@@ -25,9 +39,10 @@ export class FrameReader {
   private headBytes = 0;
   private body: Uint8Array | null = null; // of the frame that is under way
   private bodyBytes = 0;
+  private first = { bytes: 0, at: 0 }; // of the body, and when
 
-  // push returns the frames that these bytes complete. It throws a FrameError when they make no sense; the reader is of no use then.
-  push(bytes: Uint8Array): Frame[] {
+  // push returns the frames that these bytes complete, which came at a time in seconds. It throws a FrameError when they make no sense; the reader is of no use then.
+  push(bytes: Uint8Array, now = 0): Frame[] {
     const frames: Frame[] = [];
     let at = 0;
     while (at < bytes.length) {
@@ -36,11 +51,12 @@ export class FrameReader {
         continue;
       }
       const part = bytes.subarray(at, at + this.body.length - this.bodyBytes);
+      if (this.bodyBytes === 0) this.first = { bytes: part.length, at: now };
       this.body.set(part, this.bodyBytes);
       this.bodyBytes += part.length;
       at += part.length;
       if (this.bodyBytes === this.body.length) {
-        frames.push({ kind: this.body[0]!, payload: this.body.subarray(1) });
+        frames.push({ kind: this.body[0]!, payload: this.body.subarray(1), passage: this.passage(this.body, now) });
         this.body = null;
         this.headBytes = 0;
       }
@@ -51,6 +67,15 @@ export class FrameReader {
   // pending tells whether the stream ends within a frame.
   get pending(): boolean {
     return this.headBytes > 0;
+  }
+
+  // underway is the frame of which a part has come, and how it comes.
+  underway(now: number): { kind: number; passage: Passage } | null {
+    return this.body === null || this.bodyBytes === 0 ? null : { kind: this.body[0]!, passage: this.passage(this.body, now) };
+  }
+
+  private passage(body: Uint8Array, now: number): Passage {
+    return { size: body.length, later: this.bodyBytes - this.first.bytes, seconds: now - this.first.at };
   }
 
   private takeHead(bytes: Uint8Array): number {

@@ -1,7 +1,7 @@
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { useCell } from "./cell";
-import { duration } from "./format";
+import { bytes, duration } from "./format";
 import { useModel } from "./model";
 import { Badge } from "./parts";
 import { nextTheme } from "./theme";
@@ -64,6 +64,7 @@ function LinkBadge(): JSX.Element {
   const link = useCell(model.link);
   const ended = useCell(model.ended);
   const paused = useCell(model.paused);
+  const slow = useCell(model.slow);
   const left = useLeft(link.state === "lost" ? link.retry : 0);
   const replay = useCell(model.replay.state);
   let badge = <Badge kind="good">{replay ? "connected" : "live"}</Badge>;
@@ -83,6 +84,17 @@ function LinkBadge(): JSX.Element {
   } else if (link.state === "connecting") badge = <Badge kind="warn">connecting</Badge>;
   else if (ended) badge = <Badge kind="plain" title={ended}>ended</Badge>;
   else if (paused) badge = <Badge kind="warn" title="the picture and the list stand still; the run goes on">paused</Badge>;
+  else if (slow) {
+    badge = (
+      <>
+        <Badge kind="warn" title="pictures are coarser, or fewer, than is wanted: so they are of now">slow link</Badge>
+        <span class="dim num">
+          {slow.bin > 1 && `${slow.bin} × ${slow.bin}, `}
+          {slow.rate}/s at {bytes(slow.bytesPerSecond)}/s
+        </span>
+      </>
+    );
+  }
   return (
     <span class="link" role="status" aria-live="polite">
       {badge}

@@ -105,6 +105,7 @@ function Caption({ head }: { head: ImageHead | null }): JSX.Element {
             {head.corrected || head.unit === "" ? "" : "raw, "}
             {head.bin > 1 ? `mean of ${head.bin} × ${head.bin}` : "every pixel"}
           </span>
+          {head.kind === "event" && head.reason && <span class="dim">trigger: {head.reason}</span>}
         </div>
       )}
     </header>

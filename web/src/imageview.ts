@@ -1,7 +1,8 @@
+import { FlatPainter } from "./flatpainter";
 import type { Shown } from "./kept";
 import type { Model } from "./model";
 import { drawOverlay } from "./overlay";
-import { Painter } from "./painter";
+import { NoWebGL, Painter, type Paints } from "./painter";
 import { noPixel } from "./protocol";
 import { palette } from "./scale";
 import { binFor, fit, moved, type Point, type Size, toPicture, type View, zoomed } from "./view";
@@ -17,7 +18,7 @@ export interface Under {
 // An ImageView owns the two canvases of the picture: one for pixels, one above it for what is drawn on them. It draws when the
 // browser is about to show a frame, and only then.
 export class ImageView {
-  private painter: Painter | null = null;
+  private painter: Paints | null = null;
   private view: View | null = null; // null is all of the picture, whatever its size
   private picture: Size = { width: 1, height: 1 };
   private screen: Size = { width: 1, height: 1 };
@@ -86,7 +87,7 @@ export class ImageView {
 
   private begin(): void {
     try {
-      this.painter = new Painter(this.canvas);
+      this.painter = paints(this.canvas);
       this.renew("image", "palette", "mask");
     } catch (err) {
       this.painter = null;
@@ -144,7 +145,7 @@ export class ImageView {
     }
   }
 
-  private upload({ head, pixels }: Shown, painter: Painter): void {
+  private upload({ head, pixels }: Shown, painter: Paints): void {
     const { look, layers } = this.model.preferences;
     if (this.fresh.image) {
       painter.setImage(head.rows, head.cols, pixels);
@@ -172,5 +173,14 @@ export class ImageView {
     drawOverlay(ctx, head, this.model.preferences.layers.value, view, this.screen);
     // Where what lies, for tests and for whoever writes an extension.
     Object.assign(this.canvas.dataset, { number: head.number, kind: head.kind, bin: head.bin, x: view.x, y: view.y, zoom: view.zoom });
+  }
+}
+
+function paints(canvas: HTMLCanvasElement): Paints {
+  try {
+    return new Painter(canvas);
+  } catch (err) {
+    if (err instanceof NoWebGL) return new FlatPainter(canvas);
+    throw err;
   }
 }

@@ -2,8 +2,9 @@ import { createContext } from "preact";
 import { useContext } from "preact/hooks";
 import { getBytes, getJSON, type Refused } from "./api";
 import { Cell } from "./cell";
-import { type Frame, kinds, parseImage, parseJSON, parseMask, type Pixels, type Shape } from "./frame";
+import { type Frame, kinds, parseImage, parseJSON, parseMask, type Passage, type Pixels, type Shape } from "./frame";
 import { type Filter, joined, Kept, noFilter, passes, type Shown } from "./kept";
+import { type Limit, Pace } from "./pace";
 import { Preferences } from "./preferences";
 import type { EventRow, ImageHead, LogLine, StatusFrame } from "./protocol";
 import { Rates, sameRun } from "./rates";
@@ -20,6 +21,11 @@ export interface Viewer {
   move(dx: number, dy: number): void;
   all(): void;
   exact(): void;
+}
+
+// Slow is what is asked of a link that does not carry what is wanted.
+export interface Slow extends Limit {
+  bytesPerSecond: number;
 }
 
 // A Model is all that the page knows, and what it can do. What is shown listens to its cells.
@@ -41,6 +47,7 @@ export class Model {
   readonly help = new Cell(false);
   viewer: Viewer | null = null;
   readonly autoBin = new Cell(4); // what the screen can show
+  readonly slow = new Cell<Slow | null>(null); // null where the link carries what is wanted
   readonly rates = new Rates();
   readonly settings = new SettingsControl();
   readonly replay = new ReplayControl();
@@ -50,12 +57,18 @@ export class Model {
     () => this.lines.set([]),
     (frame) => this.take(frame),
     (link) => this.linked(link),
+    (kind, passage) => kind === kinds.image && this.pace.waiting(passage, this.bin(), this.wanted(), performance.now() / 1000),
   );
+  private readonly pace = new Pace();
   private asked = 0; // counts events that were asked for: only the answer to the last one is shown
 
   start(): void {
     const again = (): void => this.ask();
-    this.preferences.stream.listen(again);
+    this.preferences.stream.listen(() => {
+      this.pace.free();
+      this.ask();
+    });
+    this.pace.limit.listen(again);
     this.paused.listen(again);
     this.autoBin.listen(() => this.finer());
     document.addEventListener("visibilitychange", again);
@@ -66,9 +79,14 @@ export class Model {
     this.stream.retryNow();
   }
 
+  // bin is that of the pictures that are asked for: as fine as is wanted, and as the link carries.
   bin(): number {
-    const chosen = this.preferences.stream.value.bin;
-    return chosen === 0 ? this.autoBin.value : chosen;
+    return Math.max(this.wanted().bin, this.pace.limit.value.bin);
+  }
+
+  private wanted(): Limit {
+    const { bin, rate } = this.preferences.stream.value;
+    return { bin: bin === 0 ? this.autoBin.value : bin, rate };
   }
 
   // pause keeps what is on the screen. The stream goes on without pictures.
@@ -160,9 +178,12 @@ export class Model {
   }
 
   private ask(): void {
-    const { image, rate, hits } = this.preferences.stream.value;
+    const { image, hits } = this.preferences.stream.value;
     const idle = this.paused.value || document.hidden;
-    this.stream.want({ image: idle ? "none" : image, bin: this.bin(), rate, hits });
+    const { wanted, pace } = { wanted: this.wanted(), pace: this.pace };
+    const [bin, rate] = [this.bin(), Math.min(wanted.rate, pace.limit.value.rate)];
+    this.slow.set(bin > wanted.bin || rate < wanted.rate ? { bin, rate, bytesPerSecond: pace.speed } : null);
+    this.stream.want({ image: idle ? "none" : image, bin, rate, hits });
   }
 
   // finer asks for more pixels, or fewer, as the screen shows more or fewer of them.
@@ -175,6 +196,7 @@ export class Model {
   private linked(link: Link): void {
     const opened = link.state === "open" && this.link.value.state !== "open";
     if (link.state === "connecting" && this.link.value.state === "open") return; // another wish, not another server
+    if (link.state === "lost" && link.refused) this.ended.set(""); // there is another run
     if (link.state !== this.link.value.state || link.state === "lost") this.link.set(link);
     if (!opened) return;
     void this.rates.load().catch(() => undefined); // the strips then begin now
@@ -185,7 +207,7 @@ export class Model {
       case kinds.status:
         return this.takeStatus(parseJSON<StatusFrame>(frame.payload));
       case kinds.image:
-        return this.takeImage(parseImage<ImageHead>(frame.payload));
+        return this.takeImage(parseImage<ImageHead>(frame.payload), frame.passage);
       case kinds.events:
         if (!this.paused.value) this.rows.set(joined(this.rows.value, parseJSON<{ events: EventRow[] }>(frame.payload).events, mostRows));
         return;
@@ -225,7 +247,8 @@ export class Model {
     }
   }
 
-  private takeImage(image: Shown): void {
+  private takeImage(image: Shown, passage: Passage): void {
+    this.pace.carried(passage, image.head.bin, this.wanted(), performance.now() / 1000);
     if (this.paused.value) return; // it was under way
     if (image.head.kind === "event") this.kept.add(image);
     this.image.set(image);

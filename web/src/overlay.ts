@@ -43,7 +43,22 @@ function drawRings(ctx: CanvasRenderingContext2D, head: ImageHead, centre: Point
     path.arc(at.x, at.y, r, 0, 2 * Math.PI);
   }
   edged(ctx, path, "rgb(255 255 255 / 0.7)", 0.8, 0.3);
-  for (const ring of head.rings ?? []) label(ctx, `${ring.d} ${ring.unit}`, { x: at.x, y: at.y - ring.r * view.zoom - 4 });
+  for (const ring of head.rings ?? []) {
+    const place = seen(at, ring.r * view.zoom, screen);
+    if (place) label(ctx, `${ring.d} ${ring.unit}`, place);
+  }
+}
+
+const margin = { x: 24, y: 12 }; // of a label to the edge of the screen, CSS pixels
+
+// seen finds where the label of a ring can be read: on its top, else beside it, below it, or where it leaves the screen.
+export function seen(at: Point, r: number, screen: Size): Point | null {
+  for (let turn = 0; turn < 32; turn++) {
+    const angle = (turn % 2 === 0 ? turn : -turn - 1) * (Math.PI / 32) - Math.PI / 2; // from the top to both sides
+    const p = { x: at.x + r * Math.cos(angle), y: at.y + r * Math.sin(angle) - 4 };
+    if (p.x > margin.x && p.x < screen.width - margin.x && p.y > margin.y && p.y < screen.height - margin.y / 2) return p;
+  }
+  return null;
 }
 
 function label(ctx: CanvasRenderingContext2D, text: string, at: Point): void {

@@ -31,9 +31,21 @@ void main() {
   }
 }`;
 
+// What draws pictures: pixels and their colours are set when they change, and draw puts the picture, which has this size at full
+// resolution, where the view says.
+export interface Paints {
+  setImage(rows: number, cols: number, pixels: Uint16Array): void;
+  setMask(rows: number, cols: number, pixels: Uint8Array): void;
+  setPalette(colours: Uint8Array): void;
+  draw(view: View, picture: Size, screen: Size, mask: boolean): void;
+}
+
+// NoWebGL says that a browser has none, or does not allow it.
+export class NoWebGL extends Error {}
+
 // A Painter draws a picture of 16-bit pixels. Pixels go to the graphics card as they came, in a texture of unsigned integers;
 // a palette of 65536 colours does the rest, so a change of scale or colours costs no pixel.
-export class Painter {
+export class Painter implements Paints {
   private readonly gl: WebGL2RenderingContext;
   private readonly places: Record<"box" | "size" | "image" | "mask" | "palette" | "masked", WebGLUniformLocation | null>;
   private readonly textures: { image: WebGLTexture; mask: WebGLTexture; palette: WebGLTexture };
@@ -44,7 +56,7 @@ export class Painter {
 
   constructor(canvas: HTMLCanvasElement) {
     const gl = canvas.getContext("webgl2", { alpha: true, antialias: false, depth: false });
-    if (!gl) throw new Error("this browser has no WebGL 2, which draws the picture: allow it, or use another browser");
+    if (!gl) throw new NoWebGL("this browser has no WebGL 2");
     this.gl = gl;
     const program = link(gl);
     gl.useProgram(program);
@@ -87,7 +99,6 @@ export class Painter {
     gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA8, 256, 256, 0, gl.RGBA, gl.UNSIGNED_BYTE, colours);
   }
 
-  // draw puts the picture, which has this size at full resolution, where the view says.
   draw(view: View, picture: Size, screen: Size, mask: boolean): void {
     const { gl } = this;
     const a = toScreen({ x: 0, y: 0 }, view, screen);

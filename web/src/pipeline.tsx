@@ -140,5 +140,5 @@ function recorder({ events: e }: Status): Stage {
 
 function monitors({ consumers }: Status): Stage {
   const missed = (consumers ?? []).reduce((sum, c) => sum + c.missed, 0);
-  return { name: "monitors", main: count((consumers ?? []).length), facts: ["consumers", `${count(missed)} missed`] };
+  return { name: "monitors", main: count((consumers ?? []).length), facts: [consumers?.length === 1 ? "consumer" : "consumers", `${count(missed)} missed`] };
 }

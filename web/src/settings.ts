@@ -43,9 +43,11 @@ export function parseValue(setting: Pick<Setting, "type" | "name">, text: string
   }
 }
 
+const largest = 2 ** 31 - 1; // of what has no limit but that of its memory
+
 // limits says in words what a setting takes.
 export function limits(s: Setting): string {
-  if (s.min !== null && s.max !== null) return `${s.min} to ${s.max}`;
+  if (s.min !== null && s.max !== null && s.max < largest) return `${s.min} to ${s.max}`;
   if (s.min !== null) return `at least ${s.min}`;
   return s.max !== null ? `at most ${s.max}` : "";
 }

@@ -4,10 +4,9 @@ import { useCell } from "./cell";
 import { colourMaps, colours } from "./colours";
 import { value as number } from "./format";
 import { useModel } from "./model";
+import { rateSteps as rates } from "./pace";
 import { Choice, Pick, Toggle } from "./parts";
 import { automatic, type Limits, transfers } from "./scale";
-
-const rates = [0.5, 1, 2, 5, 10, 20, 30];
 
 export function Toolbar(): JSX.Element {
   const model = useModel();

@@ -12,9 +12,9 @@ function executable(): string {
   return found;
 }
 
-export async function launch(): Promise<Browser> {
+export async function launch(...more: string[]): Promise<Browser> {
   const sandbox = process.getuid?.() === 0 ? ["--no-sandbox"] : [];
-  return chromium.launch({ executablePath: executable(), args: [...sandbox, "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist"] });
+  return chromium.launch({ executablePath: executable(), args: [...sandbox, "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist", ...more] });
 }
 
 export interface View {
@@ -72,9 +72,9 @@ export class Tab {
   }
 
   // shows waits for a picture.
-  async shows(holds: (view: View) => boolean, what: string): Promise<View> {
+  async shows(holds: (view: View) => boolean, what: string, limit?: number): Promise<View> {
     let view = await this.view();
-    await until(async () => holds((view = await this.view())), what, () => `${JSON.stringify(view)}\n${this.wrong.join("\n")}`);
+    await until(async () => holds((view = await this.view())), what, () => `${JSON.stringify(view)}\n${this.wrong.join("\n")}`, limit);
     return view;
   }
 

@@ -138,3 +138,44 @@ test("a lost run is said, with the reason, and found again", async () => {
     own.remove();
   }
 });
+
+test("a run with another token, at the same address, is said to be one", async (t) => {
+  const port = await freePort();
+  const one = await Drp.start(...run, "--http", `127.0.0.1:${port}`);
+  t.after(() => one.stop());
+  const tab = await Tab.open(browser, one.watching);
+  tab.allowed = /ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_INCOMPLETE_CHUNKED_ENCODING|ERR_EMPTY_RESPONSE|status of 401/;
+  await tab.shows((v) => v.number > 5, "pictures");
+  await one.stop();
+  await tab.text(".top .link", /the run has ended.*again in \d+ s/s);
+  const two = await Drp.start(...run, "--http", `127.0.0.1:${port}`);
+  t.after(() => two.stop());
+  await tab.text(".top .link", /drp has begun anew at this address, and with another token: open the address that it has printed/);
+  await tab.keep("another-token");
+  await tab.close();
+});
+
+test("a browser without WebGL 2 shows the picture, its mask, and zooms", async () => {
+  const plain = await launch("--disable-3d-apis");
+  try {
+    const tab = await Tab.open(plain, drp.watching);
+    assert.equal(await tab.page.evaluate(() => document.createElement("canvas").getContext("webgl2")), null);
+    const whole = await tab.shows((v) => v.number >= 0, "a picture");
+    await tab.page.keyboard.press("Space");
+    const seen = async (): Promise<Map<string, number>> => {
+      const [screen, colours] = [await tab.screen(), new Map<string, number>()];
+      for (let x = 10; x < screen.width; x += 3) for (let y = 10; y < screen.height; y += 3) colours.set(screen.at(x, y).join(), (colours.get(screen.at(x, y).join()) ?? 0) + 1);
+      return colours;
+    };
+    assert.ok((await seen()).size > 50, "the picture has many colours");
+    await tab.page.keyboard.press("m");
+    const red = (colours: Map<string, number>): number => colours.get("195,46,69") ?? 0;
+    await until(async () => red(await seen()) > 3, "masked pixels");
+    await tab.page.keyboard.press("+");
+    await tab.shows((v) => v.zoom > whole.zoom, "a closer picture");
+    await tab.keep("no-webgl");
+    await tab.close();
+  } finally {
+    await plain.close();
+  }
+});

@@ -124,13 +124,22 @@ test("the value under the cursor is that of the pixel", async () => {
 
 test("zooming asks for finer pixels, and keeps what lies under the cursor", async () => {
   const tab = await Tab.open(browser, drp.watching, { width: 800 });
-  const whole = await tab.shows((v) => v.bin > 1, "a binned picture");
-  const box = (await tab.picture.boundingBox())!;
-  const at = { x: box.width / 2 - 60, y: box.height / 2 - 40 };
+  type Box = { x: number; y: number; width: number; height: number };
+  let [whole, near, box] = [await tab.view(), await tab.view(), {} as Box];
+  let at = { x: 0, y: 0 }; // on the picture, which the middle of the screen is kept on
   const under = (v: typeof whole): { x: number; y: number } => ({ x: v.x + (at.x - box.width / 2) / v.zoom, y: v.y + (at.y - box.height / 2) / v.zoom });
-  await tab.page.mouse.move(box.x + at.x, box.y + at.y);
-  for (let i = 0; i < 5; i++) await tab.page.mouse.wheel(0, -300);
-  const near = await tab.shows((v) => v.bin === 1 && Math.abs(v.zoom / (whole.zoom * Math.exp(5 * 300 * 0.0015)) - 1) < 0.01, "every pixel");
+  for (let again = true; again; ) { // until nothing around the picture has grown meanwhile, as counters may
+    await tab.page.mouse.move(0, 0);
+    await tab.page.keyboard.press("0");
+    whole = await tab.shows((v) => v.bin > 1, "a binned picture");
+    box = (await tab.picture.boundingBox())!;
+    at = { x: box.width / 2 - 60, y: box.height / 2 - 40 };
+    await tab.page.mouse.move(box.x + at.x, box.y + at.y);
+    for (let i = 0; i < 5; i++) await tab.page.mouse.wheel(0, -300);
+    near = await tab.shows((v) => v.bin === 1 && v.zoom > 2 * whole.zoom, "every pixel");
+    again = JSON.stringify(await tab.picture.boundingBox()) !== JSON.stringify(box) || Math.abs((await tab.view()).zoom - near.zoom) > 1e-9;
+  }
+  assert.ok(Math.abs(near.zoom / (whole.zoom * Math.exp(5 * 300 * 0.0015)) - 1) < 0.01, `${whole.zoom} has become ${near.zoom}`);
   const [a, b] = [under(whole), under(near)];
   assert.ok(Math.hypot(a.x - b.x, a.y - b.y) < 1, `${JSON.stringify(a)} has become ${JSON.stringify(b)}`);
   await tab.page.mouse.down();
@@ -138,7 +147,7 @@ test("zooming asks for finer pixels, and keeps what lies under the cursor", asyn
   await tab.page.mouse.up();
   await tab.shows((v) => Math.abs(v.x - (near.x - 60 / near.zoom)) < 0.5, "the picture moved by dragging");
   await tab.page.mouse.dblclick(box.x + at.x, box.y + at.y);
-  await tab.shows((v) => Math.abs(v.zoom - whole.zoom) < 1e-6, "all of the picture");
+  await tab.shows((v) => Math.abs(v.zoom / whole.zoom - 1) < 0.1, "all of the picture"); // its place may be higher now
   await tab.close();
 });
 

@@ -5,6 +5,7 @@ import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Status } from "../../src/protocol";
 
 export const root = resolve(process.env["DRP_ROOT"] ?? "..");
 export const screenshots = join(root, "out/web");
@@ -35,6 +36,13 @@ export class Drp {
     return drp.log;
   }
 
+  // begun waits until events come.
+  async begun(): Promise<void> {
+    const events = async (): Promise<boolean> => (await this.json<Status>("/v1/status")).events.received > 0;
+    await until(async () => this.child.exitCode !== null || (await events()), "events", () => this.log);
+    if (this.child.exitCode !== null) throw new Error(`drp has ended:\n${this.log}`);
+  }
+
   get watching(): URL {
     return new URL(this.addresses()[0]!);
   }
@@ -46,6 +54,11 @@ export class Drp {
   // ask gets what the server says at a path, with control.
   async ask(path: string): Promise<Response> {
     return fetch(new URL(path, this.steering), { headers: { Authorization: `Bearer ${this.steering.searchParams.get("token")}` } });
+  }
+
+  async post(path: string, body: unknown): Promise<Response> {
+    const headers = { "Content-Type": "application/json", Authorization: `Bearer ${this.steering.searchParams.get("token")}` };
+    return fetch(new URL(path, this.steering), { method: "POST", headers, body: JSON.stringify(body) });
   }
 
   async json<T>(path: string): Promise<T> {

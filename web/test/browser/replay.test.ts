@@ -61,7 +61,15 @@ test("a replay is stepped, moved, played at other speeds, and stopped", async ()
   await tab.page.locator("h1").click();
   await tab.page.keyboard.press("Space");
   await tab.shows((v) => v.number > 60, "a fast replay");
+  const listed = async (): Promise<number> => tab.page.locator(".event").count();
+  const before = await listed();
+  assert.ok(before > 5, `${before} events in the list`);
   await tab.shows((v) => v.number < 50, "the beginning again");
+  for (let i = 0; i < 3; i++) { // the events are the same again
+    await tab.shows((v) => v.number > 60, "the end again");
+    await tab.shows((v) => v.number < 50, "the beginning again");
+    assert.ok((await listed()) >= before, `${await listed()} events in the list, of ${before}`);
+  }
   await tab.close();
 });
 

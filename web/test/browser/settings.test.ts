@@ -16,6 +16,7 @@ before(async () => {
   copyFileSync(join(root, "scripts/threshold.py"), script);
   browser = await launch();
   drp = await Drp.start("-p", script, "-s", "sim:segments=1,events=0", "--rate", "20", "--http", "127.0.0.1:0");
+  await drp.begun();
 });
 
 after(async () => {

@@ -37,6 +37,18 @@ test("frames are the same however the stream is cut", () => {
   }
 });
 
+test("a frame tells how it came", () => {
+  const bytes = joined(frame(kinds.events, new Uint8Array(99)), frame(kinds.image, new Uint8Array(999)), frame(kinds.log, new Uint8Array(9)));
+  const reader = new FrameReader();
+  assert.deepEqual(reader.push(bytes.subarray(0, 107), 5).map((f) => f.passage), [{ size: 100, later: 0, seconds: 0 }]); // and a part of a head
+  assert.equal(reader.underway(6), null);
+  assert.deepEqual(reader.push(bytes.subarray(107, 409), 7), []);
+  assert.deepEqual(reader.underway(9), { kind: kinds.image, passage: { size: 1000, later: 0, seconds: 2 } });
+  reader.push(bytes.subarray(409, 609), 8);
+  assert.deepEqual(reader.underway(9)?.passage, { size: 1000, later: 200, seconds: 2 });
+  assert.deepEqual(reader.push(bytes.subarray(609), 9).map((f) => f.passage), [{ size: 1000, later: 699, seconds: 2 }, { size: 10, later: 0, seconds: 0 }]);
+});
+
 test("a stream that ends within a frame is pending", () => {
   for (let end = 1; end < 12; end++) {
     const reader = new FrameReader();

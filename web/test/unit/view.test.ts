@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { seen } from "../../src/overlay";
 import { binFor, fit, moved, toPicture, toScreen, zoomed } from "../../src/view";
 
 const picture = { width: 1000, height: 500 };
@@ -38,4 +39,16 @@ test("a bin has a pixel for each of the screen", () => {
   assert.equal(binFor(0.3, 1), 2);
   assert.equal(binFor(0.25, 1), 4);
   assert.equal(binFor(0.05, 1), 8);
+});
+
+test("the label of a ring is where it can be read", () => {
+  const screen = { width: 600, height: 400 };
+  const middle = { x: 300, y: 200 };
+  assert.deepEqual(seen(middle, 100, screen), { x: 300, y: 96 });
+  for (const [at, r] of [[middle, 198], [middle, 290], [middle, 330], [{ x: 10, y: 390 }, 200], [{ x: -200, y: 200 }, 500]] as const) {
+    const p = seen(at, r, screen)!;
+    assert.ok(p.x > 20 && p.x < 580 && p.y > 10 && p.y < 400, `${JSON.stringify(at)}, ${r}: ${JSON.stringify(p)}`);
+    assert.ok(Math.abs(Math.hypot(p.x - at.x, p.y + 4 - at.y) - r) < 1e-6);
+  }
+  assert.equal(seen(middle, 1000, screen), null);
 });

@@ -34,7 +34,7 @@ test("what is typed becomes a value of the setting's type", () => {
 
 test("limits are words", () => {
   const of = (min: number | null, max: number | null): string => limits({ min, max } as Setting);
-  assert.deepEqual([of(0, 1), of(0, null), of(null, 9), of(null, null)], ["0 to 1", "at least 0", "at most 9", ""]);
+  assert.deepEqual([of(0, 1), of(0, null), of(null, 9), of(null, null), of(0, 2147483647)], ["0 to 1", "at least 0", "at most 9", "", "at least 0"]);
 });
 
 const books: Books = {
