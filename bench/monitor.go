@@ -42,11 +42,14 @@ func Monitor(ctx context.Context, o MonitorOptions) (*Report, error) {
 	r.add("promised_page", "ms", "what a picture may take: a tenth of a core at ten a second", promisedPage)
 	m := &watching{o: o, report: r}
 	for range o.Rounds {
-		for _, measure := range []func(context.Context) error{m.large, m.small, m.stopped, m.python, m.page} {
+		for _, measure := range []func(context.Context) error{m.large, m.small, m.stopped, m.python} {
 			if err := errors.Join(ctx.Err(), measure(ctx)); err != nil {
 				return nil, err
 			}
 		}
+	}
+	if err := m.page(ctx); err != nil {
+		return nil, err
 	}
 	if o.Program != "" {
 		if err := m.onlook(ctx); err != nil {

@@ -20,7 +20,7 @@ import (
 // promisedPage is the time of the processor that a picture may take: a tenth of a core at ten pictures a second.
 const promisedPage = 10.
 
-// readingScript reads pictures of a page as a browser does: a few, and then so many more.
+// readingScript reads pictures of a page as a browser does: so many first, and then some more each time.
 const readingScript = `
 import struct, sys, urllib.request
 stream = urllib.request.urlopen(sys.argv[1])
@@ -29,16 +29,16 @@ def pictures(n):
         length, kind = struct.unpack("<IB", stream.read(5))
         assert len(stream.read(length - 1)) == length - 1
         n -= kind == 2
-pictures(3)
-print("there", flush=True)
-sys.stdin.readline()
 pictures(int(sys.argv[2]))
-print("enough", flush=True)
-sys.stdin.readline()
+print("there", flush=True)
+while sys.stdin.readline():
+    pictures(int(sys.argv[3]))
+    print("enough", flush=True)
 `
 
 // page measures what the server of the page takes of the processor for a picture of two megapixels: corrected, placed by a
-// geometry, 2 x 2 pixels together, ten a second.
+// geometry, 2 x 2 pixels together, ten a second. First it is looked at until the page keeps as many events as it ever does: the
+// memory of each of those is touched for the first time, which takes as long as half a picture.
 func (w *watching) page(ctx context.Context) (err error) {
 	c := frameCamera()
 	p, err := newPublished(c, 8)
@@ -60,43 +60,46 @@ func (w *watching) page(ctx context.Context) (err error) {
 		stop()
 		<-spent
 	}()
-	pictures := max(3, int(40*w.o.Seconds))
-	took, err := w.read(ctx, strings.Replace(server.URL(), "/?", "/v1/page/stream?bin=2&rate=10&", 1), pictures, spent)
+	return w.read(ctx, strings.Replace(server.URL(), "/?", "/v1/page/stream?bin=2&rate=10&", 1), spent)
+}
+
+// keptPictures is more than a page keeps.
+const keptPictures = 64
+
+// read lets a process read pictures, and notes what they take of the processor here, but for the publishing.
+func (w *watching) read(ctx context.Context, address string, spent <-chan time.Duration) (err error) {
+	warm, pictures := max(3, min(keptPictures, int(2*keptPictures*w.o.Seconds))), max(3, int(40*w.o.Seconds))
+	cmd := exec.CommandContext(ctx, w.o.Python, "-c", readingScript, address, fmt.Sprint(warm), fmt.Sprint(pictures))
+	in, err := cmd.StdinPipe()
 	if err != nil {
 		return err
 	}
-	w.report.add("page_picture", "ms", "time of the processor for a picture of 2 megapixels on the page, corrected and placed",
-		1e3*took.Seconds()/float64(pictures))
-	return nil
-}
-
-// read lets a process read so many pictures, and gives what that took of the processor here, but for the publishing.
-func (w *watching) read(ctx context.Context, address string, pictures int, spent <-chan time.Duration) (took time.Duration, err error) {
-	cmd := exec.CommandContext(ctx, w.o.Python, "-c", readingScript, address, fmt.Sprint(pictures))
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		return 0, err
-	}
 	out, err := cmd.StdoutPipe()
 	if err != nil {
-		return 0, err
+		return err
 	}
 	var complained strings.Builder
 	cmd.Stderr = &complained
 	if err := cmd.Start(); err != nil {
-		return 0, fmt.Errorf("bench: %w", err)
+		return fmt.Errorf("bench: %w", err)
 	}
-	lines := bufio.NewScanner(out)
-	for range 2 { // when it is there, and when it has had enough
+	lines, before := bufio.NewScanner(out), time.Duration(0)
+	for round := range w.o.Rounds + 1 {
 		if !lines.Scan() {
-			return 0, fmt.Errorf("bench: the reader failed: %w\n%s", cmd.Wait(), complained.String())
+			return fmt.Errorf("bench: the reader failed: %w\n%s", cmd.Wait(), complained.String())
 		}
-		took = processorTime(unix.RUSAGE_SELF) - <-spent - took
-		if _, err := fmt.Fprintln(in); err != nil {
-			return 0, err
+		took := processorTime(unix.RUSAGE_SELF) - <-spent
+		if round > 0 {
+			w.report.add("page_picture", "ms", "time of the processor for a picture of 2 megapixels on the page, corrected and placed",
+				1e3*(took-before).Seconds()/float64(pictures))
+		}
+		if before = took; round < w.o.Rounds {
+			if _, err := fmt.Fprintln(in); err != nil {
+				return err
+			}
 		}
 	}
-	return took, cmd.Wait()
+	return errors.Join(in.Close(), cmd.Wait())
 }
 
 // slowly publishes twenty events a second, and tells what this took of the processor to who asks.

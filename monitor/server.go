@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"drp/internal/pace"
 	"drp/internal/rundir"
 	"drp/internal/wire"
 	"drp/shm"
@@ -107,7 +108,7 @@ func New(cfg Config) (*Server, error) {
 	if s.listener, s.unlisten, err = (wire.Endpoint{Path: path}).Listen(); err != nil {
 		return nil, errors.Join(fmt.Errorf("monitor: %s: %w", cfg.Name, err), s.ring.seg.Close())
 	}
-	s.listener = wire.Paced(s.listener, wire.Pace{Few: mostConsumers, Gap: time.Second / greetedPerSecond})
+	s.listener = wire.Paced(s.listener, &pace.Pace{Few: mostConsumers, Gap: time.Second / greetedPerSecond})
 	s.running.Go(s.accept)
 	s.running.Go(s.look)
 	return s, nil

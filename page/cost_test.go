@@ -46,7 +46,7 @@ func twoMegapixels(tb testing.TB, corrected bool) *event {
 		k = &drp.FrameConstants{Set: set, Layout: layout, Camera: hit.Camera{Tables: tables, Geometry: g}}
 	}
 	s := newScene("cam.raw", "ADU raw", [3]int{segments, rows, cols}, k)
-	e := &event{scene: s, raw: make([]uint16, n+1)}
+	e := &event{scene: s, raw: make([]uint16, n)}
 	for i := range n {
 		e.raw[i] = uint16(100 + i*7919%23)
 		if i%5000 == 0 {

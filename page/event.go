@@ -19,8 +19,8 @@ type event struct {
 	peaks   []spot
 	rings   []ring
 	scene   *scene    // nil without a picture
-	raw     []uint16  // pixels as they came; one more, which is 0
-	values  []float32 // or those of a field that has no raw pixels; one more
+	raw     []uint16  // pixels as they came
+	values  []float32 // or those of a field that has no raw pixels
 	lacking []bool    // segments that the event has no pixels of; nil is none
 }
 
@@ -93,7 +93,7 @@ func (e *event) place(f *drp.Frame) {
 func (e *event) copyRaw(f *drp.Frame) {
 	n := e.scene.rows * e.scene.cols
 	e.values = e.values[:0]
-	e.raw = grown(e.raw, e.scene.pixels()+1)
+	e.raw = grown(e.raw, e.scene.pixels())
 	for i, raw := range f.Raw {
 		to := e.raw[i*n : (i+1)*n]
 		if raw == nil {
@@ -106,18 +106,16 @@ func (e *event) copyRaw(f *drp.Frame) {
 		}
 		copy(to, raw)
 	}
-	e.raw[len(e.raw)-1] = 0
 }
 
 // copyField takes the numbers of a field.
 func (e *event) copyField(v xtc.Value) {
 	n := v.Len()
 	e.raw = e.raw[:0]
-	e.values = grown(e.values, n+1)
+	e.values = grown(e.values, n)
 	for i := range n {
 		e.values[i] = float32(v.FloatAt(i))
 	}
-	e.values[n] = 0
 }
 
 // grown is a slice of n, with the memory of an old one where that is enough.

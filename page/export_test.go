@@ -27,7 +27,7 @@ func (p *Page) Feeds() bool {
 }
 
 // Exhaust uses up what may be made for browsers in a day.
-func (p *Page) Exhaust() { p.thrift.charge(3 * time.Hour) }
+func (p *Page) Exhaust() { p.thrift.Charge(3 * time.Hour) }
 
 // Offered is how many events were shown to who watches.
 func (p *Player) Offered() int64 {

@@ -96,7 +96,7 @@ func (f *feed) watch(ctx context.Context, c *monitor.Client) error {
 		case f.page.o.Player != nil && c.Waiting() > 0: // a replay that stands still shows its last event, whoever was slow
 			continue
 		}
-		f.page.thrift.spend(func() { f.take(w, it) })
+		f.page.thrift.Spend(func() { f.take(w, it) })
 		f.pause(ctx) // while the event is still held: so the next one is the newest, and nothing is copied for us
 	}
 	return nil
@@ -188,7 +188,7 @@ func (f *feed) next() time.Time {
 			at = s.due
 		}
 	}
-	if from := time.Now().Add(f.page.thrift.after()); at.Before(from) {
+	if from := time.Now().Add(f.page.thrift.After()); at.Before(from) {
 		return from
 	}
 	return at

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"drp/calib"
+	"drp/internal/pace"
 	"drp/watch"
 )
 
@@ -30,7 +31,7 @@ type Options struct {
 type Page struct {
 	o      Options
 	mux    *http.ServeMux
-	thrift *thrift
+	thrift *pace.Budget
 	stop   context.CancelFunc
 	ctx    context.Context //nolint:containedctx // ends with Close
 	runs   sync.WaitGroup
@@ -76,7 +77,7 @@ func New(o Options) *Page {
 	p := &Page{o: o, streams: map[*stream]bool{}, kept: kept{most: mostKept, mostBytes: restingBytes}}
 	p.ctx, p.stop = context.WithCancel(context.Background())
 	if o.Player == nil {
-		p.thrift = &thrift{}
+		p.thrift = newThrift()
 	}
 	p.mux = p.routes()
 	p.all = p.newFeed(false)
@@ -91,11 +92,11 @@ func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) { p.mux.ServeHT
 func (p *Page) routes() *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/page/stream", p.serveStream)
-	mux.HandleFunc("GET /v1/page/event", p.thrift.thrifty(p.serveEvent))
-	mux.HandleFunc("GET /v1/page/events", p.thrift.thrifty(p.serveEvents))
-	mux.HandleFunc("GET /v1/page/history", p.thrift.thrifty(p.serveHistory))
-	mux.HandleFunc("GET /v1/page/pixel", p.thrift.thrifty(p.servePixel))
-	mux.HandleFunc("GET /v1/page/mask", p.thrift.thrifty(p.serveMask))
+	mux.HandleFunc("GET /v1/page/event", p.thrifty(p.serveEvent))
+	mux.HandleFunc("GET /v1/page/events", p.thrifty(p.serveEvents))
+	mux.HandleFunc("GET /v1/page/history", p.thrifty(p.serveHistory))
+	mux.HandleFunc("GET /v1/page/pixel", p.thrifty(p.servePixel))
+	mux.HandleFunc("GET /v1/page/mask", p.thrifty(p.serveMask))
 	mux.HandleFunc("GET /v1/replay", p.serveReplay)
 	if p.o.Files != nil {
 		files := http.FileServerFS(p.o.Files)

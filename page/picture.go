@@ -27,78 +27,33 @@ type picture struct {
 	holders int
 }
 
-// corrected gives the pixels of an event, one more than there are, which is 0; those that are not there are NaN.
-func (g *painter) corrected(e *event) []float32 {
-	if len(e.values) > 0 {
-		return e.values
-	}
-	s := e.scene
-	n := s.rows * s.cols
-	g.pixels = grown(g.pixels, s.pixels()+1)
-	for i := range s.segments {
-		to, raw := g.pixels[i*n:(i+1)*n], e.raw[i*n:(i+1)*n]
-		switch {
-		case e.lacking != nil && e.lacking[i]:
-			for k := range to {
-				to[k] = float32(math.NaN())
-			}
-		case s.tables != nil:
-			s.tables.Float32(to, raw, i)
-		default:
-			for k, v := range raw {
-				to[k] = float32(v)
-			}
-		}
-	}
-	g.pixels[s.pixels()] = 0
-	return g.pixels
-}
-
 // draw makes the picture of an event.
 func (g *painter) draw(to *picture, e *event, bin int) {
 	p := e.scene.plan(bin)
-	g.values = grown(g.values, len(p.share))
+	g.values = grown(g.values, p.places())
 	g.means(g.values, e, p)
 	to.kind, to.bin = kindEvent, bin
 	g.finish(to, e, p, 0)
 }
 
-// means gives those of the good pixels of each place.
-func (g *painter) means(to []float32, e *event, p *plan) {
-	switch {
-	case len(e.values) > 0: // of a script, which may be anything
-		decimateSome(to, p, e.values)
-	case e.scene.tables == nil && e.lacking == nil:
-		decimate(to, p, e.raw)
-	default:
-		decimate(to, p, g.corrected(e))
-	}
-}
-
 // drawSum makes the picture of a sum, or of the highest values, with what is known of the latest event.
 func (g *painter) drawSum(to *picture, s *sums, e *event, k kind, bin int) {
 	p := s.scene.plan(bin)
-	g.values = grown(g.values, len(p.share))
-	g.pixels = grown(g.pixels, len(s.sum))
-	copy(g.pixels, s.max)
-	for i, v := range s.sum {
-		switch {
-		case s.max[i] == nothingYet:
-			g.pixels[i] = float32(math.NaN())
-		case k == kindSum:
-			g.pixels[i] = float32(v)
-		}
+	g.values = grown(g.values, p.places())
+	if k == kindSum {
+		decimateSome(g.values, p, s.sum)
+	} else {
+		decimateSome(g.values, p, s.max)
 	}
-	decimateSome(g.values, p, g.pixels)
 	to.kind, to.bin = k, bin
 	g.finish(to, e, p, s.events)
 }
 
 // finish levels the values, and writes the head.
 func (g *painter) finish(to *picture, e *event, p *plan, events int) {
-	to.pixels = grown(to.pixels, 2*len(p.share))
-	l := g.level(to.pixels, g.values)
-	to.radial = g.radial(to.radial[:0], p, g.values)
+	to.pixels = grown(to.pixels, 2*p.places())
+	l := g.level(to.pixels, g.values, p)
+	to.radial = g.profile.means(to.radial[:0], p)
 	b := binary.LittleEndian.AppendUint32(to.head[:0], 0) // its length, which is known in the end
 	b = append(b, `{"number":`...)
 	b = strconv.AppendInt(b, e.Number, 10)
@@ -219,13 +174,10 @@ func around(b []byte, e *event, radial []float64, step float64) []byte {
 type sums struct {
 	scene  *scene
 	events int
-	sum    []float64 // one more than there are pixels
+	sum    []float64 // of each pixel, NaN where nothing is known yet
 	max    []float32
 	last   time.Time
 }
-
-// nothingYet is the highest value of a pixel that had none.
-const nothingYet = -math.MaxFloat32
 
 // due tells whether it is time to add an event, though nobody looks.
 func (s *sums) due(now time.Time) bool { return s.events == 0 || now.Sub(s.last) >= seldom-seldom/20 }
@@ -234,24 +186,27 @@ func (s *sums) reset() { s.events = 0 }
 
 // add adds an event.
 func (s *sums) add(g *painter, e *event, now time.Time) {
-	values := g.corrected(e)
 	if s.scene != e.scene || s.events == 0 {
+		n := max(len(e.raw), len(e.values))
 		s.scene, s.events = e.scene, 0
-		s.sum, s.max = grown(s.sum, len(values)), grown(s.max, len(values))
-		clear(s.sum)
-		for i := range s.max {
-			s.max[i] = nothingYet
+		s.sum, s.max = grown(s.sum, n), grown(s.max, n)
+		for i := range s.sum { // none is known yet
+			s.sum[i], s.max[i] = math.NaN(), float32(math.NaN())
 		}
-		s.max[len(s.max)-1] = 0
 	}
 	s.events++
 	s.last = now
-	sum, high := s.sum[:len(values)], s.max[:len(values)]
-	for i, v := range values {
-		if v-v == 0 {
-			sum[i] += float64(v)
-			if v > high[i] {
-				high[i] = v
+	for from, to := 0, 0; from < e.scene.pixels(); from = to {
+		to = g.correct(e, from)
+		sum, high := s.sum[from:to], s.max[from:to]
+		for i, v := range g.of(e)[from:to] {
+			if v <= high[i] && v >= -math.MaxFloat32 { // nearly all
+				sum[i] += float64(v)
+			} else if v-v == 0 {
+				if high[i] != high[i] { // the first one of this pixel
+					sum[i] = 0
+				}
+				sum[i], high[i] = sum[i]+float64(v), v
 			}
 		}
 	}

@@ -198,7 +198,7 @@ func (g *painter) pixel(e *event, row, col int) (a pixelAnswer) {
 		raw := e.raw[at]
 		a.Raw = &raw
 	}
-	if v := float64(g.corrected(e)[at]); !math.IsNaN(v) && !math.IsInf(v, 0) {
+	if v := g.value(e, at); !math.IsNaN(v) && !math.IsInf(v, 0) {
 		a.Value = &v
 	}
 	return a

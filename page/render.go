@@ -1,6 +1,7 @@
 package page
 
 import (
+	"encoding/binary"
 	"math"
 	"slices"
 )
@@ -17,10 +18,7 @@ type painter struct {
 	pixels  []float32 // corrected
 	counts  [levels + 1]uint32
 	sample  []float32
-	profile [radialBins]struct {
-		sum   float64
-		count int
-	}
+	profile profile
 }
 
 // levelling is how values became the levels of a picture, and what they were.
@@ -30,50 +28,6 @@ type levelling struct {
 	p1, p50, p99, p999 float64
 	places             int // with a value
 	low, perLevel      float32
-}
-
-// decimate gives the mean of the good pixels of each place, NaN where there is none.
-func decimate[T uint16 | float32](to []float32, p *plan, from []T) {
-	share := p.share[:len(to)]
-	switch p.bin {
-	case 1:
-		index := p.index[:len(to)]
-		for i, at := range index {
-			to[i] = float32(from[at]) * share[i]
-		}
-	case 2:
-		index := p.index[:4*len(to)]
-		for i := range to {
-			at := index[4*i:][:4:4]
-			sum := float32(from[at[0]]) + float32(from[at[1]]) + float32(from[at[2]]) + float32(from[at[3]])
-			to[i] = sum * share[i]
-		}
-	default:
-		k := p.bin * p.bin
-		for i := range to {
-			sum := float32(0)
-			for _, at := range p.index[k*i : k*(i+1)] {
-				sum += float32(from[at])
-			}
-			to[i] = sum * share[i]
-		}
-	}
-}
-
-// decimateSome is decimate for values of which some are none.
-func decimateSome(to []float32, p *plan, from []float32) {
-	k := p.bin * p.bin
-	none := int32(len(from) - 1)
-	for i := range to {
-		sum, n := float32(0), float32(0)
-		for _, at := range p.index[k*i : k*(i+1)] {
-			if v := from[at]; at != none && v-v == 0 {
-				sum += v
-				n++
-			}
-		}
-		to[i] = sum / n // 0/0 is none
-	}
 }
 
 // levelsOf finds how values are best written as 16 bits: over all that there are, unless a few lie so far out that the
@@ -116,8 +70,11 @@ func (g *painter) levelsOf(values []float32) (l levelling) {
 
 // bounds are the lowest and the highest value; NaN is none.
 func bounds(values []float32) (low, high float32) {
-	low, high = float32(math.Inf(1)), float32(math.Inf(-1))
-	for _, v := range values {
+	low, high, n := boundsInVectors(values)
+	if n == 0 {
+		low, high = float32(math.Inf(1)), float32(math.Inf(-1))
+	}
+	for _, v := range values[n:] {
 		if v < low {
 			low = v
 		}
@@ -162,28 +119,57 @@ func (g *painter) apart(values []float32, common float64) float64 {
 	return min(float64(g.sample[(len(g.sample)-1)/2]), farthest*max(1, math.Abs(common)))
 }
 
-// level writes values as 16 bits, and finds the percentiles.
-func (g *painter) level(to []byte, values []float32) levelling {
+// level writes values as 16 bits, finds the percentiles, and sums up the rings around the beam, where there is one.
+func (g *painter) level(to []byte, values []float32, p *plan) levelling {
 	l := g.levelsOf(values)
 	clear(g.counts[:])
-	low, per := l.low, l.perLevel
-	to = to[:2*len(values)]
-	for i, v := range values {
-		u := uint16(noPixel)
-		switch at := (v - low) * per; {
-		case at >= 0 && at < levels-1: // nearly all
-			u = uint16(int32(at + 0.5))
-		case v < low:
-			u = 0
-		case v >= low:
-			u = levels - 1
+	if p.ring == nil {
+		g.write(to, values, &l)
+	} else {
+		g.profile = profile{}
+		for at := 0; at < len(values); at += writtenAtOnce {
+			end := min(at+writtenAtOnce, len(values))
+			g.write(to[2*at:2*end], values[at:end], &l)
+			g.profile.add(values[at:end], p.ring[at:end])
 		}
-		g.counts[u]++
-		to[2*i], to[2*i+1] = byte(u), byte(u>>8)
 	}
 	l.places = len(values) - int(g.counts[noPixel])
 	g.percentiles(&l)
 	return l
+}
+
+// writtenAtOnce is how many values are looked at twice while they are in the cache.
+const writtenAtOnce = 4096
+
+// write writes values as 16 bits, and counts them.
+func (g *painter) write(to []byte, values []float32, l *levelling) {
+	to = to[:2*len(values)]
+	for i := levelsInVectors(to, values, l.low, l.perLevel); i < len(values); i++ {
+		binary.LittleEndian.PutUint16(to[2*i:], levelOf(values[i], l.low, l.perLevel))
+	}
+	for ; len(to) >= 8; to = to[8:] {
+		four := binary.LittleEndian.Uint64(to)
+		g.counts[uint16(four)]++
+		g.counts[uint16(four>>16)]++
+		g.counts[uint16(four>>32)]++
+		g.counts[uint16(four>>48)]++
+	}
+	for ; len(to) > 0; to = to[2:] {
+		g.counts[binary.LittleEndian.Uint16(to)]++
+	}
+}
+
+// levelOf is that of a value.
+func levelOf(v, low, per float32) uint16 {
+	switch at := (v - low) * per; {
+	case at >= 0 && at < levels-1: // nearly all
+		return uint16(int32(at + 0.5))
+	case v < low:
+		return 0
+	case v >= low:
+		return levels - 1
+	}
+	return noPixel
 }
 
 func (g *painter) percentiles(l *levelling) {
@@ -207,27 +193,46 @@ func (g *painter) percentiles(l *levelling) {
 	}
 }
 
-// radial gives the mean of each ring around the beam, NaN where there is no pixel.
-func (g *painter) radial(to []float64, p *plan, values []float32) []float64 {
+// profile sums up values around the beam. Neighbours are mostly in the same ring, and each would have to wait for the sum that the one
+// before makes: so four of them have a sum each.
+type profile struct {
+	sum  [4][radialBins]float64
+	none [radialBins]int32 // places without a value
+}
+
+func (f *profile) add(values []float32, ring []uint8) {
+	for ; len(values) >= 4; values, ring = values[4:], ring[4:] {
+		v, r := values[:4:4], ring[:4:4]
+		for k := range 4 {
+			if v[k] == v[k] {
+				f.sum[k][r[k]] += float64(v[k])
+			} else {
+				f.none[r[k]]++
+			}
+		}
+	}
+	for k, v := range values {
+		if v == v {
+			f.sum[0][ring[k]] += float64(v)
+		} else {
+			f.none[ring[k]]++
+		}
+	}
+}
+
+// means are those of each ring around the beam, NaN where there is no pixel.
+func (f *profile) means(to []float64, p *plan) []float64 {
 	if p.ring == nil {
 		return nil
 	}
-	clear(g.profile[:])
-	for i, v := range values {
-		if v == v {
-			b := &g.profile[p.ring[i]]
-			b.sum += float64(v)
-			b.count++
-		}
-	}
 	last := 0
-	for i := range g.profile {
-		if g.profile[i].count > 0 {
+	for i, n := range p.around {
+		if n > f.none[i] {
 			last = i + 1
 		}
 	}
-	for _, b := range g.profile[:last] {
-		to = append(to, b.sum/float64(b.count))
+	for i, n := range p.around[:last] {
+		to = append(to, (f.sum[0][i]+f.sum[1][i]+f.sum[2][i]+f.sum[3][i])/float64(n-f.none[i]))
 	}
 	return to
 }

@@ -61,7 +61,7 @@ func (p *Page) serveStream(w http.ResponseWriter, r *http.Request) {
 	if q.refused(w) {
 		return
 	}
-	if !p.thrift.wait(r) {
+	if !p.thrift.Wait(r.Context()) {
 		return
 	}
 	if !p.enter(s, hits) {
@@ -83,7 +83,7 @@ func (p *Page) speak(s *stream, r *http.Request) error {
 	tick := time.NewTicker(tickTime)
 	defer tick.Stop()
 	news := func() (err error) {
-		p.thrift.spend(func() { err = p.news(s, r) })
+		p.thrift.Spend(func() { err = p.news(s, r) })
 		return err
 	}
 	if err := news(); err != nil {
@@ -93,7 +93,7 @@ func (p *Page) speak(s *stream, r *http.Request) error {
 		select {
 		case pic := <-s.frames:
 			var err error
-			p.thrift.spend(func() { err = s.picture(pic) })
+			p.thrift.Spend(func() { err = s.picture(pic) })
 			p.taken(s, pic)
 			if err != nil {
 				return err
@@ -122,8 +122,8 @@ func (p *Page) enter(s *stream, hits bool) bool {
 	p.streams[s] = true
 	p.left, p.kept.mostBytes = time.Time{}, mostKeptBytes
 	s.rows = max(p.kept.seq, mostRows) - mostRows
-	if e := p.kept.latest(hits); e != nil && s.kind != kindNone && p.thrift.after() <= 0 {
-		p.thrift.spend(func() { p.give(s, e, s.due, &round{}) })
+	if e := p.kept.latest(hits); e != nil && s.kind != kindNone && p.thrift.After() <= 0 {
+		p.thrift.Spend(func() { p.give(s, e, s.due, &round{}) })
 	}
 	s.feed.ring()
 	return true

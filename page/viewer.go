@@ -81,7 +81,7 @@ func (v *Viewer) Picture(bin int) *Picture {
 	s := e.scene
 	plan := s.plan(min(bin, max(s.high, s.wide)))
 	p := &Picture{Source: s.source, Unit: s.unit, High: s.high, Wide: s.wide, Bin: plan.bin, Rows: plan.high, Cols: plan.wide,
-		Values: make([]float32, len(plan.share)), Energy: s.photons(&v.watching.frame), Distance: s.distance}
+		Values: make([]float32, plan.places()), Energy: s.photons(&v.watching.frame), Distance: s.distance}
 	v.painter.means(p.Values, e, plan)
 	for i := range e.peaks {
 		p.Peaks = append(p.Peaks, Point{float64(e.peaks[i].x), float64(e.peaks[i].y)})

@@ -12,8 +12,9 @@ import (
 	"os"
 	"path"
 	"strings"
-	"sync"
 	"time"
+
+	"drp/internal/pace"
 )
 
 // newToken makes a word that nobody guesses.
@@ -33,7 +34,7 @@ type guard struct {
 	names   []string
 	next    http.Handler
 
-	known, strange pace
+	known, strange *pace.Pace
 }
 
 // Requests that are answered in a second, however many there are; the others wait. A few come at once.
@@ -43,26 +44,28 @@ const (
 	burst            = 20
 )
 
+func knownPace() *pace.Pace { return &pace.Pace{Few: burst, Gap: time.Second / knownPerSecond} }
+
 // newGuard makes one for a server at an address.
 func newGuard(token, control, address string, next http.Handler) *guard {
 	host, port, _ := net.SplitHostPort(address)
 	own, _ := os.Hostname()
 	return &guard{token: sha256.Sum256([]byte(token)), control: sha256.Sum256([]byte(control)), cookie: "drp_" + port,
-		names: []string{"localhost", host, own}, next: next, known: pace{gap: time.Second / knownPerSecond}, strange: pace{gap: time.Second / strangePerSecond}}
+		names: []string{"localhost", host, own}, next: next, known: knownPace(), strange: &pace.Pace{Few: burst, Gap: time.Second / strangePerSecond}}
 }
 
 // ServeHTTP implements http.Handler.
 func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	harden(w.Header())
 	if code, why := g.judge(r); code != 0 {
-		if !g.strange.wait(r) {
+		if !g.strange.Wait(r.Context()) {
 			return
 		}
 		w.Header().Set("Connection", "close")
 		http.Error(w, why, code)
 		return
 	}
-	if !g.known.wait(r) {
+	if !g.known.Wait(r.Context()) {
 		return
 	}
 	if given := r.URL.Query().Get("token"); given != "" { // it need not be in later addresses
@@ -157,51 +160,4 @@ func (g *guard) knows(r *http.Request) int {
 		control |= subtle.ConstantTimeCompare(sum[:], g.control[:])
 	}
 	return max(watch*mayWatch, control*mayControl)
-}
-
-// pace lets requests through one after the other, so that a flood costs no more than a brisk reader.
-type pace struct {
-	gap time.Duration
-
-	mu   sync.Mutex // protects next
-	next time.Time  // moment at which the next one may go, in a row of moments
-}
-
-// now tells whether one may go without waiting, and lets it.
-func (p *pace) now() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	now := time.Now()
-	at := p.next
-	if earliest := now.Add(-burst * p.gap); at.Before(earliest) {
-		at = earliest
-	}
-	if at.After(now) {
-		return false
-	}
-	p.next = at.Add(p.gap)
-	return true
-}
-
-// wait returns when a request may be answered; false when whoever asked has gone.
-func (p *pace) wait(r *http.Request) bool {
-	p.mu.Lock()
-	now := time.Now()
-	at := p.next
-	if earliest := now.Add(-burst * p.gap); at.Before(earliest) {
-		at = earliest
-	}
-	p.next = at.Add(p.gap)
-	p.mu.Unlock()
-	if !at.After(now) {
-		return true
-	}
-	timer := time.NewTimer(at.Sub(now))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-r.Context().Done():
-		return false
-	}
 }

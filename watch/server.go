@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"drp/internal/pace"
 	"drp/internal/wire"
 )
 
@@ -55,12 +56,15 @@ const (
 	statusMaxAge = 250 * time.Millisecond
 )
 
-// connectionPace is for those who connect and leave as fast as they can: who stays connects once.
-var connectionPace = wire.Pace{Few: connections, Gap: 20 * time.Millisecond}
+// connectionPace is for those who connect and leave as fast as they can: who stays connects once. A browser needs half a dozen.
+func connectionPace() *pace.Pace { return &pace.Pace{Few: 16, Gap: 50 * time.Millisecond} }
+
+// wholePace is for what tells of the whole run. It takes up to a millisecond, and nothing is new before statusMaxAge is over.
+func wholePace() *pace.Pace { return &pace.Pace{Few: 4, Gap: statusMaxAge} }
 
 // Listen begins to answer.
 func Listen(o Options) (*Server, error) {
-	s := &Server{o: o, posted: postings{lines: pace{gap: postedGap}}}
+	s := &Server{o: o, posted: postings{lines: pace.Pace{Few: burst, Gap: postedGap}}}
 	if o.Address != "" && o.Token != "" && o.Token == o.Control {
 		return nil, errors.New("watch: the token for watching and that for steering are the same: give two, since who has the first would steer")
 	}
@@ -90,13 +94,13 @@ func Listen(o Options) (*Server, error) {
 			s.Close()
 			return nil, fmt.Errorf("watch: %w", err)
 		}
-		calm, pages := pace{gap: time.Second / knownPerSecond}, s.pages()
+		calm, pages := knownPace(), s.pages()
 		s.serve(l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if foreign(r) { // no browser comes here
 				http.Error(w, othersPage, http.StatusForbidden)
 				return
 			}
-			if calm.wait(r) {
+			if calm.Wait(r.Context()) {
 				pages.ServeHTTP(w, withRights(r, rights{who: "socket", control: true}))
 			}
 		}))
@@ -114,7 +118,7 @@ func (s *Server) serve(l net.Listener, h http.Handler) {
 	server := &http.Server{Handler: h, ReadHeaderTimeout: headerTime, ReadTimeout: headerTime, WriteTimeout: answerTime,
 		IdleTimeout: idleTime, MaxHeaderBytes: headerBytes, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug)}
 	s.servers = append(s.servers, server)
-	s.running.Go(func() { _ = server.Serve(newFewConnections(wire.Paced(l, connectionPace))) })
+	s.running.Go(func() { _ = server.Serve(newFewConnections(wire.Paced(l, connectionPace()))) })
 }
 
 // Close lets those who are answered have their answer, for a moment, and ends. It may be called more than once.
@@ -133,13 +137,12 @@ func (s *Server) Close() {
 	s.posted.end(s.o.Log)
 }
 
-// pages are what there is. What tells of the whole run takes a millisecond, and nothing is new before statusMaxAge is over:
-// so there are no more answers than that, but for a few at once.
+// pages are what there is.
 func (s *Server) pages() http.Handler {
-	mux, calm := http.NewServeMux(), &pace{gap: statusMaxAge}
+	mux, calm := http.NewServeMux(), wholePace()
 	handle := func(pattern string, h http.Handler) {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-			if calm.wait(r) {
+			if calm.Wait(r.Context()) {
 				h.ServeHTTP(w, r)
 			}
 		})

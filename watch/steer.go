@@ -11,6 +11,8 @@ import (
 	"net/http"
 	"sync/atomic"
 	"time"
+
+	"drp/internal/pace"
 )
 
 // Rights are what the one who asks may do.
@@ -78,7 +80,7 @@ const postedGap = time.Second
 // postings keeps account in the log of what was posted: of many at once only the first, and then one in a while, with how many
 // others there were.
 type postings struct {
-	lines  pace
+	lines  pace.Pace
 	others atomic.Int64 // since the last line
 }
 
@@ -86,7 +88,7 @@ func (p *postings) note(log *slog.Logger, line string) {
 	if log == nil {
 		return
 	}
-	if !p.lines.now() {
+	if !p.lines.Now() {
 		p.others.Add(1)
 		return
 	}

@@ -30,6 +30,16 @@ func (s *segment) convert(dst []float32, raw []uint16) {
 	}
 }
 
+// Few gives some pixels of a segment, from at on, as Float32 gives all of them: for who goes on with them at once, since they stay in
+// the caches. A common mode is of all pixels, and not taken off; see CommonMode.
+func (t *Tables) Few(dst []float32, raw []uint16, segment, at int) {
+	s := &t.segments[segment]
+	dst = dst[:len(raw)]
+	for i := s.fewVectors(dst, raw, at); i < len(raw); i++ {
+		dst[i] = s.value(at+i, raw[i])
+	}
+}
+
 // switched converts a pixel whose range bits are set.
 func (s *segment) switched(i int, raw uint16) float32 {
 	if s.special {

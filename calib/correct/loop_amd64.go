@@ -91,6 +91,16 @@ func (s *segment) convertVectors(dst []float32, raw []uint16) int {
 	return l.n
 }
 
+func (s *segment) fewVectors(dst []float32, raw []uint16, at int) int {
+	if !s.vectors || len(raw) < 16 {
+		return 0
+	}
+	l := s.loop(raw, at)
+	l.dst, l.pedestal = bytesOf(&dst[0]), bytesOf(&s.ranges[0].pedestal[at : at+len(raw)][0])
+	convertAVX2(&l)
+	return l.n
+}
+
 // streamed tells whether pixels can go past the caches, which needs 32 bytes at a time. Memory that is only written need
 // then not be read first, and the constants stay in the cache.
 func streamed[T any](dst *T) uint32 {

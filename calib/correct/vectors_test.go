@@ -51,6 +51,25 @@ func vectorsEqualGo(t *testing.T, model string, modes []*calib.CommonMode) {
 			tables := tablesOf(t, set, config)
 			for s := range set.Serials {
 				compareWithGo(t, tables, raw[s*n:(s+1)*n], s)
+				if mode == nil {
+					compareFew(t, tables, raw[s*n:(s+1)*n], s)
+				}
+			}
+		}
+	}
+}
+
+// compareFew holds pieces of all sizes against all pixels.
+func compareFew(t *testing.T, tables *correct.Tables, raw []uint16, s int) {
+	t.Helper()
+	want := make([]float32, len(raw))
+	tables.Plain().Float32(want, raw, s)
+	for at, size := 0, 1; at < len(raw); at, size = at+size, size*3%1009 {
+		few := make([]float32, min(size, len(raw)-at))
+		tables.Few(few, raw[at:at+len(few)], s, at)
+		for i, v := range few {
+			if math.Float32bits(v) != math.Float32bits(want[at+i]) {
+				t.Fatalf("pixel %d of segment %d, one of %d: %g, of all %g", at+i, s, len(few), v, want[at+i])
 			}
 		}
 	}

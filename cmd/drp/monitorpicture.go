@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"image"
 	"image/color"
-	"slices"
 	"strings"
 	"time"
 
@@ -33,7 +32,7 @@ func (p *plotter) lines(width, height int, depth draw.Depth) []string {
 		return append([]string{head, printable(why)}, below...)
 	}
 	picture := p.viewer.Picture(max(1, (wide+points.X-1)/points.X, (high+points.Y-1)/points.Y))
-	low, top := percentiles(picture.Values, p.flags.low, p.flags.high)
+	low, top := draw.Percentiles(picture.Values, p.flags.low, p.flags.high)
 	img := shaded(picture, points, low, top)
 	caption := fmt.Sprintf("%s %d x %d: %.4g to %.4g %s from dark to bright", picture.Source, high, wide, low, top, picture.Unit)
 	if b := picture.Bin; b > 1 {
@@ -62,22 +61,6 @@ func eventTitle(name string, s *page.Seen) string {
 		words = append(words, "trigger "+s.Reason)
 	}
 	return printable(fmt.Sprintf("%s event %d  %v  %s", name, s.Number, xtc.TimestampOf(s.Time), strings.Join(words, ", ")))
-}
-
-// percentiles of numbers, without those that are none; from 0 to 1 where there are no others.
-func percentiles(values []float32, low, high float64) (a, b float64) {
-	good := make([]float32, 0, len(values))
-	for _, v := range values {
-		if v == v {
-			good = append(good, v)
-		}
-	}
-	if len(good) == 0 {
-		return 0, 1
-	}
-	slices.Sort(good)
-	at := func(percent float64) float64 { return float64(good[int(percent/100*float64(len(good)-1))]) }
-	return at(low), at(high)
 }
 
 // shaded draws a picture within so many points, small ones enlarged, with its peaks marked: the points of a peak, or the rim

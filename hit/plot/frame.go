@@ -5,7 +5,6 @@ import (
 	"image"
 	"image/color"
 	"math"
-	"slices"
 
 	"drp/internal/draw"
 )
@@ -63,7 +62,7 @@ func Draw(f *Frame) *image.RGBA {
 	img := image.NewRGBA(image.Rect(0, 0, max(wide+3*margin+scale+numbers, 2*margin+draw.TextWidth(f.Title)), high+titleRow+margin))
 	draw.Fill(img, img.Bounds(), draw.Paper)
 	draw.Text(img, image.Pt(margin, margin), draw.Ink, f.Title)
-	low, high1 := f.limits()
+	low, high1 := draw.Percentiles(f.Pixels, f.Low, f.High)
 	area := image.Rect(margin, titleRow, margin+wide, titleRow+high)
 	for y := range high {
 		for x := range wide {
@@ -83,22 +82,6 @@ func Draw(f *Frame) *image.RGBA {
 		draw.Circle(inside, p.X, p.Y, r+1, circle)
 	}
 	return img
-}
-
-// limits are the values at the percentiles.
-func (f *Frame) limits() (low, high float64) {
-	values := make([]float32, 0, len(f.Pixels))
-	for _, v := range f.Pixels {
-		if v == v {
-			values = append(values, v)
-		}
-	}
-	if len(values) == 0 {
-		return 0, 1
-	}
-	slices.Sort(values)
-	at := func(percent float64) float64 { return float64(values[int(percent/100*float64(len(values)-1))]) }
-	return at(f.Low), at(f.High)
 }
 
 // shade is the colour of a point, which stands for a square of pixels.

@@ -6,6 +6,7 @@ import (
 	"image"
 	"image/color"
 	"math"
+	"slices"
 )
 
 // What pictures are drawn on, and with.
@@ -34,6 +35,23 @@ func Shade(x float64) color.RGBA {
 func Grey(x float64) color.RGBA {
 	v := uint8(255 - 255*min(1, max(0, x)) + 0.5)
 	return color.RGBA{v, v, v, 255}
+}
+
+// Percentiles are the values of a picture that are to be the ends of a scale, from 0 to 100, without those that are none; from 0 to 1
+// where there are no others.
+func Percentiles(values []float32, low, high float64) (a, b float64) {
+	good := make([]float32, 0, len(values))
+	for _, v := range values {
+		if v == v {
+			good = append(good, v)
+		}
+	}
+	if len(good) == 0 {
+		return 0, 1
+	}
+	slices.Sort(good)
+	at := func(percent float64) float64 { return float64(good[int(percent/100*float64(len(good)-1))]) }
+	return at(low), at(high)
 }
 
 // Fill paints an area.

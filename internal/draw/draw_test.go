@@ -51,3 +51,22 @@ func TestShade(t *testing.T) {
 		t.Error("beyond its ends a scale goes on")
 	}
 }
+
+func TestPercentiles(t *testing.T) {
+	none := float32(math.NaN())
+	for _, c := range []struct {
+		values    []float32
+		low, high float64
+		want      [2]float64
+	}{
+		{[]float32{5, none, 1, 4, none, 2, 3}, 0, 100, [2]float64{1, 5}},
+		{[]float32{5, none, 1, 4, none, 2, 3}, 25, 75, [2]float64{2, 4}},
+		{[]float32{7}, 1, 99, [2]float64{7, 7}},
+		{[]float32{none, none}, 1, 99, [2]float64{0, 1}},
+		{nil, 1, 99, [2]float64{0, 1}},
+	} {
+		if a, b := draw.Percentiles(c.values, c.low, c.high); [2]float64{a, b} != c.want {
+			t.Errorf("%g and %g %% of %v: %g and %g, want %v", c.low, c.high, c.values, a, b, c.want)
+		}
+	}
+}

@@ -42,7 +42,7 @@ var importers = map[string][]string{
 	"modernc.org/sqlite":             {"calib/store"},
 	"github.com/prometheus":          {"watch"},
 	"github.com/schollz/progressbar": {"cmd/drp"},
-	"golang.org/x/sys":               {"simtest", "shm", "calib/correct", "fex", "bench", "cmd/drp"},
+	"golang.org/x/sys":               {"simtest", "shm", "calib/correct", "fex", "internal/pace", "bench", "cmd/drp"},
 }
 
 // Sizes that fit a screen and a mind.
