@@ -68,3 +68,24 @@ func (b *Books) Check() error {
 	}
 	return nil
 }
+
+// Contributed is what one contributor brought.
+type Contributed struct {
+	Name    string
+	Present bool   // it is there, and waited for
+	Rows    uint64 // received
+	Late    uint64 // of these: the event was given away before
+	Missing uint64 // events and transitions that were built without it, and that it should have contributed to
+}
+
+// Contributors tells what each brought, in the order of the configuration.
+func (t *TEB) Contributors() []Contributed {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	all := make([]Contributed, len(t.b.contributors))
+	for k := range t.b.contributors {
+		c := &t.b.contributors[k]
+		all[k] = Contributed{Name: c.schema.name, Present: c.joined && t.b.waited>>k&1 != 0, Rows: c.came, Late: c.late, Missing: c.missed}
+	}
+	return all
+}

@@ -38,6 +38,8 @@ type contributor struct {
 	from       Key    // the lowest that it may bring next: of lower ones nothing more will come
 	cursor     int32  // the place of its last row, if that is still in the window
 	joined     bool
+
+	came, late, missed uint64 // see Contributed
 }
 
 // builder joins the rows of several contributors to events. It is a window of a fixed number of places, in a list in the
@@ -255,6 +257,9 @@ func (b *builder) take(now time.Duration, all bool) int32 {
 		pending = b.pending(e, missing)
 		if pending != 0 && now < e.due && !all {
 			return none
+		}
+		for left := missing; left != 0; left &= left - 1 {
+			b.contributors[bits.TrailingZeros64(left)].missed++
 		}
 	}
 	b.judge(e, missing, pending)

@@ -30,6 +30,9 @@ type Config struct {
 	Default      Verdict       // what becomes of an event that is not decided in time
 	Prescale     [16]uint32    // by readout group: one in so many events is kept with its raw data; 0 is none
 	PrescaleSeed uint64        // chooses which
+
+	// Waited is told of one event in 64 how long its decision took, from its first contribution on; nil is nobody. It does not wait.
+	Waited func(time.Duration)
 }
 
 // maxWindowBytes bounds the memory of the window.

@@ -105,12 +105,18 @@ func (t *TEB) publishDefault(b *Batch) {
 	t.ready.Set()
 }
 
+// waitedOf is in how many decisions one is timed.
+const waitedOf = 64
+
 // publish makes the decision of an event, and counts it. What is counted here is counted in order.
 func (t *TEB) publish(e *event, v Verdict) {
 	d := Decision{Pulse: e.key.Pulse, Time: e.time, Contributions: e.have, Monitor: v.Monitor, Groups: e.groups, Damage: e.damage,
 		Reason: v.Reason, Service: e.service, Persist: v.Persist, Default: v.Reason == ReasonDefault}
 	if e.service.IsEvent() {
 		t.prescale(&d)
+		if t.c.Waited != nil && t.books.Decided%waitedOf == 0 {
+			t.c.Waited(t.c.World.Now() - (e.due - t.c.Deadline))
+		}
 	} else {
 		d.Persist, d.Reason, d.Monitor, d.Default = true, ReasonTransition, ^uint32(0), false
 	}

@@ -273,6 +273,9 @@ func (t *TEB) add(k int, rows []byte, size int) (n int) {
 		fates[f]++
 		rows = rows[size:]
 	}
+	c := &t.b.contributors[k]
+	c.came += uint64(n)
+	c.late += fates[late]
 	b := &t.books
 	b.Received += uint64(n)
 	b.Accepted += fates[accepted]

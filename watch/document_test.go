@@ -39,17 +39,19 @@ func TestAStatusIsAsTheDocumentSays(t *testing.T) {
 		t.Fatal(err)
 	}
 	parts := document["components"].(map[string]any)["schemas"].(map[string]any)
-	s := full()
-	s.Script = "x"
-	if text, err = json.Marshal(s); err != nil {
-		t.Fatal(err)
-	}
-	var got any
-	if err := json.Unmarshal(text, &got); err != nil {
-		t.Fatal(err)
-	}
+	run, builder := full(), building()
+	run.Script = "x"
 	seen := map[string]bool{"Rights": true, "Refused": true, "Reload": true, "Reloaded": true} // TestWhoMaySteer, TestReloadPage
-	conforms(t, "status", got, parts["Status"].(map[string]any), parts, seen)
+	for _, s := range []watch.Status{run, builder} {
+		if text, err = json.Marshal(s); err != nil {
+			t.Fatal(err)
+		}
+		var got any
+		if err := json.Unmarshal(text, &got); err != nil {
+			t.Fatal(err)
+		}
+		conforms(t, "status", got, parts["Status"].(map[string]any), parts, seen)
+	}
 	for _, path := range settingsPaths(t) {
 		for name, text := range path {
 			var got any
@@ -124,6 +126,10 @@ func conforms(t *testing.T, where string, got any, schema, parts map[string]any,
 		}
 		if values, ok := schema["enum"].([]any); ok && !strings.Contains(fmt.Sprint(values), text) {
 			t.Errorf("%s: %q is none of %v", where, text, values)
+		}
+	case "boolean":
+		if _, ok := got.(bool); !ok {
+			wrong()
 		}
 	case "integer", "number":
 		if n, ok := got.(float64); !ok || schema["type"] == "integer" && n != float64(int64(n)) {

@@ -40,3 +40,14 @@ func full() watch.Status {
 	s.Post = s.Workers[1:2]
 	return s
 }
+
+// building is a status of drp teb in which all is there.
+func building() watch.Status {
+	s := watch.Status{Version: "1.2", Host: "node", PID: 18, Partition: "tst", Source: "drp teb", Script: "rules.yaml", State: "running", Time: time.Now(),
+		Bounds: watch.Bounds(), Stages: []watch.Stage{}, Workers: []watch.Worker{}, Consumers: []watch.Consumer{}, Failures: []string{}}
+	s.Trigger = full().Trigger
+	s.Builder = &watch.Builder{Rules: "rules.yaml", Events: 100, Transitions: 5, Kept: 40, Defaulted: 2, Complete: 90, TimedOut: 8, Absent: 4, Skipped: 3,
+		InWindow: 6, Let: 7, Refused: 9, Unfit: 10,
+		Contributors: []watch.Contributor{{Name: "cam_0", Present: true, Rows: 105, Late: 11, Missing: 12}, {Name: "cam_1"}}}
+	return s
+}

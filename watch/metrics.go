@@ -26,8 +26,8 @@ const (
 
 func count(n int64) float64 { return float64(n) }
 
-// families are all that are no histograms.
-var families = []family{
+// runFamilies are all of a run that are no histograms, but for those that everything has.
+var runFamilies = []family{
 	{"drp_run_info", "What runs, as labels; the value is 1.", gauge, []string{"version", "experiment", "run", "script"},
 		func(s *Status, put put) { put(1, s.Version, s.Experiment, strconv.Itoa(s.Run), s.Script) }},
 	{"drp_run_state", "1 for the state that the run is in, 0 for the others.", gauge, []string{"state"}, func(s *Status, put put) {
@@ -88,13 +88,6 @@ var families = []family{
 	{"drp_calibration_generation", "Counts the changes of constants in this process; 0 without any.", gauge, nil,
 		func(s *Status, put put) { put(float64(s.Calibration.Generation)) }},
 
-	{"drp_settings_generation", "Generation of the parameters' values that were accepted last; 0 without parameters.", gauge, nil,
-		func(s *Status, put put) { put(float64(s.Settings.Generation)) }},
-	{"drp_settings_applied", "Generation of the parameters' values that events have by now.", gauge, nil,
-		func(s *Status, put put) { put(float64(s.Settings.Applied)) }},
-	{"drp_settings_refused_total", "Changes of parameters that were refused.", counter, nil,
-		func(s *Status, put put) { put(count(s.Settings.Refused)) }},
-
 	{"drp_trigger_waiting", "Events and transitions that the trigger has not decided.", gauge, nil, func(s *Status, put put) {
 		if s.Trigger != nil {
 			put(count(s.Trigger.Waiting))
@@ -130,6 +123,16 @@ var families = []family{
 	ofConsumers("drp_consumer_delivered_total", "Events that a consumer got.", func(c *Consumer) uint64 { return c.Delivered }),
 	ofConsumers("drp_consumer_missed_total", "Events that a consumer had no room for.",
 		func(c *Consumer) uint64 { return c.Missed }),
+}
+
+// commonFamilies are those of whatever is shown.
+var commonFamilies = []family{
+	{"drp_settings_generation", "Generation of the parameters' values that were accepted last; 0 without parameters.", gauge, nil,
+		func(s *Status, put put) { put(float64(s.Settings.Generation)) }},
+	{"drp_settings_applied", "Generation of the parameters' values that events have by now.", gauge, nil,
+		func(s *Status, put put) { put(float64(s.Settings.Applied)) }},
+	{"drp_settings_refused_total", "Changes of parameters that were refused.", counter, nil,
+		func(s *Status, put put) { put(count(s.Settings.Refused)) }},
 
 	ofProcess("process_cpu_seconds_total", "CPU time of drp itself.", counter, func(w *Worker) float64 { return w.CPU }),
 	ofProcess("process_resident_memory_bytes", "Memory of drp itself, with the shared memory that it has touched.", gauge,
@@ -229,7 +232,7 @@ type distribution struct {
 	read       func(s *Status, put func(l *Latency, labels ...string))
 }
 
-var distributions = []distribution{
+var runDistributions = []distribution{
 	{"drp_stage_seconds", "Time that an event spends in a stage, of one in 64.", []string{"stage"},
 		func(s *Status, put func(*Latency, ...string)) {
 			for i := range s.Stages {
@@ -264,10 +267,16 @@ func expose(partition string, s *Status) []byte {
 	if partition != "" {
 		t.common = pair("partition", partition)
 	}
-	for i := range families {
-		f := &families[i]
-		t.begin(f.name, f.help, f.kind)
-		f.read(s, func(value float64, labels ...string) { t.sample("", value, f.labels, labels) })
+	families, distributions := runFamilies, runDistributions
+	if s.Builder != nil && s.Trigger != nil {
+		families, distributions = builderFamilies, builderDistributions
+	}
+	for _, some := range [][]family{families, commonFamilies} {
+		for i := range some {
+			f := &some[i]
+			t.begin(f.name, f.help, f.kind)
+			f.read(s, func(value float64, labels ...string) { t.sample("", value, f.labels, labels) })
+		}
 	}
 	for i := range distributions {
 		d := &distributions[i]

@@ -1,6 +1,7 @@
 package watch_test
 
 import (
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -30,6 +31,14 @@ func scrape(t *testing.T, partition string, s watch.Status) map[string]*dto.Metr
 	if err != nil {
 		t.Fatal(err)
 	}
+	return all
+}
+
+// scrapeAll gives the metrics of a run and of drp teb.
+func scrapeAll(t *testing.T, partition string) map[string]*dto.MetricFamily {
+	t.Helper()
+	all := scrape(t, partition, full())
+	maps.Copy(all, scrape(t, partition, building()))
 	return all
 }
 
@@ -103,6 +112,48 @@ func TestMetricsSayWhatTheStatusDoes(t *testing.T) {
 	}
 }
 
+// TestMetricsOfABuilder are others than those of a run.
+func TestMetricsOfABuilder(t *testing.T) {
+	all := scrape(t, "tst", building())
+	for _, tt := range []struct {
+		name   string
+		labels []string
+		want   float64
+	}{
+		{"drp_teb_info", []string{"rules", "rules.yaml", "partition", "tst"}, 1},
+		{"drp_teb_events_total", nil, 100},
+		{"drp_teb_transitions_total", nil, 5},
+		{"drp_teb_kept_total", nil, 40},
+		{"drp_teb_defaulted_total", nil, 2},
+		{"drp_teb_built_total", []string{"outcome", "complete"}, 90},
+		{"drp_teb_built_total", []string{"outcome", "timed_out"}, 8},
+		{"drp_teb_built_total", []string{"outcome", "absent"}, 4},
+		{"drp_teb_built_total", []string{"outcome", "skipped"}, 3},
+		{"drp_teb_in_window", nil, 6},
+		{"drp_teb_waiting", nil, 3},
+		{"drp_teb_decisions_total", []string{"reason", "hits"}, 40},
+		{"drp_teb_connections_total", []string{"outcome", "let_in"}, 7},
+		{"drp_teb_connections_total", []string{"outcome", "refused"}, 9},
+		{"drp_teb_connections_total", []string{"outcome", "unfit"}, 10},
+		{"drp_teb_contributor_up", []string{"contributor", "cam_0"}, 1},
+		{"drp_teb_contributor_up", []string{"contributor", "cam_1"}, 0},
+		{"drp_teb_contributions_total", []string{"contributor", "cam_0"}, 105},
+		{"drp_teb_late_total", []string{"contributor", "cam_0"}, 11},
+		{"drp_teb_missing_total", []string{"contributor", "cam_0"}, 12},
+		{"drp_teb_seconds", nil, 100},
+		{"drp_settings_generation", nil, 0},
+	} {
+		if got := value(t, all, tt.name, tt.labels...); got != tt.want {
+			t.Errorf("%s%v = %v, not %v", tt.name, tt.labels, got, tt.want)
+		}
+	}
+	for name := range all {
+		if strings.HasPrefix(name, "drp_") && !strings.HasPrefix(name, "drp_teb_") && !strings.HasPrefix(name, "drp_settings_") {
+			t.Errorf("%s is there, which would be counted beside that of the runs", name)
+		}
+	}
+}
+
 func TestBucketsAreCumulative(t *testing.T) {
 	h := scrape(t, "", full())["drp_trigger_seconds"].GetMetric()[0].GetHistogram()
 	last := uint64(0)
@@ -119,7 +170,7 @@ func TestBucketsAreCumulative(t *testing.T) {
 
 // TestNames holds to what Prometheus asks of names: units, _total for counters and for nothing else, help.
 func TestNames(t *testing.T) {
-	for name, f := range scrape(t, "", full()) {
+	for name, f := range scrapeAll(t, "") {
 		if !strings.HasPrefix(name, "drp_") {
 			continue
 		}
@@ -153,7 +204,7 @@ var (
 
 // TestDashboardAndAlertsNameWhatThereIs: every metric, and every label, that the files for Grafana and Prometheus name.
 func TestDashboardAndAlertsNameWhatThereIs(t *testing.T) {
-	all := scrape(t, "tst", full())
+	all := scrapeAll(t, "tst")
 	known := map[string]bool{"instance": true, "job": true, "le": true}
 	for _, f := range all {
 		for _, m := range f.GetMetric() {
@@ -204,7 +255,7 @@ func TestTheTableInDocs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	all := scrape(t, "", full())
+	all := scrapeAll(t, "")
 	rows := regexp.MustCompile("(?m)^\\| `(drp_[a-z_]+)` \\| (.*?) \\| (.*) \\|$").FindAllStringSubmatch(string(text), -1)
 	for _, row := range rows {
 		f := all[row[1]]

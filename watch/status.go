@@ -27,6 +27,7 @@ type Status struct {
 	Post        []Worker    `json:"post_workers,omitempty" doc:"of the second script; absent where there is none"`
 	Transitions Slots       `json:"transition_slots"`
 	Trigger     *Trigger    `json:"trigger,omitempty" doc:"absent where there is none"`
+	Builder     *Builder    `json:"builder,omitempty" doc:"of drp teb, which is no run: what is said of events, hits, workers and slots is empty then; absent in a run"`
 	Calibration Calibration `json:"calibration"`
 	Settings    Settings    `json:"settings"`
 	Consumers   []Consumer  `json:"consumers" doc:"who gets copies of events while the run goes on"`
@@ -145,6 +146,33 @@ type Trigger struct {
 type Decision struct {
 	Reason string `json:"reason"`
 	Count  uint64 `json:"count"`
+}
+
+// Builder joins what several runs bring and decides; how long that takes, and for which reasons, is in Trigger.
+type Builder struct {
+	Rules        string        `json:"rules" doc:"file of the rules, or the script with its arguments"`
+	Events       uint64        `json:"events" doc:"decided, or about to be"`
+	Transitions  uint64        `json:"transitions"`
+	Kept         uint64        `json:"kept" doc:"events"`
+	Defaulted    uint64        `json:"decided_by_default" doc:"events that were not decided in time"`
+	Complete     uint64        `json:"complete" doc:"events and transitions that have all contributions"`
+	TimedOut     uint64        `json:"timed_out" doc:"those that lack one that was waited for in vain"`
+	Absent       uint64        `json:"absent" doc:"those that lack one of a contributor that is gone"`
+	Skipped      uint64        `json:"skipped" doc:"those that lack one of a contributor that was beyond them"`
+	InWindow     uint64        `json:"in_window" doc:"those that wait for contributions"`
+	Let          uint64        `json:"connections" doc:"let in"`
+	Refused      uint64        `json:"connections_refused"`
+	Unfit        uint64        `json:"connections_unfit" doc:"ended, since they said nonsense or were too slow"`
+	Contributors []Contributor `json:"contributors"`
+}
+
+// Contributor is one of those that a Builder waits for.
+type Contributor struct {
+	Name    string `json:"name"`
+	Present bool   `json:"present" doc:"it is there"`
+	Rows    uint64 `json:"rows" doc:"contributions received"`
+	Late    uint64 `json:"late" doc:"of these, for events that were decided before"`
+	Missing uint64 `json:"missing" doc:"events and transitions that were decided without it, and that it should have contributed to"`
 }
 
 // Calibration is which constants are used.

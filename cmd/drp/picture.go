@@ -15,6 +15,9 @@ func pictureOf(before, now *watch.Status) []string {
 	if before == nil || before.PID != now.PID || now.Seconds < before.Seconds {
 		before = &watch.Status{}
 	}
+	if now.Builder != nil && now.Trigger != nil {
+		return builderPicture(before, now)
+	}
 	lines := append(headOf(now), eventLines(before, now)...)
 	lines = append(lines, "")
 	lines = append(lines, stageTable(before, now)...)

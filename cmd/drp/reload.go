@@ -47,11 +47,14 @@ func newReloadCommand() *cobra.Command {
 			if f.whole() && len(words) == 0 {
 				return f.reloadPartition(ctx, &o)
 			}
-			c, _, err := f.one(ctx, words)
+			c, status, err := f.one(ctx, words)
 			if err != nil {
 				return err
 			}
 			defer c.Close()
+			if status.Builder != nil {
+				return general(errBuilderReloads)
+			}
 			got, err := c.Reload(ctx, o.asked)
 			if refuses(err) {
 				return &drp.Failure{Kind: drp.Script, Err: err}
@@ -120,6 +123,9 @@ func awaitReload(ctx context.Context, c *watch.Client, asked *watch.Reloaded) (g
 		}
 	}
 }
+
+// errBuilderReloads is why drp teb is not asked to.
+var errBuilderReloads = errors.New("this is drp teb, which takes its script anew whenever a run begins")
 
 // errNotBegun is why there is nothing to reload.
 var errNotBegun = errors.New("there is no script to be read: the run has not begun yet, or it is replayed")

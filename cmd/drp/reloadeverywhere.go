@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"drp/drp"
@@ -90,6 +91,10 @@ func (f *lookFlags) reloadPartition(ctx context.Context, o *reloadOptions) error
 		return err
 	}
 	defer closeAll(all)
+	all = slices.DeleteFunc(slices.Clone(all), func(s seen) bool { return s.status.Builder != nil })
+	if len(all) == 0 {
+		return general(errBuilderReloads)
+	}
 	result, err := reloadEverywhere(ctx, all, o)
 	if err == nil && o.wait {
 		err = awaitAll(ctx, all, result)

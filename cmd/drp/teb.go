@@ -22,6 +22,7 @@ import (
 	"drp/internal/wire"
 	"drp/teb"
 	tebserve "drp/teb/serve"
+	"drp/watch"
 )
 
 // tebFlags are those of the stand-alone trigger event builder.
@@ -37,6 +38,7 @@ type tebFlags struct {
 	workers      int
 	python       string
 	control      controlFlags
+	watch        watchFlags
 }
 
 // runner is what a script runs with.
@@ -80,6 +82,7 @@ func newTEBCommand() *cobra.Command {
 	fl.StringVar(&f.otherwise, "trigger-default", "keep", "then keep the event, or veto it")
 	fl.StringVar(&f.summary, "summary", "", "write the books as JSON to this `file`")
 	f.control.add(fl)
+	f.watch.add(fl)
 	cmd.AddCommand(newTEBReplayCommand())
 	return cmd
 }
@@ -158,6 +161,7 @@ type builders struct {
 	f     *tebFlags
 	rules *ruleFile
 	log   *slog.Logger
+	time  watch.Histogram // of decisions
 
 	mu  sync.Mutex // protects all
 	all []*teb.TEB
@@ -171,7 +175,7 @@ func (b *builders) make(schemas []*teb.Schema) (*teb.TEB, error) {
 	}
 	c := teb.Config{Partition: b.f.partition, Logic: logic, Deadline: b.f.wait,
 		Decide: b.f.decide, Default: teb.Verdict{Persist: b.f.otherwise == "keep"}, Prescale: b.rules.groups,
-		PrescaleSeed: b.rules.Seed}
+		PrescaleSeed: b.rules.Seed, Waited: b.time.Add}
 	for _, s := range schemas {
 		c.Contributors = append(c.Contributors, teb.Member{Schema: s})
 	}
@@ -213,6 +217,12 @@ func decideForOthers(ctx context.Context, f tebFlags) error {
 		}
 		log.Info(fmt.Sprintf("partition %q listens at %v, for %s", f.partition, e, strings.Join(rules.Contributors, ", ")))
 	}
+	looking, err := f.look(b, s)
+	if err != nil {
+		s.Close()
+		return err
+	}
+	defer looking.close()
 	ctx, end := context.WithCancel(ctx)
 	defer end()
 	if err := f.control.obeyAll(ctx, log, end); err != nil {

@@ -57,6 +57,10 @@ func severalTable(before map[int]*watch.Status, all []seen) []string {
 		if was == nil || now.Seconds < was.Seconds {
 			was = &watch.Status{}
 		}
+		if now.Builder != nil && now.Trigger != nil {
+			lines = append(lines, builderRow(was, now))
+			continue
+		}
 		rate := func(from, to int64) float64 { return perSecond(was, now, float64(from), float64(to)) }
 		restarts, slowest := int64(0), 0.0
 		now.EachWorker(func(_ string, w *watch.Worker) {

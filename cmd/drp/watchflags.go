@@ -62,28 +62,14 @@ func (f *watchFlags) open(partition string, log *slog.Logger) (*onlookers, error
 	}
 	f.shown.Aim = aim
 	o := &onlookers{partition: partition, http: f.http != "", flags: f, log: log, shown: make(chan struct{})}
-	options := watch.Options{Address: f.http, Partition: partition, Status: o.status, Log: log}
+	options, err := f.options(log)
+	if err != nil {
+		return nil, err
+	}
+	options.Partition, options.Status = partition, o.status
 	options.Get, options.Post = o.pages()
-	if f.http != "" {
-		if _, _, err = net.SplitHostPort(f.http); err != nil {
-			return nil, fmt.Errorf("--http %q: give HOST:PORT, as 127.0.0.1:8080", f.http)
-		}
-	}
-	if f.http == "" && (f.tokenFile != "" || f.controlFile != "") {
-		return nil, errors.New("--http-token-file and --http-control-file are for --http: give --http HOST:PORT, too")
-	}
-	if f.tokenFile != "" {
-		if options.Token, err = readToken("--http-token-file", f.tokenFile); err != nil {
-			return nil, &drp.Failure{Kind: drp.Configuration, Err: err}
-		}
-	}
-	if f.controlFile != "" {
-		if options.Control, err = readToken("--http-control-file", f.controlFile); err != nil {
-			return nil, &drp.Failure{Kind: drp.Configuration, Err: err}
-		}
-	}
 	if !f.noSocket {
-		options.Socket = o.socket()
+		o.folder, options.Socket = statusSocket(log)
 	}
 	o.openPage(&options)
 	if o.server, err = watch.Listen(options); err != nil {
@@ -91,32 +77,63 @@ func (f *watchFlags) open(partition string, log *slog.Logger) (*onlookers, error
 		o.removeFolder()
 		return nil, &drp.Failure{Kind: drp.Configuration, Err: fmt.Errorf("--http: %w", err)}
 	}
-	if url := o.server.URL(); url != "" {
-		log.Info("the run can be watched at " + url)
-		log.Info("the run can be steered at " + o.server.ControlURL())
-		if line := tunnelTo(url); line != "" {
-			log.Info(line)
-		}
-	}
+	announce("the run", o.server, log)
 	return o, nil
 }
 
-// socket is where this process can be asked for its status; empty where it cannot.
-func (o *onlookers) socket() (path string) {
+// options are where a server listens, and to whom it answers there.
+func (f *watchFlags) options(log *slog.Logger) (options watch.Options, err error) {
+	options = watch.Options{Address: f.http, Log: log}
+	if f.http != "" {
+		if _, _, err = net.SplitHostPort(f.http); err != nil {
+			return options, fmt.Errorf("--http %q: give HOST:PORT, as 127.0.0.1:8080", f.http)
+		}
+	}
+	if f.http == "" && (f.tokenFile != "" || f.controlFile != "") {
+		return options, errors.New("--http-token-file and --http-control-file are for --http: give --http HOST:PORT, too")
+	}
+	if f.tokenFile != "" {
+		if options.Token, err = readToken("--http-token-file", f.tokenFile); err != nil {
+			return options, &drp.Failure{Kind: drp.Configuration, Err: err}
+		}
+	}
+	if f.controlFile != "" {
+		if options.Control, err = readToken("--http-control-file", f.controlFile); err != nil {
+			return options, &drp.Failure{Kind: drp.Configuration, Err: err}
+		}
+	}
+	return options, nil
+}
+
+// announce says at which addresses something can be looked at, if at any.
+func announce(what string, s *watch.Server, log *slog.Logger) {
+	url := s.URL()
+	if url == "" {
+		return
+	}
+	log.Info(what + " can be watched at " + url)
+	log.Info(what + " can be steered at " + s.ControlURL())
+	if line := tunnelTo(url); line != "" {
+		log.Info(line)
+	}
+}
+
+// statusSocket is where this process can be asked for its status; empty where it cannot.
+func statusSocket(log *slog.Logger) (folder, path string) {
 	rundir.RemoveDead()
-	var err error
-	if o.folder, err = rundir.Create(); err == nil {
-		path = filepath.Join(o.folder, rundir.Status)
+	folder, err := rundir.Create()
+	if err == nil {
+		path = filepath.Join(folder, rundir.Status)
 		if len(path) > rundir.LongestSocket {
 			err = fmt.Errorf("%s is longer than the %d bytes that a socket may have: set XDG_RUNTIME_DIR to a shorter folder",
 				path, rundir.LongestSocket)
 		}
 	}
 	if err != nil {
-		o.log.Warn(fmt.Sprintf("drp status and drp top will not find this run: %v", err))
-		return ""
+		log.Warn(fmt.Sprintf("drp status and drp top will not find this run: %v", err))
+		return folder, ""
 	}
-	return path
+	return folder, path
 }
 
 // show lets them see a run, and its GPU.
@@ -198,9 +215,11 @@ func (o *onlookers) Close() {
 	o.removeFolder()
 }
 
-func (o *onlookers) removeFolder() {
-	if o.folder != "" {
-		_ = os.Remove(o.folder) // unless others of this process have sockets in it
+func (o *onlookers) removeFolder() { removeFolder(o.folder) }
+
+func removeFolder(folder string) {
+	if folder != "" {
+		_ = os.Remove(folder) // unless others of this process have sockets in it
 	}
 }
 

@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"encoding/json"
+	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -14,19 +16,18 @@ import (
 func TestAPartitionIsSteered(t *testing.T) {
 	t.Parallel()
 	text := looping(`threshold = ds.param("threshold", 50, max=LIMIT)`, "1")
-	server, at := builderBy(t, "tcp://127.0.0.1:0", "-t", rulesFile(t, "rules:\n  - {name: any, when: \"true\", persist: true}\n"), "--contributors", "cam_0,cam_1")
-	begin := func(dir, limit, name string) (*invocation, string) {
+	server, at := builderBy(t, "tcp://127.0.0.1:0", "-t", rulesFile(t, "rules:\n  - {name: any, when: \"true\", persist: true}\n"), "--contributors",
+		"cam_0,cam_1", "--http", "127.0.0.1:0")
+	begin := func(limit, name string) (*invocation, string) {
 		s := testkit.Script(t, strings.ReplaceAll(text, "LIMIT", limit))
 		v := prepare(t, nil, "--python", testkit.Python(t), "-s", smallSim+",events=0", "--rate", "500", "-w", "1", "--partition", "tst", "--teb", at,
 			"--contributor", name, "-p", s)
-		if dir != "" {
-			v.Cmd.Env = append(v.Cmd.Env, "XDG_RUNTIME_DIR="+dir)
-			v.RunDir = dir
-		}
+		v.Cmd.Env = append(v.Cmd.Env, "XDG_RUNTIME_DIR="+server.RunDir)
+		v.RunDir = server.RunDir
 		return v.start(), s
 	}
-	first, script := begin("", "100", "cam_0")
-	second, _ := begin(first.RunDir, "70", "cam_1")
+	first, script := begin("100", "cam_0")
+	second, _ := begin("70", "cam_1")
 	first.enabled()
 	second.enabled()
 	threshold := func(v *invocation) (now int) {
@@ -46,8 +47,13 @@ func TestAPartitionIsSteered(t *testing.T) {
 		Generation int
 	}
 	o := first.beside("set", "--partition", "tst", "--json", "threshold=60").wants(t, 0)
-	if err := json.Unmarshal([]byte(o.stdout), &told); err != nil || len(told) != 2 || told[0].Outcome != "set" || told[1].Outcome != "set" || told[1].Generation != 2 {
-		t.Errorf("%v: %s", err, o.stdout)
+	if err := json.Unmarshal([]byte(o.stdout), &told); err != nil || len(told) != 3 {
+		t.Fatalf("%v: %s", err, o.stdout)
+	}
+	for _, p := range told {
+		if p.PID == server.PID() && p.Outcome != "left" || p.PID != server.PID() && (p.Outcome != "set" || p.Generation != 2) {
+			t.Errorf("%+v", p)
+		}
 	}
 	if a, b := threshold(first), threshold(second); a != 60 || b != 60 {
 		t.Errorf("they have %d and %d", a, b)
@@ -63,22 +69,52 @@ func TestAPartitionIsSteered(t *testing.T) {
 		}
 	}
 	o = first.beside("top", "--count", "2", "--every", "200ms").wants(t, 0)
-	for _, v := range []*invocation{first, second} {
+	for _, v := range []*invocation{server, first, second} {
 		if strings.Count(o.stdout, strconv.Itoa(v.PID())) != 2 {
 			t.Errorf("top shows\n%s", o.stdout)
 		}
 	}
+	builderIsWatched(t, server)
 	signal(t, second, syscall.SIGSTOP)
 	first.beside("set", "--partition", "tst", "threshold=61").wants(t, 1, "process "+strconv.Itoa(second.PID())+" lives and does not answer")
 	signal(t, second, syscall.SIGCONT)
 	if a := threshold(first); a != 60 {
 		t.Errorf("with one that does not answer it has %d", a)
 	}
-	signal(t, first, syscall.SIGINT)
-	signal(t, second, syscall.SIGINT)
-	<-first.Done // they have one run-time folder, which is empty when both have left
-	<-second.Done
+	for _, v := range []*invocation{first, second, server} { // they have one run-time folder, which is empty when all have left
+		signal(t, v, syscall.SIGINT)
+		<-v.Done
+	}
 	first.finish().wants(t, 130)
 	second.finish().wants(t, 130)
-	ended(t, server)
+	server.finish().wants(t, 0)
+}
+
+// builderIsWatched looks at drp teb in all the ways in which a run is looked at.
+func builderIsWatched(t *testing.T, server *invocation) {
+	t.Helper()
+	pid := strconv.Itoa(server.PID())
+	m := watchedAt.FindStringSubmatch(server.Stderr.String())
+	if m == nil {
+		t.Fatalf("no address is printed:\n%s", server.Stderr.String())
+	}
+	for _, o := range []outcome{server.beside("status", "--pid", pid), server.beside("status", m[0]), server.beside("top", "--pid", pid, "--count", "2", "--every", "200ms")} {
+		if o.wants(t, 0); !strings.Contains(o.stdout, "drp teb "+pid+" on ") || !regexp.MustCompile(`cam_1 +yes +\d+ +[1-9]`).MatchString(o.stdout) {
+			t.Errorf("it shows\n%s", o.stdout)
+		}
+	}
+	if code, text := testkit.Ask(t, http.MethodGet, m[1]+"/metrics", m[2], ""); code != http.StatusOK ||
+		!strings.Contains(text, `drp_teb_contributor_up{partition="tst",contributor="cam_0"} 1`) || strings.Contains(text, "drp_events_received_total") {
+		t.Errorf("%d: %s", code, text)
+	} else if timed := regexp.MustCompile(`drp_teb_seconds_count\{partition="tst"\} [1-9]\d*`).FindStringSubmatch(text); timed == nil {
+		t.Errorf("no decision is timed: %s", text)
+	}
+	if code, _ := testkit.Ask(t, http.MethodGet, m[1]+"/metrics", "x", ""); code != http.StatusUnauthorized {
+		t.Errorf("with another token: %d", code)
+	}
+	if code, text := testkit.Ask(t, http.MethodGet, m[1]+"/v1/settings", m[2], ""); code != http.StatusOK || !strings.Contains(text, `"settings": []`) {
+		t.Errorf("%d: %s", code, text)
+	}
+	server.beside("set", "--pid", pid, "threshold=1").wants(t, 3, "nothing can be set")
+	server.beside("reload", "--pid", pid).wants(t, 1, "takes its script anew whenever a run begins")
 }
