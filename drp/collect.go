@@ -33,6 +33,7 @@ type collector struct {
 	taken    []bool // the events of this batch that the recorder took, in order: whether they are damaged
 	corrupt  int64  // events so far that could not be explained
 	unfit    int64  // and that could not be written
+	killers  int64  // and that were quarantined
 	obeyed   obeyed
 	present  keptState
 	script   string // SHA-256 of its text
@@ -194,8 +195,7 @@ func (c *collector) event(e *entry, d xtc.Dgram) error {
 			return c.spoilt(e, d, &fex.Failure{Type: "ResultError", Message: err.Error()}, xtc.DamageUserDefined)
 		}
 		if e.status == fex.Rejected && !e.keepRaw {
-			c.books.rejected.Add(1)
-			c.show(e, d, added, 0)
+			c.leave(e, d, added, 0, &c.books.rejected)
 			return nil
 		}
 		c.side = c.hits.dropRaw(c.hits.found(e), removed)
@@ -235,13 +235,15 @@ func (c *collector) keep(e *entry, d xtc.Dgram, removed []uint32, added []byte, 
 			added = c.with(added, e.settings, ofHits)
 		}
 	}
-	c.show(e, d, added, damage)
 	if c.trigger.unwanted() {
 		if !c.cfg.Trigger.KeepAll {
-			c.books.vetoed.Add(1)
+			c.leave(e, d, added, damage, &c.books.vetoed)
 			return nil
 		}
 		c.books.unwanted.Add(1)
+	}
+	if c.post == nil {
+		c.show(e, d, added, damage)
 	}
 	k := kept{dgram: d, removed: removed, added: c.stamped(e, added, damage), damage: damage}
 	if c.post != nil {

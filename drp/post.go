@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 
 	"drp/fex"
 	"drp/pebble"
@@ -177,7 +178,7 @@ func (p *post) next(c *collector) *posted {
 	it.ref, c.refs = c.refs[last], c.refs[:last]
 	c.bytes -= len(it.ref.Bytes())
 	it.settings, c.held = c.held, 0
-	it.more, it.removed, it.failure, it.shown = it.more[:0], it.removed[:0], nil, false
+	it.more, it.removed, it.failure, it.shown, it.left = it.more[:0], it.removed[:0], nil, false, nil
 	p.head++
 	return it
 }
@@ -191,6 +192,9 @@ func (p *post) takeEvent(c *collector, e *entry, k *kept) {
 	it.keepRaw, it.calibration, it.stamped, it.crc, it.bytes = e.keepRaw, 0, e.calibration != 0, e.crc, len(k.dgram)
 	it.dgram, it.damage, it.removed = k.dgram, k.damage, append(it.removed, k.removed...)
 	it.stamp = c.timing.held(c.window.tail)
+	if c.watched.begun {
+		it.facts = c.facts(e)
+	}
 	err := it.extend(k.added)
 	if k.damage != 0 || !p.shows || c.failed != nil {
 		return
@@ -207,6 +211,15 @@ func (p *post) takeEvent(c *collector, e *entry, k *kept) {
 	it.pending.Store(1)
 	p.group.Workers[e.worker].Work(&fex.Work{Index: e.ix, Bytes: len(it.dgram), Layout: layout, Time: e.time, Tag: tag,
 		Settings: p.r.steering.told(it.settings, ofPost)})
+}
+
+// takeUnrecorded takes an event that is not recorded, for those who watch.
+func (p *post) takeUnrecorded(c *collector, e *entry, k *kept, books *atomic.Int64) {
+	it := p.next(c)
+	it.service, it.number, it.facts, it.left = e.service, e.number, c.facts(e), books
+	it.dgram, it.damage = k.dgram, k.damage
+	decide(&it.ref)
+	_ = it.extend(k.added) // what has no room in the slot is kept beside it
 }
 
 // takeTransition takes a transition with what the first script added to it.

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"drp/fex"
+	"drp/monitor"
 	"drp/pebble"
 	"drp/xtc"
 )
@@ -38,6 +39,8 @@ type posted struct {
 	answer      fex.Answer
 	stamp       stamp
 	calibration uint32 // generation of the constants, if the script asked for corrected pixels
+	facts       monitor.Facts
+	left        *atomic.Int64 // where it is counted that is not recorded; nil for one that is
 
 	// Of a transition.
 	told   told
@@ -70,7 +73,9 @@ func (p *post) commit(c *collector) bool {
 		return false
 	}
 	p.tail++
-	decide(&it.ref)
+	if it.left == nil {
+		decide(&it.ref)
+	}
 	c.refs, c.bytes = append(c.refs, it.ref), c.bytes+len(it.dgram)
 	commit := p.transition
 	if it.service.IsEvent() {
@@ -83,28 +88,40 @@ func (p *post) commit(c *collector) bool {
 	return true
 }
 
-// event records an event as the script leaves it, and as it was before where the script fails.
+// event records an event as the script leaves it, and shows it to those who watch.
 func (p *post) event(c *collector, it *posted) error {
+	k := kept{dgram: it.dgram, removed: it.removed, added: it.more, damage: it.damage}
+	if it.left != nil {
+		it.left.Add(1)
+		c.watched.showPosted(&it.facts, &k)
+		return nil
+	}
+	err := p.judge(c, it, &k)
+	c.watched.showPosted(&it.facts, &k)
+	return errors.Join(c.write(&k), err)
+}
+
+// judge puts into k the event as the script leaves it, and as it was before where the script fails.
+func (p *post) judge(c *collector, it *posted, k *kept) error {
 	c.timing.posted(it.stamp)
 	if s := &c.reloads.samples[1]; it.shown && it.answer.Status == fex.OK && s.asked.Load() {
 		s.keep(&keptEvent{number: it.number, time: it.time, settings: it.settings, dgram: it.dgram}, true, c.loading.configures)
 	}
-	k := kept{dgram: it.dgram, removed: it.removed, added: it.more, damage: it.damage}
-	if !c.verifyAgain(it, &k) {
+	if !c.verifyAgain(it, k) {
 		it.ref.Spoilt()
 		k.removed, k.added, k.damage = nil, nil, xtc.DamageCorrupted
-		return c.write(&k)
+		return nil
 	}
 	if !it.shown && it.failure == nil {
-		return c.write(&k)
+		return nil
 	}
 	c.books.posted.Add(1)
 	f := it.failure
 	if it.shown {
-		f = p.result(c, it, &k)
+		f = p.result(c, it, k)
 	}
 	if k.added = c.with(k.added, it.settings, ofPost); f == nil {
-		return c.write(&k)
+		return nil
 	}
 	c.books.postFailed.Add(1)
 	k.damage |= xtc.DamageUserDefined
@@ -112,7 +129,7 @@ func (p *post) event(c *collector, it *posted) error {
 		k.damage |= xtc.DamageTruncated
 	}
 	c.complaints.note(fmt.Sprintf("%s, %s", p.name(), eventName(it.number, it.time)), f)
-	return errors.Join(c.write(&k), c.strict())
+	return c.strict()
 }
 
 // errRejected is the end of a process that does what the package does not let a script do.
@@ -166,6 +183,7 @@ func (p *post) transition(c *collector, it *posted) (err error) {
 		added, t.said = append(added, more...), t.said || len(more) > 0
 		t.detail.trouble = cmp.Or(t.detail.trouble, trouble)
 		if trouble != nil && it.service == xtc.Configure {
+			c.watched.unconfigured()
 			c.recordNothing(trouble)
 			return trouble
 		}

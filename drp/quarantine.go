@@ -60,15 +60,15 @@ func (c *collector) quarantine(e *entry, d xtc.Dgram) error {
 		c.books.kept.Add(1)
 		c.cfg.Log.Error(fmt.Sprintf("%s is quarantined; drp test --event %s tries it again", where, path))
 	}
-	c.show(e, d, nil, xtc.DamageUserDefined)
-	quarantined := c.books.quarantined.Add(1)
+	c.leave(e, d, nil, xtc.DamageUserDefined, &c.books.quarantined)
+	c.killers++
 	if err := c.strict(); err != nil {
 		return err
 	}
 	soFar := e.number + 1 // those that wait behind it say nothing yet
-	if limit := c.cfg.MaxQuarantine; limit > 0 && quarantined >= fewQuarantined && float64(quarantined) > limit/100*float64(soFar) {
+	if limit := c.cfg.MaxQuarantine; limit > 0 && c.killers >= fewQuarantined && float64(c.killers) > limit/100*float64(soFar) {
 		c.group.Refuse() // nothing more is tried: what waits would mostly kill, too
-		return failf(Script, "%d of %d events killed the script's process: more than --max-quarantine %g %%", quarantined,
+		return failf(Script, "%d of %d events killed the script's process: more than --max-quarantine %g %%", c.killers,
 			soFar, limit)
 	}
 	return nil

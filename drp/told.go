@@ -19,29 +19,26 @@ type told struct {
 	detail  *detail
 }
 
-// settle records a transition with what the script adds to it, when a second script has had its turn. Who watches does not wait
-// for that one, and sees what there is before it; else what is recorded.
+// settle records a transition with what the script adds to it, when a second script has had its turn.
 func (c *collector) settle(t *told, added []byte) {
 	c.present.apply(t.service, t.dgram)
 	t.said = len(added) > 0
 	if c.post != nil {
-		c.watched.transition(t.dgram, added, t.damage)
 		c.post.takeTransition(c, t, added)
 		return
 	}
 	c.enact(t, added)
 }
 
-// enact records a transition with what is added to it, unless it was made up and no script said anything.
+// enact records a transition with what is added to it, unless it was made up and no script said anything. Who watches sees what is
+// recorded.
 func (c *collector) enact(t *told, added []byte) {
 	defer c.obeyed.note(t.detail)
 	if t.service == xtc.EndRun && len(t.detail.answers) > 0 {
 		added = c.closeBooks(t.detail, added)
 	}
 	added, tells := c.tellLoaded(t.detail, added)
-	if c.post == nil {
-		c.watched.transition(t.dgram, added, t.damage)
-	}
+	c.watched.transition(t.dgram, added, t.damage)
 	if t.said = t.said || tells; t.implied && !t.said || c.failed != nil {
 		return
 	}

@@ -2,6 +2,7 @@ package drp
 
 import (
 	"fmt"
+	"sync/atomic"
 
 	"drp/fex"
 	"drp/monitor"
@@ -110,12 +111,8 @@ func (w *watched) transition(d xtc.Dgram, added []byte, damage xtc.Damage) {
 // unconfigured is told of a Configure that failed: what still comes has names that nobody could be told.
 func (w *watched) unconfigured() { w.begun = false }
 
-// show publishes an event, if anybody wants to see it: with its raw data, even where the script has removed it.
-func (c *collector) show(e *entry, d xtc.Dgram, added []byte, damage xtc.Damage) {
-	w := &c.watched
-	if !w.begun {
-		return
-	}
+// facts are what those who watch choose by, and are told of an event.
+func (c *collector) facts(e *entry) monitor.Facts {
 	facts := monitor.Facts{Number: e.number}
 	if f := c.hits.found(e); f != nil && f.Hit {
 		facts.Flags |= monitor.Hit
@@ -129,12 +126,42 @@ func (c *collector) show(e *entry, d xtc.Dgram, added []byte, damage xtc.Damage)
 	case c.trigger.unwanted():
 		facts.Flags |= monitor.Vetoed
 	}
-	if !w.server.Offer(&facts) {
+	return facts
+}
+
+// show publishes an event, if anybody wants to see it: with its raw data, even where a script has removed it.
+func (c *collector) show(e *entry, d xtc.Dgram, added []byte, damage xtc.Damage) {
+	if !c.watched.begun {
 		return
 	}
-	w.event = monitor.Event{Facts: facts, Dgram: d, Added: c.stamped(e, added, damage), Damage: damage}
+	facts := c.facts(e)
+	if c.watched.server.Offer(&facts) {
+		c.watched.publish(&facts, &kept{dgram: d, added: c.stamped(e, added, damage), damage: damage})
+	}
+}
+
+// showPosted publishes one that has waited for the second script, or for others that do, with what that has added.
+func (w *watched) showPosted(facts *monitor.Facts, k *kept) {
+	if w.begun && w.server.Offer(facts) {
+		w.publish(facts, k)
+	}
+}
+
+func (w *watched) publish(facts *monitor.Facts, k *kept) {
+	w.event = monitor.Event{Facts: *facts, Dgram: k.dgram, Added: k.added, Damage: k.damage}
 	w.server.Publish(&w.event)
 	w.event = monitor.Event{} // nothing is kept of what belongs to others
+}
+
+// leave ends the way of an event that is not recorded, and enters it in the books. Who watches sees events in their order: so it
+// waits for those before it that a second script has in hand.
+func (c *collector) leave(e *entry, d xtc.Dgram, added []byte, damage xtc.Damage, books *atomic.Int64) {
+	if c.post != nil && c.watched.begun {
+		c.post.takeUnrecorded(c, e, &kept{dgram: d, added: c.stamped(e, added, damage), damage: damage}, books)
+		return
+	}
+	books.Add(1)
+	c.show(e, d, added, damage)
 }
 
 // Consumers are those who watch the run.

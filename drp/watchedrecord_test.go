@@ -91,26 +91,27 @@ func hasBooks(t *testing.T, configure, d xtc.Dgram) (received int64, some bool) 
 	return received, some
 }
 
-// TestWhoWatchesSeesTransitionsAsRecorded, EndRun with the books; with a second script without, since nobody waits for that.
+// TestWhoWatchesSeesTransitionsAsRecorded, EndRun with the books; so with a second script.
 func TestWhoWatchesSeesTransitionsAsRecorded(t *testing.T) {
-	testkit.RuntimeFolder(t)
-	cfg := settings(t, bundled("sumimage.py"))
-	cfg.Events, cfg.OutputDir, cfg.Monitor = 50, t.TempDir(), &drp.Monitor{Name: "test/cam"}
-	seen, s := watchedOf(t, cfg)
-	file := s.Files[slices.IndexFunc(s.Files, func(f string) bool { return !strings.Contains(f, ".smd.") })]
-	recorded := recordedTransitions(t, file)
-	for id, want := range recorded {
-		if got := seen[id]; !bytes.Equal(got, want) {
-			t.Errorf("%v has %d bytes, and %d in the file", id, len(got), len(want))
-		}
-	}
-	if n, some := hasBooks(t, seen[xtc.Configure], seen[xtc.EndRun]); !some || n != 50 || len(recorded) < 5 {
-		t.Errorf("the books are there: %t, of %d events; %d kinds of transitions were recorded", some, n, len(recorded))
-	}
-
-	cfg.OutputDir, cfg.Post = t.TempDir(), &drp.Post{Script: bundled("passthrough.py")}
-	seen, _ = watchedOf(t, cfg)
-	if _, some := hasBooks(t, seen[xtc.Configure], seen[xtc.EndRun]); some || seen[xtc.EndRun] == nil {
-		t.Errorf("the books are there: %t, before all is written", some)
+	for name, post := range map[string]*drp.Post{"one script": nil, "two scripts": {Script: bundled("sumimage.py")}} {
+		t.Run(name, func(t *testing.T) {
+			testkit.RuntimeFolder(t)
+			cfg := settings(t, bundled("sumimage.py"))
+			if cfg.Post = post; post != nil {
+				cfg.Script = bundled("passthrough.py")
+			}
+			cfg.Events, cfg.OutputDir, cfg.Monitor = 50, t.TempDir(), &drp.Monitor{Name: "test/cam"}
+			seen, s := watchedOf(t, cfg)
+			file := s.Files[slices.IndexFunc(s.Files, func(f string) bool { return !strings.Contains(f, ".smd.") })]
+			recorded := recordedTransitions(t, file)
+			for id, want := range recorded {
+				if got := seen[id]; !bytes.Equal(got, want) {
+					t.Errorf("%v has %d bytes, and %d in the file", id, len(got), len(want))
+				}
+			}
+			if n, some := hasBooks(t, seen[xtc.Configure], seen[xtc.EndRun]); !some || n != 50 || len(recorded) < 5 {
+				t.Errorf("the books are there: %t, of %d events; %d kinds of transitions were recorded", some, n, len(recorded))
+			}
+		})
 	}
 }

@@ -171,6 +171,7 @@ func (f *consumerFlags) watch(ctx context.Context, name string) error {
 	if !f.asJSON {
 		fmt.Printf("%11s  %-30s  %10s  %-4s  %8s  %7s  %s\n", "event", "time", "bytes", "", "bits", "missed", "damage")
 	}
+	ends := endings{}
 	for n := uint64(0); f.events == 0 || n < f.events; {
 		it, err := c.Next(ctx)
 		switch {
@@ -182,7 +183,7 @@ func (f *consumerFlags) watch(ctx context.Context, name string) error {
 		if it.Dgram.Service().IsEvent() {
 			n++
 		}
-		if err := f.print(it); err != nil {
+		if err := f.print(it, ends.of(it.Dgram)); err != nil {
 			return general(err)
 		}
 	}
@@ -222,10 +223,11 @@ type line struct {
 	Missed     uint64 `json:"missed,omitempty"`
 	Damage     string `json:"damage,omitempty"`
 
-	Missing []string `json:"missing,omitempty"` // runs without a part
+	Books   map[string]int64 `json:"books,omitempty"`   // of the run, at its EndRun
+	Missing []string         `json:"missing,omitempty"` // runs without a part
 }
 
-func (f *consumerFlags) print(it *monitor.Item) error {
+func (f *consumerFlags) print(it *monitor.Item, of *books) error {
 	d := it.Dgram
 	l := line{Time: d.Time(), Bytes: len(d), Hit: it.Flags&monitor.Hit != 0, Rejected: it.Flags&monitor.Rejected != 0,
 		Vetoed: it.Flags&monitor.Vetoed != 0, Bits: it.Bits, Missed: it.Missed, Replayed: it.Replayed}
@@ -237,6 +239,9 @@ func (f *consumerFlags) print(it *monitor.Item) error {
 	} else {
 		l.Transition = d.Service().String()
 	}
+	if of != nil {
+		l.Books = of.values
+	}
 	if f.asJSON {
 		return l.encode()
 	}
@@ -245,6 +250,9 @@ func (f *consumerFlags) print(it *monitor.Item) error {
 		note := ""
 		if l.Replayed {
 			note = " (before)"
+		}
+		if of != nil {
+			note += " " + of.String()
 		}
 		_, err = fmt.Printf("%11s  %-30v  %10d  %s\n", l.Transition, xtc.TimestampOf(l.Time), l.Bytes, strings.TrimSpace(note+" "+l.Damage))
 	} else {

@@ -59,7 +59,7 @@ func (f *consumerFlags) watchAll(ctx context.Context, names []string) error {
 		case e.Transition != nil && e.Again:
 			continue
 		case e.Transition != nil:
-			err = f.print(e.Transition)
+			err = f.print(e.Transition, nil)
 		default:
 			n++
 			err = f.printMerged(e)

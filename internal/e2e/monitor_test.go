@@ -145,6 +145,45 @@ print(" ".join(states))
 }
 
 // TestMonitorVerb prints each event or counts it as missed.
+// TestMonitorSeesTheSecondScript: what --post adds comes with each event, and EndRun with the books; drp monitor tells of events
+// on which it fails.
+func TestMonitorSeesTheSecondScript(t *testing.T) {
+	t.Parallel()
+	second := testkit.Script(t, looping(number, addNumber+"\nif n % 50 == 7:\n    raise ValueError('no')"))
+	v := watchable(t, looping("pass", "if n % 5 == 0:\n    evt.reject()"), "--post", second, "--events", "900", "-o", t.TempDir())
+	p := watcher(t, v, `
+seen, failed, rejected = 0, 0, 0
+mon = drp.monitor("tst/cam", restarts=False)
+for run in mon.runs():
+    det = run.Detector(sys.argv[1])
+    assert run.books is None
+    for evt in run.events():
+        n = evt.nanoseconds // 40000
+        seen, rejected = seen + 1, rejected + evt.rejected
+        failed += evt.damage != 0
+        expected = None if evt.rejected or n % 50 == 7 else n
+        assert det.number.n(evt) == expected and evt.number == n, (n, expected, det.number.n(evt))
+        assert bool(evt.damage) == (not evt.rejected and n % 50 == 7), (n, evt.damage)
+print(json.dumps({"seen": seen, "rejected": rejected, "failed": failed, "received": run.books["received"], "recorded": run.books["recorded"]}))
+`, "epixhr")
+	v.start()
+	look := prepare(t, nil, "monitor", "tst/cam", "--wait", "30s", "--json")
+	look.Cmd.Env = append(look.Cmd.Env, "XDG_RUNTIME_DIR="+v.RunDir)
+	look.start()
+	v.finish().wants(t, 0)
+	var got struct{ Seen, Rejected, Failed, Received, Recorded int }
+	if err := json.Unmarshal([]byte(ends(t, p)), &got); err != nil {
+		t.Fatal(err)
+	}
+	if got.Received != 900 || got.Recorded != 720 || got.Seen == 0 || got.Rejected == 0 || got.Failed == 0 {
+		t.Errorf("%+v", got)
+	}
+	if o := look.finish().wants(t, 0); !strings.Contains(o.stdout, `"damage":`) || !strings.Contains(o.stdout, `"rejected":true`) ||
+		!strings.Contains(o.stdout, `"received":900,"recorded":720`) {
+		t.Errorf("it says\n%.2000s", o.stdout)
+	}
+}
+
 func TestMonitorVerb(t *testing.T) {
 	t.Parallel()
 	v := watchable(t, looping("pass", "pass")).start()

@@ -113,6 +113,10 @@ class Config:
         data, layout = self._slow[names_id]
         return _xtc.read_field(data, 0, self.names[names_id], layout.places(data, 0, names_id), i)
 
+    def latest(self, names_id: int) -> bytes | None:
+        """Give the transition that the latest block came with; None if there was none."""
+        return self._slow[names_id][0] if names_id in self._slow else None
+
     def came_with(self, names_id: int, data: bytes) -> bool:
         """Say whether the latest block came with this transition."""
         return names_id in self._slow and self._slow[names_id][0] is data

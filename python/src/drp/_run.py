@@ -263,6 +263,7 @@ class Run(Loops):
         super().__init__(feed, feed.time)
         self._source = source
         self._config = source._config
+        self._books_before = {names.id: self._config.latest(names.id) for names in self._config.of("drp", "books")}
         feed.run = self
         feed.step = None
         feed.steps_seen = 0
@@ -285,6 +286,14 @@ class Run(Loops):
                 value = self._config.slow(names.id, names.index[field])
                 if value is not None:
                     return value
+        return None
+
+    @property
+    def books(self) -> dict[str, int] | None:
+        """What became of the events of the run, by outcome, as its EndRun says; None before that, or if none does."""
+        for names in reversed(self._config.of("drp", "books")):  # the last are those of the latest pass
+            if self._config.latest(names.id) is not self._books_before.get(names.id):
+                return {e.name: int(self._config.slow(names.id, i)) for i, e in enumerate(names.entries)}
         return None
 
     @property
