@@ -189,7 +189,7 @@ func replayPage(t *testing.T, file string) {
 			return p.Number == number
 		})
 	}
-	if _, text := testkit.Ask(t, http.MethodGet, below(watch, "/v1/status"), "", ""); !strings.Contains(string(text), `"recorded":`) || !strings.Contains(string(text), `"script": "script.py"`) {
+	if _, text := testkit.Ask(t, http.MethodGet, below(watch, "/v1/status"), "", ""); !strings.Contains(text, `"recorded":`) || !strings.Contains(text, `"script": "script.py"`) {
 		t.Errorf("the status of then: %s", text)
 	}
 	v.Signal(syscall.SIGINT)

@@ -234,7 +234,7 @@ func TestTrialIsInterrupted(t *testing.T) {
 // TestTrialFindsHits: with --hits a script sees of an event what it saw in the run, and what was recorded.
 func TestTrialFindsHits(t *testing.T) {
 	t.Parallel()
-	const sim = "sim:segments=2,bank=8,hits=0.5,slow=0"
+	const sim, events = "sim:segments=1,bank=8,hits=0.5,slow=0", 4
 	script := testkit.Script(t, `
 from drp import DataSource
 ds = DataSource()
@@ -245,9 +245,9 @@ for run in ds.runs():
 	plain, searched := filepath.Join(t.TempDir(), "plain"), filepath.Join(t.TempDir(), "searched")
 	seen := map[string]string{}
 	for dir, more := range map[string][]string{plain: nil, searched: {"--hits", "peakfinder8"}} {
-		file := pipeline(t, append([]string{"-s", sim, "--events", "6", "-w", "1", "-p", bundled("passthrough.py"), "-o", dir}, more...)...).
+		file := pipeline(t, append([]string{"-s", sim, "--events", strconv.Itoa(events), "-w", "1", "-p", bundled("passthrough.py"), "-o", dir}, more...)...).
 			run().wants(t, 0).dataFiles(t)[0]
-		for event := range 6 {
+		for event := range events {
 			args := []string{script, "--event", file, "--event-number", strconv.Itoa(event)}
 			if more == nil {
 				args = append(args, "--hits", "peakfinder8", "--calib", sim)
@@ -267,7 +267,7 @@ for run in ds.runs():
 				wants(t, 3, "name a store with --calib")
 		}
 	}
-	if seen[plain] != seen[searched] || strings.Count(seen[plain], "\n") != 6 || !strings.Contains(seen[plain], "seen True") ||
+	if seen[plain] != seen[searched] || strings.Count(seen[plain], "\n") != events || !strings.Contains(seen[plain], "seen True") ||
 		!strings.Contains(seen[plain], "seen False") {
 		t.Errorf("drp test finds\n%s\nand the run recorded\n%s", seen[plain], seen[searched])
 	}
