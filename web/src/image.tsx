@@ -21,6 +21,7 @@ export function Picture(): JSX.Element {
   const [under, setUnder] = useState<Under | null>(null);
   const image = useCell(model.image);
   const at = useRef<Point | undefined>(undefined);
+  const dragged = useRef<Point | null>(null); // which lasts while pictures come
 
   useEffect(() => {
     view.current = model.viewer = new ImageView(model, canvas.current!, above.current!, setTrouble);
@@ -39,7 +40,7 @@ export function Picture(): JSX.Element {
           tabIndex={0}
           role="img"
           aria-label={image ? `${image.head.kind} ${image.head.number}, ${image.head.npeaks} peaks` : "no picture yet"}
-          {...pointing(view, (p) => {
+          {...pointing(view, dragged, (p) => {
             at.current = p;
             look();
           })}
@@ -56,17 +57,16 @@ export function Picture(): JSX.Element {
 }
 
 // pointing gives the handlers of wheel and pointers: drag moves, wheel zooms, a double click shows all.
-function pointing(view: { current: ImageView | null }, hover: (at: Point | undefined) => void): CanvasHTMLAttributes<HTMLCanvasElement> {
-  let dragged: Point | null = null;
+function pointing(view: { current: ImageView | null }, dragged: { current: Point | null }, hover: (at: Point | undefined) => void): CanvasHTMLAttributes<HTMLCanvasElement> {
   return {
     onPointerDown: (e) => {
-      dragged = { x: e.clientX, y: e.clientY };
+      dragged.current = { x: e.clientX, y: e.clientY };
       e.currentTarget.setPointerCapture(e.pointerId);
     },
     onPointerMove: (e) => {
-      if (e.buttons & 1 && dragged) {
-        view.current?.move(dragged.x - e.clientX, dragged.y - e.clientY);
-        dragged = { x: e.clientX, y: e.clientY };
+      if (e.buttons & 1 && dragged.current) {
+        view.current?.move(dragged.current.x - e.clientX, dragged.current.y - e.clientY);
+        dragged.current = { x: e.clientX, y: e.clientY };
       }
       hover({ x: e.offsetX, y: e.offsetY });
     },

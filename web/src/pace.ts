@@ -12,7 +12,8 @@ const allSteps = [0.1, 0.2, ...rateSteps]; // down to the least that the server 
 export const noLimit: Limit = { bin: 1, rate: Infinity };
 
 const coarsest = 8;
-const remembered = 8; // pictures whose way is known
+const remembered = 5; // pictures whose way is known
+const decisive = 4; // seconds on the way of one, after which the others are not asked: the server waits for ten
 const soon = 0.6; // seconds on the way that are well for a picture: what is shown is as old, and what follows it waits as long
 const late = 2 * soon;
 const share = 0.7; // of the link that pictures take, so that what has piled up gets through
@@ -41,7 +42,7 @@ export class Pace {
   waiting(passage: Passage, bin: number, wanted: Limit, now: number): void {
     if (passage.seconds < late) return;
     const known = this.passages;
-    this.passages = [...known, passage];
+    this.passages = passage.seconds < decisive ? [...known, passage].slice(-remembered) : [passage];
     this.judge({ size: passage.size, bin }, wanted, now);
     this.passages = known;
   }
@@ -52,10 +53,11 @@ export class Pace {
     this.limit.set(noLimit);
   }
 
-  // speed is that of the link in bytes per second, as far as pictures have shown it.
+  // speed is that of the link in bytes per second, as far as pictures have shown it. It is that of the second fastest of them: a
+  // browser, or a server, that has no processor for a while makes single ones slow, and no link makes one fast.
   get speed(): number {
-    const seconds = this.passages.reduce((sum, p) => sum + passageSeconds(p), 0);
-    return seconds > 0 ? this.passages.reduce((sum, p) => sum + (p.later || p.size), 0) / seconds : Infinity;
+    const speeds = this.passages.map((p) => (p.later || p.size) / passageSeconds(p)).sort((a, b) => b - a);
+    return speeds[speeds.length < remembered ? 0 : 1] ?? Infinity;
   }
 
   private judge(picture: { size: number; bin: number }, wanted: Limit, now: number): void {

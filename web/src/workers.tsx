@@ -14,12 +14,14 @@ export function Workers(): JSX.Element {
   const model = useModel();
   const status = useCell(model.status)?.status;
   const before = useCell(model.before)?.status;
+  const replay = useCell(model.replay.state);
   const series = useCell(model.rates.series);
   const over = useCell(model.ended) !== "" || status?.state === "ended";
   const lasted = status && before ? (Date.parse(status.time) - Date.parse(before.time)) / 1000 : NaN;
   const past = new Map((before?.workers ?? []).map((w) => [w.number, w]));
   const workers = status?.workers ?? [];
   const states = [...new Set(workers.map((w) => w.state))].map((state) => `${workers.filter((w) => w.state === state).length} ${state}`);
+  if (replay?.recorded === false) return <Panel title="Workers" name="workers"><p class="empty">no status was recorded beside the files</p></Panel>;
   return (
     <Panel title="Workers" name="workers" note={states.join(", ")}>
       <div class="scroll" tabIndex={0} role="region" aria-label="table of workers">

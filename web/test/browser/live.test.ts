@@ -123,7 +123,7 @@ test("the value under the cursor is that of the pixel", async () => {
 });
 
 test("zooming asks for finer pixels, and keeps what lies under the cursor", async () => {
-  const tab = await Tab.open(browser, drp.watching, { width: 800 });
+  const tab = await Tab.open(browser, drp.watching, { width: 800, height: 600 });
   type Box = { x: number; y: number; width: number; height: number };
   let [whole, near, box] = [await tab.view(), await tab.view(), {} as Box];
   let at = { x: 0, y: 0 }; // on the picture, which the middle of the screen is kept on
@@ -132,6 +132,7 @@ test("zooming asks for finer pixels, and keeps what lies under the cursor", asyn
     await tab.page.mouse.move(0, 0);
     await tab.page.keyboard.press("0");
     whole = await tab.shows((v) => v.bin > 1, "a binned picture");
+    await tab.picture.scrollIntoViewIfNeeded();
     box = (await tab.picture.boundingBox())!;
     at = { x: box.width / 2 - 60, y: box.height / 2 - 40 };
     await tab.page.mouse.move(box.x + at.x, box.y + at.y);
@@ -143,6 +144,8 @@ test("zooming asks for finer pixels, and keeps what lies under the cursor", asyn
   const [a, b] = [under(whole), under(near)];
   assert.ok(Math.hypot(a.x - b.x, a.y - b.y) < 1, `${JSON.stringify(a)} has become ${JSON.stringify(b)}`);
   await tab.page.mouse.down();
+  const { number } = await tab.view();
+  await tab.shows((v) => v.number > number, "another picture, while the button is down");
   await tab.page.mouse.move(box.x + at.x + 60, box.y + at.y);
   await tab.page.mouse.up();
   await tab.shows((v) => Math.abs(v.x - (near.x - 60 / near.zoom)) < 0.5, "the picture moved by dragging");

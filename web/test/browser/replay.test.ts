@@ -93,6 +93,7 @@ test("files without a status beside them are shown as such", async () => {
   await tab.shows((v) => v.number === 0, "the first event");
   await tab.text(".pipeline", /no status was recorded/);
   await tab.text(".books", /no status was recorded/);
+  await tab.text(".workers", /no status was recorded/);
   await tab.text(".strips", /no status was recorded/);
   await tab.text(".live", /none were recorded/);
   await tab.close();

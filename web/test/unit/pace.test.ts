@@ -118,3 +118,12 @@ test("what else is wanted is asked for at once, and no less than before", () => 
   line.go(30);
   assert.deepEqual(line.asked, line.wanted);
 });
+
+test("a browser that stands still for a while has no slow link", () => {
+  const pace = new Pace();
+  for (let i = 0; i < 200; i++) {
+    const seconds = i % 5 < 2 ? 0.04 : 2.5;
+    pace.carried({ size: 1e6, later: 9e5, seconds }, 1, { bin: 1, rate: 4 }, i / 4);
+    assert.deepEqual(pace.limit.value, { bin: 1, rate: Infinity }, `after ${i + 1} pictures`);
+  }
+});
