@@ -1,7 +1,7 @@
 package bench
 
-// A tenth of a core is what pictures may take, whoever asks for them; what is left to the run is the rest.
-const beside = 0.9
+// What is left to the run beside browsers: all of them together get a twenty-fifth of a core, and the system does a little for them.
+const beside = 0.95
 
 // hostile takes pictures of all kinds and sizes in one thread, and asks for everything else in another.
 const hostile = `
@@ -22,21 +22,21 @@ while True:
 
 // browsers look at the page of a run.
 var browsers = []onlooker{
-	{name: "browser", what: "a browser takes 10 pictures a second", large: true, least: beside, body: `
+	{name: "browser", page: true, seldom: true, what: "a browser takes 10 pictures a second", large: true, least: beside, body: `
 page = stream("bin=2&rate=10")
 while page.recv(1 << 20):
     there()`},
-	{name: "browser_stopped", what: "a browser is stopped in the middle of a picture", large: true, body: `
+	{name: "browser_stopped", page: true, seldom: true, what: "a browser is stopped in the middle of a picture", large: true, body: `
 page = stream("bin=1&rate=30&image=sum", 4096)
 page.recv(1000)
 there()
 os.kill(os.getpid(), signal.SIGSTOP)`},
-	{name: "browser_slow", what: "a browser takes 100 KB in a second", large: true, body: `
+	{name: "browser_slow", page: true, seldom: true, what: "a browser takes 100 KB in a second", large: true, body: `
 page = stream("bin=2&rate=10", 4096)
 while page.recv(10000):
     there()
     time.sleep(0.1)`},
-	{name: "browser_hostile", what: "a browser asks for all there is at once, and for nonsense, as fast as it can", large: true, least: beside, body: hostile},
+	{name: "browser_hostile", page: true, seldom: true, what: "a browser asks for all there is at once, and for nonsense, as fast as it can", large: true, least: beside, body: hostile},
 }
 
 // everything is looked at as fast as can be, so that all memory that this takes is in use.

@@ -20,6 +20,8 @@ type onlooker struct {
 	body string // in Python, what look() does; it says there() when it has begun
 
 	large  bool    // with large events, too, since it gets copies of them
+	page   bool    // of the page: what that keeps of events has to be there before
+	seldom bool    // it does something a few times a second only
 	least  float64 // of the throughput without; 0 is 0.99
 	memory float64 // at most, of that without; 0 is 1.01, and a queue of a consumer has 36 KiB
 }
@@ -29,16 +31,25 @@ func (l *onlooker) bounds() (least, memory float64) {
 	return cmp.Or(l.least, 0.99), cmp.Or(l.memory, 1.01)
 }
 
+// stretch is how long it is looked at for a turn, of the length of a measurement. What others do to the machine changes from one moment to the
+// next, so many short turns tell more than a few long ones; but who does something a few times a second is to do so in each.
+func (l *onlooker) stretch() float64 {
+	if l.seldom {
+		return 1
+	}
+	return 0.2
+}
+
 var onlookers = append([]onlooker{
 	{name: "stopped", what: "a consumer is stopped in the middle of an event", large: true, body: `
 for evt in events():
     there()
     os.kill(os.getpid(), signal.SIGSTOP)`},
-	{name: "slow", what: "a consumer takes 10 events a second", large: true, body: `
+	{name: "slow", seldom: true, what: "a consumer takes 10 events a second", large: true, body: `
 for evt in events():
     there()
     time.sleep(0.1)`},
-	{name: "crashed", what: "four times a second a consumer dies with an event in its hands", large: true, body: `
+	{name: "crashed", seldom: true, what: "four times a second a consumer dies with an event in its hands", large: true, body: `
 while True:
     pid = os.fork()
     if pid == 0:
@@ -69,13 +80,13 @@ while True:
         peer.sendall(b"nonsense\n")
         peer.recv(100)
     there()`},
-	{name: "metrics", what: "/metrics is asked for as often as it is answered", body: `
+	{name: "metrics", seldom: true, what: "/metrics is asked for as often as it is answered", body: `
 asked = http.client.HTTPConnection(address.hostname, address.port)
 while True:
     asked.request("GET", "/metrics?" + address.query)
     asked.getresponse().read()
     there()`},
-	{name: "status", what: "so is the status at the socket", body: `
+	{name: "status", seldom: true, what: "so is the status at the socket", body: `
 asked = http.client.HTTPConnection("localhost")
 asked.sock = socket.socket(socket.AF_UNIX)
 asked.sock.connect(status)

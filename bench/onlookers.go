@@ -10,13 +10,15 @@ import (
 	"time"
 )
 
-// Turns that are taken at the least, even where there is no time for them, and otherwise; and the standard error of the median at which
-// no more are.
+// Turns that are taken at the least, even where there is no time for them, and otherwise; and the standard error at which no more are.
 const (
-	fewestTurns = 4
-	usualTurns  = 8
-	smallError  = 0.002
+	fewestTurns = 6
+	usualTurns  = 20
+	smallError  = 0.0015
 )
+
+// calm is how long it is waited, in seconds, for what was before to be over.
+const calm = 0.05
 
 // kindOfRun is a run that is looked at.
 type kindOfRun struct {
@@ -54,10 +56,11 @@ func (w *watching) onlook(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if of.large && w.o.Turns > 1 {
-			err = w.warm(ctx, run)
-		}
+		warm := false
 		for _, l := range of.onlookers(&w.o) {
+			if l.page && !warm && of.large && w.o.Turns > 1 {
+				warm, err = true, w.warm(ctx, run)
+			}
 			if err != nil {
 				break
 			}
@@ -85,7 +88,9 @@ func (k *kindOfRun) onlookers(o *MonitorOptions) (all []*onlooker) {
 	return all
 }
 
-// warm lets everything be looked at until the run has touched all the memory that it ever uses for that.
+// warm lets everything be looked at until the run has touched all the memory that it ever uses for that. It is done before the first who
+// looks at the page: ten seconds after the last has gone, the page gives back what it keeps of events, and a row would end with
+// less than it began with.
 func (w *watching) warm(ctx context.Context, run *watchedRun) (err error) {
 	who, err := run.look(&everything, &w.o)
 	if err != nil {
@@ -128,24 +133,24 @@ func (c *comparison) compare(ctx context.Context, l *onlooker) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, who.close()) }()
-	before, err := c.alone(ctx)
+	before, err := c.alone(ctx, l)
 	if err != nil {
 		return err
 	}
 	var ratios []float64
 	for len(ratios) < c.o.Turns && (len(ratios) < fewestTurns || time.Now().Before(c.end) &&
-		(len(ratios) < usualTurns || standardError(ratios) > smallError)) {
+		(len(ratios) < usualTurns || !known(ratios))) {
 		if err := who.turn("there"); err != nil {
 			return err
 		}
-		with, err := c.alone(ctx)
+		with, err := c.alone(ctx, l)
 		if err == nil {
 			err = who.turn("gone")
 		}
 		if err != nil {
 			return err
 		}
-		after, err := c.alone(ctx)
+		after, err := c.alone(ctx, l)
 		if err != nil {
 			return err
 		}
@@ -161,11 +166,11 @@ func (c *comparison) compare(ctx context.Context, l *onlooker) (err error) {
 }
 
 // alone is a stretch of the run when what was before is over: to come is another matter than to be there.
-func (c *comparison) alone(ctx context.Context) (l looked, err error) {
-	if err = c.run.stretch(ctx, 0, &l); err == nil {
-		err = c.run.stretch(ctx, c.o.Seconds/2, &l)
+func (c *comparison) alone(ctx context.Context, l *onlooker) (seen looked, err error) {
+	if err = c.run.stretch(ctx, calm, &seen); err == nil {
+		err = c.run.stretch(ctx, l.stretch()*c.o.Seconds, &seen)
 	}
-	return l, err
+	return seen, err
 }
 
 // judge adds what onlookers may cost.
@@ -184,16 +189,37 @@ func (w *watching) judge() {
 	}
 }
 
-// standardError is that of the median, estimated by the quartiles: one turn that was disturbed says nothing of the others.
-func standardError(values []float64) float64 {
+// trimmed is the mean of the middle values, without a fifth at each end, since what was disturbed says nothing of the others; and its
+// standard error, by those that it would be with the last of the middle in place of the ends. Two turns that follow each other have
+// a stretch without onlooker in common, which makes the error of many a seventh larger.
+func trimmed(values []float64) (mean, standardError float64) {
+	const ends, common = 0.2, 1.155
 	v := slices.Clone(values)
 	slices.Sort(v)
-	n := len(v)
-	if n < 4 {
-		return math.Inf(1)
+	cut := int(ends * float64(len(v)))
+	middle := v[cut : len(v)-cut]
+	for _, one := range middle {
+		mean += one / float64(len(middle))
 	}
-	const deviation, median = 1.349, 1.2533 // quartiles in standard deviations, and the error of a median beside that of a mean
-	return (v[n*3/4] - v[n/4]) / deviation * median / math.Sqrt(float64(n))
+	if len(v) < 4 {
+		return mean, math.Inf(1)
+	}
+	between, squares := 0., 0. // of all, with ends replaced
+	for i := range v {
+		v[i] = min(max(v[i], middle[0]), middle[len(middle)-1])
+		between += v[i] / float64(len(v))
+	}
+	for _, one := range v {
+		squares += (one - between) * (one - between)
+	}
+	n := float64(len(v))
+	return mean, common * math.Sqrt(squares/(n-1)) / (float64(len(middle)) / n * math.Sqrt(n))
+}
+
+// known tells whether a ratio is known well enough.
+func known(ratios []float64) bool {
+	_, e := trimmed(ratios)
+	return e <= smallError
 }
 
 // looked is what a stretch of a run came to.
@@ -202,13 +228,16 @@ type looked struct {
 	memory float64
 }
 
-// stretch lets a run go on for so many seconds at least, and looks at it from where it was looked at last.
+// stretch lets a run go on for so many seconds, and looks at it from where it was looked at last.
 func (r *watchedRun) stretch(ctx context.Context, seconds float64, to *looked) error {
-	now, err := r.until(ctx, seconds)
+	if err := sleep(ctx, seconds); err != nil {
+		return err
+	}
+	now, err := r.now()
 	if err != nil {
 		return err
 	}
-	to.rate = float64(now.events-r.last.events) / (now.used - r.last.used).Seconds()
+	to.rate = (now.events - r.last.events) / (now.used - r.last.used).Seconds()
 	r.last = now
 	to.memory, err = r.resident()
 	return err

@@ -109,8 +109,9 @@ func (r *Report) barInTurns(name, of, limit string, bound float64, atMost bool) 
 	for i := range a {
 		ratios[i] = a[i] / l[i]
 	}
-	b.Error = min(1, standardError(ratios))
-	b.Held = b.Held || math.Abs(b.Ratio-bound) <= toldApart*b.Error
+	b.Ratio, b.Error = trimmed(ratios)
+	b.Error = min(1, b.Error)
+	b.Held = atMost && b.Ratio <= bound || !atMost && b.Ratio >= bound || math.Abs(b.Ratio-bound) <= toldApart*b.Error
 	if seen := toldApart * b.Error; seen > smallEffect {
 		r.Notes = append(r.Notes, fmt.Sprintf("%s: the machine is restless: what is less than %.1f %% beyond the bound cannot be seen", of, 100*seen))
 	}

@@ -133,68 +133,48 @@ func (r *watchedRun) used() (sum time.Duration, err error) {
 
 // moment is how far a run has come.
 type moment struct {
-	events int64
+	events float64
 	used   time.Duration
 }
 
-// look is the clock of a run at a moment.
-type look struct {
-	at   time.Time
-	used time.Duration
+// recordBytes is what the worker reads of each event from its pipe, and nothing else: so the system counts its events, to the last
+// one at any moment, and nobody has to ask the run.
+const recordBytes = 32
+
+func (r *watchedRun) now() (m moment, err error) {
+	if m.used, err = r.used(); err != nil {
+		return m, err
+	}
+	read, err := figureOf(r.pids[1], "io", "rchar:")
+	m.events = read / recordBytes
+	return m, err
 }
 
-// calm is how long it is waited at the least for what was before to be over.
-const calm = 50 * time.Millisecond
-
-// until lets a run go on for so long, and says how far it is then. What it is told can be of a moment ago, so it looks at the clock
-// all the time, and asks again where it is of before.
-func (r *watchedRun) until(ctx context.Context, seconds float64) (m moment, err error) {
-	var looks []look
-	see := func() error {
-		l := look{at: time.Now()}
-		l.used, err = r.used()
-		looks = append(looks, l)
-		return err
-	}
-	end := time.Now().Add(max(calm, time.Duration(seconds*float64(time.Second))))
-	for {
-		for last := false; !last; last = time.Now().After(end) {
-			if err := see(); err != nil {
-				return m, err
-			}
-			select {
-			case <-ctx.Done():
-				return m, ctx.Err()
-			case <-time.After(5 * time.Millisecond):
-			}
-		}
-		s, err := r.client.Status(ctx)
-		if err != nil {
-			return m, err
-		}
-		if err := see(); err != nil {
-			return m, err
-		}
-		for i := 1; i < len(looks); i++ {
-			if a, b := looks[i-1], looks[i]; !s.Time.Before(a.at) && !s.Time.After(b.at) {
-				share := float64(s.Time.Sub(a.at)) / float64(b.at.Sub(a.at))
-				return moment{s.Events.Received, a.used + time.Duration(share*float64(b.used-a.used))}, nil
-			}
-		}
-		end = time.Now().Add(calm)
+// sleep lets a run go on for so many seconds.
+func sleep(ctx context.Context, seconds float64) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(time.Duration(seconds * float64(time.Second))):
+		return nil
 	}
 }
 
 // resident is the memory of drp, in bytes.
 func (r *watchedRun) resident() (float64, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", r.pids[0]))
+	kib, err := figureOf(r.pids[0], "status", "VmRSS:")
+	return kib * 1024, err
+}
+
+// figureOf is what the system says of a process.
+func figureOf(pid int, file, name string) (v float64, err error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", pid, file))
 	if err != nil {
 		return 0, fmt.Errorf("bench: %w", err)
 	}
-	_, rest, _ := strings.Cut(string(text), "VmRSS:")
-	kib := 0.0
-	if _, err := fmt.Sscan(rest, &kib); err != nil {
-		return 0, fmt.Errorf("bench: no memory in %q", text)
+	_, rest, _ := strings.Cut(string(text), name)
+	if _, err := fmt.Sscan(rest, &v); err != nil {
+		return 0, fmt.Errorf("bench: no %s in %q", name, text)
 	}
-	return kib * 1024, nil
+	return v, nil
 }
