@@ -214,10 +214,9 @@ func decideForOthers(ctx context.Context, f tebFlags) error {
 	}
 	log := newScreen(os.Stderr, false).logger()
 	b := &builders{ctx: ctx, f: &f, rules: &rules, log: log}
-	if b.settings.start, err = f.set.values(); err != nil {
+	if err := b.settings.begin(&f.set, rules.Script != "", log); err != nil {
 		return err
 	}
-	b.settings.log = log
 	s := tebserve.NewGathering(rules.Contributors, tebserve.Options{Log: log, Partition: f.partition}, b.make)
 	for _, e := range listen {
 		address, err := s.Listen(e)

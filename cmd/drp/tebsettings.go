@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -23,6 +24,18 @@ type tebSettings struct {
 
 // shortestChange is how long one change stays at the least, as in a run.
 const shortestChange = 100 * time.Millisecond
+
+// begin takes what the user says beforehand. Where rules decide, nothing can be set, which is known at once.
+func (s *tebSettings) begin(set *setFlag, byScript bool, log *slog.Logger) (err error) {
+	s.log = log
+	if s.start, err = set.values(); err != nil || byScript {
+		return err
+	}
+	if len(s.start) > 0 {
+		return errors.New("--set is for parameters of a trigger script, and rules decide")
+	}
+	return s.declare(nil)
+}
 
 // declare takes what the script of a TEB has declared, before that one decides about anything.
 func (s *tebSettings) declare(all []settings.Parameter) error {
