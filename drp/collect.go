@@ -333,14 +333,15 @@ func (c *collector) configure(e *entry, d xtc.Dgram) error {
 	if err != nil {
 		return failf(Script, "%s: %w", scriptName(c.cfg.Script), err)
 	}
-	if err = c.steering.configure(ofScript, c.own, added); err != nil {
-		return err
-	}
+	declared := added
 	if added, err = c.account.declare(c.table, d.Src(), c.freeSegment(c.table, booksDetector, booksAlg), added); err != nil {
 		c.cfg.Log.Warn(fmt.Sprintf("the books will not be in the file: %v", err))
 	}
 	added = c.declareLoaded(d.Src(), added)
 	if added, err = c.trigger.configure(d, added); err != nil {
+		return err
+	}
+	if err = c.steering.configure(ofScript, c.own, declared); err != nil { // behind the trigger, which has parameters, too
 		return err
 	}
 	c.settle(&told{service: e.service, ix: e.ix, implied: e.implied, dgram: d, detail: e.detail}, added)

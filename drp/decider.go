@@ -71,7 +71,7 @@ func (t *Trigger) open(of *trigger, s *teb.Schema) (decider, error) {
 	c := teb.Config{World: of.c.world, Partition: t.Partition, Contributors: []teb.Member{{Schema: s}}, Logic: logic,
 		Decide: t.Deadline, Default: t.otherwise(), Prescale: t.Prescale, PrescaleSeed: t.PrescaleSeed, BatchEvents: batch,
 		// What is asked for, what logics that hang hold, and what is kept back for a contributor.
-		Window: len(of.answers) + batch*len(logic) + 2}
+		Window: len(of.answers) + batch*len(logic) + 2, Settings: of.c.steering.trigger.now.Load}
 	defer context.AfterFunc(of.c.soft, func() { teb.CloseLogic(logic) })() // a script may take long to begin
 	b, err := teb.New(c)
 	if ended := context.Cause(of.c.soft); ended != nil && err != nil {
@@ -80,6 +80,7 @@ func (t *Trigger) open(of *trigger, s *teb.Schema) (decider, error) {
 	if err != nil {
 		return nil, fail(Configuration, err)
 	}
+	of.c.steering.trigger.declare(b.Parameters())
 	k, err := b.Join(s, generation)
 	rows, failed := teb.NewEncoder(s, teb.BatchHead{Partition: teb.PartitionID(t.Partition), Contributor: uint32(k), Generation: generation},
 		rowsAtOnce)

@@ -22,12 +22,19 @@ var (
 )
 
 // decisionNames are in the Configure that holds.
-type decisionNames struct{ decision, contribution *xtc.Names }
+type decisionNames struct {
+	decision, contribution *xtc.Names
+	settings               bool // decisions have the generation of parameters
+}
 
 // declare appends the Names and the table of reasons to a Configure. The segment is the place of the contributor, so that
 // streams which are read together differ. What an earlier pass recorded stays beside ours.
 func (n *decisionNames) declare(t *xtc.Table, src uint32, table teb.Table, s *teb.Schema, added []byte) ([]byte, error) {
-	all := [...]*xtc.Names{{Alg: "decision", Version: xtc.Version{Major: 1}, Entries: decisionEntries},
+	decision := &xtc.Names{Alg: "decision", Version: xtc.Version{Major: 1}, Entries: decisionEntries}
+	if n.settings = table.Settings; n.settings {
+		decision.Version.Minor, decision.Entries = 1, append(slices.Clip(decisionEntries), xtc.Name{Name: "settings", Type: xtc.UInt32})
+	}
+	all := [...]*xtc.Names{decision,
 		{Alg: "reasons", Version: xtc.Version{Major: 1, Minor: 1}, Entries: reasonsEntries},
 		{Alg: "contribution", Version: xtc.Version{Major: 1}, Entries: s.Entries()}}
 	segment := uint32(max(0, slices.Index(table.Contributors, s.Name())))
@@ -85,6 +92,9 @@ func (t *trigger) append(to []byte) []byte {
 	b.Uint(bit(d.Prescaled))
 	for _, v := range [...]uint64{uint64(d.Monitor), uint64(d.Reason), d.Contributions, uint64(d.Damage), d.Pulse} {
 		b.Uint(v)
+	}
+	if t.record.settings {
+		b.Uint(uint64(d.Generation))
 	}
 	to, err := b.End()
 	if err == nil {

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"math"
 	"sync/atomic"
 	"time"
 
@@ -23,12 +22,13 @@ import (
 // however late or often, finds the values of that event. An entry is written anew when no event has it any more; while there is
 // none a change waits, and others join it.
 type steering struct {
-	r      *Run
-	book   settings.Book
-	start  map[string]any // what the user says beforehand
-	memory *shm.Segment
-	said   chan struct{} // closed when they have declared anything for the first time, or nothing
-	own    [2]offer      // of the scripts; the collector writes it at Configure, while the dispatcher waits
+	r       *Run
+	book    settings.Book
+	start   map[string]any // what the user says beforehand
+	memory  *shm.Segment
+	said    chan struct{} // closed when they have declared anything for the first time, or nothing
+	trigger triggerSettings
+	own     [2]offer // of the scripts; the collector writes it at Configure, while the dispatcher waits
 
 	// Only the dispatcher uses the following, but for what is said.
 	renewed  atomic.Bool   // there was a Configure; others set it
@@ -57,7 +57,7 @@ type values struct {
 const (
 	boardEntries = 32 // the first stands for none
 	boardHead    = 64
-	cellBytes    = settings.MostText + 1
+	cellBytes    = settings.CellBytes
 	partHead     = 16
 	partBytes    = (partHead + settings.MostParameters*cellBytes + 63) / 64 * 64
 	entryBytes   = 2 * partBytes
@@ -156,6 +156,7 @@ func (s *steering) turn() {
 	if renewed {
 		s.renewed.Store(false)
 	}
+	s.trigger.tell(&s.book)
 	s.not = now + changeTime
 	if s.write(free) {
 		s.use(free)
@@ -189,7 +190,7 @@ func (s *steering) write(entry uint16) (found bool) {
 		part := s.memory.Bytes()[at : at+partBytes]
 		binary.LittleEndian.PutUint64(part, uint64(generation))
 		for i, v := range values {
-			putCell(part[partHead+i*cellBytes:][:cellBytes], v)
+			settings.PutCell(part[partHead+i*cellBytes:][:cellBytes], v)
 		}
 		s.entries[entry].blocks[which] = d.block(generation, values)
 	}
@@ -197,22 +198,6 @@ func (s *steering) write(entry uint16) (found bool) {
 		found = true
 	}
 	return found
-}
-
-func putCell(cell []byte, v any) {
-	clear(cell)
-	switch v := v.(type) {
-	case int64:
-		binary.LittleEndian.PutUint64(cell, uint64(v))
-	case float64:
-		binary.LittleEndian.PutUint64(cell, math.Float64bits(v))
-	case bool:
-		if v {
-			cell[0] = 1
-		}
-	case string:
-		copy(cell, v)
-	}
 }
 
 // block is the values as they are recorded.
@@ -272,6 +257,7 @@ func (s *steering) configure(which int, own *xtc.Table, blocks []byte) (err erro
 			all = append(all, p)
 		}
 	}
+	all = append(all, s.trigger.declared...)
 	c, err := s.book.Declare(all, s.start, s.r.clock())
 	if err != nil {
 		return fail(Configuration, err)
@@ -284,6 +270,7 @@ func (s *steering) configure(which int, own *xtc.Table, blocks []byte) (err erro
 	if s.start = nil; c != nil && len(all) > 0 {
 		s.r.cfg.Log.Info(fmt.Sprintf("settings: %v", c))
 	}
+	s.trigger.tell(&s.book)
 	s.renewed.Store(true)
 	select {
 	case <-s.said:

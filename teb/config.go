@@ -31,6 +31,9 @@ type Config struct {
 	Prescale     [16]uint32    // by readout group: one in so many events is kept with its raw data; 0 is none
 	PrescaleSeed uint64        // chooses which
 
+	// Settings gives what the parameters of a Steered Logic are set to from the next batch on; nil is their defaults. It does not
+	// wait.
+	Settings func() *Settings
 	// Waited is told of one event in 64 how long its decision took, from its first contribution on; nil is nobody. It does not wait.
 	Waited func(time.Duration)
 }

@@ -70,6 +70,10 @@ func (t *TEB) gather(now time.Duration) *Batch {
 	b.Verdicts = b.Verdicts[:len(b.places)]
 	clear(b.Verdicts)
 	b.begun = now
+	b.settings = nil
+	if len(t.parameters) > 0 && t.c.Settings != nil {
+		b.settings = t.c.Settings()
+	}
 	return b
 }
 
@@ -82,7 +86,7 @@ func (t *TEB) commit() {
 			if v.Reason >= uint16(len(t.reasons)) || v.Reason != ReasonRejected && v.Reason < ReasonLogic {
 				v = Verdict{Reason: ReasonFailed, Persist: t.c.Default.Persist, Monitor: t.c.Default.Monitor}
 			}
-			t.publish(b.event(i), v)
+			t.publish(b.event(i), v, b.settings)
 		}
 		t.recycle(b)
 		n++
@@ -100,7 +104,7 @@ func (t *TEB) publishDefault(b *Batch) {
 	for i := range b.places {
 		v := t.c.Default
 		v.Reason = ReasonDefault
-		t.publish(b.event(i), v)
+		t.publish(b.event(i), v, b.settings)
 	}
 	t.ready.Set()
 }
@@ -109,9 +113,12 @@ func (t *TEB) publishDefault(b *Batch) {
 const waitedOf = 64
 
 // publish makes the decision of an event, and counts it. What is counted here is counted in order.
-func (t *TEB) publish(e *event, v Verdict) {
+func (t *TEB) publish(e *event, v Verdict, s *Settings) {
 	d := Decision{Pulse: e.key.Pulse, Time: e.time, Contributions: e.have, Monitor: v.Monitor, Groups: e.groups, Damage: e.damage,
 		Reason: v.Reason, Service: e.service, Persist: v.Persist, Default: v.Reason == ReasonDefault}
+	if s != nil {
+		d.Generation = s.Generation
+	}
 	if e.service.IsEvent() {
 		t.prescale(&d)
 		if t.c.Waited != nil && t.books.Decided%waitedOf == 0 {

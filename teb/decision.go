@@ -17,9 +17,10 @@ type Decision struct {
 	Damage        xtc.Damage
 	Reason        uint16 // its text is in the table of reasons
 	Service       xtc.TransitionID
-	Persist       bool // it is to be recorded
-	Prescaled     bool // it is to be recorded with its raw data, whatever it is
-	Default       bool // nobody decided in time
+	Persist       bool   // it is to be recorded
+	Prescaled     bool   // it is to be recorded with its raw data, whatever it is
+	Default       bool   // nobody decided in time
+	Generation    uint32 // of the parameters of whoever decides, that held; 0 without any
 }
 
 // Key is the place of a decision among others.
@@ -45,8 +46,8 @@ const maxReasons = 1024
 
 // A decision as a row of a batch:
 //
-//	0       8      16              24        28       30       32       34        35      36    40
-//	| pulse | time | contributions | monitor | groups | damage | reason | service | flags | 0   |
+//	0       8      16              24        28       30       32       34        35      36         40
+//	| pulse | time | contributions | monitor | groups | damage | reason | service | flags | settings |
 const decisionBytes = 40
 
 // Flags are in the order of decision's append.
@@ -88,6 +89,7 @@ func (d *Decision) append(b []byte) []byte {
 			r[35] |= 1 << flag
 		}
 	}
+	le.PutUint32(r[36:], d.Generation)
 	return append(b, r[:]...)
 }
 
@@ -101,7 +103,7 @@ func ParseDecisions(b []byte) (BatchHead, iter.Seq[Decision], error) {
 		return h, nil, formatErrorf("decisions have %d bytes each, and not %d", decisionBytes, h.rowBytes)
 	}
 	for at := 0; at < len(rows); at += decisionBytes {
-		if r := rows[at:]; r[35]&^flagsKnown != 0 || le.Uint32(r[36:]) != 0 || r[34] >= xtc.NumTransitions {
+		if r := rows[at:]; r[35]&^flagsKnown != 0 || r[34] >= xtc.NumTransitions {
 			return h, nil, formatErrorf("decision %d has bits that are not known", at/decisionBytes)
 		}
 	}
@@ -115,5 +117,5 @@ func decisionOf(r []byte) Decision {
 	return Decision{Pulse: le.Uint64(r), Time: le.Uint64(r[8:]), Contributions: le.Uint64(r[16:]), Monitor: le.Uint32(r[24:]),
 		Groups: le.Uint16(r[28:]), Damage: xtc.Damage(le.Uint16(r[30:])), Reason: le.Uint16(r[32:]),
 		Service: xtc.TransitionID(r[34]), Persist: r[35]&flagPersist != 0, Prescaled: r[35]&flagPrescaled != 0,
-		Default: r[35]&flagDefault != 0}
+		Default: r[35]&flagDefault != 0, Generation: le.Uint32(r[36:])}
 }

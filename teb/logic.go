@@ -3,6 +3,7 @@ package teb
 import (
 	"time"
 
+	"drp/internal/settings"
 	"drp/xtc"
 )
 
@@ -31,7 +32,19 @@ type Reason struct {
 // Table is what decisions refer to by numbers. It is known from Configure on, and does not change.
 type Table struct {
 	Reasons      []Reason `json:"reasons"`
-	Contributors []string `json:"contributors"` // in the order of the bits
+	Contributors []string `json:"contributors"`       // in the order of the bits
+	Settings     bool     `json:"settings,omitempty"` // decisions have the generation of parameters
+}
+
+// Steered is a Logic with parameters that can be changed while it decides. They are known from Configure on.
+type Steered interface {
+	Parameters() []settings.Parameter
+}
+
+// Settings are what parameters are set to, in the order in which they were declared, from one batch on. They do not change.
+type Settings struct {
+	Generation uint32
+	Values     []any
 }
 
 // Verdict is what a Logic says of an event. Its reason is one of those that the Logic has named, ReasonRejected, or
@@ -65,9 +78,10 @@ func (f *Func) Decide(b *Batch) { f.Do(b) }
 type Batch struct {
 	Verdicts []Verdict // one for each event
 
-	builder *builder
-	places  []int32
-	seed    uint64
+	builder  *builder
+	places   []int32
+	seed     uint64
+	settings *Settings
 
 	begun     time.Duration // when a Logic got it
 	done      bool
@@ -118,6 +132,9 @@ func (b *Batch) Ordinal(i int) uint64 { return b.event(i).ordinal }
 
 // Seed is Config.PrescaleSeed.
 func (b *Batch) Seed() uint64 { return b.seed }
+
+// Settings are what the parameters of whoever decides are set to for this batch; nil where there are none.
+func (b *Batch) Settings() *Settings { return b.settings }
 
 // hits tells whether one that was counted is the one in n. Seed and stream choose where the count begins.
 func hits(count, seed, stream, n uint64) bool {

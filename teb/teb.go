@@ -6,6 +6,7 @@ import (
 	"io"
 	"sync"
 
+	"drp/internal/settings"
 	"drp/internal/world"
 )
 
@@ -25,10 +26,11 @@ func (e *StaleError) Error() string {
 
 // TEB joins and decides: see the package.
 type TEB struct {
-	c         Config
-	partition uint64
-	reasons   []Reason
-	join      *world.Join
+	c          Config
+	partition  uint64
+	reasons    []Reason
+	parameters []settings.Parameter
+	join       *world.Join
 
 	mu      sync.Mutex // protects all below but what a batch says of itself
 	b       *builder
@@ -63,6 +65,9 @@ func New(c Config) (*TEB, error) {
 	}
 	t := &TEB{c: c, partition: PartitionID(c.Partition), reasons: reasons, join: world.NewJoin(c.World),
 		out: make([]Decision, c.Window), seen: make([]uint64, len(reasons)), ready: c.World.NewFlag(), clock: c.World.NewFlag()}
+	if s, ok := c.Logic[0].(Steered); ok {
+		t.parameters = s.Parameters()
+	}
 	t.books.Reasons = make([]uint64, len(reasons))
 	t.b = newBuilder(&c, &t.books)
 	for range c.Contributors {
@@ -85,9 +90,12 @@ func New(c Config) (*TEB, error) {
 // Reasons is the table that decisions refer to.
 func (t *TEB) Reasons() []Reason { return t.reasons }
 
+// Parameters are those of whoever decides.
+func (t *TEB) Parameters() []settings.Parameter { return t.parameters }
+
 // Table is what decisions refer to.
 func (t *TEB) Table() Table {
-	table := Table{Reasons: t.reasons}
+	table := Table{Reasons: t.reasons, Settings: len(t.parameters) > 0}
 	for _, m := range t.c.Contributors {
 		table.Contributors = append(table.Contributors, m.Schema.name)
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"drp/drp"
+	"drp/internal/settings"
 	"drp/internal/wire"
 	"drp/teb"
 	tebserve "drp/teb/serve"
@@ -39,6 +40,7 @@ type tebFlags struct {
 	python       string
 	control      controlFlags
 	watch        watchFlags
+	set          setFlag
 }
 
 // runner is what a script runs with.
@@ -83,6 +85,7 @@ func newTEBCommand() *cobra.Command {
 	fl.StringVar(&f.summary, "summary", "", "write the books as JSON to this `file`")
 	f.control.add(fl)
 	f.watch.add(fl)
+	fl.Var(&f.set, setName, "parameters of the script at the start, as `NAME=VALUE`; drp set changes them later (docs/settings.md)")
 	cmd.AddCommand(newTEBReplayCommand())
 	return cmd
 }
@@ -149,19 +152,21 @@ func checkContributors(names []string) error {
 
 // tebBooks is what --summary writes.
 type tebBooks struct {
-	Partition   string          `json:"partition"`
-	Books       []teb.Books     `json:"books"` // of each time that all contributors were there
-	Reasons     []teb.Reason    `json:"reasons"`
-	Connections tebserve.Counts `json:"connections"`
+	Partition   string            `json:"partition"`
+	Books       []teb.Books       `json:"books"` // of each time that all contributors were there
+	Reasons     []teb.Reason      `json:"reasons"`
+	Connections tebserve.Counts   `json:"connections"`
+	Settings    *settings.Listing `json:"settings,omitempty"` // of the script, with the latest changes
 }
 
 // builders are the TEBs of a server, one after the other.
 type builders struct {
-	ctx   context.Context // of the server
-	f     *tebFlags
-	rules *ruleFile
-	log   *slog.Logger
-	time  watch.Histogram // of decisions
+	ctx      context.Context // of the server
+	f        *tebFlags
+	rules    *ruleFile
+	log      *slog.Logger
+	time     watch.Histogram // of decisions
+	settings tebSettings
 
 	mu  sync.Mutex // protects all
 	all []*teb.TEB
@@ -175,7 +180,7 @@ func (b *builders) make(schemas []*teb.Schema) (*teb.TEB, error) {
 	}
 	c := teb.Config{Partition: b.f.partition, Logic: logic, Deadline: b.f.wait,
 		Decide: b.f.decide, Default: teb.Verdict{Persist: b.f.otherwise == "keep"}, Prescale: b.rules.groups,
-		PrescaleSeed: b.rules.Seed, Waited: b.time.Add}
+		PrescaleSeed: b.rules.Seed, Waited: b.time.Add, Settings: b.settings.turn}
 	for _, s := range schemas {
 		c.Contributors = append(c.Contributors, teb.Member{Schema: s})
 	}
@@ -183,6 +188,10 @@ func (b *builders) make(schemas []*teb.Schema) (*teb.TEB, error) {
 	t, err := teb.New(c)
 	if err != nil {
 		return nil, err
+	}
+	if err := b.settings.declare(t.Parameters()); err != nil {
+		t.Close()
+		return nil, &drp.Failure{Kind: drp.Configuration, Err: err}
 	}
 	b.log.Info("all contributors are there: " + strings.Join(t.Table().Contributors, ", "))
 	b.mu.Lock()
@@ -205,6 +214,9 @@ func decideForOthers(ctx context.Context, f tebFlags) error {
 	}
 	log := newScreen(os.Stderr, false).logger()
 	b := &builders{ctx: ctx, f: &f, rules: &rules, log: log}
+	if err := b.settings.begin(&f.set, rules.Script != "", log); err != nil {
+		return err
+	}
 	s := tebserve.NewGathering(rules.Contributors, tebserve.Options{Log: log, Partition: f.partition}, b.make)
 	for _, e := range listen {
 		address, err := s.Listen(e)
@@ -243,6 +255,9 @@ func decideForOthers(ctx context.Context, f tebFlags) error {
 // close prints the books, and writes them.
 func (b *builders) close(counts tebserve.Counts) error {
 	books := tebBooks{Partition: b.f.partition, Connections: counts, Books: []teb.Books{}}
+	if l := b.settings.book.List(); len(l.Settings) > 0 {
+		books.Settings = &l
+	}
 	var wrong error
 	for _, t := range b.all {
 		own := t.Books()

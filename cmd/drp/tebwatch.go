@@ -3,7 +3,9 @@ package main
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"drp/drp"
@@ -17,7 +19,7 @@ import (
 type tebOnlookers struct {
 	b      *builders
 	s      *tebserve.Server
-	book   settings.Book
+	book   *settings.Book
 	begun  time.Time
 	folder string
 	server *watch.Server
@@ -25,10 +27,7 @@ type tebOnlookers struct {
 
 // look lets them look, at the address of --http and at a socket, as at a run.
 func (f *tebFlags) look(b *builders, s *tebserve.Server) (*tebOnlookers, error) {
-	o := &tebOnlookers{b: b, s: s, begun: time.Now()}
-	if _, err := o.book.Declare(nil, nil, o.begun); err != nil {
-		return nil, err
-	}
+	o := &tebOnlookers{b: b, s: s, book: &b.settings.book, begun: time.Now()}
 	options, err := f.watch.options(b.log)
 	if err != nil {
 		return nil, err
@@ -64,7 +63,7 @@ func (o *tebOnlookers) Try(values map[string]any) (map[string]string, error) {
 
 // status tells all that is known. Counts are of all runs since the start.
 func (o *tebOnlookers) status() watch.Status {
-	s := watch.Status{Version: version, PID: os.Getpid(), Partition: o.b.f.partition, Source: "drp teb", Script: o.b.f.rules, State: "unconfigured",
+	s := watch.Status{Version: version, PID: os.Getpid(), Partition: o.b.f.partition, Source: "drp teb", Script: shortRules(o.b.f.rules), State: "unconfigured",
 		Time: time.Now(), Seconds: time.Since(o.begun).Seconds(), Stages: []watch.Stage{}, Bounds: watch.Bounds(), Workers: []watch.Worker{},
 		Consumers: []watch.Consumer{}, Failures: []string{}}
 	s.Host, _ = os.Hostname()
@@ -86,6 +85,16 @@ func (o *tebOnlookers) status() watch.Status {
 		s.State = "running"
 	}
 	return s
+}
+
+// shortRules is what decides, without its folder.
+func shortRules(rules string) string {
+	words, err := splitWords(rules)
+	if err != nil || len(words) == 0 {
+		return rules
+	}
+	words[0] = filepath.Base(words[0])
+	return strings.Join(words, " ")
 }
 
 // addBooks adds what came to one TEB, the latest of which comes last.

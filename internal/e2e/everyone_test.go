@@ -8,6 +8,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"drp/internal/testkit"
 )
@@ -16,8 +17,9 @@ import (
 func TestAPartitionIsSteered(t *testing.T) {
 	t.Parallel()
 	text := looping(`threshold = ds.param("threshold", 50, max=LIMIT)`, "1")
-	server, at := builderBy(t, "tcp://127.0.0.1:0", "-t", rulesFile(t, "rules:\n  - {name: any, when: \"true\", persist: true}\n"), "--contributors",
-		"cam_0,cam_1", "--http", "127.0.0.1:0")
+	decides := testkit.Script(t, "import drp\nts = drp.TriggerSource()\nlevel = ts.param('level', 3, min=0)\nfor batch in ts.batches():\n"+
+		"    batch.accept, batch.monitor = True, level.value\n")
+	server, at := builderBy(t, "tcp://127.0.0.1:0", "-t", decides, "--contributors", "cam_0,cam_1", "--http", "127.0.0.1:0", "--set", "level=4")
 	begin := func(limit, name string) (*invocation, string) {
 		s := testkit.Script(t, strings.ReplaceAll(text, "LIMIT", limit))
 		v := prepare(t, nil, "--python", testkit.Python(t), "-s", smallSim+",events=0", "--rate", "500", "-w", "1", "--partition", "tst", "--teb", at,
@@ -112,9 +114,16 @@ func builderIsWatched(t *testing.T, server *invocation) {
 	if code, _ := testkit.Ask(t, http.MethodGet, m[1]+"/metrics", "x", ""); code != http.StatusUnauthorized {
 		t.Errorf("with another token: %d", code)
 	}
-	if code, text := testkit.Ask(t, http.MethodGet, m[1]+"/v1/settings", m[2], ""); code != http.StatusOK || !strings.Contains(text, `"settings": []`) {
+	if code, text := testkit.Ask(t, http.MethodGet, m[1]+"/v1/settings", m[2], ""); code != http.StatusOK || !strings.Contains(text, `"value": 4`) {
 		t.Errorf("%d: %s", code, text)
 	}
-	server.beside("set", "--pid", pid, "threshold=1").wants(t, 3, "nothing can be set")
+	server.beside("set", "--pid", pid, "level=-1").wants(t, 3, "-1 is less than 0, the least that the trigger script allows; 4 stays")
+	server.beside("set", "--partition", "tst", "level=6").wants(t, 0)
+	if !testkit.Within(20*time.Second, func() bool {
+		o := server.beside("set", "--pid", pid, "--history")
+		return strings.Contains(o.stdout, "generation 2: level 4 -> 6 (socket)")
+	}) {
+		t.Error("the parameter of the trigger script does not change")
+	}
 	server.beside("reload", "--pid", pid).wants(t, 1, "takes its script anew whenever a run begins")
 }

@@ -136,6 +136,8 @@ func (p *Parameter) declarer() string {
 		return "the script"
 	case "post":
 		return "the second script"
+	case "trigger":
+		return "the trigger script"
 	}
 	return "drp"
 }

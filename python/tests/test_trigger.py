@@ -8,6 +8,7 @@ import pytest
 
 import drp
 from drp._feed import Failure
+from drp._param import Param
 from drp._trigger import VERDICT, TriggerBatch, TriggerEvent, offset
 from drp._trigger_feed import Layout, TriggerFeed
 
@@ -23,7 +24,9 @@ def told():
         {"name": "b", "at": 64, "bytes": 32, "fields": other},
         {"name": "empty", "at": 96, "bytes": 24, "fields": []},
     ]
-    return json.dumps({"reason": 5, "events": 8, "event_bytes": 120, "contributors": contributors}).encode()
+    return json.dumps(
+        {"reason": 5, "events": 8, "event_bytes": 120, "settings": 1024, "contributors": contributors}
+    ).encode()
 
 
 def batch_of(n, seed=0, groups=1, ordinals=None):
@@ -102,3 +105,35 @@ def test_result_that_cannot_be(wrong):
 def test_outside():
     with pytest.raises(RuntimeError, match='there is nothing to decide about: .* drp teb -t "script.py args"'):
         drp.TriggerSource()
+
+
+def test_param_is_declared_before_the_loop():
+    feed = TriggerFeed.__new__(TriggerFeed)
+    feed.knobs, feed.frozen = [], False
+    feed.declare_param(Param("least", 3, 0, None, None, "", ""))
+    with pytest.raises(ValueError, match="declared twice"):
+        feed.declare_param(Param("least", 4, None, None, None, "", ""))
+    for k in range(63):
+        feed.declare_param(Param(f"p{k}", 3, None, None, None, "", ""))
+    with pytest.raises(ValueError, match="can declare 64"):
+        feed.declare_param(Param("more", 3, None, None, None, "", ""))
+    feed.frozen = True
+    with pytest.raises(RuntimeError, match="before the loop over events"):
+        feed.declare_param(Param("late", 3, None, None, None, "", ""))
+
+
+def test_param_has_the_values_of_its_slot():
+    feed = TriggerFeed.__new__(TriggerFeed)
+    feed.layout_of, feed.knobs = (
+        Layout(told()),
+        [Param("n", 3, None, None, None, "", ""), Param("s", "a", None, None, None, "", "")],
+    )
+    feed._raw = bytearray(4096)
+    feed._turn_knobs(64)
+    assert [p.value for p in feed.knobs] == [3, "a"]
+    at = 64 + 1024
+    feed._raw[at] = 1
+    feed._raw[at + 16 : at + 24] = (-7).to_bytes(8, "little", signed=True)
+    feed._raw[at + 16 + 128 : at + 16 + 131] = "\u00e4b".encode()
+    feed._turn_knobs(64)
+    assert [p.value for p in feed.knobs] == [-7, "\u00e4b"]

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"drp/internal/settings"
 	"drp/teb"
 )
 
@@ -76,6 +77,9 @@ type Logic struct {
 func (l *Logic) Configure(schemas []*teb.Schema) ([]teb.Reason, error) {
 	return l.crew.configure(schemas)
 }
+
+// Parameters implements teb.Steered.
+func (l *Logic) Parameters() []settings.Parameter { return l.crew.parameters() }
 
 // Decide implements teb.Logic.
 func (l *Logic) Decide(b *teb.Batch) {

@@ -15,6 +15,7 @@ import (
 
 	"drp/fex"
 	userscript "drp/internal/script"
+	"drp/internal/settings"
 	"drp/internal/world"
 	"drp/pebble"
 	"drp/teb"
@@ -41,7 +42,7 @@ type crew struct {
 	err     error      // of configure
 	layout  *layout
 	text    []byte // of the script that decides
-	reasons []teb.Reason
+	says    *declared
 	told    []byte // at Configure
 	count   uint64 // transitions
 	spawner *fex.Spawner
@@ -103,7 +104,20 @@ func (k *crew) configure(schemas []*teb.Schema) ([]teb.Reason, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.once.Do(func() { k.err = k.start(schemas) })
-	return k.reasons, k.err
+	if k.says == nil {
+		return nil, k.err
+	}
+	return k.says.Reasons, k.err
+}
+
+// parameters are those that the script has declared.
+func (k *crew) parameters() []settings.Parameter {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.says == nil {
+		return nil
+	}
+	return k.says.parameters
 }
 
 func (k *crew) start(schemas []*teb.Schema) (err error) {
@@ -137,7 +151,7 @@ func (k *crew) start(schemas []*teb.Schema) (err error) {
 	for i, p := range k.posts {
 		p.worker = k.group.Workers[i]
 	}
-	if k.reasons, err = k.begin(); err == nil {
+	if k.says, err = k.begin(); err == nil {
 		k.c.Log.Info(fmt.Sprintf("the trigger script %s decides, %d bytes, SHA-256 %s: %v", k.c.Script, info.Bytes, info.SHA256, k.group))
 	}
 	return err
@@ -205,14 +219,14 @@ func (k *crew) hand(service xtc.TransitionID, text []byte, limit time.Duration) 
 }
 
 // begin configures all processes, and gives what they declare, which must be the same.
-func (k *crew) begin() (reasons []teb.Reason, err error) {
+func (k *crew) begin() (says *declared, err error) {
 	all, err := k.hand(xtc.Configure, k.told, time.Hour) // those who hang are ended long before
 	if err != nil {
 		return nil, err
 	}
 	for _, a := range all {
-		switch own, err := reasonsOf(a.Blocks()); {
-		case a.Status == fex.Unserved && reasons == nil && len(all) > 1:
+		switch own, err := declaredIn(a.Blocks()); {
+		case a.Status == fex.Unserved && says == nil && len(all) > 1:
 		case a.Status != fex.OK:
 			if a.Failure.Traceback != "" {
 				k.c.Log.Error(a.Failure.Traceback)
@@ -220,16 +234,16 @@ func (k *crew) begin() (reasons []teb.Reason, err error) {
 			return nil, fmt.Errorf("script: %v", a.Failure)
 		case err != nil:
 			return nil, err
-		case reasons == nil:
-			reasons = own
-		case !slices.Equal(own, reasons):
-			return nil, fmt.Errorf("script %s: its processes declare different reasons: %v and %v", k.c.Script, reasons, own)
+		case says == nil:
+			says = own
+		case !own.same(says):
+			return nil, fmt.Errorf("script %s: its processes declare different reasons or parameters: %v and %v", k.c.Script, says, own)
 		}
 	}
-	if reasons == nil {
+	if says == nil {
 		return nil, errors.New("script: no process of the trigger script is left")
 	}
-	return reasons, nil
+	return says, nil
 }
 
 // read reads the script, and refuses what cannot be run. What is questionable about the file is said when it is new.
@@ -303,9 +317,13 @@ func (k *crew) renew() {
 // change lets all processes run another text.
 func (k *crew) change(text []byte) error {
 	k.group.SetScript(text)
-	reasons, err := k.begin()
-	if err == nil && !slices.Equal(reasons, k.reasons) {
-		err = fmt.Errorf("script: it declares the reasons %v, and %v are recorded until the next Configure", reasons, k.reasons)
+	says, err := k.begin()
+	switch {
+	case err != nil:
+	case !slices.Equal(says.Reasons, k.says.Reasons):
+		err = fmt.Errorf("script: it declares the reasons %v, and %v are recorded until the next Configure", says.Reasons, k.says.Reasons)
+	case !says.same(k.says):
+		err = errors.New("script: it declares other parameters, or other limits of them, which takes the next Configure")
 	}
 	return err
 }

@@ -10,11 +10,15 @@ import (
 	"drp/internal/testkit"
 )
 
-// TestExamples runs those of the document: they decide about events that bring photons and energy.
+// TestExamples runs those of the documents: they decide about events that bring photons and energy.
 func TestExamples(t *testing.T) {
-	text, err := os.ReadFile(filepath.Join(testkit.Root(), "docs", "teb.md"))
-	if err != nil {
-		t.Fatal(err)
+	var text []byte
+	for _, name := range []string{"teb.md", "settings.md"} {
+		more, err := os.ReadFile(filepath.Join(testkit.Root(), "docs", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		text = append(text, more...)
 	}
 	seen := 0
 	for _, block := range regexp.MustCompile("(?s)```python\n(.*?)```").FindAllStringSubmatch(string(text), -1) {
@@ -31,7 +35,7 @@ func TestExamples(t *testing.T) {
 			r.check()
 		})
 	}
-	if seen != 2 {
+	if seen != 3 {
 		t.Errorf("%d examples", seen)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"drp/fex"
+	"drp/internal/settings"
 	"drp/shm"
 	"drp/teb"
 )
@@ -17,7 +18,10 @@ import (
 // A slot, as python/src/drp/_trigger_feed.py reads it, little-endian:
 //
 //	0      8       12         16      64
-//	| seed | count | given up | zeros | event | event | ...
+//	| seed | count | given up | zeros | event | event | ... | settings
+//
+// Behind the most events that there can be, where the script has parameters, stand the generation of their values, 8 bytes, 8 bytes
+// of 0 and a cell for each (settings.CellBytes).
 //
 // An event; each contributor's row is as teb draws it, but for byte 21, which says whether it is there:
 //
@@ -36,6 +40,8 @@ const (
 	eventHeadBytes = 32
 	verdictBytes   = 8
 	saidBytes      = 4096
+	settingsBytes  = settingsHead + settings.MostParameters*settings.CellBytes
+	settingsHead   = 16
 
 	givenUpAt = 12
 	presentAt = 21
@@ -69,13 +75,30 @@ func newLayout(schemas []*teb.Schema, most int) (*layout, error) {
 	return l, nil
 }
 
-func (l *layout) slotBytes() int { return slotHeadBytes + l.most*l.eventBytes }
+func (l *layout) slotBytes() int { return l.settingsAt() + settingsBytes }
+
+// settingsAt is where the values of parameters are in a slot.
+func (l *layout) settingsAt() int { return (slotHeadBytes + l.most*l.eventBytes + 7) / 8 * 8 }
+
+// set writes the values of parameters; without any they are the defaults.
+func (l *layout) set(slot []byte, s *teb.Settings) {
+	if s == nil {
+		s = &teb.Settings{}
+	}
+	area := slot[l.settingsAt():][:settingsBytes]
+	le.PutUint64(area, uint64(s.Generation))
+	le.PutUint64(area[8:], 0)
+	for i, v := range s.Values {
+		settings.PutCell(area[settingsHead+i*settings.CellBytes:][:settings.CellBytes], v)
+	}
+}
 
 // told is what a script is told at Configure.
 type told struct {
 	Reason       int               `json:"reason"` // the number of the script's first
 	Events       int               `json:"events"`
 	EventBytes   int               `json:"event_bytes"`
+	Settings     int               `json:"settings"` // where the values of parameters are in a slot
 	Contributors []toldContributor `json:"contributors"`
 }
 
@@ -97,7 +120,7 @@ var numpyTypes = map[teb.Type]string{teb.Bool: "?", teb.U8: "u1", teb.U16: "<u2"
 	teb.I16: "<i2", teb.I32: "<i4", teb.I64: "<i8", teb.F32: "<f4", teb.F64: "<f8"}
 
 func (l *layout) tell() ([]byte, error) {
-	t := told{Reason: int(teb.ReasonLogic), Events: l.most, EventBytes: l.eventBytes}
+	t := told{Reason: int(teb.ReasonLogic), Events: l.most, EventBytes: l.eventBytes, Settings: l.settingsAt()}
 	for k, s := range l.schemas {
 		c := toldContributor{Name: s.Name(), At: l.at[k], Bytes: s.RowBytes(), Fields: []toldField{}}
 		for _, f := range s.Fields() {
@@ -182,18 +205,39 @@ func fail(b *teb.Batch, which []int) {
 	}
 }
 
-// reasonsOf reads what a script has declared.
-func reasonsOf(text []byte) (all []teb.Reason, err error) {
-	if err := json.Unmarshal(text, &all); err != nil {
+// declared is what a script says at Configure.
+type declared struct {
+	Reasons    []teb.Reason    `json:"reasons"`
+	Parameters json.RawMessage `json:"parameters"`
+
+	parameters []settings.Parameter // what that means
+}
+
+// String shows it in an error.
+func (d *declared) String() string { return fmt.Sprintf("%v %s", d.Reasons, d.Parameters) }
+
+// same tells whether both have the same reasons and parameters.
+func (d *declared) same(o *declared) bool {
+	return slices.Equal(d.Reasons, o.Reasons) && bytes.Equal(d.Parameters, o.Parameters)
+}
+
+// declaredIn reads it.
+func declaredIn(text []byte) (*declared, error) {
+	d := &declared{}
+	if err := json.Unmarshal(text, d); err != nil {
 		return nil, fmt.Errorf("script: the process does not say which reasons there are: %w", err)
 	}
-	for _, r := range all {
+	for _, r := range d.Reasons {
 		if _, err := teb.NewSchema(r.Name); err != nil || r.When != "" {
 			return nil, fmt.Errorf("script: %q is no reason: a name has letters, digits and _, and begins with no digit", r.Name)
 		}
 	}
-	if len(all) == 0 {
+	if len(d.Reasons) == 0 {
 		return nil, errors.New("script: the process names no reason")
 	}
-	return all, nil
+	var err error
+	if d.parameters, err = settings.Declared(d.Parameters, "trigger"); err != nil {
+		return nil, fmt.Errorf("script: %w", err)
+	}
+	return d, nil
 }

@@ -84,6 +84,9 @@ func (p *post) decide(l *layout, b *teb.Batch, from int) (next int, served bool)
 		loan.Abort()
 		return next, true
 	}
+	if len(p.crew.says.parameters) > 0 {
+		l.set(slot, b.Settings())
+	}
 	n := slotHeadBytes + len(p.which)*l.eventBytes
 	ix := loan.Seal(n)
 	p.done.Store(false)
@@ -119,7 +122,7 @@ func (p *post) settle(b *teb.Batch, ix pebble.Index) (served bool) {
 		return false
 	case a.Status == fex.OK && a.ResultBytes >= n:
 		result := p.results.Event(ix.Slot)[:a.ResultBytes]
-		if undecided := take(result[:n], b, p.which, len(p.crew.reasons)); len(undecided) > 0 {
+		if undecided := take(result[:n], b, p.which, len(p.crew.says.Reasons)); len(undecided) > 0 {
 			p.crew.complain(b, undecided, because(result[n:], b, undecided))
 		}
 		return true

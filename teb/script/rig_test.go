@@ -34,6 +34,7 @@ type rigOptions struct {
 	deadline time.Duration // of a batch
 	keep     bool          // is the default
 	batch    int
+	settings func() *teb.Settings
 }
 
 var fields = [][]teb.Field{
@@ -81,7 +82,7 @@ func (r *rig) start(o rigOptions, logic []teb.Logic) (err error) {
 	t := r.t
 	t.Helper()
 	c := teb.Config{Partition: partition, Deadline: time.Minute, Decide: o.deadline, PrescaleSeed: 5, Prescale: [16]uint32{3: 50},
-		BatchEvents: o.batch, Default: teb.Verdict{Persist: o.keep}, Logic: logic}
+		BatchEvents: o.batch, Default: teb.Verdict{Persist: o.keep}, Logic: logic, Settings: o.settings}
 	all := schemas(t)
 	for _, s := range all {
 		c.Contributors = append(c.Contributors, teb.Member{Schema: s})

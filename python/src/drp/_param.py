@@ -212,13 +212,17 @@ class Board:
             for p in params:
                 p._value = p.default
             return
-        at = self.offset + entry * self.step
-        values: list[Any] = []
-        for i, p in enumerate(params):
-            cell = at + HEAD + i * CELL
-            if p.kind is str:
-                values.append(bytes(self.memory[cell : cell + CELL]).partition(b"\0")[0].decode())
-            else:
-                values += _CELLS[p.kind].unpack_from(self.memory, cell)
-        for p, value in zip(params, values, strict=True):
-            p._value = value
+        read_cells(self.memory, self.offset + entry * self.step + HEAD, params)
+
+
+def read_cells(memory: Any, at: int, params: Sequence[Param]) -> None:
+    """Set all parameters to what stands in memory from `at` on."""
+    values: list[Any] = []
+    for i, p in enumerate(params):
+        cell = at + i * CELL
+        if p.kind is str:
+            values.append(bytes(memory[cell : cell + CELL]).partition(b"\0")[0].decode())
+        else:
+            values += _CELLS[p.kind].unpack_from(memory, cell)
+    for p, value in zip(params, values, strict=True):
+        p._value = value

@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ._errors import FieldError
+from ._param import Param
 
 if TYPE_CHECKING:
     from ._trigger_feed import Layout, TriggerFeed
@@ -235,6 +236,26 @@ class TriggerSource:
         self._reasons[name] = int(prescale)
         self._numbers[name] = number
         return number
+
+    def param(
+        self,
+        name: str,
+        default: Any,
+        *,
+        min: Any = None,  # noqa: A002
+        max: Any = None,  # noqa: A002
+        choices: Any = None,
+        unit: str = "",
+        doc: str = "",
+    ) -> Param:
+        """Declare a parameter that can be changed while events come, by `drp set NAME=VALUE` for one.
+
+        As `DataSource.param`, before the loop. `.value` of what is returned is the same for all events of a batch, and
+        the decision about each of them is recorded with the generation of the values.
+        """
+        param = Param(name, default, min, max, choices, unit, doc)
+        self._feed.declare_param(param)
+        return param
 
     def batches(self) -> Iterator[TriggerBatch]:
         """Yield the events that wait, as many as there are; the loop ends when drp configures anew."""

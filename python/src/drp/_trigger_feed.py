@@ -1,6 +1,6 @@
 """What lies between drp and a trigger script: batches of events in shared memory, and the verdicts about them.
 
-    slot:    | seed u64 | count u32 | given up u32 | 48 bytes | event | event | ...
+    slot:    | seed u64 | count u32 | given up u32 | 48 bytes | event | event | ... | generation u64 | 0 | values |
     event:   | pulse | time | ordinal | groups, damage, contributions | row of each contributor |
     result:  | accept u8 | 0 | reason u16 | monitor u32 | for each event, and why it failed on the first it did, as JSON
 
@@ -19,6 +19,8 @@ import numpy as np
 from ._child import ChildFeed
 from ._errors import FieldError
 from ._feed import CONFIGURE, EVENT, LIVE, UNCONFIGURE, Failure
+from ._param import HEAD as SETTINGS_HEAD
+from ._param import MOST, Param, declaration, read_cells
 from ._trigger import HEAD, VERDICT, TriggerBatch, no_such_field
 
 SLOT = struct.Struct("<QII")
@@ -43,6 +45,7 @@ class Layout:
         told = json.loads(text)
         self.first: int = told["reason"]
         self.most: int = told["events"]
+        self.settings: int = told["settings"]
         self.contributors: dict[str, np.dtype[Any]] = {}
         names, types, offsets = list(HEAD), list[Any](HEAD_TYPES), list(HEAD_OFFSETS)
         for c in told["contributors"]:
@@ -105,6 +108,7 @@ class TriggerFeed(ChildFeed):
     trying = False
     single: int | None = None  # the event in the hands of a script that takes them one by one
     resume = 0  # where such a script goes on in a batch, after it failed
+    knobs: list[Param]  # of the script, whose values are those of the batch at hand
     said = b""  # why it failed on the first event of the batch at hand that it did
 
     def prepare(self) -> NoReturn:
@@ -121,7 +125,18 @@ class TriggerFeed(ChildFeed):
         """Forget what a script declared."""
         super().reset()
         self._views = {}
+        self.knobs = []
         self.single = None
+
+    def declare_param(self, param: Param) -> None:
+        """Take a parameter of the script; only before the loop."""
+        if self.frozen:
+            raise RuntimeError("param must be called before the loop over events begins")
+        if any(p.name == param.name for p in self.knobs):
+            raise ValueError(f"param({param.name!r}) is declared twice")
+        if len(self.knobs) == MOST:
+            raise ValueError(f"param({param.name!r}): a script can declare {MOST} parameters")
+        self.knobs.append(param)
 
     def describe(self, source: Any) -> Layout:
         """Give what events look like to a script that begins."""
@@ -158,7 +173,8 @@ class TriggerFeed(ChildFeed):
         """Answer the Configure at hand."""
         self.frozen = True
         if self.service == CONFIGURE and self.taken:
-            self.put(json.dumps(reasons).encode())
+            declared = {"reasons": reasons, "parameters": json.loads(declaration(self.knobs))}
+            self.put(json.dumps(declared).encode())
 
     def next_batch(self) -> tuple[TriggerBatch, tuple[Any, int]] | None:
         """Answer the batch at hand, and give the next; None when it is over."""
@@ -174,6 +190,7 @@ class TriggerFeed(ChildFeed):
                 view = self._views[self.slot] = self._view(self.slot)
             head, events, verdicts, raw_verdicts = view
             seed, count, given_up = SLOT.unpack_from(self._raw, head)
+            self._turn_knobs(head)
             self._begin()
             if given_up:  # drp waits no longer for it: it is here again since it hung once
                 continue
@@ -184,6 +201,15 @@ class TriggerFeed(ChildFeed):
             self.area[end : end + len(self.said)] = self.said
             self.pos = VERDICT.itemsize * count + len(self.said)
             return self._batch(seed, events[:count], verdicts[:count]), (self.area, self.at)
+
+    def _turn_knobs(self, head: int) -> None:
+        """Take over the values that stand in a slot, where drp has written any: their generations begin with 1."""
+        if not self.knobs:
+            return
+        assert self.layout_of is not None
+        at = head + self.layout_of.settings
+        if any(self._raw[at : at + 8]):
+            read_cells(self._raw, at + SETTINGS_HEAD, self.knobs)
 
     def _view(self, slot: int) -> tuple[Any, ...]:
         assert self.layout_of is not None

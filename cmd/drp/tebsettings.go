@@ -1,0 +1,77 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"drp/internal/settings"
+	"drp/teb"
+)
+
+// tebSettings are the parameters of a trigger script. What is set holds from one of the next batches of events on.
+type tebSettings struct {
+	book  settings.Book
+	start map[string]any // what the user says beforehand
+	log   *slog.Logger
+
+	mu  sync.Mutex // protects what follows
+	now *teb.Settings
+	not time.Time // no change before that: those in between become one
+}
+
+// shortestChange is how long one change stays at the least, as in a run.
+const shortestChange = 100 * time.Millisecond
+
+// begin takes what the user says beforehand. Where rules decide, nothing can be set, which is known at once.
+func (s *tebSettings) begin(set *setFlag, byScript bool, log *slog.Logger) (err error) {
+	s.log = log
+	if s.start, err = set.values(); err != nil || byScript {
+		return err
+	}
+	if len(s.start) > 0 {
+		return errors.New("--set is for parameters of a trigger script, and rules decide")
+	}
+	return s.declare(nil)
+}
+
+// declare takes what the script of a TEB has declared, before that one decides about anything.
+func (s *tebSettings) declare(all []settings.Parameter) error {
+	c, err := s.book.Declare(all, s.start, time.Now())
+	if err != nil {
+		return err
+	}
+	s.start = nil
+	if c != nil && len(all) > 0 {
+		s.log.Info(fmt.Sprintf("settings: %v", c))
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.take()
+	return nil
+}
+
+// turn gives what holds for the next batch.
+func (s *tebSettings) turn() *teb.Settings {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.book.Pending() {
+		return s.now
+	}
+	if now := time.Now(); !now.Before(s.not) {
+		if c := s.book.Turn(now); c != nil {
+			s.log.Info(fmt.Sprintf("settings: %v", c))
+		}
+		s.not = now.Add(shortestChange)
+		s.take()
+	}
+	return s.now
+}
+
+// take notes what holds; s.mu is held.
+func (s *tebSettings) take() {
+	generation, values := s.book.Values("trigger")
+	s.now = &teb.Settings{Generation: uint32(generation), Values: values}
+}

@@ -1,0 +1,94 @@
+package drp_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"drp/drp"
+	"drp/internal/testkit"
+	tebscript "drp/teb/script"
+	"drp/xtc"
+)
+
+// steeredTrigger says with each decision what its parameters were.
+const steeredTrigger = `import drp
+ts = drp.TriggerSource()
+level = ts.param("level", 1, min=0, max=1000, doc="of nothing")
+word = ts.param("word", "low", choices=["low", "high"])
+low, high = ts.reason("low"), ts.reason("high")
+for batch in ts.batches():
+    batch.accept = True
+    batch.monitor[:] = level.value
+    batch.reason[:] = high if word.value == "high" else low
+`
+
+// TestATriggerScriptIsSteered: what is set holds for all processes of the script from one batch on, and each decision is recorded
+// with the generation that it was made with.
+func TestATriggerScriptIsSteered(t *testing.T) {
+	r := startLive(t, liveText(1, "pass"), func(cfg *drp.Config) {
+		cfg.Trigger = &drp.Trigger{Deadline: time.Minute, Script: &tebscript.Config{Script: testkit.Script(t, steeredTrigger), Workers: 3}}
+		cfg.Settings = map[string]any{"trigger.level": "5"}
+	})
+	r.events(50)
+	if _, err := r.run.Set(map[string]any{"trigger.level": -1, "level": 3}, "me"); err == nil || !strings.Contains(err.Error(), "-1 is less than 0") ||
+		!strings.Contains(err.Error(), "did you mean trigger.level?") {
+		t.Errorf("what cannot be is not refused: %v", err)
+	}
+	want := map[uint64][2]any{1: {uint64(5), "low"}}
+	set := func(values map[string]any, level uint64, word string) {
+		generation, err := r.run.Set(values, "me")
+		if err != nil {
+			t.Fatal(err)
+		}
+		want[uint64(generation)] = [2]any{level, word}
+		r.until("the change", func() bool { return r.run.Settings().Applied == generation })
+		r.events(50)
+	}
+	set(map[string]any{"trigger.level": 7, "trigger.word": "high"}, 7, "high")
+	set(map[string]any{"trigger.level": 9}, 9, "high")
+	r.end()
+	seen := steeredDecisions(t, r.sum.Files[0])
+	last := uint64(0)
+	for i, d := range seen {
+		if d.settings < last || [2]any{d.monitor, d.reason} != want[d.settings] {
+			t.Fatalf("decision %d of generation %d, behind %d, has monitor %d and reason %s; want %v", i, d.settings, last, d.monitor, d.reason, want)
+		}
+		last = d.settings
+	}
+	if last != 3 || len(seen) < 150 || seen[0].settings != 1 {
+		t.Errorf("%d decisions, the first of generation %d and the last of %d", len(seen), seen[0].settings, last)
+	}
+}
+
+// steeredDecisions reads what was decided about events, with the generation of the parameters.
+func steeredDecisions(t *testing.T, path string) (all []struct {
+	monitor, settings uint64
+	reason            string
+}) {
+	t.Helper()
+	table, reasons := xtc.NewTable(), []string{}
+	for _, d := range testkit.Dgrams(t, path) {
+		if d.Service() == xtc.Configure {
+			if err := table.Configure(d); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for it := table.Blocks(d); it.Next(); {
+			b := it.Block()
+			switch b.Names.DetName + " " + b.Names.Alg {
+			case "teb reasons":
+				v, _ := b.FieldNamed("reasons")
+				reasons = strings.Split(v.String(), "\n")
+			case "teb decision":
+				if d.Service().IsEvent() {
+					all = append(all, struct {
+						monitor, settings uint64
+						reason            string
+					}{value(t, b, "monitor"), value(t, b, "settings"), reasons[value(t, b, "reason")]})
+				}
+			}
+		}
+	}
+	return all
+}
