@@ -2,6 +2,7 @@ package page
 
 import (
 	"fmt"
+	"math"
 	"testing"
 
 	"drp/calib"
@@ -12,6 +13,12 @@ import (
 
 // twoMegapixels is a scene of four segments that constants correct and a geometry places, with an event in it.
 func twoMegapixels(tb testing.TB, corrected bool) *event {
+	tb.Helper()
+	return turnedMegapixels(tb, corrected, "+x", "+y")
+}
+
+// turnedMegapixels is the same with panels whose rows and columns have other directions.
+func turnedMegapixels(tb testing.TB, corrected bool, fs, ss string) *event {
 	tb.Helper()
 	const segments, rows, cols = 4, 704, 768
 	set := &calib.Set{Detector: "cam", Model: "cam", Rows: rows, Cols: cols, Unit: calib.KeV, Serials: []string{"0", "1", "2", "3"}}
@@ -25,8 +32,8 @@ func twoMegapixels(tb testing.TB, corrected bool) *event {
 	}
 	text := "clen = 0.1\nres = 10000\n"
 	for i := range segments {
-		text += fmt.Sprintf("p%d/min_fs = 0\np%d/max_fs = %d\np%d/min_ss = %d\np%d/max_ss = %d\np%d/fs = +x\np%d/ss = +y\n", i, i, cols-1, i, i*rows, i,
-			(i+1)*rows-1, i, i)
+		text += fmt.Sprintf("p%d/min_fs = 0\np%d/max_fs = %d\np%d/min_ss = %d\np%d/max_ss = %d\np%d/fs = %s\np%d/ss = %s\n", i, i, cols-1, i, i*rows, i,
+			(i+1)*rows-1, i, fs, i, ss)
 		text += fmt.Sprintf("p%d/corner_x = %d\np%d/corner_y = %d\n", i, (i%2)*(cols+6)-cols-3, i, (i/2)*(rows+6)-rows-3)
 	}
 	k := (*drp.FrameConstants)(nil)
@@ -69,6 +76,22 @@ func BenchmarkDraw(b *testing.B) {
 				g.draw(pic, e, bin)
 				b.ReportAllocs()
 				b.SetBytes(int64(2 * e.scene.pixels()))
+				for b.Loop() {
+					g.draw(pic, e, bin)
+				}
+			})
+		}
+	}
+}
+
+func BenchmarkDrawTurned(b *testing.B) {
+	for _, turn := range []float64{0, 0.1, 1, 6, 37} {
+		cos, sin := math.Cos(turn*math.Pi/180), math.Sin(turn*math.Pi/180)
+		e := turnedMegapixels(b, true, fmt.Sprintf("%+.6fx %+.6fy", cos, sin), fmt.Sprintf("%+.6fx %+.6fy", -sin, cos))
+		for _, bin := range []int{1, 2} {
+			b.Run(fmt.Sprintf("degrees=%g/bin=%d", turn, bin), func(b *testing.B) {
+				g, pic := &painter{}, &picture{}
+				g.draw(pic, e, bin)
 				for b.Loop() {
 					g.draw(pic, e, bin)
 				}

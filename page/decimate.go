@@ -23,6 +23,10 @@ func decimate[T pixel](to []float32, p *plan, runs []run, from []T) {
 			pairs(out, r, from)
 		case r.how == even:
 			squares(out, r, p.bin, from)
+		case r.how == odd && p.bin == 1: // one pixel each
+			for k, at := range p.pixels[p.odd[r.first].first:][:len(out)] {
+				out[k] = float32(from[at])
+			}
 		case r.how == odd:
 			for k, o := range p.odd[r.first:][:r.n] {
 				sum := float32(0)
@@ -120,9 +124,8 @@ func someOf[T float32 | float64](p *plan, r *run, k int, from []T) float32 {
 		}
 		return sum / n
 	}
-	first := r.first + int32(k*p.bin)*r.right
-	for i := range int32(p.bin * p.bin) {
-		add(first + i%int32(p.bin)*r.right + i/int32(p.bin)*r.down)
+	for j := range p.bin * p.bin {
+		add(r.pixel(k, j, p.bin))
 	}
 	return sum / n
 }

@@ -73,6 +73,7 @@ func (s *scene) plan(bin int) *plan {
 	for i := range p.mask {
 		s.gather(p, int32(i))
 	}
+	p.join()
 	for i := range p.runs {
 		p.runs[i].last = p.last(&p.runs[i])
 	}
@@ -166,6 +167,42 @@ func (r *run) goesOn(next *run, bin int32) bool {
 		return next.first == r.first+r.n*r.right
 	}
 	return next.right == r.right && next.down == r.down && next.first == r.first+r.n*bin*r.right
+}
+
+// fewest is how many even places are worth a run of their own. Of panels that are turned by an odd angle most have fewer, and all of a
+// row are sooner looked up.
+const fewest = 8
+
+// join makes odd places of even ones that are few.
+func (p *plan) join() {
+	runs, places, pixels := p.runs, p.odd, p.pixels
+	p.runs, p.odd, p.pixels = nil, nil, nil
+	for i := range runs {
+		r := &runs[i]
+		if r.how == empty || r.how == even && r.n >= fewest {
+			p.runs = append(p.runs, *r)
+			continue
+		}
+		for k := range r.n {
+			begun := int32(len(p.pixels))
+			if r.how == odd {
+				o := places[r.first+k]
+				p.pixels = append(p.pixels, pixels[o.first:][:o.n]...)
+			} else {
+				for j := range p.bin * p.bin {
+					p.pixels = append(p.pixels, r.pixel(int(k), j, p.bin))
+				}
+			}
+			n := int32(len(p.pixels)) - begun
+			p.add(run{at: r.at + k, n: 1, how: odd, first: int32(len(p.odd))})
+			p.odd = append(p.odd, oddPlace{begun, n, 1 / float32(n)})
+		}
+	}
+}
+
+// pixel is the j-th of the pixels of the k-th place of an even run.
+func (r *run) pixel(k, j, bin int) int32 {
+	return r.first + int32(k*bin+j%bin)*r.right + int32(j/bin)*r.down
 }
 
 // last is the last of the pixels of a run.
