@@ -85,6 +85,9 @@ type Config struct {
 	Source source.Source
 	Start  fex.Starter
 	Memory func(*pebble.Pool) // told where the memory is
+	// TrialMemory is told where that of a trial is.
+	TrialMemory func(*pebble.Pool)
+	Read        func(path string) ([]byte, error) // gives the text of a script, which is no file
 	// Finder makes the finders of hits; nil makes those of the CPU.
 	Finder       func(*hit.Plan) hit.Finder
 	searchesHere bool // it is the CPU's
@@ -176,7 +179,7 @@ func (c *Config) check() error {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	if c.Start != nil {
+	if c.Start != nil && c.Read == nil {
 		return nil
 	}
 	if err := c.checkScript(); err != nil {
@@ -194,13 +197,17 @@ const maxSpares = 8
 const maxStream = 999
 
 func (c *Config) checkScript() (err error) {
-	c.Script, c.ScriptText, err = readScript(c.Script)
+	c.Script, c.ScriptText, err = c.readScript(c.Script)
 	c.ScriptSHA256 = fmt.Sprintf("%x", sha256.Sum256(c.ScriptText))
 	return err
 }
 
 // readScript gives the whole path of a script and its text.
-func readScript(path string) (string, []byte, error) {
+func (c *Config) readScript(path string) (string, []byte, error) {
+	if c.Read != nil {
+		text, err := c.Read(path)
+		return path, text, err
+	}
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

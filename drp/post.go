@@ -41,7 +41,7 @@ func (c *Config) checkPost() (err error) {
 	if p.Script == "" {
 		return failf(Usage, "no second script: give one with --post \"crop.py arg1\"")
 	}
-	p.Script, p.text, err = readScript(p.Script)
+	p.Script, p.text, err = c.readScript(p.Script)
 	c.Post = &p
 	return err
 }

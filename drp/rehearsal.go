@@ -9,8 +9,10 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"drp/fex"
+	"drp/internal/world"
 	"drp/pebble"
 	"drp/shm"
 	"drp/xtc"
@@ -27,13 +29,15 @@ type rehearsal struct {
 	kept  *keptEvent   // that it is tried on; nil without one
 	event xtc.Dgram    // that it has in hand
 
-	answers chan fex.Answer
-	died    chan error
+	news    world.Flag
+	mu      sync.Mutex // protects what follows
+	answers []fex.Answer
+	died    error // the first
 }
 
 // stage tries a text up to an event, or as far as the run is, and then perhaps through the ends. It gives how far it went.
 func (l *reloads) stage(which int, n *upcoming, present []fex.Shown, event *keptEvent) (tried string, err error) {
-	s := &rehearsal{l: l, made: &preparation{r: l.r}, kept: event, answers: make(chan fex.Answer, 1), died: make(chan error, 1)}
+	s := &rehearsal{l: l, made: &preparation{r: l.r}, kept: event, news: l.r.world.NewFlag()}
 	s.made.workers = []*preparer{{p: s.made}}
 	defer s.close()
 	if err := s.open(which, &n.texts[which], event); err != nil {
@@ -124,6 +128,9 @@ func (s *rehearsal) open(which int, t *text, event *keptEvent) (err error) {
 		TransitionBytes: of.TransitionBytes()}); err != nil {
 		return err
 	}
+	if r.cfg.TrialMemory != nil {
+		r.cfg.TrialMemory(s.pool)
+	}
 	if r.cfg.Hits != nil {
 		if s.found, err = shm.Create(r.hits.searchers[0].stride); err == nil {
 			err = s.found.ForReaders()
@@ -139,9 +146,10 @@ func (s *rehearsal) open(which int, t *text, event *keptEvent) (err error) {
 	cfg.Source, cfg.Among, cfg.Trial, cfg.Log = t.bytes, r.cfg.Workers, true, cfg.Log.With(slog.String("trial", t.sha256[:8]))
 	cfg.Spares, cfg.Retries, cfg.MaxRestarts, cfg.Degrade, cfg.RecycleAfter = 0, 0, 1, false, 0
 	cfg.Answered = func(_ int, answers []fex.Answer) {
-		for _, a := range answers {
-			s.answers <- a // there is one request at a time
-		}
+		s.mu.Lock()
+		s.answers = append(s.answers, answers...) // there is one request at a time
+		s.mu.Unlock()
+		s.news.Set()
 	}
 	cfg.Want, cfg.Late, cfg.Recycled, cfg.Retired = s.want, nil, nil, nil
 	cfg.Restarted, cfg.GaveUp, cfg.FellBack = s.fails, s.fails, nil
@@ -154,10 +162,12 @@ func (s *rehearsal) open(which int, t *text, event *keptEvent) (err error) {
 
 // fails takes note of the first death.
 func (s *rehearsal) fails(_ int, cause error) {
-	select {
-	case s.died <- reasonOf(cause):
-	default:
+	s.mu.Lock()
+	if s.died == nil {
+		s.died = reasonOf(cause)
 	}
+	s.mu.Unlock()
+	s.news.Set()
 }
 
 // reasonOf gives the reason of a death with what the process said last, and any other as it is.
@@ -248,24 +258,37 @@ func (s *rehearsal) work(e *keptEvent) error {
 	return nil
 }
 
-// answer waits for the answer to what was asked.
+// answer waits for the answer to what was asked, or for the end.
 func (s *rehearsal) answer() (a fex.Answer, err error) {
-	select {
-	case a = <-s.answers:
-	case err = <-s.died:
-		return a, err
-	case <-s.l.over.Done():
-		return a, errEnded
+	for {
+		answered, died := false, error(nil)
+		s.mu.Lock()
+		if died = s.died; died == nil && len(s.answers) > 0 && s.answers[0].Status != fex.Crashed { // whose death says more
+			a, answered = s.answers[0], true
+			s.answers = s.answers[1:]
+		}
+		s.mu.Unlock()
+		switch {
+		case died != nil:
+			return a, died
+		case answered:
+			return a, failureOf(&a)
+		case s.l.over.Err() != nil:
+			return a, errEnded
+		}
+		s.news.Wait(waitTick)
 	}
+}
+
+// failureOf is why an answer is none to go on with.
+func failureOf(a *fex.Answer) error {
 	switch {
-	case a.Status == fex.Crashed: // its death says more, and comes first
-		return a, <-s.died
 	case a.Failure != nil:
-		return a, errors.New(withLast(a.Failure.String(), strings.Split(strings.TrimSpace(a.Failure.Traceback), "\n")))
+		return errors.New(withLast(a.Failure.String(), strings.Split(strings.TrimSpace(a.Failure.Traceback), "\n")))
 	case a.Status > fex.Rejected:
-		return a, errors.New("it fails without a word")
+		return errors.New("it fails without a word")
 	}
-	return a, nil
+	return nil
 }
 
 // want makes what the script asks for of the event, while no transition changes the constants.

@@ -26,7 +26,7 @@ import (
 //	BeginStep or BeginRun:       next --> taking --> used --> all workers   by the dispatcher
 type reloads struct {
 	r       *Run
-	turn    chan struct{} // holds one: who has it may try a text
+	turn    turn // who has it may try a text
 	over    context.Context
 	end     context.CancelFunc
 	now     atomic.Bool // the next event waits for next; the dispatcher looks at it with each
@@ -77,7 +77,7 @@ func newText(path string, bytes []byte) text {
 }
 
 func (l *reloads) open(r *Run) {
-	l.r, l.turn, l.generation, l.since = r, make(chan struct{}, 1), 1, time.Now()
+	l.r, l.generation, l.since = r, 1, r.clock()
 	l.over, l.end = context.WithCancel(r.hard)
 	l.used[0] = newText(r.cfg.Script, r.cfg.ScriptText)
 	if p := r.cfg.Post; p != nil {
@@ -89,10 +89,11 @@ func (l *reloads) open(r *Run) {
 func (l *reloads) close() {
 	if l.r != nil {
 		l.end()
-		l.turn <- struct{}{}
+		_ = l.turn.take(l.r.world, func() error { return nil })
 		l.mu.Lock()
-		l.drop()
+		left := l.drop()
 		l.mu.Unlock()
+		left.discard()
 	}
 }
 
@@ -114,9 +115,10 @@ func (r *Run) reload() {
 	l.mu.Lock()
 	l.configures++
 	l.fallen = [2]*text{} // the files count
-	l.drop()
+	left := l.drop()
 	l.use(found, changed)
 	l.mu.Unlock()
+	left.discard()
 	for i, g := range r.groups() {
 		if changed[i] {
 			g.SetScript(found[i].bytes)
@@ -130,6 +132,10 @@ func (l *reloads) read(before *text) (text, error) {
 		return *before, nil
 	}
 	now := text{path: before.path}
+	if read := l.r.cfg.Read; read != nil {
+		bytes, err := read(now.path)
+		return newText(now.path, bytes), err
+	}
 	if _, err := script.Examine(now.path); err != nil { // what is refused at the start is refused here
 		return now, err
 	}
@@ -148,19 +154,18 @@ func (l *reloads) use(texts [2]text, changed [2]bool) {
 	if changed == [2]bool{} {
 		return
 	}
-	l.former, l.used, l.refused, l.since = l.used, texts, "", time.Now()
+	l.former, l.used, l.refused, l.since = l.used, texts, "", l.r.clock()
 	l.generation++
 	l.r.cfg.ScriptText, l.r.cfg.ScriptSHA256 = texts[0].bytes, texts[0].sha256
 }
 
-// drop forgets what was to be used; l.mu is held.
-func (l *reloads) drop() {
-	if l.next == nil {
-		return
+// drop forgets what was to be used, and gives it to be discarded when l.mu, which is held, is not.
+func (l *reloads) drop() (left *upcoming) {
+	if left = l.next; left != nil {
+		l.next = nil
+		l.now.Store(false)
 	}
-	l.next.discard()
-	l.next = nil
-	l.now.Store(false)
+	return left
 }
 
 // swapNow takes what was tried in the middle of a step: between a Disable and an Enable that the source did not send.
@@ -171,10 +176,11 @@ func (r *Run) swapNow(time uint64) error {
 	}
 	r.reloads.pausing = true
 	defer func() { r.reloads.pausing = false }()
-	if err := r.madeUp(xtc.Disable, time, true); err != nil {
+	// Who orders by the time has both before the event.
+	if err := r.madeUp(xtc.Disable, max(time-2, min(r.lastTime, time)), true); err != nil {
 		return err
 	}
-	return r.madeUp(xtc.Enable, time, true)
+	return r.madeUp(xtc.Enable, max(time-1, min(r.lastTime, time)), true)
 }
 
 // errEnded is why no text is taken any more.

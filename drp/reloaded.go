@@ -38,11 +38,10 @@ const rehearsals = 3
 // is not taken; then the run goes on with the text it has.
 func (r *Run) Reload(ctx context.Context, asked watch.Reload) (watch.Reloaded, error) {
 	l := &r.reloads
-	leave, err := l.enter(ctx)
-	if err != nil {
+	if err := l.enter(ctx); err != nil {
 		return watch.Reloaded{}, err
 	}
-	defer leave()
+	defer l.turn.leave()
 	got, err := l.prepare(asked)
 	if err != nil {
 		l.mu.Lock()
@@ -84,7 +83,8 @@ func (l *reloads) prepare(asked watch.Reload) (watch.Reloaded, error) {
 		return watch.Reloaded{}, err
 	}
 	for attempt := 1; ; attempt++ {
-		if got, settled := l.settle(n); settled {
+		if got, left, settled := l.settle(n); settled {
+			left.discard()
 			return got, nil
 		}
 		configures, begun := l.moved()
@@ -119,10 +119,11 @@ func (l *reloads) moved() (configures, begun int) {
 }
 
 // settle tells whether there is nothing to try: the texts are used already, or wait to be, or there was no Configure yet.
-func (l *reloads) settle(n *upcoming) (watch.Reloaded, bool) {
+// What is not wanted any more is left to be discarded.
+func (l *reloads) settle(n *upcoming) (got watch.Reloaded, left *upcoming, settled bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	got := watch.Reloaded{SHA256: n.texts[0].sha256, PostSHA256: n.texts[1].sha256}
+	got = watch.Reloaded{SHA256: n.texts[0].sha256, PostSHA256: n.texts[1].sha256}
 	same := func(with *[2]text) bool {
 		return n.texts[0].sha256 == with[0].sha256 && n.texts[1].sha256 == with[1].sha256
 	}
@@ -131,7 +132,7 @@ func (l *reloads) settle(n *upcoming) (watch.Reloaded, bool) {
 	case l.takes() && same(&l.taking.texts):
 		got.State = stateTaking
 	case same(&l.used):
-		l.drop() // what was to come is not wanted any more
+		left = l.drop()
 		l.refused = ""
 		got.State = stateInUse
 	case l.next != nil && same(&l.next.texts) && (l.next.ends || !n.ends):
@@ -143,20 +144,22 @@ func (l *reloads) settle(n *upcoming) (watch.Reloaded, bool) {
 		l.refused = ""
 		got.State = stateConfigure
 	default:
-		return got, false
+		return got, nil, false
 	}
-	return got, true
+	return got, left, true
 }
 
 // leave lets the dispatcher take texts that were tried, with the children that run them.
 func (l *reloads) leave(n *upcoming, tried string, configures int) (watch.Reloaded, error) {
+	var left *upcoming
+	defer func() { left.discard() }()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.configures != configures {
-		n.discard()
+		left = n
 		return watch.Reloaded{}, errors.New("the run was configured anew at this moment, which has read the file: ask once more if it was saved since")
 	}
-	l.drop()
+	left = l.drop()
 	l.next, l.refused = n, ""
 	how := "tried up to " + tried
 	if n.ends {

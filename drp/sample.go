@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"drp/fex"
+	"drp/internal/world"
 	"drp/xtc"
 )
 
@@ -16,7 +17,7 @@ type sample struct {
 	asked atomic.Bool // the next good event is wanted
 
 	mu         sync.Mutex // protects all below
-	arrived    chan struct{}
+	arrived    world.Flag
 	configures int // of the run, when it came
 	number     int64
 	time       uint64
@@ -40,15 +41,13 @@ const sampleTime = 500 * time.Millisecond
 // fresh gives the latest good event that there can be, nil if there is none that goes with what holds.
 func (s *sample) fresh(l *reloads, present []fex.Shown) *keptEvent {
 	s.mu.Lock()
-	arrived := make(chan struct{})
+	arrived := l.r.world.NewFlag()
 	s.arrived = arrived
 	s.mu.Unlock()
 	s.asked.Store(true)
 	if slices.ContainsFunc(present, func(k fex.Shown) bool { return k.Service == uint8(xtc.Enable) }) {
-		select {
-		case <-arrived:
-		case <-l.over.Done():
-		case <-time.After(sampleTime):
+		until := l.r.world.Now() + sampleTime
+		for l.over.Err() == nil && !arrived.Wait(waitTick) && l.r.world.Now() < until {
 		}
 	}
 	configures, _ := l.moved()
@@ -95,7 +94,7 @@ func (s *sample) keep(e *keptEvent, good bool, configures int) bool {
 	}
 	s.asked.Store(false)
 	if s.arrived != nil {
-		close(s.arrived)
+		s.arrived.Set()
 		s.arrived = nil
 	}
 	return true

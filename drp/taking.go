@@ -16,11 +16,13 @@ func (l *reloads) boundary(id xtc.TransitionID) bool {
 		return fell
 	}
 	err := l.advance(n)
+	if err != nil {
+		n.discard()
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err != nil {
 		l.taking = nil
-		n.discard()
 		if l.r.soft.Err() == nil { // else it is only too late
 			l.refuse(err)
 		}
@@ -60,6 +62,7 @@ func (l *reloads) due(id xtc.TransitionID) (n *upcoming, fell bool) {
 		why := l.refused
 		l.use(texts, [2]bool{true, true})
 		l.refused = why
+		l.now.Store(l.next != nil && l.next.now) // it is told here
 	}
 	if n = l.next; n == nil || id == xtc.Enable && !n.now {
 		return nil, fell
@@ -106,6 +109,9 @@ func (n *upcoming) cannotBegin(which int, err error) error {
 }
 
 func (n *upcoming) discard() {
+	if n == nil {
+		return
+	}
 	for i, p := range n.ready {
 		if p != nil {
 			p.Discard()

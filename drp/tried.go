@@ -6,31 +6,23 @@ import (
 	"drp/watch"
 )
 
-// enter waits for the turn to try a text, and gives it back with leave.
-func (l *reloads) enter(ctx context.Context) (leave func(), err error) {
-	select {
-	case l.turn <- struct{}{}:
-	case <-l.over.Done():
-		return nil, errEnded
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-	leave = func() { <-l.turn }
-	if l.over.Err() != nil || l.r.finished.Load() != 0 {
-		leave()
-		return nil, errEnded
-	}
-	return leave, nil
+// enter waits for the turn to try a text; who has it leaves it.
+func (l *reloads) enter(ctx context.Context) error {
+	return l.turn.take(l.r.world, func() error {
+		if l.over.Err() != nil || l.r.finished.Load() != 0 {
+			return errEnded
+		}
+		return ctx.Err()
+	})
 }
 
 // TryReload tries the scripts as their files are now, as Reload does, and leaves all as it is: not even a refusal is noted.
 func (r *Run) TryReload(ctx context.Context, asked watch.Reload) (watch.Reloaded, error) {
 	l := &r.reloads
-	leave, err := l.enter(ctx)
-	if err != nil {
+	if err := l.enter(ctx); err != nil {
 		return watch.Reloaded{}, err
 	}
-	defer leave()
+	defer l.turn.leave()
 	n, err := l.texts(asked)
 	if err != nil {
 		return watch.Reloaded{}, err

@@ -140,7 +140,7 @@ func Start(ctx context.Context, cfg Config, pool *pebble.Pool) (*Group, error) {
 	for i, worker := range g.Workers {
 		starting.Go(func() {
 			if children[i], errs[i] = cfg.Start(worker.log); errs[i] == nil {
-				defer context.AfterFunc(ctx, children[i].Kill)()
+				defer onEnd(ctx, w, children[i].Kill)()
 				first := g.hello(worker.place, g.presentScript())
 				greetings[i], errs[i] = greet(w, children[i], first, cfg.GreetDeadline)
 			}

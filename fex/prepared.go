@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -22,6 +23,9 @@ type Prepared struct {
 	script   script
 	children []*spare // by worker; nil for one that is out of service
 	patience time.Duration
+
+	mu     sync.Mutex // protects failed, and children while they begin
+	failed error
 }
 
 // atOnce is how many children start at a time: the run that goes on needs the processors, too.
@@ -53,36 +57,67 @@ func (p *Prepared) Discard() {
 }
 
 // each does something for all workers in service, a few at a time, until one fails; the others are ended then.
-func (p *Prepared) each(ctx context.Context, few int, do func(ctx context.Context, w *Worker) error) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
+func (p *Prepared) each(ctx context.Context, few int, do func(w *Worker) error) error {
 	all, next := world.NewJoin(p.g.world), atomic.Int32{}
+	defer onEnd(ctx, p.g.world, func() { p.fail(context.Cause(ctx)) })()
 	for range min(few, len(p.children)) {
 		all.Go(func() {
-			for i := int(next.Add(1)) - 1; i < len(p.children) && ctx.Err() == nil; i = int(next.Add(1)) - 1 {
+			for i := int(next.Add(1)) - 1; i < len(p.children) && p.reason() == nil; i = int(next.Add(1)) - 1 {
 				w := p.g.Workers[i]
 				if w.Retired() {
 					continue
 				}
-				if err := do(ctx, w); err != nil {
-					cancel(err)
+				if err := do(w); err != nil {
+					p.fail(err)
 				}
 			}
 		})
 	}
 	all.Wait()
+	if err := p.reason(); err != nil {
+		return err
+	}
 	return context.Cause(ctx)
 }
 
+// fail takes note of the first failure, after which no child is of use.
+func (p *Prepared) fail(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.failed != nil {
+		return
+	}
+	p.failed = err
+	for _, s := range p.children {
+		if s != nil {
+			s.p.Kill()
+		}
+	}
+}
+
+func (p *Prepared) reason() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.failed
+}
+
+// put makes a child known to those who may want to end it.
+func (p *Prepared) put(worker int, s *spare) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.children[worker] = s; p.failed != nil {
+		s.p.Kill()
+	}
+}
+
 // begin starts the child of a worker.
-func (p *Prepared) begin(ctx context.Context, w *Worker) error {
+func (p *Prepared) begin(w *Worker) error {
 	child, err := p.g.cfg.Start(w.log)
 	if err != nil {
 		return err
 	}
 	s := &spare{p: child, edition: p.script.edition}
-	p.children[w.id] = s
-	defer context.AfterFunc(ctx, child.Kill)()
+	p.put(w.id, s)
 	if _, err := greet(p.g.world, child, p.g.hello(nil, p.script), p.g.cfg.GreetDeadline); err != nil {
 		return err
 	}
@@ -103,9 +138,8 @@ func (p *Prepared) begin(ctx context.Context, w *Worker) error {
 var errNoConfigure = errors.New("fex: there is no Configure that a child could be shown")
 
 // advance tells a child which worker it is, and shows it what holds.
-func (p *Prepared) advance(ctx context.Context, w *Worker) error {
+func (p *Prepared) advance(w *Worker) error {
 	s := p.children[w.id]
-	defer context.AfterFunc(ctx, s.p.Kill)()
 	defer p.warn(w, s)()
 	if s.p.Stopped() {
 		return fmt.Errorf("fex: process %d, which waited for its turn, was stopped by somebody", s.p.PID())

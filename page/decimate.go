@@ -23,10 +23,6 @@ func decimate[T pixel](to []float32, p *plan, runs []run, from []T) {
 			pairs(out, r, from)
 		case r.how == even:
 			squares(out, r, p.bin, from)
-		case r.how == odd && p.bin == 1: // one pixel each
-			for k, at := range p.pixels[p.odd[r.first].first:][:len(out)] {
-				out[k] = float32(from[at])
-			}
 		case r.how == odd:
 			for k, o := range p.odd[r.first:][:r.n] {
 				sum := float32(0)

@@ -73,7 +73,9 @@ func (s *scene) plan(bin int) *plan {
 	for i := range p.mask {
 		s.gather(p, int32(i))
 	}
-	p.join()
+	if bin > 1 {
+		p.join()
+	}
 	for i := range p.runs {
 		p.runs[i].last = p.last(&p.runs[i])
 	}

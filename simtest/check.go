@@ -24,6 +24,7 @@ type recorded struct {
 	payload  []byte      // whole, behind the header
 	raw      bool        // the blocks of the camera are there
 	value    int64       // what the script added, -1 if nothing
+	text     int64       // of the script
 	second   int64       // what the second script added, the same
 	level    level       // of the parameter
 	hits     *hit.Record // what was found, nil if there is no block
@@ -76,6 +77,11 @@ func (l *lab) look() (found []recorded, unfinished bool) {
 					l.problem("%s: %v", f.Path, err)
 				}
 			}
+			if t := tables[set]; t != nil && !d.Service().IsEvent() {
+				if told, some := textTold(t, d); some {
+					l.told = append(l.told, told)
+				}
+			}
 			if d.Service().IsEvent() {
 				p.events = append(p.events, l.read(tables[set], d, !open))
 			}
@@ -87,6 +93,7 @@ func (l *lab) look() (found []recorded, unfinished bool) {
 		}
 	}
 	slices.SortStableFunc(parts, func(a, b part) int { return cmp.Compare(a.begins, b.begins) })
+	slices.SortStableFunc(l.told, func(a, b toldText) int { return cmp.Compare(a.time, b.time) })
 	for _, p := range parts {
 		found = append(found, p.events...)
 	}
@@ -121,7 +128,7 @@ func (l *lab) read(t *xtc.Table, d xtc.Dgram, complete bool) recorded {
 		case "raw":
 			e.raw = true
 		case "number":
-			e.value = int64(binary.LittleEndian.Uint64(b.Field(0).Data))
+			e.value, e.text = int64(binary.LittleEndian.Uint64(b.Field(0).Data)), textIn(b)
 		case "second": // behind everything
 			e.second = int64(binary.LittleEndian.Uint64(b.Field(0).Data))
 			if e.decision == nil && e.hits == nil && e.used == 0 {
@@ -160,6 +167,7 @@ func (l *lab) check(s *drp.Summary, ended error) {
 	l.search()
 	l.checkOrder(found)
 	l.checkLevels(found)
+	l.checkTexts(found, unfinished)
 	l.compareContributors(found)
 	byNumber := map[int64]*recorded{}
 	for i := range found {

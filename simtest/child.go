@@ -20,7 +20,10 @@ type child struct {
 	lab    *lab
 	pid    int
 	second bool // of the second script
-	worker int  // -1 for a spare
+	trial  bool // what it makes is thrown away
+	seated bool
+	text   int64 // of the script
+	worker int   // -1 for a spare
 	in     bytes.Buffer
 	out    bytes.Buffer
 	input  world.Flag
@@ -121,7 +124,10 @@ func (c *child) live() error {
 		case kindAttach:
 			err = c.attach(r)
 		case kindScript:
-			_, err = c.need(int(binary.LittleEndian.Uint32(r[12:])))
+			var text []byte
+			if text, err = c.need(int(binary.LittleEndian.Uint32(r[12:]))); err == nil {
+				c.readSource(text)
+			}
 		case kindReplay:
 			err = c.replay(r)
 		case kindTransition:
@@ -154,14 +160,17 @@ func (c *child) hello(r []byte) error {
 		return err
 	}
 	var h struct {
-		Worker  *int `json:"worker"`
-		Decided bool `json:"decided"`
+		Worker  *int   `json:"worker"`
+		Decided bool   `json:"decided"`
+		Trial   bool   `json:"trial"`
+		Source  []byte `json:"source"`
 	}
 	if err := json.Unmarshal(text, &h); err != nil || h.Decided != c.second {
 		c.lab.problem("the hello is none for the script: %v, %s", err, text)
 	}
-	if h.Worker != nil {
-		c.sit(*h.Worker)
+	c.readSource(h.Source)
+	if c.trial = h.Trial; h.Worker != nil {
+		c.worker = *h.Worker
 		c.findArea(text)
 	}
 	c.findBoard(text)
@@ -186,23 +195,13 @@ func (c *child) attach(r []byte) error {
 	if err := json.Unmarshal(text, &place); err != nil || c.worker >= 0 {
 		c.lab.problem("child %d of worker %d is attached to %s", c.pid, c.worker, text)
 	}
-	c.sit(place.Worker)
+	c.worker = place.Worker
 	c.findArea(text)
 	if err := c.mishap(time.Millisecond); err != nil {
 		return err
 	}
 	c.say(c.record(kindAttach, 0, 0, 0, r))
 	return nil
-}
-
-// sit takes a worker's place, which must be empty: two children would write to the same results.
-func (c *child) sit(worker int) {
-	l := c.lab
-	seats := l.seats[c.second]
-	if before := seats[worker]; before != nil && !before.dead {
-		l.problem("child %d takes the place of worker %d from child %d, which is not dead yet", c.pid, worker, before.pid)
-	}
-	c.worker, seats[worker] = worker, c
 }
 
 // record answers r.
@@ -243,7 +242,7 @@ func (c *child) see(d xtc.Dgram) {
 		c.lab.problem("no id is free: %v", err)
 	}
 	c.own = &xtc.Names{ID: id, DetType: "fex", DetName: "epix", DetID: "s", Alg: "number", Version: xtc.Version{Major: 1},
-		Entries: []xtc.Name{{Name: "n", Type: xtc.Int64}}}
+		Entries: []xtc.Name{{Name: "n", Type: xtc.Int64}, {Name: "text", Type: xtc.Int64}}}
 	if c.second {
 		c.own.Alg = "second"
 	}
@@ -259,7 +258,8 @@ func (c *child) slot(r []byte) pebble.Index {
 
 func (c *child) transition(r []byte) error {
 	c.flush()
-	ref, err := c.lab.pool.Transitions.Ref(c.slot(r))
+	c.sit()
+	ref, err := c.memory().Transitions.Ref(c.slot(r))
 	if err != nil {
 		c.lab.problem("child %d was given a transition that is not there: %v", c.pid, err)
 		return errGone
@@ -268,6 +268,9 @@ func (c *child) transition(r []byte) error {
 	c.see(d)
 	if err := c.mishap(2 * time.Millisecond); err != nil {
 		return err
+	}
+	if c.stalls(d) {
+		return c.hang()
 	}
 	size := 0
 	if d.Service() == xtc.Configure {
@@ -293,6 +296,9 @@ func (c *child) transition(r []byte) error {
 
 func (c *child) event(r []byte) error {
 	l := c.lab
+	if c.sit(); c.trial {
+		return c.trialEvent(r)
+	}
 	n := l.number(binary.LittleEndian.Uint64(r[24:]))
 	c.inHand = append(c.inHand, n)
 	ref, err := l.pool.Events[c.worker].Ref(c.slot(r))
@@ -364,6 +370,7 @@ func (c *child) work(n int64, slot uint32, d xtc.Dgram) (status byte, count uint
 	var b xtc.Builder
 	b.Begin(area[:0:len(area)], c.own)
 	b.Int(n)
+	b.Int(c.text)
 	block, err := b.End()
 	if err == nil && c.trigger != nil {
 		b.Begin(block, c.trigger)

@@ -60,6 +60,7 @@ type plan struct {
 	remote      remotePlan
 	second      secondPlan
 	settings    settingsPlan
+	reload      reloadPlan
 	monitors    monitorsPlan
 
 	diskFull   int64 // chance that the disk is full for a while from a write on

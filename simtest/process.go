@@ -128,10 +128,10 @@ func (c *child) die(cause error) {
 			break
 		}
 	}
-	if len(c.inHand) > 0 {
+	if len(c.inHand) > 0 && !c.trial {
 		l.deaths++
 		for _, n := range c.inHand {
-			if !c.second {
+			if !c.second && !c.trial {
 				l.events[n].held++
 			}
 		}
@@ -141,4 +141,19 @@ func (c *child) die(cause error) {
 	for _, f := range c.death {
 		f.Set()
 	}
+}
+
+// sit takes its worker's place, which must be empty: two children would write to the same results. One that stands by for another
+// text of the script has not written anything yet.
+func (c *child) sit() {
+	l, worker := c.lab, c.worker
+	if c.seated || c.trial {
+		return
+	}
+	c.seated = true
+	seats := l.seats[c.second]
+	if before := seats[worker]; before != nil && !before.dead {
+		l.problem("child %d takes the place of worker %d from child %d, which is not dead yet", c.pid, worker, before.pid)
+	}
+	seats[worker] = c
 }

@@ -63,6 +63,9 @@ func (p *plan) secondFate(number int64) fate {
 
 // memory is what the child works on.
 func (c *child) memory() *pebble.Pool {
+	if c.trial {
+		return c.lab.texts.trial
+	}
 	if c.second {
 		return c.lab.beside
 	}
@@ -152,6 +155,7 @@ func (c *child) secondWork(n int64, area []byte) (status byte, size int, err err
 	var b xtc.Builder
 	b.Begin(area[:0:len(area)], c.own)
 	b.Int(3 * n)
+	b.Int(0)
 	block, err := b.End()
 	if err != nil {
 		c.lab.problem("%v", err)

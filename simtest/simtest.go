@@ -115,6 +115,8 @@ type lab struct {
 	inChild   int           // events that children work on at this moment
 	attached  map[int][]byte
 	steering  steering
+	texts     texts
+	told      []toldText // as the data tells
 	ended     bool
 	monitors  *monitors
 	partition *partition // nil where the pipeline has its trigger inside, or none
@@ -148,6 +150,8 @@ func newLab(o Options) *lab {
 		events: map[int64]*event{}, seats: map[bool]map[int]*child{false: {}, true: {}}, attached: map[int][]byte{}}
 	l.plan = draw(rand.New(rand.NewPCG(o.Seed, 0x73696d)))
 	l.plan.settings = drawSettings(o.Seed)
+	l.plan.reload, l.texts.number = drawReload(o.Seed), 1
+	l.plan.reload.there = l.plan.reload.there && !l.plan.searches // whose thresholds begin anew at each Enable, also one that is made up
 	l.trace("plan %+v", l.plan)
 	l.disk.Fault = l.diskFault
 	return l
@@ -182,6 +186,9 @@ func (l *lab) pipeline() (drp.Summary, error) {
 		TransitionDeadline: 4 * p.deadline, Spares: p.spares, Retries: p.retries, MaxRestarts: p.maxRestarts,
 		RecycleAfter: p.recycleAfter, MaxQuarantine: p.maxQuarantine, CRC: p.crc, Verify: p.verify, ChunkBytes: p.chunkBytes,
 		Log: slog.New(&logHandler{lab: l})}
+	if p.reload.there {
+		cfg.Read, cfg.TrialMemory = l.readText, func(pool *pebble.Pool) { l.texts.trial = pool }
+	}
 	if p.calibrated {
 		cfg.Constants, cfg.Calibration.Deadline = &constants{lab: l}, p.storeTime
 	}
@@ -202,6 +209,7 @@ func (l *lab) pipeline() (drp.Summary, error) {
 	}
 	l.run = run
 	l.steer()
+	l.edit()
 	if p.interruptAt > 0 {
 		l.world.After(p.interruptAt, func() {
 			l.trace("the operator interrupts")

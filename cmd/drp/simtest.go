@@ -21,7 +21,7 @@ func newSimTestCommand() *cobra.Command {
 		Short: "Run the pipeline in a simulated world full of trouble, and check every event",
 		Long: `sim-test runs the pipeline's own code with simulated time, children, source and disk. One seed decides all trouble: children
 that die, hang and talk nonsense, disks that are full, slow or broken, stalls, bursts, events that make no sense, and the
-operator's interrupt. Then every event is looked for: nothing lost, nothing twice, the order kept, damage where it belongs.
+operator's interrupt, scripts that are reloaded. Then every event is looked for: nothing lost, nothing twice, the order kept, damage where it belongs.
 
 The same seed gives the same run, step by step; --trace shows it.`,
 		Example: "  drp sim-test --seeds 100000\n  drp sim-test --seed 4711 --trace",
