@@ -14,16 +14,17 @@ import (
 	"drp/internal/testkit"
 )
 
-// What sampled statistics are measured by: they find at least so much of what full statistics find, and where it is known
-// what a peak is, no more that is none. Of real frames it is not known: another program's list is taken for it, which
-// lacks one in eight of the peaks of either.
-const (
-	recall = 0.99
-	excess = 0.015 // more peaks of real frames that are not in the other list, of all
-)
+// What sampled statistics are measured by: how much of what full statistics find they find at least, and, where it is known
+// what a peak is, how many more they find that are none. Of real frames it is not known: another program's list is taken
+// for it, which lacks one in eight of the peaks of either. Parts are of the peaks that full statistics find.
+type measure struct {
+	recall float64
+	extra  float64 // peaks that full statistics do not find
+	excess float64 // more peaks that are not known than with full statistics
+}
 
 // compared counts peaks, and what sampled statistics made of them.
-type compared struct{ full, both, falseFull, falseSampled int }
+type compared struct{ full, both, extra, falseFull, falseSampled int }
 
 // compare searches a frame with both statistics. known tells whether somebody else knows of a peak there: peaks that
 // nobody knows of are false.
@@ -44,6 +45,9 @@ func (c *compared) compare(full, sampled hit.Finder, f *hit.Frame, known func(*h
 		if !known(&b.Peaks[i]) {
 			c.falseSampled++
 		}
+		if !near(a.Peaks, &b.Peaks[i]) {
+			c.extra++
+		}
 	}
 }
 
@@ -56,14 +60,17 @@ func near(peaks []hit.Peak, p *hit.Peak) bool {
 	return false
 }
 
-func (c *compared) judge(t *testing.T, what string, excess float64) {
+func (c *compared) judge(t *testing.T, what string, m measure) {
 	t.Helper()
-	t.Logf("%s: of %d peaks that full statistics find, sampled find %d (%.4f); false: %d and %d", what, c.full, c.both,
-		float64(c.both)/float64(c.full), c.falseFull, c.falseSampled)
-	if c.full < 100 || float64(c.both) < recall*float64(c.full) {
+	t.Logf("%s: of %d peaks that full statistics find, sampled find %d (%.4f), and %d others; false: %d and %d", what, c.full,
+		c.both, float64(c.both)/float64(c.full), c.extra, c.falseFull, c.falseSampled)
+	if c.full < 100 || float64(c.both) < m.recall*float64(c.full) {
 		t.Errorf("%s: %d of %d peaks", what, c.both, c.full)
 	}
-	if float64(c.falseSampled) > float64(c.falseFull)+excess*float64(c.full) {
+	if float64(c.extra) > m.extra*float64(c.full) {
+		t.Errorf("%s: %d peaks beside the %d of full statistics", what, c.extra, c.full)
+	}
+	if float64(c.falseSampled) > float64(c.falseFull)+m.excess*float64(c.full) {
 		t.Errorf("%s: %d false peaks, and %d with full statistics", what, c.falseSampled, c.falseFull)
 	}
 }
@@ -73,15 +80,25 @@ func withStatistics(c hit.Config, statistics string) hit.Config {
 	return c
 }
 
-// The frames of a real JUNGFRAU. Another program's peaks, found without bins, say which ones are there.
+// The frames of a real JUNGFRAU. Another program's peaks, found without bins, say which ones are there. With the defaults
+// it is less than 99 %, as docs/hits.md says; that is held here, too.
 func TestSampledFindsWhatFullFindsInJungfrau(t *testing.T) {
-	for _, pixels := range []string{hit.ADU, hit.Calibrated} {
-		c := peakfinder8(8, 6, 700, 511.5)
-		if c.Pixels = pixels; pixels == hit.ADU {
-			c.Peakfinder8.ADCThreshold *= 508
-		}
-		j, full := jungfrau(t, withStatistics(c, hit.Full))
-		_, sampled := jungfrau(t, withStatistics(c, hit.Sampled))
+	photons := peakfinder8(8, 6, 700, 511.5)
+	adu := photons
+	adu.Pixels, adu.Peakfinder8.ADCThreshold = hit.ADU, 8*508
+	defaults := adu
+	defaults.Peakfinder8 = hit.Default().Peakfinder8
+	for _, c := range []struct {
+		name   string
+		config hit.Config
+		measure
+	}{
+		{"8 photons, snr 6", photons, measure{recall: 0.992, extra: 0.026, excess: 0.0105}},
+		{"8 photons, snr 6, ADU", adu, measure{recall: 0.993, extra: 0.025, excess: 0.0135}},
+		{"the defaults", defaults, measure{recall: 0.98, extra: 0.062, excess: 0.038}},
+	} {
+		j, full := jungfrau(t, withStatistics(c.config, hit.Full))
+		_, sampled := jungfrau(t, withStatistics(c.config, hit.Sampled))
 		list := filepath.Join(testkit.Data(t, "jungfrau"), "reference_peaks.csv")
 		var all compared
 		for frame := range testkit.JungfrauFrames {
@@ -92,7 +109,7 @@ func TestSampledFindsWhatFullFindsInJungfrau(t *testing.T) {
 			all.compare(full.NewFinder(), sampled.NewFinder(), &hit.Frame{Raw: [][]uint16{j.Raw(t, frame)}},
 				func(p *hit.Peak) bool { return near(others, p) })
 		}
-		all.judge(t, pixels, excess)
+		all.judge(t, c.name, c.measure)
 	}
 }
 
@@ -137,7 +154,7 @@ func TestSampledFindsWhatFullFindsInSimulatedFrames(t *testing.T) {
 		frame, peaks := simulated(r, set)
 		all.compare(finders[0], finders[1], frame, func(p *hit.Peak) bool { return near(peaks, p) })
 	}
-	all.judge(t, "simulated", 0)
+	all.judge(t, "simulated", measure{recall: 1})
 }
 
 // simulated is a frame with a ring of background and 40 peaks of at least 100 ADU in their middle.
