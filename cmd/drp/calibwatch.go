@@ -49,7 +49,7 @@ A generation that was broadcast and never came, and a message that cannot be use
 			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
-			return general(watchConstants(ctx, o, os.Stdout))
+			return general(watchConstants(ctx, o, &stdout))
 		},
 	}
 	cmd.Flags().StringVar(&o.partition, "partition", "", "only those of this partition")

@@ -318,18 +318,18 @@ func (c *conversion) report(s *cxi.Config, geometry bool) {
 	if info, err := os.Stat(c.f.cxi); err == nil {
 		said += fmt.Sprintf(", %.4g MB", float64(info.Size())/1e6)
 	}
-	fmt.Println(said)
+	printLine(said)
 	if geometry {
-		fmt.Printf("wrote %s, the geometry that fits\n", geometryName(c.f.cxi))
+		printf("wrote %s, the geometry that fits\n", geometryName(c.f.cxi))
 	} else {
-		fmt.Printf("segments are below each other: segment n begins at row n*%d; the constants have no geometry to say more\n", c.frames.Rows)
+		printf("segments are below each other: segment n begins at row n*%d; the constants have no geometry to say more\n", c.frames.Rows)
 	}
 	lacking(s, geometry)
 	if c.without > 0 {
-		fmt.Printf("%d events have no pixels of %s and are not in it\n", c.without, c.frames.Name())
+		printf("%d events have no pixels of %s and are not in it\n", c.without, c.frames.Name())
 	}
 	if c.partly > 0 {
-		fmt.Printf("%d events lack segments, which are 0 there\n", c.partly)
+		printf("%d events lack segments, which are 0 there\n", c.partly)
 	}
 }
 
@@ -337,11 +337,11 @@ func (c *conversion) report(s *cxi.Config, geometry bool) {
 func lacking(s *cxi.Config, geometry bool) {
 	switch {
 	case !geometry && s.Distance == 0:
-		fmt.Println("  the distance of the detector is not known: give --distance, or write clen into the geometry file that you use")
+		printLine("  the distance of the detector is not known: give --distance, or write clen into the geometry file that you use")
 	case s.Distance == 0:
-		fmt.Println("  its clen is to be found in the data, which have none: give --distance, or edit it")
+		printLine("  its clen is to be found in the data, which have none: give --distance, or edit it")
 	}
 	if !s.Energy {
-		fmt.Println("  the photon energy is not in the data: give --energy, or write photon_energy into the geometry file")
+		printLine("  the photon energy is not in the data: give --energy, or write photon_energy into the geometry file")
 	}
 }

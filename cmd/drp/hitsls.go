@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"runtime"
 	"slices"
 
@@ -79,7 +78,7 @@ pixels (the median), the sum over all peaks, the highest peak, the mean backgrou
 
 // list goes over the events.
 func (f *hitsLsFlags) list(frames *drp.Frames, search *drp.FrameSearch) error {
-	f.out = bufio.NewWriter(os.Stdout)
+	f.out = bufio.NewWriter(&stdout)
 	err := frames.Each(&drp.EachFrame{Workers: runtime.NumCPU(), Search: search,
 		Work: func(_ context.Context, _ int, e *drp.Frame) error {
 			if search != nil {

@@ -108,7 +108,7 @@ func (f *hitsPlotFlags) run(ctx context.Context, path string) error {
 	if err := writeNew(f.out, func(w *bufio.Writer) error { return png.Encode(w, img) }); err != nil {
 		return general(err)
 	}
-	fmt.Printf("wrote %s: %s\n", f.out, p.Title)
+	printf("wrote %s: %s\n", f.out, p.Title)
 	return nil
 }
 

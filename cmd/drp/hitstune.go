@@ -107,7 +107,7 @@ func (f *hitsTuneFlags) run(ctx context.Context, path string) error {
 	}
 	printTuned(points, axes, said)
 	if f.out != "" {
-		fmt.Println("chart:", f.out)
+		printLine("chart:", f.out)
 	}
 	return nil
 }
@@ -184,25 +184,25 @@ func (f *hitsTuneFlags) read(ctx context.Context, path string, in *tune.Input) (
 }
 
 func printTuned(points []tune.Point, axes []tune.Axis, said string) {
-	fmt.Println(said)
+	printLine(said)
 	for _, a := range axes {
-		fmt.Printf("%14s ", shortName(a.Name))
+		printf("%14s ", shortName(a.Name))
 	}
-	fmt.Printf("%9s %9s %11s %13s %9s\n", "hits", "hit rate", "peaks/hit", "peaks/event", "ms/event")
+	printf("%9s %9s %11s %13s %9s\n", "hits", "hit rate", "peaks/hit", "peaks/event", "ms/event")
 	for i := range points {
 		p := &points[i]
 		for _, v := range p.Values {
-			fmt.Printf("%14s ", v)
+			printf("%14s ", v)
 		}
 		if p.Err != nil {
-			fmt.Printf("  %v\n", p.Err)
+			printf("  %v\n", p.Err)
 			continue
 		}
 		more := ""
 		if p.Truncated > 0 {
 			more = fmt.Sprintf("  %d events have more peaks than are kept", p.Truncated)
 		}
-		fmt.Printf("%9d %7.2f %% %11.4g %13.4g %9.3f%s\n", p.Hits, 100*p.HitRate(), p.PeaksPerHit, p.PeaksPerFrame,
+		printf("%9d %7.2f %% %11.4g %13.4g %9.3f%s\n", p.Hits, 100*p.HitRate(), p.PeaksPerHit, p.PeaksPerFrame,
 			float64(p.Time)/float64(time.Millisecond), more)
 	}
 }

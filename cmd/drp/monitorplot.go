@@ -102,7 +102,7 @@ func (f *consumerFlags) draw(ctx context.Context, name string) (err error) {
 	err = p.run(ctx, quit)
 	leave()
 	if errors.Is(err, io.EOF) {
-		fmt.Printf("%s has ended after event %d\n", name, p.viewer.Seen().Number)
+		printf("%s has ended after event %d\n", name, p.viewer.Seen().Number)
 		return nil
 	}
 	return general(err)

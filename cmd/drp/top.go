@@ -73,7 +73,7 @@ func top(ctx context.Context, client *watch.Client, before *watch.Status, every 
 		now, err := client.Status(ctx)
 		if err != nil {
 			leave()
-			fmt.Printf("the run of process %d has ended, or does not answer: %v\n", before.PID, err)
+			printf("the run of process %d has ended, or does not answer: %v\n", before.PID, err)
 			return nil
 		}
 		screen(pictureOf(before, now))
