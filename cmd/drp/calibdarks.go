@@ -324,19 +324,7 @@ func writeNPY[T npy.Number](path string, shape []int, values []T) error {
 
 // writePicture replaces the picture of an earlier attempt.
 func writePicture(path string, s *calib.Set) error {
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return writeNew(path, func(w *bufio.Writer) error { return darks.WritePicture(w, s) })
-}
-
-func writeNew(path string, write func(*bufio.Writer) error) error {
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o640)
-	if err != nil {
-		return err
-	}
-	w := bufio.NewWriterSize(file, 1<<20)
-	return errors.Join(write(w), w.Flush(), file.Close())
+	return writeOver(path, true, func(w *bufio.Writer) error { return darks.WritePicture(w, s) })
 }
 
 // loadSet loads a set by its id, or an export.

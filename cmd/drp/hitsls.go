@@ -45,6 +45,9 @@ pixels (the median), the sum over all peaks, the highest peak, the mean backgrou
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, stop := interruptible(cmd.Context())
 			defer stop()
+			if err := errors.Join(fromZero("--from", f.from), fromZero("-n", int64(f.most))); err != nil {
+				return err
+			}
 			search, _, err := f.source.search()
 			if err != nil {
 				return err

@@ -8,7 +8,6 @@ import (
 	"image/png"
 	"io"
 	"math"
-	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -77,10 +76,8 @@ func (f *hitsTuneFlags) run(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	if f.out != "" {
-		if err := notThere(f.out, f.force); err != nil {
-			return err
-		}
+	if err := newPicture(f.out, f.force); err != nil {
+		return err
 	}
 	in := &tune.Input{Workers: f.workers, Timed: f.timed}
 	said, err := f.read(ctx, path, in)
@@ -264,9 +261,6 @@ func (f *hitsTuneFlags) draw(points []tune.Point, axes []tune.Axis, said string)
 			c.Rows[i].Values = append(c.Rows[i].Values, line)
 		}
 	}
-	if f.force {
-		_ = os.Remove(f.out)
-	}
 	img := plot.DrawChart(c)
-	return writeNew(f.out, func(w *bufio.Writer) error { return png.Encode(w, img) })
+	return writeOver(f.out, f.force, func(w *bufio.Writer) error { return png.Encode(w, img) })
 }

@@ -174,6 +174,7 @@ func TestExitCodes(t *testing.T) {
 		{"dump", []string{"xtc", "dump", "--first", "5", "--last", "5", file}, 0, "L1Accept"},
 		{"dump of two files", []string{"xtc", "dump", file, file}, 2, "drp xtc dump: name one file, and not 2"},
 		{"dump with a word for a number", []string{"xtc", "dump", "--elements", "all", file}, 2, `invalid argument "all"`},
+		{"dump from before the first", []string{"xtc", "dump", "--first", "-3", file}, 2, "--first -3: give a whole number from 0 on"},
 		{"check of a good file", []string{"xtc", "check", file}, 0, ": good; "},
 		{"check as JSON", []string{"xtc", "check", "--json", file}, 0, `"explained"`},
 		{"check of a bad file", []string{"xtc", "check", bad}, 1, "the check found what is printed above"},

@@ -137,6 +137,11 @@ func newDumpCommand() *cobra.Command {
 			return nil
 		},
 		RunE: func(_ *cobra.Command, args []string) error {
+			for flag, n := range map[string]int{"--elements": o.MaxElements, "--first": o.First, "--last": o.Last} {
+				if err := fromZero(flag, int64(n)); err != nil {
+					return err
+				}
+			}
 			if o.Last > 0 && o.Last < o.First {
 				return fmt.Errorf("--last %d comes before --first %d", o.Last, o.First)
 			}
