@@ -42,6 +42,9 @@ themselves, and checks them.
 A generation that was broadcast and never came, and a message that cannot be used, are told on standard error.`,
 		Args: needs(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := fromZero("-n", int64(o.count)); err != nil {
+				return err
+			}
 			if o.connect != "" {
 				if err := checkHostPort("--connect", o.connect); err != nil {
 					return err

@@ -175,6 +175,8 @@ func TestExitCodes(t *testing.T) {
 		{"dump of two files", []string{"xtc", "dump", file, file}, 2, "drp xtc dump: name one file, and not 2"},
 		{"dump with a word for a number", []string{"xtc", "dump", "--elements", "all", file}, 2, `invalid argument "all"`},
 		{"dump from before the first", []string{"xtc", "dump", "--first", "-3", file}, 2, "--first -3: give a whole number from 0 on"},
+		{"fewer pictures than none", []string{"top", "--count", "-1"}, 2, "--count -1: give a whole number from 0 on"},
+		{"fewer constants than none", []string{"calib", "watch", "-n", "-1"}, 2, "-n -1: give a whole number from 0 on"},
 		{"check of a good file", []string{"xtc", "check", file}, 0, ": good; "},
 		{"check as JSON", []string{"xtc", "check", "--json", file}, 0, `"explained"`},
 		{"check of a bad file", []string{"xtc", "check", bad}, 1, "the check found what is printed above"},

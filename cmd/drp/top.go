@@ -33,6 +33,9 @@ func newTopCommand() *cobra.Command {
 			if every < 100*time.Millisecond {
 				return fmt.Errorf("--every %v: give 100ms or more", every)
 			}
+			if err := fromZero("--count", int64(times)); err != nil {
+				return err
+			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
 			all, err := f.find(ctx, words)
