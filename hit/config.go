@@ -109,6 +109,9 @@ const (
 	maxRank     = 16      // of droplets
 	maxGroup    = 4096    // pixels of a peak
 	maxPeakList = 1 << 16 // peaks of a frame that are kept
+
+	// Of a photon in values: an eV, where they are keV, and less would be counted of noise alone; and more than any pixel holds.
+	minPerPhoton, maxPerPhoton = 1e-3, 1e9
 )
 
 // Check tells the first thing that is wrong, by the name that users know it by.
@@ -153,8 +156,10 @@ func (c *Config) Check() error {
 		return fmt.Errorf("hits: max_res %g is not above min_res %g: no pixel would be used", c.MaxRes, c.MinRes)
 	case p.MaxPixCount < p.MinPixCount || d.MaxPix < d.MinPix:
 		return fmt.Errorf("hits: a peak cannot have more pixels at least than at most")
-	case c.Finder == "photons" && !(c.Photons.PerPhoton > 0 && c.Photons.PerPhoton <= 1e9):
+	case c.Finder == "photons" && c.Photons.PerPhoton == 0:
 		return fmt.Errorf("hits: photons need adu_per_photon, the value of a pixel that one photon hit")
+	case c.Finder == "photons" && !(c.Photons.PerPhoton >= minPerPhoton && c.Photons.PerPhoton <= maxPerPhoton):
+		return fmt.Errorf("hits: photons.adu_per_photon is %g: give a number from %g to %g", c.Photons.PerPhoton, minPerPhoton, maxPerPhoton)
 	}
 	return checkRegions(c.Regions)
 }

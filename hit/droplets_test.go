@@ -3,6 +3,7 @@ package hit_test
 import (
 	"math"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"drp/hit"
@@ -49,6 +50,41 @@ func TestDropletsAreThoseOfPsalgos(t *testing.T) {
 					break
 				}
 			}
+		}
+	}
+}
+
+// A mask of the constants leaves pixels no value, as if psalgos were given an image of psana with the masked pixels 0: the droplets are
+// the same ones. Against those that it finds where masked pixels keep their values there are more beside such pixels, and else the same.
+func TestDropletsWithAMaskOfTheConstants(t *testing.T) {
+	j, masked := jungfrau(t, referenceDroplets())
+	kept := planOf(t, referenceDroplets(), jungfrauSet(j))
+	kept.Mask(j.Mask)
+	own, zeroed, valued := masked.NewDroplets(), kept.NewDroplets(), kept.NewDroplets()
+	for frame := range testkit.JungfrauFrames {
+		f := &hit.Frame{Raw: [][]uint16{j.Raw(t, frame)}}
+		own.Load(f)
+		zeroed.Load(f)
+		valued.Load(f)
+		for i, good := range j.Mask {
+			if good == 0 {
+				zeroed.SetValues(i, 0)
+			}
+		}
+		var got, want, reference hit.Result
+		own.Search(&got)
+		zeroed.Search(&want)
+		valued.Search(&reference)
+		if !slices.Equal(got.Peaks, want.Peaks) {
+			t.Errorf("frame %d: %d droplets, and %d in an image with masked pixels of 0", frame, len(got.Peaks), len(want.Peaks))
+		}
+		for _, peak := range reference.Peaks {
+			if !slices.Contains(got.Peaks, peak) {
+				t.Errorf("frame %d: %+v is missing", frame, peak)
+			}
+		}
+		if more := len(got.Peaks) - len(reference.Peaks); more < 4 || more > 24 {
+			t.Errorf("frame %d: %d droplets more than without the mask, not 4 to 24 as docs/hits.md has it", frame, more)
 		}
 	}
 }

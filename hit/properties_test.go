@@ -249,6 +249,18 @@ func TestPlansThatCannotBe(t *testing.T) {
 		{"no radius of the background", "local_bg_radius is 0", func(c *hit.Config, _ *hit.Camera, _ *calib.Set) { c.Peakfinder8.LocalBGRadius = 0 }},
 		{"not a number", "adc_threshold is NaN", func(c *hit.Config, _ *hit.Camera, _ *calib.Set) { c.Peakfinder8.ADCThreshold = math.NaN() }},
 		{"a rank of nothing", "droplets.rank is 0", func(c *hit.Config, _ *hit.Camera, _ *calib.Set) { c.Droplets.Rank = 0 }},
+		{"photons of next to nothing", "photons.adu_per_photon is 0.0009: give a number from 0.001 to 1e+09",
+			func(c *hit.Config, _ *hit.Camera, _ *calib.Set) { c.Finder, c.Photons.PerPhoton = "photons", 0.0009 }},
+		{"endless photons", "photons.adu_per_photon is +Inf: give a number from",
+			func(c *hit.Config, _ *hit.Camera, _ *calib.Set) {
+				c.Finder, c.Photons.PerPhoton = "photons", math.Inf(1)
+			}},
+		{"photons of no number", "photons.adu_per_photon is NaN: give a number from",
+			func(c *hit.Config, _ *hit.Camera, _ *calib.Set) {
+				c.Finder, c.Photons.PerPhoton = "photons", math.NaN()
+			}},
+		{"photons below nothing", "photons.adu_per_photon is -1: give a number from",
+			func(c *hit.Config, _ *hit.Camera, _ *calib.Set) { c.Finder, c.Photons.PerPhoton = "photons", -1 }},
 		{"photons of no size", "need adu_per_photon", func(c *hit.Config, _ *hit.Camera, _ *calib.Set) { c.Finder, c.Photons.PerPhoton = "photons", 0 }},
 	} {
 		t.Run(test.name, func(t *testing.T) {

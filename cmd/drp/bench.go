@@ -155,7 +155,7 @@ func show(r *bench.Report, asJSON, check bool) error {
 			return err
 		}
 	} else {
-		r.Print(os.Stdout)
+		r.Print(&stdout)
 	}
 	if missed := r.Missed(); check && len(missed) > 0 {
 		for _, m := range missed {

@@ -196,15 +196,15 @@ func minimum(runs []int) int {
 }
 
 func printDarks(r *darks.Result) {
-	fmt.Println(r)
+	printLine(r)
 	if r.Left > 0 {
-		fmt.Printf("  %d events were left out: they are damaged or make no sense\n", r.Left)
+		printf("  %d events were left out: they are damaged or make no sense\n", r.Left)
 	}
-	fmt.Printf("  %d values were left out as too far from the others", r.Clipped)
+	printf("  %d values were left out as too far from the others", r.Clipped)
 	if r.Special > 0 {
-		fmt.Printf(", and %d codes that are no values", r.Special)
+		printf(", and %d codes that are no values", r.Special)
 	}
-	fmt.Println()
+	printLine()
 }
 
 // put completes the set and puts it into the store.
@@ -313,7 +313,7 @@ func (f *calibDarksFlags) write(r *darks.Result) error {
 		return printJSON(map[string]any{"detector": s.Detector, "type": s.Model, "serials": s.Serials, "shape": shape,
 			"runs": r.Runs, "events": r.Events, "left_out": r.Left, "frames": r.Frames, "folder": f.out, "picture": picture})
 	}
-	fmt.Printf("wrote pedestals.npy, rms.npy and status.npy to %s; segments %s; picture: %s\n", f.out, calib.Serial(s.Serials),
+	printf("wrote pedestals.npy, rms.npy and status.npy to %s; segments %s; picture: %s\n", f.out, calib.Serial(s.Serials),
 		picture)
 	return nil
 }
@@ -324,19 +324,7 @@ func writeNPY[T npy.Number](path string, shape []int, values []T) error {
 
 // writePicture replaces the picture of an earlier attempt.
 func writePicture(path string, s *calib.Set) error {
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return writeNew(path, func(w *bufio.Writer) error { return darks.WritePicture(w, s) })
-}
-
-func writeNew(path string, write func(*bufio.Writer) error) error {
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o640)
-	if err != nil {
-		return err
-	}
-	w := bufio.NewWriterSize(file, 1<<20)
-	return errors.Join(write(w), w.Flush(), file.Close())
+	return writeOver(path, true, func(w *bufio.Writer) error { return darks.WritePicture(w, s) })
 }
 
 // loadSet loads a set by its id, or an export.

@@ -63,7 +63,7 @@ func writeExport(out string, s *calib.Set) error {
 	if err := write(out, s); err != nil {
 		return configuration(err)
 	}
-	fmt.Printf("wrote %s: %s %s, %s\n", out, s.Detector, calib.Serial(s.Serials), store.Runs(s))
+	printf("wrote %s: %s %s, %s\n", out, s.Detector, calib.Serial(s.Serials), store.Runs(s))
 	return nil
 }
 
@@ -97,9 +97,9 @@ func newCalibServeCommand(place *storeFlag) *cobra.Command {
 				return configuration(fmt.Errorf("serve the store: %w", err))
 			}
 			if token == "" {
-				fmt.Printf("serving %s at http://%s, for reading only\n", st, l.Addr())
+				printf("serving %s at http://%s, for reading only\n", st, l.Addr())
 			} else {
-				fmt.Printf("serving %s at http://%s\n", st, l.Addr())
+				printf("serving %s at http://%s\n", st, l.Addr())
 			}
 			return general(serve(ctx, l, store.NewServer(store.Handler(st, token))))
 		},

@@ -257,12 +257,12 @@ func (r *putReport) print(ctx context.Context, st closingStore, s *calib.Set, as
 	if asJSON {
 		return printJSON(r)
 	}
-	fmt.Printf("put %s: %s (%s) %s, %s, %s\n", short(r.ID), s.Detector, s.Model, calib.Serial(s.Serials), store.Runs(s), s.Unit)
+	printf("put %s: %s (%s) %s, %s, %s\n", short(r.ID), s.Detector, s.Model, calib.Serial(s.Serials), store.Runs(s), s.Unit)
 	for _, line := range slices.Concat(r.Status, r.Notes) {
-		fmt.Printf("  %s\n", line)
+		printf("  %s\n", line)
 	}
 	for _, other := range r.Shadow {
-		fmt.Printf("  %s\n", other)
+		printf("  %s\n", other)
 	}
 	return nil
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"slices"
 	"text/tabwriter"
 
@@ -43,7 +42,7 @@ func newCalibLsCommand(place *storeFlag) *cobra.Command {
 				}
 				return printJSON(lines)
 			}
-			w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+			w := tabwriter.NewWriter(&stdout, 0, 0, 2, ' ', 0)
 			for _, e := range entries {
 				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", short(e.ID), e.Detector, abbreviated(e.Serials), store.Runs(&e.Set),
 					e.Provenance.When.Format("2006-01-02 15:04"), e.Provenance.Who, e.Provenance.Comment)
@@ -120,40 +119,40 @@ func usesOf(s *calib.Set) (all []use) {
 
 func printSet(s *calib.Set, used []use) error {
 	model := calib.ModelOf(s.Model)
-	fmt.Printf("%s (%s), %s, %s\n", s.Detector, s.Model, store.Runs(s), s.Unit)
+	printf("%s (%s), %s, %s\n", s.Detector, s.Model, store.Runs(s), s.Unit)
 	if s.ID != "" {
-		fmt.Printf("  set      %s\n", s.ID)
+		printf("  set      %s\n", s.ID)
 	}
-	fmt.Printf("  digest   %s\n", s.Digest)
+	printf("  digest   %s\n", s.Digest)
 	for _, u := range used {
-		fmt.Printf("  in use   partition %s, run %d, segments %s: generation %d, digest there %s\n", plain(u.Partition), u.Run,
+		printf("  in use   partition %s, run %d, segments %s: generation %d, digest there %s\n", plain(u.Partition), u.Run,
 			plain(abbreviated(u.Serials)), u.Generation, short(u.Digest))
 	}
-	fmt.Printf("  shape    %d ranges %v x %d segments x %d x %d pixels\n", len(model.Ranges), model.Ranges, len(s.Serials), s.Rows,
+	printf("  shape    %d ranges %v x %d segments x %d x %d pixels\n", len(model.Ranges), model.Ranges, len(s.Serials), s.Rows,
 		s.Cols)
 	for i, id := range s.Serials {
-		fmt.Printf("  segment  %d: %s\n", i, id)
+		printf("  segment  %d: %s\n", i, id)
 	}
 	if s.CommonMode != nil {
-		fmt.Printf("  common mode  %v\n", s.CommonMode)
+		printf("  common mode  %v\n", s.CommonMode)
 	}
 	if s.Geometry != "" {
-		fmt.Printf("  geometry %d characters\n", len(s.Geometry))
+		printf("  geometry %d characters\n", len(s.Geometry))
 	}
 	p := s.Provenance
-	fmt.Printf("  made     %s by %s from %s\n", p.When.Format("2006-01-02 15:04:05 MST"), p.Who, p.From)
+	printf("  made     %s by %s from %s\n", p.When.Format("2006-01-02 15:04:05 MST"), p.Who, p.From)
 	if p.Comment != "" {
-		fmt.Printf("  comment  %s\n", p.Comment)
+		printf("  comment  %s\n", p.Comment)
 	}
 	if len(s.Mask) > 0 {
-		fmt.Printf("  mask     %d of %d pixels are bad\n", len(s.Mask)-sum(s.Mask), len(s.Mask))
+		printf("  mask     %d of %d pixels are bad\n", len(s.Mask)-sum(s.Mask), len(s.Mask))
 	}
 	for r, counts := range report.Statuses(s) {
 		for _, name := range sortedKeys(counts) {
-			fmt.Printf("  status   range %s: %d pixels %s\n", model.Ranges[r], counts[name], name)
+			printf("  status   range %s: %d pixels %s\n", model.Ranges[r], counts[name], name)
 		}
 	}
-	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	w := tabwriter.NewWriter(&stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "  array\trange\tsegment\tused\tmin\tmedian\tmax")
 	for _, row := range report.Statistics(s) {
 		fmt.Fprintf(w, "  %s\t%s\t%d\t%d\t%.6g\t%.6g\t%.6g\n", row.Array, row.Range, slices.Index(s.Serials, row.Segment), row.Used,
@@ -213,27 +212,27 @@ func newCalibDiffCommand(place *storeFlag) *cobra.Command {
 
 func printComparison(c *report.Comparison) {
 	for _, field := range c.Fields {
-		fmt.Println(field)
+		printLine(field)
 	}
 	for _, d := range c.Arrays {
 		if d.Only != "" {
-			fmt.Printf("%s: only the %s has it\n", d.Array, d.Only)
+			printf("%s: only the %s has it\n", d.Array, d.Only)
 			continue
 		}
 		name := d.Array
 		if d.Range != "" {
 			name += " of " + d.Range
 		}
-		fmt.Printf("%s: %d of %d values differ, by %.6g at the median and %.6g at most (%s)", name, d.Pixels, d.Of, d.Median,
+		printf("%s: %d of %d values differ, by %.6g at the median and %.6g at most (%s)", name, d.Pixels, d.Of, d.Median,
 			d.Max, d.Where)
 		if d.NaN > 0 {
-			fmt.Printf("; %d of them are a number in one only", d.NaN)
+			printf("; %d of them are a number in one only", d.NaN)
 		}
-		fmt.Println()
+		printLine()
 	}
 	if c.Same() {
-		fmt.Println("they are the same")
+		printLine("they are the same")
 	} else if len(c.Arrays) == 0 && len(c.Segments) > 0 {
-		fmt.Println("the arrays are the same")
+		printLine("the arrays are the same")
 	}
 }

@@ -44,7 +44,7 @@ says so in its log. Name the store of the runs with --store.`,
 				if c.Loops {
 					when = "once a step comes"
 				}
-				fmt.Printf("partition %s, %s: the set %s %s, instead of %s, generation %d\n",
+				printf("partition %s, %s: the set %s %s, instead of %s, generation %d\n",
 					plain(c.Partition), plain(c.Detector), short(c.set), when, plain(short(c.SetID)), c.Generation)
 				c.warn()
 			}

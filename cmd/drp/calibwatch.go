@@ -42,6 +42,9 @@ themselves, and checks them.
 A generation that was broadcast and never came, and a message that cannot be used, are told on standard error.`,
 		Args: needs(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := fromZero("-n", int64(o.count)); err != nil {
+				return err
+			}
 			if o.connect != "" {
 				if err := checkHostPort("--connect", o.connect); err != nil {
 					return err
@@ -49,7 +52,7 @@ A generation that was broadcast and never came, and a message that cannot be use
 			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
-			return general(watchConstants(ctx, o, os.Stdout))
+			return general(watchConstants(ctx, o, &stdout))
 		},
 	}
 	cmd.Flags().StringVar(&o.partition, "partition", "", "only those of this partition")

@@ -56,7 +56,7 @@ func clean(dryRun bool) error {
 	errs := []error{err}
 	removed := 0
 	for _, l := range found {
-		fmt.Println(l.name)
+		printLine(l.name)
 		if dryRun {
 			continue
 		}
@@ -68,9 +68,9 @@ func clean(dryRun bool) error {
 	}
 	switch {
 	case len(found) == 0:
-		fmt.Println("nothing was left behind")
+		printLine("nothing was left behind")
 	case !dryRun:
-		fmt.Printf("%d of %d removed\n", removed, len(found))
+		printf("%d of %d removed\n", removed, len(found))
 	}
 	return errors.Join(errs...)
 }

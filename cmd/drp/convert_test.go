@@ -112,6 +112,38 @@ func TestConvert(t *testing.T) {
 	}
 }
 
+// TestConvertEnergyOfTheGeometry: where the data do not tell the photon energy, and the geometry does, that is what the file has.
+func TestConvertEnergyOfTheGeometry(t *testing.T) {
+	file, _ := spotRun(t, 5)
+	ok(t, "calib", "put", "cam", "--store", "lit", "--type", "spotcam", "--serials", "M0.M1", "--unit", "ADU", "--pedestals", "pedestals.txt",
+		"--gains", "gains.txt", "--geometry", write(t, "lit.geom", "photon_energy = 12300 eV\n"+spotGeometry))
+	convert := append(converting(t), file, "--calib", "lit", "--find", findSpots)
+	for _, test := range []struct {
+		name, said string
+		energy     float64
+		more       []string
+	}{
+		{"a.cxi", "the photon energy, 12300 eV, is that of the geometry for 5 events, which have none: --energy gives another", 12300, nil},
+		{"b.cxi", "wrote b.cxi: 5 events", 9500, []string{"--energy", "9500"}},
+	} {
+		out := ok(t, append(append(convert, "--cxi", test.name), test.more...)...)
+		says(t, out, test.said)
+		if strings.Contains(out, "is not in the data") || test.more != nil && strings.Contains(out, "photon energy") {
+			t.Error(out)
+		}
+		for _, e := range readCXI(t, test.name).Events {
+			if e.Energy != test.energy {
+				t.Errorf("%s: event %d has %g eV", test.name, e.Number, e.Energy)
+			}
+		}
+		geometry := text(t, geometryName(test.name))
+		says(t, geometry, "photon_energy = /LCLS/photon_energy_eV\n")
+		if strings.Contains(geometry, "12300") {
+			t.Error(geometry)
+		}
+	}
+}
+
 // spotSum is that of all pixels of an event; the first one is bad, and has a value of its own where there are constants.
 func spotSum(event int, pedestal, gain, bad float64) (sum float64) {
 	for s := range spots.Segments {

@@ -30,8 +30,10 @@ type conversion struct {
 	numbers   []int  // of the segments in it
 	constants *drp.FrameConstants
 	searched  bool
+	energy    float64 // of the photons by the geometry, eV, for events that do not say it; 0 where it does not, either
 
 	written, hits, without, partly int64
+	assumed                        int64           // events that have the energy of the geometry
 	ctx                            context.Context //nolint:containedctx // for as long as it goes on
 	bar                            *bar
 }
@@ -123,10 +125,13 @@ func (c *conversion) plan(e *drp.Frame, config *hit.Config) (*cxi.Config, error)
 		numbers = k.Camera.Numbers
 	}
 	c.numbers = numbers
+	if k != nil && k.Camera.Geometry != nil {
+		c.energy = k.Camera.Geometry.Energy
+	}
 	c.rows = (slices.Max(numbers) + 1) * c.frames.Rows
 	workers := max(1, min(maxConverters, runtime.NumCPU()))
 	s := &cxi.Config{Rows: c.rows, Cols: c.frames.Cols, Slots: workers + 4, MaxPeaks: 1 << 14, Run: c.frames.Run(),
-		Energy: f.energy > 0 || e.Energy > 0}
+		Energy: f.energy > 0 || e.Energy > 0 || c.energy > 0}
 	if config != nil {
 		s.MaxPeaks = config.MaxPeaks
 		warnOfCenter(config, k)
@@ -249,8 +254,12 @@ func (c *conversion) write(e *drp.Frame) error {
 		return nil
 	}
 	energy := e.Energy
-	if c.f.energy > 0 {
+	switch {
+	case c.f.energy > 0:
 		energy = c.f.energy
+	case !(energy > 0) && c.energy > 0:
+		energy = c.energy
+		c.assumed++
 	}
 	event := cxi.Event{Number: e.Number, Time: e.Time, Pulse: e.Pulse, Energy: energy}
 	for i := range e.Hits.Peaks {
@@ -301,10 +310,7 @@ func (c *conversion) geometry(s *cxi.Config) (string, error) {
 // writeGeometry puts it beside the CXI file, which is complete.
 func (c *conversion) writeGeometry(text string) error {
 	path := geometryName(c.f.cxi)
-	if c.f.force {
-		_ = os.Remove(path)
-	}
-	return writeNew(path, func(w *bufio.Writer) error {
+	return writeOver(path, c.f.force, func(w *bufio.Writer) error {
 		_, err := w.WriteString(text)
 		return err
 	})
@@ -318,18 +324,21 @@ func (c *conversion) report(s *cxi.Config, geometry bool) {
 	if info, err := os.Stat(c.f.cxi); err == nil {
 		said += fmt.Sprintf(", %.4g MB", float64(info.Size())/1e6)
 	}
-	fmt.Println(said)
+	printLine(said)
 	if geometry {
-		fmt.Printf("wrote %s, the geometry that fits\n", geometryName(c.f.cxi))
+		printf("wrote %s, the geometry that fits\n", geometryName(c.f.cxi))
 	} else {
-		fmt.Printf("segments are below each other: segment n begins at row n*%d; the constants have no geometry to say more\n", c.frames.Rows)
+		printf("segments are below each other: segment n begins at row n*%d; the constants have no geometry to say more\n", c.frames.Rows)
 	}
 	lacking(s, geometry)
+	if c.assumed > 0 {
+		printf("  the photon energy, %g eV, is that of the geometry for %d events, which have none: --energy gives another\n", c.energy, c.assumed)
+	}
 	if c.without > 0 {
-		fmt.Printf("%d events have no pixels of %s and are not in it\n", c.without, c.frames.Name())
+		printf("%d events have no pixels of %s and are not in it\n", c.without, c.frames.Name())
 	}
 	if c.partly > 0 {
-		fmt.Printf("%d events lack segments, which are 0 there\n", c.partly)
+		printf("%d events lack segments, which are 0 there\n", c.partly)
 	}
 }
 
@@ -337,11 +346,11 @@ func (c *conversion) report(s *cxi.Config, geometry bool) {
 func lacking(s *cxi.Config, geometry bool) {
 	switch {
 	case !geometry && s.Distance == 0:
-		fmt.Println("  the distance of the detector is not known: give --distance, or write clen into the geometry file that you use")
+		printLine("  the distance of the detector is not known: give --distance, or write clen into the geometry file that you use")
 	case s.Distance == 0:
-		fmt.Println("  its clen is to be found in the data, which have none: give --distance, or edit it")
+		printLine("  its clen is to be found in the data, which have none: give --distance, or edit it")
 	}
 	if !s.Energy {
-		fmt.Println("  the photon energy is not in the data: give --energy, or write photon_energy into the geometry file")
+		printLine("  the photon energy is not in the data: give --energy, or write photon_energy into the geometry file")
 	}
 }

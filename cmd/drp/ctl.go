@@ -173,7 +173,7 @@ func (f *ctlFlags) state(ctx context.Context, c *control.Client, args []string) 
 			if f.asJSON {
 				return printJSON(s)
 			}
-			fmt.Println(s.State)
+			printLine(s.State)
 		}
 		return err
 	}
@@ -189,7 +189,7 @@ func (f *ctlFlags) showStatus(ctx context.Context, c *control.Client, _ []string
 	if err != nil || f.asJSON {
 		return f.show(s, err)
 	}
-	fmt.Println(headline(&s))
+	printLine(headline(&s))
 	const columns = "  %-16s %-5s %-13s %12v  %s\n"
 	for _, p := range s.Processes {
 		how := p.State.String()
@@ -209,7 +209,7 @@ func (f *ctlFlags) showStatus(ctx context.Context, c *control.Client, _ []string
 		if p.Trouble != "" {
 			notes = append(notes, strings.Trim(fmt.Sprintf("%q", p.Trouble), `"`))
 		}
-		fmt.Printf(columns, p.Name, plain(p.Role), how, p.Events, strings.Join(notes, "; "))
+		printf(columns, p.Name, plain(p.Role), how, p.Events, strings.Join(notes, "; "))
 	}
 	return nil
 }
@@ -236,7 +236,7 @@ func (f *ctlFlags) show(s control.Status, err error) error {
 	if f.asJSON {
 		return printJSON(s)
 	}
-	fmt.Println(headline(&s))
+	printLine(headline(&s))
 	for _, p := range s.Processes {
 		if p.Trouble != "" {
 			fmt.Fprintf(os.Stderr, "drp: %s: %s\n", p.Name, strings.Trim(fmt.Sprintf("%q", p.Trouble), `"`))

@@ -94,7 +94,7 @@ func examine(ctx context.Context, h *doctor.Host, asJSON bool) error {
 			return err
 		}
 	} else {
-		printFindings(os.Stdout, all)
+		printFindings(&stdout, all)
 	}
 	if worst == doctor.Trouble {
 		return errSilent

@@ -95,7 +95,7 @@ func down(ctx context.Context, partition string, wait time.Duration) error {
 	f.forget()
 	all := f.all
 	if len(all) == 0 {
-		fmt.Printf("nothing of partition %s runs any more\n", partition)
+		printf("nothing of partition %s runs any more\n", partition)
 		return general(f.save())
 	}
 	if _, runs := f.living("control"); runs {
@@ -111,7 +111,7 @@ func down(ctx context.Context, partition string, wait time.Duration) error {
 	if err := f.end(all, wait); err != nil {
 		return general(err)
 	}
-	fmt.Printf("partition %s is down: %d processes have ended\n", partition, len(all))
+	printf("partition %s is down: %d processes have ended\n", partition, len(all))
 	return nil
 }
 

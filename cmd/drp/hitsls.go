@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"runtime"
 	"slices"
 
@@ -46,6 +45,9 @@ pixels (the median), the sum over all peaks, the highest peak, the mean backgrou
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, stop := interruptible(cmd.Context())
 			defer stop()
+			if err := errors.Join(fromZero("--from", f.from), fromZero("-n", int64(f.most))); err != nil {
+				return err
+			}
 			search, _, err := f.source.search()
 			if err != nil {
 				return err
@@ -79,7 +81,7 @@ pixels (the median), the sum over all peaks, the highest peak, the mean backgrou
 
 // list goes over the events.
 func (f *hitsLsFlags) list(frames *drp.Frames, search *drp.FrameSearch) error {
-	f.out = bufio.NewWriter(os.Stdout)
+	f.out = bufio.NewWriter(&stdout)
 	err := frames.Each(&drp.EachFrame{Workers: runtime.NumCPU(), Search: search,
 		Work: func(_ context.Context, _ int, e *drp.Frame) error {
 			if search != nil {

@@ -8,7 +8,6 @@ import (
 	"image/png"
 	"io"
 	"math"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -49,6 +48,14 @@ they tell their radius in pixels and, where the photon energy and the distance a
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, stop := interruptible(cmd.Context())
 			defer stop()
+			if cmd.Flags().Changed("event") {
+				if err := fromZero("-e", f.event); err != nil {
+					return err
+				}
+			}
+			if err := newPicture(f.out, f.force); err != nil {
+				return err
+			}
 			return f.run(ctx, args[0])
 		},
 	}
@@ -92,7 +99,7 @@ func (f *hitsPlotFlags) run(ctx context.Context, path string) error {
 		name, _, _ := strings.Cut(filepath.Base(path), ".xtc2")
 		f.out = fmt.Sprintf("%s-e%d.png", name, e.Number)
 	}
-	if err := notThere(f.out, f.force); err != nil {
+	if err := newPicture(f.out, f.force); err != nil {
 		return err
 	}
 	if err := f.fill(p, frames, e); err != nil {
@@ -101,14 +108,11 @@ func (f *hitsPlotFlags) run(ctx context.Context, path string) error {
 	if err := f.aim(p, e, config); err != nil {
 		return err
 	}
-	if f.force {
-		_ = os.Remove(f.out) // or writeNew says why not
-	}
 	img := plot.Draw(p)
-	if err := writeNew(f.out, func(w *bufio.Writer) error { return png.Encode(w, img) }); err != nil {
+	if err := writeOver(f.out, f.force, func(w *bufio.Writer) error { return png.Encode(w, img) }); err != nil {
 		return general(err)
 	}
-	fmt.Printf("wrote %s: %s\n", f.out, p.Title)
+	printf("wrote %s: %s\n", f.out, p.Title)
 	return nil
 }
 

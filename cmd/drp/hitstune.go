@@ -8,7 +8,6 @@ import (
 	"image/png"
 	"io"
 	"math"
-	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -77,10 +76,8 @@ func (f *hitsTuneFlags) run(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	if f.out != "" {
-		if err := notThere(f.out, f.force); err != nil {
-			return err
-		}
+	if err := newPicture(f.out, f.force); err != nil {
+		return err
 	}
 	in := &tune.Input{Workers: f.workers, Timed: f.timed}
 	said, err := f.read(ctx, path, in)
@@ -107,7 +104,7 @@ func (f *hitsTuneFlags) run(ctx context.Context, path string) error {
 	}
 	printTuned(points, axes, said)
 	if f.out != "" {
-		fmt.Println("chart:", f.out)
+		printLine("chart:", f.out)
 	}
 	return nil
 }
@@ -184,25 +181,25 @@ func (f *hitsTuneFlags) read(ctx context.Context, path string, in *tune.Input) (
 }
 
 func printTuned(points []tune.Point, axes []tune.Axis, said string) {
-	fmt.Println(said)
+	printLine(said)
 	for _, a := range axes {
-		fmt.Printf("%14s ", shortName(a.Name))
+		printf("%14s ", shortName(a.Name))
 	}
-	fmt.Printf("%9s %9s %11s %13s %9s\n", "hits", "hit rate", "peaks/hit", "peaks/event", "ms/event")
+	printf("%9s %9s %11s %13s %9s\n", "hits", "hit rate", "peaks/hit", "peaks/event", "ms/event")
 	for i := range points {
 		p := &points[i]
 		for _, v := range p.Values {
-			fmt.Printf("%14s ", v)
+			printf("%14s ", v)
 		}
 		if p.Err != nil {
-			fmt.Printf("  %v\n", p.Err)
+			printf("  %v\n", p.Err)
 			continue
 		}
 		more := ""
 		if p.Truncated > 0 {
 			more = fmt.Sprintf("  %d events have more peaks than are kept", p.Truncated)
 		}
-		fmt.Printf("%9d %7.2f %% %11.4g %13.4g %9.3f%s\n", p.Hits, 100*p.HitRate(), p.PeaksPerHit, p.PeaksPerFrame,
+		printf("%9d %7.2f %% %11.4g %13.4g %9.3f%s\n", p.Hits, 100*p.HitRate(), p.PeaksPerHit, p.PeaksPerFrame,
 			float64(p.Time)/float64(time.Millisecond), more)
 	}
 }
@@ -264,9 +261,6 @@ func (f *hitsTuneFlags) draw(points []tune.Point, axes []tune.Axis, said string)
 			c.Rows[i].Values = append(c.Rows[i].Values, line)
 		}
 	}
-	if f.force {
-		_ = os.Remove(f.out)
-	}
 	img := plot.DrawChart(c)
-	return writeNew(f.out, func(w *bufio.Writer) error { return png.Encode(w, img) })
+	return writeOver(f.out, f.force, func(w *bufio.Writer) error { return png.Encode(w, img) })
 }

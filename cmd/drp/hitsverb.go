@@ -203,12 +203,10 @@ func aloneFile(example string) cobra.PositionalArgs {
 	}
 }
 
-// notThere refuses to write over a file.
-func notThere(path string, force bool) error {
-	if _, err := os.Lstat(path); force || errors.Is(err, fs.ErrNotExist) {
-		return nil
-	} else if err != nil {
-		return general(err)
+// fromZero refuses a number below 0.
+func fromZero(flag string, n int64) error {
+	if n < 0 {
+		return fmt.Errorf("%s %d: give a whole number from 0 on", flag, n)
 	}
-	return fmt.Errorf("%s is there already: name another file, or write over it with --force", path)
+	return nil
 }

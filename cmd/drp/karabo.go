@@ -184,9 +184,9 @@ func tellBridge(log *slog.Logger, s *karabo.Server, sockets []karabo.Socket) {
 // printBridge prints a line for each socket and for each who is connected.
 func printBridge(all []karabo.Books) {
 	for _, b := range all {
-		fmt.Printf("%s %s: %d events, %d missed, %d clients, %d refused\n", b.Kind, b.Address, b.Events, b.Missed, len(b.Consumers), b.Refused)
+		printf("%s %s: %d events, %d missed, %d clients, %d refused\n", b.Kind, b.Address, b.Events, b.Missed, len(b.Consumers), b.Refused)
 		for _, c := range b.Consumers {
-			fmt.Printf("  %-24s %8.0f s  %10d events  %10.1f MB  %8d without room  %6d bad requests\n", c.Address,
+			printf("  %-24s %8.0f s  %10d events  %10.1f MB  %8d without room  %6d bad requests\n", c.Address,
 				time.Since(c.Since).Seconds(), c.Messages, float64(c.Bytes)/1e6, c.Dropped, c.Bad)
 		}
 	}

@@ -29,9 +29,11 @@ func execute(args []string) int {
 		newSetCommand(), newReloadCommand(), newTopCommand(), newVersionCommand())
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return plainly(err) })
 	root.SetArgs(args)
+	root.SetOut(&stdout)
+	stdout.begin()
 	err := refuseFewFiles()
 	if err == nil {
-		err = root.Execute()
+		err = stdout.verdict(root.Execute())
 	}
 	if err == nil {
 		return 0
@@ -98,6 +100,6 @@ func newVersionCommand() *cobra.Command {
 		Use:   "version",
 		Short: "Print the version",
 		Args:  cobra.NoArgs,
-		Run:   func(*cobra.Command, []string) { fmt.Println("drp", version) },
+		Run:   func(*cobra.Command, []string) { printLine("drp", version) },
 	}
 }

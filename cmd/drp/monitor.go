@@ -169,7 +169,7 @@ func (f *consumerFlags) watch(ctx context.Context, name string) error {
 	}
 	defer func() { _ = c.Close() }()
 	if !f.asJSON {
-		fmt.Printf("%11s  %-30s  %10s  %-4s  %8s  %7s  %s\n", "event", "time", "bytes", "", "bits", "missed", "damage")
+		printf("%11s  %-30s  %10s  %-4s  %8s  %7s  %s\n", "event", "time", "bytes", "", "bits", "missed", "damage")
 	}
 	ends := endings{}
 	for n := uint64(0); f.events == 0 || n < f.events; {
@@ -254,9 +254,9 @@ func (f *consumerFlags) print(it *monitor.Item, of *books) error {
 		if of != nil {
 			note += " " + of.String()
 		}
-		_, err = fmt.Printf("%11s  %-30v  %10d  %s\n", l.Transition, xtc.TimestampOf(l.Time), l.Bytes, strings.TrimSpace(note+" "+l.Damage))
+		_, err = fmt.Fprintf(&stdout, "%11s  %-30v  %10d  %s\n", l.Transition, xtc.TimestampOf(l.Time), l.Bytes, strings.TrimSpace(note+" "+l.Damage))
 	} else {
-		_, err = fmt.Printf("%11d  %-30v  %10d  %-4s  %8x  %7d  %s\n", it.Number, xtc.TimestampOf(l.Time), l.Bytes, l.marks(), l.Bits,
+		_, err = fmt.Fprintf(&stdout, "%11d  %-30v  %10d  %-4s  %8x  %7d  %s\n", it.Number, xtc.TimestampOf(l.Time), l.Bytes, l.marks(), l.Bits,
 			l.Missed, l.Damage)
 	}
 	return err
@@ -264,7 +264,7 @@ func (f *consumerFlags) print(it *monitor.Item, of *books) error {
 
 func (l *line) encode() error {
 	l.TimeHex = fmt.Sprintf("0x%016x", l.Time)
-	return json.NewEncoder(os.Stdout).Encode(l)
+	return json.NewEncoder(&stdout).Encode(l)
 }
 
 // marks are letters for what became of an event: hit, rejected, vetoed.

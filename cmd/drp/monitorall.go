@@ -47,7 +47,7 @@ func (f *consumerFlags) watchAll(ctx context.Context, names []string) error {
 	}
 	defer m.Close()
 	if !f.asJSON {
-		fmt.Printf("%11s  %-30s  %10s  %-4s  %8s  %7s  %s\n", "event", "time", "bytes", "", "bits", "missed", "without a part")
+		printf("%11s  %-30s  %10s  %-4s  %8s  %7s  %s\n", "event", "time", "bytes", "", "bits", "missed", "without a part")
 	}
 	for n := uint64(0); f.events == 0 || n < f.events; {
 		e, err := m.Next(ctx)
@@ -87,7 +87,7 @@ func (f *consumerFlags) printMerged(e *monitor.Merged) error {
 	if f.asJSON {
 		return l.encode()
 	}
-	_, err := fmt.Printf("%11d  %-30v  %10d  %-4s  %8x  %7d  %s\n", all.Number, xtc.TimestampOf(l.Time), l.Bytes, l.marks(), l.Bits, l.Missed,
+	_, err := fmt.Fprintf(&stdout, "%11d  %-30v  %10d  %-4s  %8x  %7d  %s\n", all.Number, xtc.TimestampOf(l.Time), l.Bytes, l.marks(), l.Bits, l.Missed,
 		strings.TrimSpace(strings.Join(l.Missing, " ")+" "+l.Damage))
 	return err
 }

@@ -79,6 +79,9 @@ func writeFrame(path string, f *plot.Frame) error {
 	encoder := png.Encoder{CompressionLevel: png.BestSpeed}
 	err := writeNew(part, func(w *bufio.Writer) error { return encoder.Encode(w, plot.Draw(f)) })
 	if err == nil {
+		err = notThere(path, true)
+	}
+	if err == nil {
 		err = os.Rename(part, path)
 	}
 	if err != nil {

@@ -43,6 +43,11 @@ func (f *consumerFlags) plots(names []string) (bool, error) {
 	if p.low, p.high, err = twoNumbers("--contrast", p.contrast); err != nil || p.low < 0 || p.low >= p.high || p.high > 100 {
 		return false, fmt.Errorf("--contrast %s: give two percentiles from 0 to 100, as 2:99.8", p.contrast)
 	}
+	if p.file != "" {
+		if err := errors.Join(pictureName("--png", p.file), notThere(p.file, true)); err != nil {
+			return false, err
+		}
+	}
 	kind := os.Getenv("TERM")
 	switch {
 	case len(names) > 1 || f.whole:
@@ -102,7 +107,7 @@ func (f *consumerFlags) draw(ctx context.Context, name string) (err error) {
 	err = p.run(ctx, quit)
 	leave()
 	if errors.Is(err, io.EOF) {
-		fmt.Printf("%s has ended after event %d\n", name, p.viewer.Seen().Number)
+		printf("%s has ended after event %d\n", name, p.viewer.Seen().Number)
 		return nil
 	}
 	return general(err)

@@ -65,14 +65,14 @@ func newReloadCommand() *cobra.Command {
 			if asJSON {
 				err = printJSON(got)
 			} else {
-				fmt.Println(reloadedText(got))
+				printLine(reloadedText(got))
 			}
 			if err != nil || !wait {
 				return general(err)
 			}
 			generation, err := awaitReload(ctx, c, got)
 			if err == nil && !asJSON {
-				fmt.Printf("in use, generation %d\n", generation)
+				printf("in use, generation %d\n", generation)
 			}
 			return err
 		},

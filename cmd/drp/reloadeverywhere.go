@@ -106,16 +106,16 @@ func (f *lookFlags) reloadPartition(ctx context.Context, o *reloadOptions) error
 		switch r := &result[i]; {
 		case r.Outcome != outcomeReloads:
 		case len(result) == 1:
-			fmt.Println(reloadedText(r.Reloaded))
+			printLine(reloadedText(r.Reloaded))
 		default:
-			fmt.Printf("%v: %s\n", r.process, reloadedText(r.Reloaded))
+			printf("%v: %s\n", r.process, reloadedText(r.Reloaded))
 		}
 	}
 	for i := range result {
 		if g := result[i].Generation; g > 0 && len(result) == 1 {
-			fmt.Printf("in use, generation %d\n", g)
+			printf("in use, generation %d\n", g)
 		} else if g > 0 {
-			fmt.Printf("%v: in use, generation %d\n", result[i].process, g)
+			printf("%v: in use, generation %d\n", result[i].process, g)
 		}
 	}
 	return err

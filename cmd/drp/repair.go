@@ -32,7 +32,7 @@ file named .cut. A note beside the file, named .repaired, keeps what was found; 
 			for _, path := range paths {
 				r, err := xtc.Repair(path, keep)
 				if errors.Is(err, xtc.ErrNothingWhole) && len(paths) > 1 {
-					fmt.Printf("%v: it stays as it is\n", err)
+					printf("%v: it stays as it is\n", err)
 					continue
 				}
 				if err != nil {
@@ -97,20 +97,20 @@ func warnOfAborted(dir string, log *slog.Logger) {
 
 func printRepaired(r *xtc.Repaired) {
 	if len(r.Removed) > 0 {
-		fmt.Printf("%s was empty, and so was its small data: removed, nothing of that run was ever written\n",
+		printf("%s was empty, and so was its small data: removed, nothing of that run was ever written\n",
 			r.Removed[len(r.Removed)-1])
 		return
 	}
 	if r.Complete {
-		fmt.Printf("%s is complete, there is nothing to do\n", r.Files[0])
+		printf("%s is complete, there is nothing to do\n", r.Files[0])
 		return
 	}
-	fmt.Printf("%s: %d events and %d transitions were recovered, the last of %v; %d bytes were cut off\n", r.Files[0], r.Events,
+	printf("%s: %d events and %d transitions were recovered, the last of %v; %d bytes were cut off\n", r.Files[0], r.Events,
 		r.Others, xtc.TimestampOf(r.LastTime), r.CutBytes)
 	for _, path := range r.Files[1:] {
-		fmt.Printf("  %s\n", path)
+		printf("  %s\n", path)
 	}
 	for _, note := range r.Notes {
-		fmt.Printf("  %s\n", note)
+		printf("  %s\n", note)
 	}
 }

@@ -281,7 +281,7 @@ func run(cfg drp.Config, f runFlags) error {
 	s, err := r.Run(ctx)
 	f.control.leave(err)
 	stopProgress()
-	fmt.Print(s.Text())
+	printText(s.Text())
 	if err = errors.Join(err, writeSummary(f.summary, &s)); err != nil {
 		return err
 	}

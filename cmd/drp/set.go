@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -99,10 +98,10 @@ func setValues(ctx context.Context, client *watch.Client, values map[string]any,
 		return general(err)
 	}
 	if asJSON {
-		fmt.Print(string(text))
+		printText(string(text))
 		return nil
 	}
-	fmt.Printf("accepted: generation %d\n", accepted.Generation)
+	printf("accepted: generation %d\n", accepted.Generation)
 	return nil
 }
 
@@ -112,14 +111,14 @@ func showSettings(ctx context.Context, client *watch.Client, asJSON, history boo
 		return err
 	}
 	if asJSON {
-		_, err := os.Stdout.Write(text)
+		_, err := stdout.Write(text)
 		return err
 	}
 	var l settings.Listing
 	if err := json.Unmarshal(text, &l); err != nil {
 		return err
 	}
-	writeSettings(os.Stdout, &l, history)
+	writeSettings(&stdout, &l, history)
 	return nil
 }
 

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 
@@ -169,7 +168,7 @@ func (f *lookFlags) ofPartition(ctx context.Context, values map[string]any, asJS
 	if asJSON {
 		return errors.Join(err, printJSON(result))
 	}
-	writeChanged(os.Stdout, result)
+	writeChanged(&stdout, result)
 	return err
 }
 
@@ -197,9 +196,9 @@ func showEverywhere(ctx context.Context, all []seen, asJSON, history bool) error
 	}
 	for i := range lists {
 		if len(lists) > 1 {
-			fmt.Printf("%v:\n", lists[i].process)
+			printf("%v:\n", lists[i].process)
 		}
-		writeSettings(os.Stdout, &lists[i].Listing, history)
+		writeSettings(&stdout, &lists[i].Listing, history)
 	}
 	return nil
 }

@@ -32,7 +32,7 @@ The same seed gives the same run, step by step; --trace shows it.`,
 			}
 			o := simtest.Options{Seed: seed}
 			if trace {
-				o.Trace = func(line string) { fmt.Println(line) }
+				o.Trace = func(line string) { printLine(line) }
 				seeds = 1
 			}
 			return simulate(o, seeds)
@@ -71,17 +71,17 @@ func simulate(o simtest.Options, seeds uint64) error {
 				if len(r.Problems) > 0 {
 					failed++
 					for _, p := range r.Problems {
-						fmt.Printf("seed %d: %s\n", r.Seed, p)
+						printf("seed %d: %s\n", r.Seed, p)
 					}
 				} else if seeds == 1 {
-					fmt.Printf("seed %d: %d steps, digest %016x\n%s", r.Seed, r.Steps, r.Digest, r.Summary.Text())
+					printf("seed %d: %d steps, digest %016x\n%s", r.Seed, r.Steps, r.Digest, r.Summary.Text())
 				}
 				mu.Unlock()
 			}
 		})
 	}
 	all.Wait()
-	fmt.Printf("%d seeds, %d events, %d deaths with events in hand, %v simulated in %.1f s; %d seeds failed\n", seeds, events,
+	printf("%d seeds, %d events, %d deaths with events in hand, %v simulated in %.1f s; %d seeds failed\n", seeds, events,
 		deaths, simulated.Round(time.Second), time.Since(began).Seconds(), failed)
 	if failed > 0 {
 		return &drp.Failure{Kind: drp.General, Err: fmt.Errorf("%d seeds failed; drp sim-test --seed N --trace shows one", failed)}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -37,14 +36,14 @@ func newStatusCommand() *cobra.Command {
 			}
 			if asJSON {
 				text, err := json.MarshalIndent(statuses, "", "  ")
-				fmt.Println(string(text))
+				printLine(string(text))
 				return general(err)
 			}
 			for i, s := range statuses {
 				if i > 0 {
-					fmt.Println()
+					printLine()
 				}
-				fmt.Print(strings.Join(pictureOf(nil, s), "\n") + "\n")
+				printText(strings.Join(pictureOf(nil, s), "\n") + "\n")
 			}
 			return nil
 		},

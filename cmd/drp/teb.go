@@ -263,16 +263,16 @@ func (b *builders) close(counts tebserve.Counts) error {
 		own := t.Books()
 		books.Books, books.Reasons = append(books.Books, own), t.Reasons()
 		wrong = errors.Join(wrong, own.Check())
-		fmt.Printf("events      %12d: %d kept, %d by default; transitions %d\n", own.Events, own.Kept, own.Defaulted, own.Transitions)
+		printf("events      %12d: %d kept, %d by default; transitions %d\n", own.Events, own.Kept, own.Defaulted, own.Transitions)
 		for i, r := range t.Reasons() {
 			if own.Reasons[i] > 0 {
-				fmt.Printf("  %-12s%10d\n", r.Name, own.Reasons[i])
+				printf("  %-12s%10d\n", r.Name, own.Reasons[i])
 			}
 		}
-		fmt.Printf("  complete %d, without a contribution that came too late %d, of somebody gone %d, of somebody who skipped it %d\n",
+		printf("  complete %d, without a contribution that came too late %d, of somebody gone %d, of somebody who skipped it %d\n",
 			own.Complete, own.TimedOut, own.Absent, own.Skipped)
 	}
-	fmt.Printf("connections %12d let in, %d refused, %d unfit\n", counts.Let, counts.Refused, counts.Unfit)
+	printf("connections %12d let in, %d refused, %d unfit\n", counts.Let, counts.Refused, counts.Unfit)
 	if b.f.summary == "" {
 		return general(wrong)
 	}

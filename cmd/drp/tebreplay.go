@@ -104,7 +104,7 @@ func (f *replayFlags) run(ctx context.Context, paths []string) error {
 		return err
 	}
 	o.Warn = func(text string) { log.Warn(text) }
-	f.out = bufio.NewWriter(os.Stdout)
+	f.out = bufio.NewWriter(&stdout)
 	if f.list {
 		o.Each = f.event
 	}

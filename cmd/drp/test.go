@@ -101,7 +101,7 @@ func (f *testFlags) run(words []string) error {
 	if t.python, err = drp.FindPython(f.python); err != nil {
 		return err
 	}
-	fmt.Printf("event %d, time %d.%09d, %d bytes: %s\n", event.Number, event.Event.Time()>>32, uint32(event.Event.Time()),
+	printf("event %d, time %d.%09d, %d bytes: %s\n", event.Number, event.Event.Time()>>32, uint32(event.Event.Time()),
 		len(event.Event), filepath.Base(t.script))
 	if err := searchEvent(event, &f.hits, &f.calib); err != nil {
 		return err

@@ -33,6 +33,9 @@ func newTopCommand() *cobra.Command {
 			if every < 100*time.Millisecond {
 				return fmt.Errorf("--every %v: give 100ms or more", every)
 			}
+			if err := fromZero("--count", int64(times)); err != nil {
+				return err
+			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
 			all, err := f.find(ctx, words)
@@ -73,7 +76,7 @@ func top(ctx context.Context, client *watch.Client, before *watch.Status, every 
 		now, err := client.Status(ctx)
 		if err != nil {
 			leave()
-			fmt.Printf("the run of process %d has ended, or does not answer: %v\n", before.PID, err)
+			printf("the run of process %d has ended, or does not answer: %v\n", before.PID, err)
 			return nil
 		}
 		screen(pictureOf(before, now))

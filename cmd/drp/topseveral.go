@@ -42,7 +42,7 @@ func topSeveral(ctx context.Context, f *lookFlags, all []seen, every time.Durati
 		}
 		if all = got.meant; len(all) == 0 {
 			leave()
-			fmt.Println("the runs have ended, or do not answer")
+			printLine("the runs have ended, or do not answer")
 			return nil
 		}
 		closeAll(all)

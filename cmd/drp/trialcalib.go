@@ -60,11 +60,11 @@ func searchEvent(q *record.Quarantined, find *hitsFlag, place *storeFlag) error 
 	q.State[0], q.Event = configure, event
 	switch {
 	case found == nil:
-		fmt.Println("hits: not searched, since pixels are missing")
+		printLine("hits: not searched, since pixels are missing")
 	case found.Hit:
-		fmt.Printf("hits: %s finds %d, a hit\n", c.Finder, found.Count)
+		printf("hits: %s finds %d, a hit\n", c.Finder, found.Count)
 	default:
-		fmt.Printf("hits: %s finds %d, no hit\n", c.Finder, found.Count)
+		printf("hits: %s finds %d, no hit\n", c.Finder, found.Count)
 	}
 	return nil
 }

@@ -68,7 +68,7 @@ func (p *partitionFile) show() error {
 		for _, w := range l.words("drp") {
 			words = append(words, shellWord(w))
 		}
-		fmt.Printf("# %s\n%s\n", l.name, strings.Join(words, " "))
+		printf("# %s\n%s\n", l.name, strings.Join(words, " "))
 	}
 	return nil
 }
@@ -97,7 +97,7 @@ func (p *partitionFile) start(ctx context.Context, wait time.Duration) error {
 	defer cancel()
 	for _, l := range p.all() {
 		if s, runs := f.living(l.name); runs {
-			fmt.Printf("%-16s runs already, process %d\n", l.name, s.Owner.PID)
+			printf("%-16s runs already, process %d\n", l.name, s.Owner.PID)
 		}
 	}
 	if err := p.await(ctx, f); err != nil {
@@ -107,7 +107,7 @@ func (p *partitionFile) start(ctx context.Context, wait time.Duration) error {
 		}
 		return general(err)
 	}
-	fmt.Printf("partition %s is up; drp ctl state enabled begins a run, drp down ends all\n", p.partition)
+	printf("partition %s is up; drp ctl state enabled begins a run, drp down ends all\n", p.partition)
 	return nil
 }
 
@@ -121,7 +121,7 @@ func (p *partitionFile) startAbsent(f *fleet) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", l.name, err)
 		}
-		fmt.Printf("%-16s process %d, log in %s\n", l.name, c.Owner.PID, c.Log)
+		printf("%-16s process %d, log in %s\n", l.name, c.Owner.PID, c.Log)
 	}
 	return nil
 }

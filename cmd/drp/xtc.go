@@ -65,44 +65,44 @@ func printJSON(v any) error {
 	if err != nil {
 		return general(err)
 	}
-	fmt.Println(string(text))
+	printLine(string(text))
 	return nil
 }
 
 func printListing(l *xtc.Listing) {
-	fmt.Printf("%s: %d bytes, %d datagrams\n", l.Path, l.Bytes, l.Datagrams)
+	printf("%s: %d bytes, %d datagrams\n", l.Path, l.Bytes, l.Datagrams)
 	if l.Experiment != "" {
-		fmt.Printf("  experiment %s, run %d\n", l.Experiment, l.Run)
+		printf("  experiment %s, run %d\n", l.Experiment, l.Run)
 	}
-	fmt.Printf("  from %v to %v\n ", l.FirstTime, l.LastTime)
+	printf("  from %v to %v\n ", l.FirstTime, l.LastTime)
 	for id := range xtc.TransitionID(xtc.NumTransitions) {
 		if n := l.Count[id.String()]; n > 0 {
-			fmt.Printf(" %v %d", id, n)
+			printf(" %v %d", id, n)
 		}
 	}
-	fmt.Println()
+	printLine()
 	for _, d := range l.Detectors {
-		fmt.Printf("  %s.%s %v (%s), segments %s\n", d.Name, d.Alg, d.Version, d.Type, ranges(d.Segments))
+		printf("  %s.%s %v (%s), segments %s\n", d.Name, d.Alg, d.Version, d.Type, ranges(d.Segments))
 		const shown = 8
 		for i, f := range d.Fields {
 			if i == shown {
-				fmt.Printf("      and %d fields more\n", len(d.Fields)-shown)
+				printf("      and %d fields more\n", len(d.Fields)-shown)
 				break
 			}
-			fmt.Printf("      %-24s %v%s\n", f.Name, f.Type, strings.Repeat("[]", f.Rank))
+			printf("      %-24s %v%s\n", f.Name, f.Type, strings.Repeat("[]", f.Rank))
 		}
 	}
 	if l.Damaged > 0 {
-		fmt.Printf("  %d datagrams are damaged\n", l.Damaged)
+		printf("  %d datagrams are damaged\n", l.Damaged)
 	}
 	if l.NextChunk != "" {
-		fmt.Printf("  goes on in %s\n", l.NextChunk)
+		printf("  goes on in %s\n", l.NextChunk)
 	}
 	if l.Truncated != nil {
-		fmt.Printf("  %v\n", l.Truncated)
+		printf("  %v\n", l.Truncated)
 	}
 	if l.Note != "" {
-		fmt.Printf("  %s\n", l.Note)
+		printf("  %s\n", l.Note)
 	}
 }
 
@@ -137,10 +137,15 @@ func newDumpCommand() *cobra.Command {
 			return nil
 		},
 		RunE: func(_ *cobra.Command, args []string) error {
+			for flag, n := range map[string]int{"--elements": o.MaxElements, "--first": o.First, "--last": o.Last} {
+				if err := fromZero(flag, int64(n)); err != nil {
+					return err
+				}
+			}
 			if o.Last > 0 && o.Last < o.First {
 				return fmt.Errorf("--last %d comes before --first %d", o.Last, o.First)
 			}
-			err := xtc.Dump(os.Stdout, args[0], o)
+			err := xtc.Dump(&stdout, args[0], o)
 			if errors.Is(err, fs.ErrClosed) || errors.Is(err, os.ErrClosed) {
 				return nil
 			}
@@ -198,27 +203,27 @@ func printReport(r *xtc.Report) {
 	if !r.OK() {
 		verdict = "BAD"
 	}
-	fmt.Printf("%s: %s; %d of %d bytes explained, %d datagrams, %d blocks\n", r.Path, verdict, r.Explained, r.Bytes,
+	printf("%s: %s; %d of %d bytes explained, %d datagrams, %d blocks\n", r.Path, verdict, r.Explained, r.Bytes,
 		r.Datagrams, r.Blocks)
 	for _, p := range r.Errors {
-		fmt.Printf("  error: %v\n", p)
+		printf("  error: %v\n", p)
 	}
 	if r.Truncated != nil {
-		fmt.Printf("  error: %v\n", r.Truncated)
+		printf("  error: %v\n", r.Truncated)
 	}
 	for _, p := range r.Warnings {
-		fmt.Printf("  warning: %v\n", p)
+		printf("  warning: %v\n", p)
 	}
 	for damage, n := range r.Damage {
-		fmt.Printf("  damage %s: %d datagrams\n", damage, n)
+		printf("  damage %s: %d datagrams\n", damage, n)
 	}
 	if r.Repaired != nil {
-		fmt.Printf("  repaired: %v\n", r.Repaired)
+		printf("  repaired: %v\n", r.Repaired)
 	}
 	if r.CRC != "" {
-		fmt.Printf("  checksums %s: compared with every datagram\n", r.CRC)
+		printf("  checksums %s: compared with every datagram\n", r.CRC)
 	}
 	if s := r.SmallData; s != nil {
-		fmt.Printf("  small data %s: %d events point at their datagrams\n", s.Path, s.Events)
+		printf("  small data %s: %d events point at their datagrams\n", s.Path, s.Events)
 	}
 }

@@ -123,15 +123,19 @@ func Start(ctx context.Context, c Config) (w *Writer, err error) {
 // reserve takes the name for a file that is not complete, so that no other drp writes it, and what an attempt that was killed
 // has left is replaced.
 func reserve(path string, force bool) (*os.File, error) {
-	if _, err := os.Lstat(path); !force && !errors.Is(err, fs.ErrNotExist) {
-		if err == nil {
-			err = fmt.Errorf("%s is there already: %w", path, fs.ErrExist)
-		}
+	switch info, err := os.Lstat(path); {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
 		return nil, err
+	case !force || !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%s is there already: %w", path, fs.ErrExist)
 	}
 	f, err := os.OpenFile(path+suffix, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o640)
 	if err != nil {
 		return nil, err
+	}
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return nil, errors.Join(fmt.Errorf("%s is no plain file: remove it, or take another name", path+suffix), err, f.Close())
 	}
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); errors.Is(err, syscall.EWOULDBLOCK) {
 		_ = f.Close()

@@ -149,6 +149,23 @@ func TestWriterLeavesNothing(t *testing.T) {
 	}
 }
 
+// TestWriterReplacesPlainFilesOnly: no link and no pipe, under either name.
+func TestWriterReplacesPlainFilesOnly(t *testing.T) {
+	for suffix, want := range map[string]string{"": "is there already", ".part": "is no plain file"} {
+		c := settings(t)
+		c.Force = true
+		if err := syscall.Mkfifo(c.Path+suffix, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := cxi.Start(context.Background(), c); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("a pipe named %q: %v", suffix, err)
+		}
+		if info, err := os.Lstat(c.Path + suffix); err != nil || info.Mode()&os.ModeNamedPipe == 0 {
+			t.Errorf("it is %v, %v", info, err)
+		}
+	}
+}
+
 // TestWriterOnADiskThatFails writes more than files may have.
 func TestWriterOnADiskThatFails(t *testing.T) {
 	c := config(t)
