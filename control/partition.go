@@ -36,6 +36,7 @@ type Partition struct {
 	dropped   map[string]bool   // names of those who need not be there
 	dismissed map[string]string // sessions that are over, and why
 	leavers   []string          // those sessions, in order
+	losses    map[string]string // of processes that were replaced or dropped: what they had lost
 	busy      string            // what is being done
 	end       string            // why all are to end
 	changed   chan struct{}     // closed when something changes, and replaced
@@ -59,7 +60,7 @@ func Open(c Config) (*Partition, error) {
 		return nil, err
 	}
 	p := &Partition{cfg: c, now: time.Now, journal: j, members: map[string]*member{}, dropped: map[string]bool{},
-		dismissed: map[string]string{}, changed: make(chan struct{})}
+		dismissed: map[string]string{}, losses: map[string]string{}, changed: make(chan struct{})}
 	for _, o := range j.orders {
 		p.note(o)
 	}
@@ -136,7 +137,10 @@ type ProcessStatus struct {
 	Events  int64   `json:"events"`
 	Last    uint64  `json:"last"`
 	Through bool    `json:"through"`
-	Trouble string  `json:"trouble,omitempty"`
+	Lost    int64   `json:"lost,omitempty"`    // events that should have been recorded and were not
+	Trouble string  `json:"trouble,omitempty"` // all there is to say
+	// Troubles are those of a run that goes on, by kind.
+	Troubles map[string]string `json:"troubles,omitempty"`
 }
 
 // Status tells how things are.
@@ -157,16 +161,9 @@ func (p *Partition) Status() Status {
 		switch {
 		case m != nil:
 			absent := m.absent(p.now())
-			trouble := m.report.Warning
-			if m.clock != "" {
-				trouble = m.clock
-			}
-			if absent != "" {
-				trouble = absent
-			}
 			s.Processes = append(s.Processes, ProcessStatus{Name: name, Role: m.Role, Host: m.Host, PID: m.PID, Start: m.Start, State: m.state,
 				There: absent == "", Silent: p.now().Sub(m.heard).Seconds(), Behind: len(m.queue), Events: m.report.Events, Last: m.report.Last, Through: m.report.Through,
-				Trouble: trouble})
+				Lost: m.report.Lost, Trouble: m.trouble(absent), Troubles: m.report.Troubles})
 		case names[name]:
 			s.Processes = append(s.Processes, ProcessStatus{Name: name, Trouble: "has not come yet"})
 		}

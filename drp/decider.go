@@ -64,7 +64,7 @@ func (t *Trigger) open(of *trigger, s *teb.Schema) (decider, error) {
 		return t.dialAll(of, s)
 	}
 	const generation, batch = 1, rowsAtOnce
-	logic, err := t.logic(&of.c.cfg)
+	logic, err := t.logic(of.c.Run)
 	if err != nil {
 		return nil, err
 	}
@@ -91,13 +91,15 @@ func (t *Trigger) open(of *trigger, s *teb.Schema) (decider, error) {
 }
 
 // logic makes what decides in this process.
-func (t *Trigger) logic(cfg *Config) ([]teb.Logic, error) {
+func (t *Trigger) logic(r *Run) ([]teb.Logic, error) {
+	cfg := &r.cfg
 	if t.Script == nil {
 		return []teb.Logic{t.Logic()}, nil
 	}
 	c := *t.Script
 	c.PythonPath, c.Deadline, c.BatchEvents, c.Log = cfg.PythonPath, t.Deadline, rowsAtOnce, cfg.Log
 	c.Spares, c.MaxRestarts = cfg.Spares, cfg.MaxRestarts
+	c.Trouble = func(text string) { r.troubles.set(troubleText, text) }
 	var err error
 	c.Python, err = FindPython(cfg.Python)
 	return tebscript.New(c), err

@@ -37,7 +37,7 @@ const ctlLong = `ctl asks the run control of a partition (drp control) to do som
   drp ctl drop epix_1            go on without a process
 
 Exit codes: 0 it is done; 1 it is not, and who failed or what is in the way is said; 2 usage; 3 run control cannot be
-reached, or wants another token ($DRP_CONTROL_TOKEN).`
+reached, or wants another token ($DRP_CONTROL_TOKEN); 6 all have ended, and data was lost.`
 
 func newCtlCommand() *cobra.Command {
 	f := &ctlFlags{}
@@ -93,6 +93,8 @@ func ctlFailure(err error) error {
 		return &drp.Failure{Kind: drp.Interrupted, Err: errors.New("interrupted; run control goes on with what it was asked for")}
 	case errors.As(err, &p) && p.Kind == control.Wrong:
 		return err
+	case errors.As(err, &p) && p.Kind == control.Lost:
+		return &drp.Failure{Kind: drp.Loss, Err: err}
 	case errors.As(err, &p) && p.Kind != control.Denied:
 		return general(err)
 	}

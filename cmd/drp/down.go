@@ -93,16 +93,18 @@ func down(ctx context.Context, partition string, wait time.Duration) error {
 		return configuration(fmt.Errorf("partition %s is not up: drp up has started nothing of it", partition))
 	}
 	f.forget()
-	all := f.all
+	all, ending := f.all, error(nil)
 	if len(all) == 0 {
 		fmt.Printf("nothing of partition %s runs any more\n", partition)
 		return general(f.save())
 	}
 	if _, runs := f.living("control"); runs {
-		if err := askForShutdown(ctx, partition, wait); err != nil {
-			fmt.Fprintf(os.Stderr, "drp: %v\n", err)
-		} else {
+		ending = askForShutdown(ctx, partition, wait)
+		if ended := (*control.Problem)(nil); ending == nil || errors.As(ending, &ended) && ended.Over() {
 			gone(all, wait)
+		} else {
+			fmt.Fprintf(os.Stderr, "drp: %v\n", ending)
+			ending = nil // what is left is ended now
 		}
 	}
 	if ctx.Err() != nil {
@@ -112,7 +114,7 @@ func down(ctx context.Context, partition string, wait time.Duration) error {
 		return general(err)
 	}
 	fmt.Printf("partition %s is down: %d processes have ended\n", partition, len(all))
-	return nil
+	return ctlFailure(ending)
 }
 
 // askForShutdown lets run control end everything in order.

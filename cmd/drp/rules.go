@@ -140,6 +140,7 @@ type runner struct {
 	workers  int
 	deadline time.Duration
 	log      *slog.Logger
+	trouble  func(string) // told what is wrong though it goes on; may be nil
 }
 
 // Of the processes of a script outside a run.
@@ -182,6 +183,7 @@ func (r *ruleFile) logic(with runner) ([]teb.Logic, error) {
 	if c.Python, err = drp.FindPython(with.python); err != nil {
 		return nil, err
 	}
+	c.Trouble = with.trouble
 	c.PythonPath, c.Deadline, c.Log, c.Spares, c.MaxRestarts = drp.PythonPath(), with.deadline, with.log, triggerSpares, triggerMaxRestarts
 	return script.New(*c), nil
 }

@@ -279,13 +279,13 @@ func run(cfg drp.Config, f runFlags) error {
 	looking.show(r, gpu)
 	stopProgress := screen.follow(r)
 	s, err := r.Run(ctx)
-	f.control.leave(err)
 	stopProgress()
 	fmt.Print(s.Text())
-	if err = errors.Join(err, writeSummary(f.summary, &s)); err != nil {
-		return err
+	if err = errors.Join(err, writeSummary(f.summary, &s)); err == nil {
+		err = f.judgeLoss(&s)
 	}
-	return f.judgeLoss(&s)
+	f.control.leave(err)
+	return err
 }
 
 // tryFolders finds out whether files can be made where the run may want to only later.

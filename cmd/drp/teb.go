@@ -162,6 +162,7 @@ type builders struct {
 	rules *ruleFile
 	log   *slog.Logger
 	time  watch.Histogram // of decisions
+	wrong tebTroubles
 
 	mu  sync.Mutex // protects all
 	all []*teb.TEB
@@ -169,7 +170,9 @@ type builders struct {
 
 // make makes the TEB of contributors that are all there.
 func (b *builders) make(schemas []*teb.Schema) (*teb.TEB, error) {
-	logic, err := b.rules.logic(b.f.runner(b.log))
+	with := b.f.runner(b.log)
+	with.trouble = b.wrong.ofScript
+	logic, err := b.rules.logic(with)
 	if err != nil {
 		return nil, err
 	}
@@ -205,6 +208,7 @@ func decideForOthers(ctx context.Context, f tebFlags) error {
 	}
 	log := newScreen(os.Stderr, false).logger()
 	b := &builders{ctx: ctx, f: &f, rules: &rules, log: log}
+	b.wrong.b = b
 	s := tebserve.NewGathering(rules.Contributors, tebserve.Options{Log: log, Partition: f.partition}, b.make)
 	for _, e := range listen {
 		address, err := s.Listen(e)
@@ -225,7 +229,7 @@ func decideForOthers(ctx context.Context, f tebFlags) error {
 	defer looking.close()
 	ctx, end := context.WithCancel(ctx)
 	defer end()
-	if err := f.control.obeyAll(ctx, log, end); err != nil {
+	if err := f.control.obeyAll(ctx, log, &b.wrong, end); err != nil {
 		s.Close()
 		return err
 	}
