@@ -136,7 +136,7 @@ func (t *Trigger) dialAll(of *trigger, s *teb.Schema) (decider, error) {
 func (t *Trigger) dial(ctx context.Context, of *trigger, s *teb.Schema, number int) (*serve.Client, error) {
 	at, w, log := t.Servers[number], of.c.world, of.c.cfg.Log
 	o := serve.Options{World: w, Log: log, Partition: t.Partition, Window: len(of.answers), Decide: t.Deadline,
-		Default: t.otherwise(), Share: number, Shares: len(t.Servers)}
+		Default: t.otherwise(), Grace: min(t.Deadline, tebGrace), Share: number, Shares: len(t.Servers)}
 	said, pause, deadline, process, free := "", w.NewFlag(), w.Now()+t.Connect, rand.Uint64(), w.Now()
 	for {
 		c, err := t.connect(ctx, at, s, process, o)
@@ -173,6 +173,10 @@ func (t *Trigger) connect(ctx context.Context, at wire.Endpoint, s *teb.Schema, 
 	}
 	return serve.Connect(ctx, func(ctx context.Context) (serve.Conn, error) { return t.Dial(ctx, at) }, s, process, o)
 }
+
+// tebGrace is how long events wait for a stand-alone one whose connection was lost to come back. As long as it is away, later ones
+// get the default at once.
+const tebGrace = 2 * time.Second
 
 // redial is the pause between two attempts.
 const redial = 50 * time.Millisecond
