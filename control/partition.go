@@ -42,18 +42,26 @@ type Partition struct {
 	changed   chan struct{}     // closed when something changes, and replaced
 }
 
-// Open takes up a partition where its journal ends.
-func Open(c Config) (*Partition, error) {
+// Check refuses names that cannot be.
+func (c *Config) Check() error {
 	if !ValidName(c.Partition) {
-		return nil, fmt.Errorf("control: partition %q: give up to 64 letters, digits, '_', '.' and '-'", c.Partition)
-	}
-	if c.Log == nil {
-		c.Log = slog.New(slog.DiscardHandler)
+		return fmt.Errorf("control: partition %q: give up to 64 letters, digits, '_', '.' and '-'", c.Partition)
 	}
 	for i, name := range c.Processes {
 		if !ValidName(name) || slices.Contains(c.Processes[:i], name) {
-			return nil, fmt.Errorf("control: process %q: each has a name of its own, of up to 64 letters, digits, '_', '.' and '-'", name)
+			return fmt.Errorf("control: process %q: each has a name of its own, of up to 64 letters, digits, '_', '.' and '-'", name)
 		}
+	}
+	return nil
+}
+
+// Open takes up a partition where its journal ends.
+func Open(c Config) (*Partition, error) {
+	if err := c.Check(); err != nil {
+		return nil, err
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
 	}
 	j, err := openJournal(c.Journal, c.Partition)
 	if err != nil {

@@ -110,7 +110,9 @@ func (f *tebFlags) complete() (rules ruleFile, listen []wire.Endpoint, err error
 	if n := len(rules.Contributors); n < 1 || n > teb.MaxContributors {
 		return rules, nil, fmt.Errorf("%d contributors: name 1 to %d with --contributors or in %s", n, teb.MaxContributors, f.rules)
 	}
-	if err := checkContributors(rules.Contributors); err != nil {
+	if err := checkContributors(rules.Contributors); err != nil && len(f.contributors) > 0 {
+		return rules, nil, fmt.Errorf("--contributors: %w", err)
+	} else if err != nil {
 		return rules, nil, &drp.Failure{Kind: drp.Configuration, Err: err}
 	}
 	for _, text := range f.listen {
