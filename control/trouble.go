@@ -121,7 +121,7 @@ func (m *member) undone(order uint64) string {
 	if m.report.Undone != order || order == 0 {
 		return ""
 	}
-	return "cannot: " + m.report.Warning
+	return "failed: " + m.report.Warning
 }
 
 // isUndone tells whether what went wrong with an order is that.

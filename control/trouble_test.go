@@ -87,7 +87,7 @@ func TestUndoneOrder(t *testing.T) {
 		}
 	}()
 	t.Cleanup(func() { a.Close(nil, 0); <-followed })
-	says(t, s.Reach(control.Enabled, 0), control.Failed, "a cannot: no space left")
+	says(t, s.Reach(control.Enabled, 0), control.Failed, "a failed: no space left")
 	if st := s.Status(); st.State != control.Running || st.Processes[0].State != control.Running ||
 		!strings.Contains(st.Processes[0].Trouble, "no space left") {
 		t.Errorf("%+v", st)

@@ -1,6 +1,7 @@
 package drp
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -122,9 +123,9 @@ func (c *collector) unable(service xtc.TransitionID) error {
 	if service != xtc.BeginRun && service != xtc.BeginStep && service != xtc.Enable {
 		return nil
 	}
-	err := c.recorder.Stalled()
-	if err == nil {
+	stalled := (*record.StalledError)(nil)
+	if !errors.As(c.recorder.Stalled(), &stalled) {
 		return nil
 	}
-	return &control.UndoneError{Err: fmt.Errorf("record the run: %w; it is tried again each second", err)}
+	return &control.UndoneError{Err: fmt.Errorf("%v cannot be recorded, which is tried again each second: %w", service, stalled.Cause)}
 }
