@@ -174,8 +174,8 @@ func TestADropIsRemembered(t *testing.T) {
 		t.Error(err)
 	}
 	checkSequence(t, a.orders())
-	b.Close(nil)
-	a.Close(nil)
+	b.Close(nil, 0)
+	a.Close(nil, 0)
 	says(t, next.again(nil, nil).Do("configure", soon), control.Conflict, "b has not come yet")
 }
 

@@ -30,6 +30,7 @@ type Agent struct {
 	who     Process    // Number is that of the last order that was followed
 	place   Place
 	warning string
+	undone  uint64 // the order that warning says could not be done
 	why     string // it is to end
 	silent  bool   // run control does not answer
 }
@@ -41,8 +42,8 @@ const (
 	farewellTime = 2 * time.Second
 )
 
-// Join registers with run control, for which it waits until ctx ends. progress tells how far the process is, whenever it is
-// asked; of what it gives, Last, Events and Through are used.
+// Join registers with run control, for which it waits until ctx ends. progress tells how far the process is and how it fares,
+// whenever it is asked; what it gives is told but for Session, Number, Warning, Undone, Left and Exit.
 func Join(ctx context.Context, c *Client, who Process, log *slog.Logger, progress func() Report) (*Agent, error) {
 	host, _ := os.Hostname() // a name for people, and only one of three by which it is known again
 	self, err := shm.Self()
@@ -98,12 +99,15 @@ func (a *Agent) Why() string {
 	return a.why
 }
 
-// Done says that an order was followed, and what went wrong with it, if anything did.
+// Done says that an order was followed, and what went wrong with it, if anything did. With an *UndoneError it fails.
 func (a *Agent) Done(o uint64, trouble error) {
 	a.mu.Lock()
-	a.who.Number, a.warning = max(a.who.Number, o), ""
+	a.who.Number, a.warning, a.undone = max(a.who.Number, o), "", 0
 	if trouble != nil {
 		a.warning = cut(trouble.Error(), longestReason)
+	}
+	if isUndone(trouble) {
+		a.undone = o
 	}
 	a.mu.Unlock()
 	select {
@@ -112,12 +116,12 @@ func (a *Agent) Done(o uint64, trouble error) {
 	}
 }
 
-// Close says goodbye, with the reason where something went wrong.
-func (a *Agent) Close(cause error) {
+// Close says goodbye, with the reason where something went wrong, and the exit code that the process will have.
+func (a *Agent) Close(cause error, exit int) {
 	a.stop()
 	a.running.Wait()
 	r := a.reported()
-	r.Left = "in order"
+	r.Left, r.Exit = "in order", exit
 	if cause != nil {
 		r.Left = cause.Error()
 	}
@@ -130,10 +134,10 @@ func (a *Agent) Close(cause error) {
 // reported says first what was done and then how far that has led, which is never less than it was then.
 func (a *Agent) reported() Report {
 	a.mu.Lock()
-	session, number, warning := a.place.Session, a.who.Number, a.warning
+	session, number, warning, undone := a.place.Session, a.who.Number, a.warning, a.undone
 	a.mu.Unlock()
 	r := a.progress()
-	r.Session, r.Number, r.Warning = session, number, warning
+	r.Session, r.Number, r.Warning, r.Undone = session, number, warning, undone
 	return r
 }
 

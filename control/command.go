@@ -182,6 +182,9 @@ func (p *Partition) await(asked map[string]*member, began, until time.Time, up b
 		for name, m := range asked {
 			if p.members[name] != m || m.report.Number >= number { // dropped, replaced, or done
 				delete(asked, name)
+				if why := m.undone(number); why != "" && p.members[name] == m {
+					slow[name] = why
+				}
 			} else if why := m.absent(p.now()); why != "" {
 				slow[name] = why
 				delete(asked, name)
@@ -259,7 +262,7 @@ func (p *Partition) Shutdown(deadline time.Duration) error {
 			}
 		}
 		if len(left) == 0 {
-			return first
+			return p.ended(first)
 		}
 		if !p.wait(until) {
 			return failed("shutdown", left)

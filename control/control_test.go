@@ -83,7 +83,7 @@ func (s *site) worker(name, deaf string) *worker {
 		s.t.Fatal(err)
 	}
 	go w.follow()
-	s.t.Cleanup(func() { w.hear(); w.Close(nil); <-w.done })
+	s.t.Cleanup(func() { w.hear(); w.Close(nil, 0); <-w.done })
 	return w
 }
 

@@ -46,7 +46,13 @@ type Report struct {
 	Events  int64  `json:"events"`            // so far
 	Through bool   `json:"through,omitempty"` // its source has no more events until the next Enable
 	Warning string `json:"warning,omitempty"` // what went wrong as it followed its orders, though it goes on
+	Undone  uint64 `json:"undone,omitempty"`  // the order that it could not do, for the reason that Warning gives
 	Left    string `json:"left,omitempty"`    // why it has ended
+	Exit    int    `json:"exit,omitempty"`    // and with which exit code
+
+	// Of a run that goes on: by kind, what an operator should know, and how many events should have been recorded and were not.
+	Troubles map[string]string `json:"troubles,omitempty"`
+	Lost     int64             `json:"lost,omitempty"`
 }
 
 // Assignment is what a process hears when it asks what to do next.
@@ -66,9 +72,10 @@ type member struct {
 	heard   time.Time // it told of itself; its questions may be those of a process that has died since
 	hungUp  time.Time // its connection was closed, and it has not come back
 	report  Report
-	gone    string // why it has ended
-	begins  uint64 // time of its data at the Configure, of which files have their own
-	clock   string // what is wrong with its times
+	gone    string          // why it has ended
+	begins  uint64          // time of its data at the Configure, of which files have their own
+	clock   string          // what is wrong with its times
+	said    map[string]bool // the kinds of trouble that the log has of this run
 }
 
 const (
@@ -139,6 +146,7 @@ func (p *Partition) Register(who Process) (Place, error) {
 		}
 	}
 	if old != nil && !old.same(&who) { // whose earlier session is just forgotten
+		p.bury(old)
 		p.dismiss(old, "another process has taken its place")
 	}
 	p.members[who.Name] = m
@@ -247,17 +255,21 @@ func (p *Partition) Report(name string, r Report) error {
 		if t, err := find(m.queue[0].Name); err == nil {
 			m.state = t.To
 		}
+		if m.queue[0].Name == "begin-run" {
+			m.said = nil
+		}
 		m.queue = m.queue[1:]
 	}
 	r.Number = max(r.Number, m.report.Number)
-	r.Warning = cut(r.Warning, longestReason)
+	r.bounded()
+	p.hear(m, &r)
 	m.report, m.heard = r, p.now()
 	if m.state == Configured {
 		m.begins = r.Last
 	}
 	p.follow(m)
 	if r.Left != "" {
-		m.gone = "has ended: " + cut(r.Left, longestReason)
+		m.gone = "has ended: " + r.Left
 		p.cfg.Log.Info(m.Name + " " + m.gone)
 	}
 	p.change()
@@ -304,6 +316,7 @@ func (p *Partition) Drop(name string) error {
 		return err
 	}
 	if m != nil {
+		p.bury(m)
 		p.dismiss(m, "it was dropped")
 		delete(p.members, name)
 	}

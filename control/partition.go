@@ -36,30 +36,39 @@ type Partition struct {
 	dropped   map[string]bool   // names of those who need not be there
 	dismissed map[string]string // sessions that are over, and why
 	leavers   []string          // those sessions, in order
+	losses    map[string]string // of processes that were replaced or dropped: what they had lost
 	busy      string            // what is being done
 	end       string            // why all are to end
 	changed   chan struct{}     // closed when something changes, and replaced
 }
 
-// Open takes up a partition where its journal ends.
-func Open(c Config) (*Partition, error) {
+// Check refuses names that cannot be.
+func (c *Config) Check() error {
 	if !ValidName(c.Partition) {
-		return nil, fmt.Errorf("control: partition %q: give up to 64 letters, digits, '_', '.' and '-'", c.Partition)
-	}
-	if c.Log == nil {
-		c.Log = slog.New(slog.DiscardHandler)
+		return fmt.Errorf("control: partition %q: give up to 64 letters, digits, '_', '.' and '-'", c.Partition)
 	}
 	for i, name := range c.Processes {
 		if !ValidName(name) || slices.Contains(c.Processes[:i], name) {
-			return nil, fmt.Errorf("control: process %q: each has a name of its own, of up to 64 letters, digits, '_', '.' and '-'", name)
+			return fmt.Errorf("control: process %q: each has a name of its own, of up to 64 letters, digits, '_', '.' and '-'", name)
 		}
+	}
+	return nil
+}
+
+// Open takes up a partition where its journal ends.
+func Open(c Config) (*Partition, error) {
+	if err := c.Check(); err != nil {
+		return nil, err
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
 	}
 	j, err := openJournal(c.Journal, c.Partition)
 	if err != nil {
 		return nil, err
 	}
 	p := &Partition{cfg: c, now: time.Now, journal: j, members: map[string]*member{}, dropped: map[string]bool{},
-		dismissed: map[string]string{}, changed: make(chan struct{})}
+		dismissed: map[string]string{}, losses: map[string]string{}, changed: make(chan struct{})}
 	for _, o := range j.orders {
 		p.note(o)
 	}
@@ -136,7 +145,10 @@ type ProcessStatus struct {
 	Events  int64   `json:"events"`
 	Last    uint64  `json:"last"`
 	Through bool    `json:"through"`
-	Trouble string  `json:"trouble,omitempty"`
+	Lost    int64   `json:"lost,omitempty"`    // events that should have been recorded and were not
+	Trouble string  `json:"trouble,omitempty"` // all there is to say
+	// Troubles are those of a run that goes on, by kind.
+	Troubles map[string]string `json:"troubles,omitempty"`
 }
 
 // Status tells how things are.
@@ -157,16 +169,9 @@ func (p *Partition) Status() Status {
 		switch {
 		case m != nil:
 			absent := m.absent(p.now())
-			trouble := m.report.Warning
-			if m.clock != "" {
-				trouble = m.clock
-			}
-			if absent != "" {
-				trouble = absent
-			}
 			s.Processes = append(s.Processes, ProcessStatus{Name: name, Role: m.Role, Host: m.Host, PID: m.PID, Start: m.Start, State: m.state,
 				There: absent == "", Silent: p.now().Sub(m.heard).Seconds(), Behind: len(m.queue), Events: m.report.Events, Last: m.report.Last, Through: m.report.Through,
-				Trouble: trouble})
+				Lost: m.report.Lost, Trouble: m.trouble(absent), Troubles: m.report.Troubles})
 		case names[name]:
 			s.Processes = append(s.Processes, ProcessStatus{Name: name, Trouble: "has not come yet"})
 		}

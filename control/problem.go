@@ -18,6 +18,8 @@ const (
 	Conflict Kind = "conflict" // not now
 	Gone     Kind = "gone"     // the process has no place here any more
 	Failed   Kind = "failed"   // processes did not do what was ordered
+	Lost     Kind = "lost"     // all has ended, and data was lost
+	Ended    Kind = "ended"    // all has ended, but a process with an error
 )
 
 // Problem is an error of run control, which says who is the cause.
@@ -28,6 +30,9 @@ type Problem struct {
 }
 
 func (p *Problem) Error() string { return p.Message }
+
+// Over tells whether all has ended, though not well.
+func (p *Problem) Over() bool { return p.Kind == Lost || p.Kind == Ended }
 
 func refuse(kind Kind, format string, args ...any) *Problem {
 	return &Problem{Kind: kind, Message: fmt.Sprintf(format, args...)}

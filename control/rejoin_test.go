@@ -20,7 +20,7 @@ func TestOneIsStartedAgain(t *testing.T) {
 	if err := errors.Join(s.Reach(control.Enabled, 0), s.Do("disable", 0), s.Do("enable", 0)); err != nil {
 		t.Fatal(err)
 	}
-	b.Close(errors.New("killed"))
+	b.Close(errors.New("killed"), 0)
 	if err := s.Reach(control.InStep, 0); err != nil { // nobody waits for the dead
 		t.Error(err)
 	}
@@ -103,7 +103,7 @@ func TestControlIsStartedAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	server.Start()
-	defer func() { a.Close(nil); b.Close(nil); server.Close() }()
+	defer func() { a.Close(nil, 0); b.Close(nil, 0); server.Close() }()
 	if st := p.Status(); st.State != control.Enabled || st.Run != 1 {
 		t.Errorf("%+v", st)
 	}
@@ -175,7 +175,7 @@ func TestLeaving(t *testing.T) {
 	go func() { ended <- s.Shutdown(10 * time.Second) }()
 	for _, w := range []*worker{a, again} {
 		<-w.done
-		w.Close(nil)
+		w.Close(nil, 0)
 		if got := names(w.orders()); got[len(got)-1] != "unconfigure" || w.Why() != "the partition is being shut down" {
 			t.Error(got, w.Why())
 		}

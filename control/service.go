@@ -99,6 +99,8 @@ func statusOf(k Kind) int {
 		return http.StatusConflict
 	case Gone:
 		return http.StatusGone
+	case Lost, Ended:
+		return http.StatusInternalServerError
 	}
 	return http.StatusGatewayTimeout
 }

@@ -12,6 +12,7 @@ import (
 	"drp/calib"
 	"drp/calib/publish"
 	"drp/fex"
+	"drp/internal/rundir"
 	"drp/pebble"
 	"drp/xtc"
 )
@@ -257,7 +258,11 @@ func (k *calibration) publish(loan *pebble.Loan, n int, step bool, next []ready)
 		}
 		held, err := k.from.Publish(k.run, step, next[i].set)
 		if err != nil {
-			return n, fail(General, fmt.Errorf("the constants of %s cannot be published: %w", c.name, err))
+			kind := General
+			if errors.As(err, new(*rundir.HeldError)) { // another process of the partition has these segments
+				kind = Configuration
+			}
+			return n, fail(kind, fmt.Errorf("the constants of %s cannot be published: %w", c.name, err))
 		}
 		next[i].set = held.Set
 		c.ready, newest = next[i], max(newest, held.Generation)

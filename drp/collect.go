@@ -181,6 +181,7 @@ func (c *collector) event(e *entry, d xtc.Dgram) error {
 		return c.keep(e, d, nil, nil, xtc.DamageCorrupted)
 	}
 	c.hits.count(e)
+	c.troubles.lately.note()
 	if e.detail != nil && e.detail.corrupt != nil {
 		if c.corrupt++; c.corrupt&(c.corrupt-1) == 0 { // a bad file shall not fill the log: the 1st, 2nd, 4th, 8th, …
 			c.cfg.Log.Warn(fmt.Sprintf("%s makes no sense, it is recorded as it is, marked Corrupted (%d so far): %v",
@@ -216,6 +217,7 @@ func (c *collector) event(e *entry, d xtc.Dgram) error {
 func (c *collector) spoilt(e *entry, d xtc.Dgram, f *fex.Failure, damage xtc.Damage) error {
 	where := fmt.Sprintf("%s, %s", scriptName(c.cfg.Script), eventName(e.number, e.time))
 	c.complaints.note(where, f)
+	c.troubles.lately.failed()
 	return errors.Join(c.keep(e, d, nil, nil, damage), c.strict())
 }
 
@@ -284,6 +286,9 @@ func (c *collector) check(area []byte, n, words int, own *xtc.Table) (removed []
 func (c *collector) transition(e *entry, d xtc.Dgram) error {
 	defer func() { c.standing.passed(e, c.table, d) }()
 	c.begin(e.service)
+	if e.service == xtc.BeginRun {
+		c.beginTroubles()
+	}
 	if invariant.Enabled {
 		invariant.Check(e.pending.Load() == 0, "a transition was collected before all answers were in")
 	}

@@ -18,6 +18,7 @@ type complaints struct {
 	mu    sync.Mutex // protects what follows
 	kinds map[string]*complaint
 	order []*complaint
+	last  *complaint
 }
 
 type complaint struct {
@@ -52,6 +53,7 @@ func (c *complaints) note(where string, f *fex.Failure) {
 	}
 	if known != nil {
 		known.count++
+		c.last = known
 	}
 }
 
@@ -76,6 +78,16 @@ func (c *complaints) first() string {
 		return lines[0]
 	}
 	return ""
+}
+
+// latest gives the latest complaint, as it was when it came first.
+func (c *complaints) latest() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.last == nil {
+		return ""
+	}
+	return c.last.where + ": " + c.last.text
 }
 
 // eventName names an event for people.

@@ -64,7 +64,7 @@ func (t *Trigger) open(of *trigger, s *teb.Schema) (decider, error) {
 		return t.dialAll(of, s)
 	}
 	const generation, batch = 1, rowsAtOnce
-	logic, err := t.logic(&of.c.cfg)
+	logic, err := t.logic(of.c.Run)
 	if err != nil {
 		return nil, err
 	}
@@ -92,13 +92,15 @@ func (t *Trigger) open(of *trigger, s *teb.Schema) (decider, error) {
 }
 
 // logic makes what decides in this process.
-func (t *Trigger) logic(cfg *Config) ([]teb.Logic, error) {
+func (t *Trigger) logic(r *Run) ([]teb.Logic, error) {
+	cfg := &r.cfg
 	if t.Script == nil {
 		return []teb.Logic{t.Logic()}, nil
 	}
 	c := *t.Script
 	c.PythonPath, c.Deadline, c.BatchEvents, c.Log = cfg.PythonPath, t.Deadline, rowsAtOnce, cfg.Log
 	c.Spares, c.MaxRestarts = cfg.Spares, cfg.MaxRestarts
+	c.Trouble = func(text string) { r.troubles.set(troubleText, text) }
 	var err error
 	c.Python, err = FindPython(cfg.Python)
 	return tebscript.New(c), err
@@ -135,7 +137,7 @@ func (t *Trigger) dialAll(of *trigger, s *teb.Schema) (decider, error) {
 func (t *Trigger) dial(ctx context.Context, of *trigger, s *teb.Schema, number int) (*serve.Client, error) {
 	at, w, log := t.Servers[number], of.c.world, of.c.cfg.Log
 	o := serve.Options{World: w, Log: log, Partition: t.Partition, Window: len(of.answers), Decide: t.Deadline,
-		Default: t.otherwise(), Share: number, Shares: len(t.Servers)}
+		Default: t.otherwise(), Grace: min(t.Deadline, tebGrace), Share: number, Shares: len(t.Servers)}
 	said, pause, deadline, process, free := "", w.NewFlag(), w.Now()+t.Connect, rand.Uint64(), w.Now()
 	for {
 		c, err := t.connect(ctx, at, s, process, o)
@@ -172,6 +174,10 @@ func (t *Trigger) connect(ctx context.Context, at wire.Endpoint, s *teb.Schema, 
 	}
 	return serve.Connect(ctx, func(ctx context.Context) (serve.Conn, error) { return t.Dial(ctx, at) }, s, process, o)
 }
+
+// tebGrace is how long events wait for a stand-alone one whose connection was lost to come back. As long as it is away, later ones
+// get the default at once.
+const tebGrace = 2 * time.Second
 
 // redial is the pause between two attempts.
 const redial = 50 * time.Millisecond

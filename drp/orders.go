@@ -1,6 +1,8 @@
 package drp
 
 import (
+	"cmp"
+
 	"drp/control"
 	"drp/source"
 	"drp/xtc"
@@ -23,7 +25,9 @@ func (r *Run) openOrders() (err error) {
 	}
 	r.orders, err = r.cfg.Control(func() control.Report {
 		last, through := r.held.Last()
-		return control.Report{Last: last, Events: r.books.received.Load(), Through: through}
+		told := control.Report{Last: last, Events: r.books.received.Load(), Through: through}
+		r.fate(&told)
+		return told
 	})
 	return fail(Configuration, err)
 }
@@ -64,11 +68,16 @@ func (r *Run) mark(e *entry) {
 // obeyed is the last order that was followed, and what went wrong with it or those before that nobody was told of.
 type obeyed struct {
 	order   uint64
+	service xtc.TransitionID
 	trouble error
 }
 
-func (o *obeyed) note(d *detail) {
-	if o.order = max(o.order, d.order); d.order > 0 && o.trouble == nil {
+func (o *obeyed) note(t *told) {
+	d := t.detail
+	if d.order == 0 {
+		return
+	}
+	if o.order, o.service = d.order, t.service; o.trouble == nil {
 		o.trouble = d.trouble
 	}
 }
@@ -76,7 +85,7 @@ func (o *obeyed) note(d *detail) {
 // tell tells run control of what was followed, when it is in the files.
 func (c *collector) tell() {
 	if c.obeyed.order > 0 {
-		c.orders.Done(c.obeyed.order, c.obeyed.trouble)
+		c.orders.Done(c.obeyed.order, cmp.Or(c.unable(c.obeyed.service), c.obeyed.trouble))
 		c.obeyed = obeyed{}
 	}
 }

@@ -16,7 +16,8 @@ import (
 
 // gated is text 2 of a live script, which waits for ever in a run or step that begins while there is a file.
 func gated(line string) string {
-	return strings.Replace(liveText(2, "pass"), line+"\n", line+"\n"+line[:strings.Index(line, "for")]+
+	indent, _, _ := strings.Cut(line, "for")
+	return strings.Replace(liveText(2, "pass"), line+"\n", line+"\n"+indent+
 		"    while os.path.exists(sys.argv[1]): time.sleep(0.01)\n", 1)
 }
 
@@ -32,7 +33,7 @@ func TestReloadThatHangsLater(t *testing.T) {
 			first := liveText(1, "pass")
 			r := startLive(t, first, func(cfg *drp.Config) {
 				cfg.Sources, cfg.Args = []string{smallSim + "," + tt.source}, []string{gate}
-				cfg.TransitionDeadline, cfg.SoftDeadline = time.Hour, 500*time.Millisecond
+				cfg.EventDeadline, cfg.TransitionDeadline, cfg.SoftDeadline = testkit.Deadline(t, 2*time.Second), time.Hour, 500*time.Millisecond
 			})
 			r.events(20)
 			r.write(gated(tt.line))
@@ -72,7 +73,7 @@ func TestReloadThatHangsAtTheBoundary(t *testing.T) {
 	gate := filepath.Join(t.TempDir(), "gate")
 	r := startLive(t, liveText(1, "pass"), func(cfg *drp.Config) {
 		cfg.Sources, cfg.Args = []string{smallSim + ",events=100000"}, []string{gate}
-		cfg.TransitionDeadline, cfg.SoftDeadline = time.Hour, 500*time.Millisecond
+		cfg.EventDeadline, cfg.TransitionDeadline, cfg.SoftDeadline = testkit.Deadline(t, 2*time.Second), time.Hour, 500*time.Millisecond
 	})
 	r.events(20)
 	r.write(gated("for run in ds.runs():"))

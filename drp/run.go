@@ -46,6 +46,7 @@ type Run struct {
 	timing      timing
 	standing    standing
 	reloads     reloads
+	troubles    troubles
 
 	started  atomic.Int64    // when the run began, and when it has come the first event, in the time of the world
 	finished atomic.Int64    // nanoseconds the run took, once it is over
@@ -249,6 +250,7 @@ func (r *Run) clock() time.Time { return began.Add(r.world.Now()) }
 var began = time.Now()
 
 func (r *Run) recordNews(n record.News) {
+	r.troubles.recorded(n)
 	switch n.Kind {
 	case record.Stopped, record.Incomplete:
 		r.cfg.Log.Error(n.String())

@@ -33,7 +33,7 @@ func (c *collector) settle(t *told, added []byte) {
 // enact records a transition with what is added to it, unless it was made up and no script said anything. Who watches sees what is
 // recorded.
 func (c *collector) enact(t *told, added []byte) {
-	defer c.obeyed.note(t.detail)
+	defer c.obeyed.note(t)
 	if t.service == xtc.EndRun && len(t.detail.answers) > 0 {
 		added = c.closeBooks(t.detail, added)
 	}

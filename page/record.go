@@ -254,7 +254,7 @@ func (r *Record) fail(err error) {
 		err = path.Err
 	}
 	if !r.failed {
-		r.o.Log.Warn(fmt.Sprintf("the status of the run is not recorded any more in %s: %v; the data are", r.o.Dir, err))
+		r.o.Log.Warn(fmt.Sprintf("the status of the run is not recorded any more in %s: %v; whether the data are is told apart", r.o.Dir, err))
 	}
 	r.failed = true
 	if r.file != nil {

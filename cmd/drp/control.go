@@ -144,6 +144,9 @@ func (f *serviceFlags) serve(ctx context.Context) error {
 	if err := checkPartition(f.partition); err != nil {
 		return err
 	}
+	if err := (&control.Config{Partition: f.partition, Processes: f.processes}).Check(); err != nil {
+		return err
+	}
 	doors, err := f.doors()
 	if err != nil {
 		return err

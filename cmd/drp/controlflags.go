@@ -80,24 +80,26 @@ func (f *controlFlags) attach(ctx context.Context, cfg *drp.Config) error {
 // leave says goodbye.
 func (f *controlFlags) leave(cause error) {
 	if f.agent != nil {
-		f.agent.Close(cause)
+		f.agent.Close(cause, exitCode(cause))
 	}
 }
 
 // controlToken is the variable of the environment with the token of run control.
 const controlToken = "DRP_CONTROL_TOKEN"
 
-// obeyAll follows orders by which nothing is to be done but to be there. It calls end when the process is to end.
-func (f *controlFlags) obeyAll(ctx context.Context, log *slog.Logger, end func()) error {
+// obeyAll follows orders by which nothing is to be done but to be there, and to say what is wrong. It calls end when the process
+// is to end.
+func (f *controlFlags) obeyAll(ctx context.Context, log *slog.Logger, wrong *tebTroubles, end func()) error {
 	if f.at == "" {
 		return nil
 	}
-	a, err := f.join(ctx, "teb", log, func() control.Report { return control.Report{} })
+	a, err := f.join(ctx, "teb", log, wrong.report)
 	if err != nil {
 		return &drp.Failure{Kind: drp.Configuration, Err: err}
 	}
 	go func() {
 		for o := range a.Orders() {
+			wrong.follow(o)
 			a.Done(o.Number, nil)
 		}
 		if a.Why() != "" {

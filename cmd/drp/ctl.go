@@ -37,7 +37,7 @@ const ctlLong = `ctl asks the run control of a partition (drp control) to do som
   drp ctl drop epix_1            go on without a process
 
 Exit codes: 0 it is done; 1 it is not, and who failed or what is in the way is said; 2 usage; 3 run control cannot be
-reached, or wants another token ($DRP_CONTROL_TOKEN).`
+reached, or wants another token ($DRP_CONTROL_TOKEN); 6 all have ended, and data was lost.`
 
 func newCtlCommand() *cobra.Command {
 	f := &ctlFlags{}
@@ -48,17 +48,17 @@ func newCtlCommand() *cobra.Command {
 	fl.DurationVar(&f.deadline, "deadline", 0, "longest wait for a transition (default: as docs/control.md says)")
 	fl.BoolVar(&f.asJSON, "json", false, "print the status as JSON")
 	verbs := []*cobra.Command{
-		f.verb("status", "Show who is there, and how far", needs(0, 0), f.showStatus),
-		f.verb("state [STATE]", "Print the state, or go to another: unconfigured, configured, running, in-step, enabled", needs(0, 1), f.state),
-		f.verb("drop NAME", "Go on without a process", needs(1, 1), func(ctx context.Context, c *control.Client, args []string) error {
+		f.verb("status", "Show who is there, and how far", 0, f.showStatus),
+		f.verb("state [STATE]", "Print the state, or go to another: unconfigured, configured, running, in-step, enabled", 1, f.state),
+		f.verb("drop NAME", "Go on without a process", 1, func(ctx context.Context, c *control.Client, args []string) error {
 			return f.show(c.Drop(ctx, args[0]))
 		}),
-		f.verb("shutdown", "End all processes in order, and then run control", needs(0, 0), func(ctx context.Context, c *control.Client, _ []string) error {
+		f.verb("shutdown", "End all processes in order, and then run control", 0, func(ctx context.Context, c *control.Client, _ []string) error {
 			return f.show(c.Shutdown(ctx, f.limit()))
 		}),
 	}
 	for _, t := range control.Transitions() {
-		verbs = append(verbs, f.verb(t.Name, fmt.Sprintf("%v, from %v to %v", t.Service, t.From, t.To), needs(0, 0),
+		verbs = append(verbs, f.verb(t.Name, fmt.Sprintf("%v, from %v to %v", t.Service, t.From, t.To), 0,
 			func(ctx context.Context, c *control.Client, _ []string) error {
 				return f.show(c.Do(ctx, control.Wish{Transition: t.Name, Deadline: f.limit()}))
 			}))
@@ -66,9 +66,18 @@ func newCtlCommand() *cobra.Command {
 	return withVerbs(cmd, verbs...)
 }
 
-// verb makes a command that asks something.
-func (f *ctlFlags) verb(use, short string, args cobra.PositionalArgs, do func(context.Context, *control.Client, []string) error) *cobra.Command {
-	return &cobra.Command{Use: use, Short: short, Args: args, RunE: func(cmd *cobra.Command, words []string) error {
+// verb makes a command that asks something, with so many words of its own at the most; behind these the partition may be named.
+func (f *ctlFlags) verb(use, short string, most int, do func(context.Context, *control.Client, []string) error) *cobra.Command {
+	least := most
+	if strings.Contains(use, "[") {
+		least = 0
+	}
+	return &cobra.Command{Use: use + " [PARTITION]", Short: short, Args: needs(least, most+1), RunE: func(cmd *cobra.Command, words []string) error {
+		own := min(len(words), most)
+		if err := onePartition(&f.partition, words[own:]); err != nil {
+			return err
+		}
+		words = words[:own]
 		if cmd.Flags().Changed("deadline") && f.deadline <= 0 {
 			return fmt.Errorf("--deadline %v: give a time above 0, as 30s", f.deadline)
 		}
@@ -93,6 +102,8 @@ func ctlFailure(err error) error {
 		return &drp.Failure{Kind: drp.Interrupted, Err: errors.New("interrupted; run control goes on with what it was asked for")}
 	case errors.As(err, &p) && p.Kind == control.Wrong:
 		return err
+	case errors.As(err, &p) && p.Kind == control.Lost:
+		return &drp.Failure{Kind: drp.Loss, Err: err}
 	case errors.As(err, &p) && p.Kind != control.Denied:
 		return general(err)
 	}

@@ -26,6 +26,7 @@ const downPatience = 15 * time.Second
 
 func newDownCommand() *cobra.Command {
 	var wait time.Duration
+	var named string
 	cmd := &cobra.Command{
 		Use:     "down [FILE|PARTITION]",
 		Short:   "End the processes of a partition that drp up started",
@@ -36,6 +37,12 @@ func newDownCommand() *cobra.Command {
 			if wait <= 0 {
 				return fmt.Errorf("--wait %v: give a time above 0, as 15s", wait)
 			}
+			if err := onePartition(&named, args); err != nil {
+				return err
+			}
+			if named != "" && len(args) == 0 {
+				args = []string{named}
+			}
 			partition, err := partitionOf(args)
 			if err != nil {
 				return configuration(err)
@@ -45,8 +52,23 @@ func newDownCommand() *cobra.Command {
 			return down(ctx, partition, wait)
 		},
 	}
+	cmd.Flags().StringVar(&named, "partition", "", "which `partition`, where it is not named behind down")
 	cmd.Flags().DurationVar(&wait, "wait", downPatience, "longest wait for the end in order, and again after SIGTERM")
 	return cmd
+}
+
+// onePartition lets a partition be named by a flag, or by the only word that is left.
+func onePartition(flag *string, words []string) error {
+	if len(words) > 0 && *flag != "" && *flag != words[0] {
+		return fmt.Errorf("the partition is %s, and --partition says %s: give one of them", plain(words[0]), plain(*flag))
+	}
+	if len(words) > 0 {
+		*flag = words[0]
+	}
+	if ext := filepath.Ext(*flag); *flag == "" || len(words) > 0 && (ext == ".yaml" || ext == ".yml") {
+		return nil
+	}
+	return checkPartition(*flag)
 }
 
 // partitionOf is the one that is named, by itself or by its file, or else the only one that is up.
@@ -93,16 +115,18 @@ func down(ctx context.Context, partition string, wait time.Duration) error {
 		return configuration(fmt.Errorf("partition %s is not up: drp up has started nothing of it", partition))
 	}
 	f.forget()
-	all := f.all
+	all, ending := f.all, error(nil)
 	if len(all) == 0 {
 		printf("nothing of partition %s runs any more\n", partition)
 		return general(f.save())
 	}
 	if _, runs := f.living("control"); runs {
-		if err := askForShutdown(ctx, partition, wait); err != nil {
-			fmt.Fprintf(os.Stderr, "drp: %v\n", err)
-		} else {
+		ending = askForShutdown(ctx, partition, wait)
+		if ended := (*control.Problem)(nil); ending == nil || errors.As(ending, &ended) && ended.Over() {
 			gone(all, wait)
+		} else {
+			fmt.Fprintf(os.Stderr, "drp: %v\n", ending)
+			ending = nil // what is left is ended now
 		}
 	}
 	if ctx.Err() != nil {
@@ -112,7 +136,7 @@ func down(ctx context.Context, partition string, wait time.Duration) error {
 		return general(err)
 	}
 	printf("partition %s is down: %d processes have ended\n", partition, len(all))
-	return nil
+	return ctlFailure(ending)
 }
 
 // askForShutdown lets run control end everything in order.

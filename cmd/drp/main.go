@@ -45,10 +45,18 @@ func execute(args []string) int {
 	if more := advice(err); more != "" {
 		fmt.Fprintf(os.Stderr, "     %s\n", more)
 	}
-	if f := (*drp.Failure)(nil); errors.As(err, &f) {
+	return exitCode(err)
+}
+
+// exitCode is that of a command that ends with an error, or without.
+func exitCode(err error) int {
+	f := (*drp.Failure)(nil)
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &f):
 		return int(f.Kind)
-	}
-	if errors.Is(err, errSilent) {
+	case errors.Is(err, errSilent):
 		return int(drp.General)
 	}
 	return int(drp.Usage)

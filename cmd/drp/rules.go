@@ -9,8 +9,10 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/goccy/go-yaml"
 
@@ -46,7 +48,7 @@ func readRuleFile(path string) (r ruleFile, err error) {
 		return r, err
 	}
 	if err := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(&r); err != nil && !errors.Is(err, io.EOF) {
-		return r, fmt.Errorf("%s: %s", path, misread(err))
+		return r, fmt.Errorf("%s: %s", path, unmasked(misread(err)))
 	}
 	switch {
 	case len(r.Rules) > 0 && r.Script != "":
@@ -62,6 +64,20 @@ func readRuleFile(path string) (r ruleFile, err error) {
 	}
 	r.folder = filepath.Dir(path)
 	return r, nil
+}
+
+// unmasked shows what a terminal would obey, as the file may hold anything.
+func unmasked(text string) string {
+	var b strings.Builder
+	for _, r := range text {
+		if r != '\n' && (!strconv.IsPrint(r) || r == utf8.RuneError) {
+			quoted := strconv.QuoteRuneToASCII(r)
+			b.WriteString(quoted[1 : len(quoted)-1])
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
 }
 
 // misread says what is wrong with a file, and where. Of a value of the wrong type the library would name types of Go.
@@ -140,6 +156,7 @@ type runner struct {
 	workers  int
 	deadline time.Duration
 	log      *slog.Logger
+	trouble  func(string) // told what is wrong though it goes on; may be nil
 }
 
 // Of the processes of a script outside a run.
@@ -182,6 +199,7 @@ func (r *ruleFile) logic(with runner) ([]teb.Logic, error) {
 	if c.Python, err = drp.FindPython(with.python); err != nil {
 		return nil, err
 	}
+	c.Trouble = with.trouble
 	c.PythonPath, c.Deadline, c.Log, c.Spares, c.MaxRestarts = drp.PythonPath(), with.deadline, with.log, triggerSpares, triggerMaxRestarts
 	return script.New(*c), nil
 }

@@ -7,13 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"math"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"runtime"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -279,13 +277,13 @@ func run(cfg drp.Config, f runFlags) error {
 	looking.show(r, gpu)
 	stopProgress := screen.follow(r)
 	s, err := r.Run(ctx)
-	f.control.leave(err)
 	stopProgress()
 	printText(s.Text())
-	if err = errors.Join(err, writeSummary(f.summary, &s)); err != nil {
-		return err
+	if err = errors.Join(err, writeSummary(f.summary, &s)); err == nil {
+		err = f.judgeLoss(&s)
 	}
-	return f.judgeLoss(&s)
+	f.control.leave(err)
+	return err
 }
 
 // tryFolders finds out whether files can be made where the run may want to only later.
@@ -304,26 +302,6 @@ func (f *runFlags) judgeLoss(s *drp.Summary) error {
 	}
 	return &drp.Failure{Kind: drp.Loss, Err: fmt.Errorf("%d of %d events were lost: more than --max-loss %g %%", s.Lost(), s.Received,
 		f.maxLoss)}
-}
-
-// watchSignals ends the run in order at the first signal and at once at the second. Of a terminal that is lost two may come,
-// that of the shell and that of the system, so that SIGHUP is no second one.
-func watchSignals(signals <-chan os.Signal, cancel func(), started <-chan *drp.Run, screen *screen, log *slog.Logger) {
-	first := <-signals
-	if first == syscall.SIGHUP {
-		log.Warn("SIGHUP: the terminal is lost, or somebody has sent it: the run ends in order; under nohup it goes on, and with --config it reads the file anew")
-	}
-	screen.say("interrupted: finishing what is under way (a script that hangs is ended: on an event after --deadline, " +
-		"as a run begins after 10 s, as it ends after 60 s); interrupt again to stop at once")
-	cancel()
-	for <-signals == syscall.SIGHUP {
-	}
-	select {
-	case r := <-started:
-		r.Abandon(&drp.Failure{Kind: drp.Interrupted, Err: errors.New("interrupted twice: stopped at once")})
-	default:
-		os.Exit(int(drp.Interrupted))
-	}
 }
 
 // tryWriting finds out before the run whether the summary can be written after it.

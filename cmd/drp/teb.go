@@ -113,7 +113,9 @@ func (f *tebFlags) complete() (rules ruleFile, listen []wire.Endpoint, err error
 	if n := len(rules.Contributors); n < 1 || n > teb.MaxContributors {
 		return rules, nil, fmt.Errorf("%d contributors: name 1 to %d with --contributors or in %s", n, teb.MaxContributors, f.rules)
 	}
-	if err := checkContributors(rules.Contributors); err != nil {
+	if err := checkContributors(rules.Contributors); err != nil && len(f.contributors) > 0 {
+		return rules, nil, fmt.Errorf("--contributors: %w", err)
+	} else if err != nil {
 		return rules, nil, &drp.Failure{Kind: drp.Configuration, Err: err}
 	}
 	for _, text := range f.listen {
@@ -167,6 +169,7 @@ type builders struct {
 	log      *slog.Logger
 	time     watch.Histogram // of decisions
 	settings tebSettings
+	wrong    tebTroubles
 
 	mu  sync.Mutex // protects all
 	all []*teb.TEB
@@ -174,7 +177,9 @@ type builders struct {
 
 // make makes the TEB of contributors that are all there.
 func (b *builders) make(schemas []*teb.Schema) (*teb.TEB, error) {
-	logic, err := b.rules.logic(b.f.runner(b.log))
+	with := b.f.runner(b.log)
+	with.trouble = b.wrong.ofScript
+	logic, err := b.rules.logic(with)
 	if err != nil {
 		return nil, err
 	}
@@ -214,6 +219,7 @@ func decideForOthers(ctx context.Context, f tebFlags) error {
 	}
 	log := newScreen(os.Stderr, false).logger()
 	b := &builders{ctx: ctx, f: &f, rules: &rules, log: log}
+	b.wrong.b = b
 	if err := b.settings.begin(&f.set, rules.Script != "", log); err != nil {
 		return err
 	}
@@ -237,7 +243,7 @@ func decideForOthers(ctx context.Context, f tebFlags) error {
 	defer looking.close()
 	ctx, end := context.WithCancel(ctx)
 	defer end()
-	if err := f.control.obeyAll(ctx, log, end); err != nil {
+	if err := f.control.obeyAll(ctx, log, &b.wrong, end); err != nil {
 		s.Close()
 		return err
 	}

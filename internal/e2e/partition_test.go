@@ -138,8 +138,8 @@ func TestASegmentIsStopped(t *testing.T) {
 	if !testkit.Within(testkit.Patience, func() bool { return stopped(b.PID) }) {
 		t.Fatal("it does not stop")
 	}
-	o := s.do(1, "ctl", "enable", "--deadline", "10s")
-	if !strings.Contains(o.stderr, "enable: the partition is enabled, but for 1: x1 did not do it within 10s") {
+	o := s.do(1, "ctl", "enable", "--deadline", "7s")
+	if !strings.Contains(o.stderr, "enable: the partition is enabled, but for 1: x1 did not do it within 7s") {
 		t.Error(o.stderr)
 	}
 	if err := syscall.Kill(b.PID, syscall.SIGCONT); err != nil {

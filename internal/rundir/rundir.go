@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -154,8 +155,30 @@ func staleSockets(dir string) (stale []string) {
 		if strings.HasSuffix(path, lockSuffix) && e.Type().IsRegular() && unlocked(path) {
 			stale = append(stale, path)
 		}
+		if ofTheDead(path) && e.Type().IsRegular() {
+			stale = append(stale, path)
+		}
 	}
 	return stale
+}
+
+// besidePattern is a file beside the socket of a process that has no partition: nobody will have that name again. What others leave
+// for the next process of their partition stays.
+var besidePattern = regexp.MustCompile(`^calib-pid-([1-9][0-9]*)-[^/]*\.(generation|use)$`)
+
+// ofTheDead tells whether a path is such a file of a process that is gone.
+func ofTheDead(path string) bool {
+	found := besidePattern.FindStringSubmatch(filepath.Base(path))
+	if found == nil {
+		return false
+	}
+	pid, err := strconv.Atoi(found[1])
+	if err != nil || !errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
+		return false
+	}
+	lock := strings.TrimSuffix(path, "."+found[2]) + lockSuffix
+	_, err = os.Lstat(lock)
+	return errors.Is(err, fs.ErrNotExist) || unlocked(lock) // its process may be one of another container
 }
 
 func inShared(path string) bool {
@@ -203,6 +226,9 @@ func removeLock(path string) error {
 func Remove(dir string) error {
 	if isLock(filepath.Base(dir)) && filepath.Dir(dir) == Base() || strings.HasSuffix(dir, lockSuffix) && inShared(dir) {
 		return removeLock(dir)
+	}
+	if inShared(dir) && ofTheDead(dir) {
+		return os.Remove(dir)
 	}
 	owner, ours := parse(filepath.Base(dir))
 	if !ours || owner.Alive() || filepath.Dir(dir) != Base() {

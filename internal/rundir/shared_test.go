@@ -1,9 +1,11 @@
 package rundir_test
 
 import (
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"drp/internal/rundir"
@@ -65,5 +67,42 @@ func socketsThatNobodyHolds(t *testing.T, folder string) {
 	}
 	if _, err := rundir.Shared(folder); err == nil {
 		t.Error("a folder of others was taken")
+	}
+}
+
+// TestFilesBesideSockets: what a process without a partition leaves beside its socket is stale when that process is gone.
+func TestFilesBesideSockets(t *testing.T) {
+	t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
+	dir, err := rundir.Shared(rundir.Calib)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const gone = 1 << 30 // more than a process ID can be
+	dead := []string{fmt.Sprintf("calib-pid-%d-cam-1234.generation", gone), fmt.Sprintf("calib-pid-%d-cam-1234.use", gone)}
+	kept := []string{"calib-tst-cam-1234.generation", fmt.Sprintf("calib-pid-%d-cam-1234.generation", os.Getpid()),
+		fmt.Sprintf("calib-pid-%d-cam-5678.generation", gone), fmt.Sprintf("calib-pid-%d-cam-1234.other", gone)}
+	for _, name := range append(slices.Clone(dead), kept...) {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	release, err := rundir.Hold(filepath.Join(dir, fmt.Sprintf("calib-pid-%d-cam-5678.lock", gone)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer release()
+	stale, err := rundir.Stale()
+	for i, path := range stale {
+		if stale[i] = filepath.Base(path); rundir.Remove(path) != nil {
+			t.Errorf("%s was not removed", path)
+		}
+	}
+	if err != nil || !slices.Equal(stale, dead) {
+		t.Errorf("%v, %q", err, stale)
+	}
+	for _, name := range kept {
+		if _, err := os.Stat(filepath.Join(dir, name)); err != nil || rundir.Remove(filepath.Join(dir, name)) == nil {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

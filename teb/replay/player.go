@@ -92,7 +92,7 @@ func (p *player) open(paths []string) error {
 		}
 		all = append(all, in)
 	}
-	slices.SortStableFunc(all, func(a, b input) int { return cmp.Compare(a.time, b.time) })
+	slices.SortStableFunc(all, func(a, b input) int { return cmp.Compare(a.first, b.first) })
 	of := map[string]*stream{}
 	for _, in := range all {
 		name := in.record.schema.Name()

@@ -41,10 +41,12 @@ type stream struct {
 	ended bool
 
 	begins uint64 // time of the file that is open
+	within uint64 // time of the last event of those before
+	began  uint64 // time of the latest BeginRun
 	r      *xtc.Reader
 	next   string   // chunk
 	seen   []string // chunks of this file
-	last   uint64   // time
+	last   uint64   // time of an event
 	pulse  uint64   // of the event before; none has 0
 	events int64
 	lacks  int64 // events without a contribution
@@ -56,6 +58,7 @@ type stream struct {
 type input struct {
 	path   string
 	time   uint64 // of what comes behind the Configure, which a later run of a process has from the first one
+	first  uint64 // of its first event: a process that was started again has the transitions of before, and later events
 	run    string // experiment and number; empty where the file does not say
 	record *record
 }
@@ -89,31 +92,35 @@ func openInput(path string) (input, error) {
 
 // begin reads what comes behind the Configure. Where that cannot be read, it is found when it is its turn.
 func (in *input) begin(r *xtc.Reader) {
-	in.time = math.MaxUint64
+	in.time, in.first = math.MaxUint64, math.MaxUint64
 	d, err := r.Next()
 	if err != nil {
 		return
 	}
-	in.time = d.Time()
-	if d.Service() != xtc.BeginRun {
-		return
+	in.time, in.first = d.Time(), d.Time()
+	if d.Service() == xtc.BeginRun {
+		if d, err = r.ReadDgram(nil); err != nil {
+			return
+		}
+		if expt, run, ok := xtc.RunInfo(in.record.table, d); ok {
+			in.run = fmt.Sprintf("%s r%04d", expt, run)
+		}
+		d, err = r.Next()
 	}
-	if d, err = r.ReadDgram(nil); err != nil {
-		return
+	for err == nil && !d.Service().IsEvent() {
+		if err = r.Skip(); err == nil {
+			d, err = r.Next()
+		}
 	}
-	if expt, run, ok := xtc.RunInfo(in.record.table, d); ok {
-		in.run = fmt.Sprintf("%s r%04d", expt, run)
+	if err == nil {
+		in.first = d.Time()
 	}
 }
 
 // open begins with the next file.
 func (s *stream) open() error {
 	in := s.files[0]
-	s.files, s.seen, s.begins = s.files[1:], nil, in.time
-	if s.last > 0 && in.time <= s.last {
-		return fmt.Errorf("%s begins at %v, before the file before it ends (%v), and both are of contributor %s: name one of them",
-			in.path, xtc.TimestampOf(in.time), xtc.TimestampOf(s.last), in.record.schema.Name())
-	}
+	s.files, s.seen, s.begins, s.within = s.files[1:], nil, in.time, s.last
 	return s.chunk(in.path)
 }
 
@@ -156,7 +163,6 @@ func (s *stream) advance() error {
 		case err != nil:
 			return err
 		}
-		s.last = max(s.last, d.Time())
 		found, err := s.datagram(d.Service())
 		if found || err != nil {
 			return err
@@ -209,7 +215,16 @@ func (s *stream) datagram(service xtc.TransitionID) (found bool, err error) {
 			s.next = name
 		}
 		return false, nil
+	case xtc.BeginRun:
+		found = s.head.time > s.began // or else it is that of the file before, of the same run
+		s.began = max(s.began, s.head.time)
+		return found, nil
 	case xtc.L1Accept:
+		if s.head.time <= s.within {
+			return false, fmt.Errorf("%s has an event at %v, before the file before it ends (%v), and both are of contributor %s: name one of them",
+				s.r.Path(), xtc.TimestampOf(s.head.time), xtc.TimestampOf(s.within), s.known.schema.Name())
+		}
+		s.last = max(s.last, s.head.time)
 		return s.event(), nil
 	}
 	return true, nil

@@ -24,6 +24,7 @@ type Config struct {
 	Spares      int           // processes that are kept warm
 	MaxRestarts int           // of a process within a minute; 0 is no limit
 	Log         *slog.Logger
+	Trouble     func(string) // told what is wrong though the trigger goes on, as that an old text decides; empty: nothing is any more
 }
 
 // MaxWorkers is what a TEB can have.
@@ -55,6 +56,9 @@ func New(c Config) []teb.Logic {
 	}
 	if c.Configure == 0 {
 		c.Configure = 30 * time.Second
+	}
+	if c.Trouble == nil {
+		c.Trouble = func(string) {}
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)

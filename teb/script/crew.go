@@ -152,6 +152,7 @@ func (k *crew) start(schemas []*teb.Schema) (err error) {
 		p.worker = k.group.Workers[i]
 	}
 	if k.says, err = k.begin(); err == nil {
+		k.c.Trouble("")
 		k.c.Log.Info(fmt.Sprintf("the trigger script %s decides, %d bytes, SHA-256 %s: %v", k.c.Script, info.Bytes, info.SHA256, k.group))
 	}
 	return err
@@ -169,7 +170,13 @@ func (k *crew) children() fex.Config {
 		Restarted: func(_ int, cause error) {
 			log.Warn(fmt.Sprintf("a process of the trigger script is replaced: %v", cause))
 		},
-		GaveUp: func(int, error) { log.Error("no process of the trigger script is left: all events get the default") }}
+		GaveUp: func(int, error) { k.trouble("no process of the trigger script is left: all events get the default") }}
+}
+
+// trouble says what is wrong, though the trigger goes on.
+func (k *crew) trouble(text string) {
+	k.c.Log.Error(text)
+	k.c.Trouble(text)
 }
 
 // answered takes what processes answer, on their workers' goroutines.
@@ -274,8 +281,8 @@ func (k *crew) reload() {
 		defer p.mu.Unlock()
 	}
 	info, text, err := k.read()
-	if k.retired() {
-		k.renew()
+	if !k.retired() || k.renew() {
+		k.c.Trouble("")
 	}
 	if err == nil && bytes.Equal(text, k.text) {
 		return
@@ -288,7 +295,7 @@ func (k *crew) reload() {
 		}
 	}
 	if err != nil {
-		k.c.Log.Error(fmt.Sprintf("the trigger script %s was changed and cannot be taken, the one before decides: %v", k.c.Script, err))
+		k.trouble(fmt.Sprintf("the trigger script %s was changed and cannot be taken, the one before decides: %v", k.c.Script, err))
 		return
 	}
 	k.text = text
@@ -299,7 +306,7 @@ func (k *crew) reload() {
 func (k *crew) retired() bool { return slices.ContainsFunc(k.group.Workers, (*fex.Worker).Retired) }
 
 // renew starts all processes anew: what kept one from starting may be over with the run it was in.
-func (k *crew) renew() {
+func (k *crew) renew() (renewed bool) {
 	group, err := fex.Start(k.ctx, k.children(), k.pool)
 	if err == nil {
 		k.group.Close()
@@ -310,8 +317,9 @@ func (k *crew) renew() {
 		_, err = k.begin()
 	}
 	if err != nil {
-		k.c.Log.Error(fmt.Sprintf("the processes of the trigger script cannot be started anew: %v", err))
+		k.trouble(fmt.Sprintf("the processes of the trigger script cannot be started anew: %v", err))
 	}
+	return err == nil
 }
 
 // change lets all processes run another text.

@@ -23,7 +23,7 @@ type ClientBooks struct {
 	Decided     uint64 `json:"decided"`
 	Lost        uint64 `json:"lost"`    // the server went on without it: the default
 	Late        uint64 `json:"late"`    // of these two, what the server had decided, or passed over, before it came
-	Overdue     uint64 `json:"overdue"` // nobody decided in time: the default
+	Overdue     uint64 `json:"overdue"` // nobody decided in time, or was there to decide: the default
 	Refused     uint64 `json:"refused"` // nobody would have, since the server does not let it in any more: the default at once
 	Pending     uint64 `json:"pending"`
 	Resent      uint64 `json:"resent"` // rows that were sent over more than one connection
@@ -45,11 +45,12 @@ type Client struct {
 
 	mu      sync.Mutex // protects all below
 	closed  bool
-	refused bool   // it is not let in any more
-	conn    Conn   // the latest
-	over    bool   // it has ended
-	heard   uint64 // batches, over it
-	rows    []byte // a ring of places, as is pending; row n lies at n modulo its length
+	refused bool          // it is not let in any more
+	conn    Conn          // the latest
+	over    bool          // it has ended
+	lost    time.Duration // since when
+	heard   uint64        // batches, over it
+	rows    []byte        // a ring of places, as is pending; row n lies at n modulo its length
 	pending []pendingRow
 	first   uint64         // the first row without a decision
 	sent    uint64         // the first row that was not sent over this connection
@@ -206,6 +207,7 @@ func (c *Client) put(row []byte) (taken bool, err error) {
 	if c.decideLate(h.Key()); c.refused {
 		c.defaultAll()
 	}
+	c.giveOverdue(c.o.World.Now())
 	return true, nil
 }
 
@@ -322,15 +324,24 @@ func (c *Client) instead() teb.Decision {
 // watch gives the default to what waits too long.
 func (c *Client) watch() {
 	often := max(c.o.Decide/16, time.Millisecond)
+	if c.o.Grace > 0 {
+		often = min(often, max(c.o.Grace/4, time.Millisecond))
+	}
 	for !c.isClosed() {
 		c.clock.Wait(often)
-		now := c.o.World.Now()
 		c.mu.Lock()
-		for c.first < c.last && now-c.at(c.first).came >= c.o.Decide {
-			c.settle(c.instead())
-			c.books.Overdue++
-			c.decided.Set()
-		}
+		c.giveOverdue(c.o.World.Now())
 		c.mu.Unlock()
+	}
+}
+
+// giveOverdue gives the default to what was not decided in time, and to all where nobody is there to decide, so that the source is
+// not held up by those who have gone. The mutex is held.
+func (c *Client) giveOverdue(now time.Duration) {
+	alone := c.over && c.o.Grace > 0 && now-c.lost >= c.o.Grace
+	for c.first < c.last && (alone || now-c.at(c.first).came >= c.o.Decide) {
+		c.settle(c.instead())
+		c.books.Overdue++
+		c.decided.Set()
 	}
 }

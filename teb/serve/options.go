@@ -19,6 +19,7 @@ type Options struct {
 	Window    int           // rows of a Client without a decision; 4096
 	Decide    time.Duration // how long a Client waits for a decision; 5 s
 	Default   teb.Verdict   // what it gives then
+	Grace     time.Duration // how long it waits after its connection was lost; then it gives that at once until the Server is back. 0: never
 	Share     int           // of a Client whose Server shares the events with others: which it is, from 0
 	Shares    int           // and how many there are; 1
 }

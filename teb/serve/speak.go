@@ -55,7 +55,7 @@ func (c *Client) speak(p Conn, in seat) {
 	}
 	p.Close()
 	c.mu.Lock()
-	c.over = true
+	c.over, c.lost = true, c.o.World.Now()
 	c.mu.Unlock()
 	c.more.Set()
 	writer.Wait()
