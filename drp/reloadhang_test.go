@@ -104,7 +104,7 @@ func TestReloadThatHangsInAReplacement(t *testing.T) {
 	gate := filepath.Join(t.TempDir(), "gate")
 	r := startLive(t, liveText(1, "pass"), func(cfg *drp.Config) {
 		cfg.Sources, cfg.Args, cfg.Workers = []string{smallSim + ",events=100000"}, []string{gate}, 1
-		cfg.TransitionDeadline = time.Hour
+		cfg.EventDeadline, cfg.TransitionDeadline = testkit.Deadline(t, 2*time.Second), time.Hour
 	})
 	r.events(20)
 	r.write(gated("for run in ds.runs():"))
