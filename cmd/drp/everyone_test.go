@@ -203,6 +203,38 @@ func TestReloadEverywhere(t *testing.T) {
 	}
 }
 
+// TestReloadEverywhereWithEnds: all try the ends before any takes its script, so that one whose ends are bad splits no partition.
+func TestReloadEverywhereWithEnds(t *testing.T) {
+	a, sa := memberOf(t, 1, `[]`)
+	b, sb := memberOf(t, 2, `[]`)
+	taken := 0
+	tries := func(ends error) func(watch.Reload) (watch.Reloaded, error) {
+		return func(asked watch.Reload) (watch.Reloaded, error) {
+			if asked.Ends && ends != nil {
+				return watch.Reloaded{}, ends
+			}
+			if !asked.Check {
+				taken++
+			}
+			return watch.Reloaded{State: "taken at the next step", Tried: "event 17", Ends: asked.Ends}, nil
+		}
+	}
+	bad := errors.New("it fails at EndRun")
+	with := &reloadOptions{asked: watch.Reload{Ends: true}}
+	for _, tt := range []struct {
+		a, b  error
+		taken int
+	}{{nil, bad, 0}, {bad, bad, 0}, {nil, nil, 2}} {
+		taken = 0
+		a.reload, b.reload = tries(tt.a), tries(tt.b)
+		_, err := reloadEverywhere(t.Context(), []seen{sa, sb}, with)
+		f := (*drp.Failure)(nil)
+		if taken != tt.taken || (err != nil) != (tt.b != nil) || err != nil && (!errors.As(err, &f) || f.Kind != drp.Script) {
+			t.Errorf("with %v and %v: %d have taken it, %v", tt.a, tt.b, taken, err)
+		}
+	}
+}
+
 // TestTopOfSeveral has a row for each, with rates since the picture before.
 func TestTopOfSeveral(t *testing.T) {
 	one := &watch.Status{PID: 1, Partition: "tst", Script: "a.py", Source: "sim", State: "enabled", Seconds: 2, Events: watch.Events{Received: 300},

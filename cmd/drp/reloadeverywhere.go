@@ -44,7 +44,7 @@ func reloadEverywhere(ctx context.Context, all []seen, o *reloadOptions) ([]relo
 	result := make([]reloaded, len(all))
 	var wrong []string
 	kind := drp.Script
-	for i, tried := range ask(watch.Reload{Now: o.asked.Now, Check: true}) {
+	for i, tried := range ask(watch.Reload{Now: o.asked.Now, Ends: o.asked.Ends, Check: true}) {
 		result[i] = reloaded{process: tried.process(), Outcome: outcomeSame, Reloaded: tried.got}
 		if tried.err != nil {
 			result[i].fails(tried.err)
