@@ -47,8 +47,9 @@ func (r *Run) Reload(ctx context.Context, asked watch.Reload) (watch.Reloaded, e
 		l.mu.Lock()
 		l.refuse(err)
 		l.mu.Unlock()
+		return got, err
 	}
-	return got, err
+	return l.endsInUse(got, asked)
 }
 
 // texts are those that the files have now.

@@ -2,6 +2,7 @@ package drp
 
 import (
 	"context"
+	"fmt"
 
 	"drp/watch"
 )
@@ -30,7 +31,7 @@ func (r *Run) TryReload(ctx context.Context, asked watch.Reload) (watch.Reloaded
 	got := watch.Reloaded{SHA256: n.texts[0].sha256, PostSHA256: n.texts[1].sha256}
 	for attempt := 1; ; attempt++ {
 		if got.State = l.standsAs(n); got.State != stateTried {
-			return got, nil
+			return l.endsInUse(got, asked)
 		}
 		_, begun := l.moved()
 		got.Tried, err = l.rehearse(n)
@@ -42,6 +43,35 @@ func (r *Run) TryReload(ctx context.Context, asked watch.Reload) (watch.Reloaded
 			continue // what it was tried with does not hold any more
 		}
 		return got, err
+	}
+}
+
+// endsInUse tries the ends of texts that are used already, where somebody asks for these. That they fail is no refusal: the texts
+// stay as they are.
+func (l *reloads) endsInUse(got watch.Reloaded, asked watch.Reload) (watch.Reloaded, error) {
+	if got.State != stateInUse || !asked.Ends || len(l.r.group.Present()) == 0 {
+		return got, nil
+	}
+	n := &upcoming{ends: true}
+	l.mu.Lock()
+	n.texts = l.used
+	l.mu.Unlock()
+	for i := range n.texts {
+		n.changed[i] = n.texts[i].bytes != nil // as far as a trial goes
+	}
+	for attempt := 1; ; attempt++ {
+		_, begun := l.moved()
+		tried, err := l.rehearse(n)
+		_, later := l.moved()
+		switch {
+		case l.over.Err() != nil:
+			return watch.Reloaded{}, errEnded
+		case err == nil:
+			got.Tried, got.Ends = tried, true
+			return got, nil
+		case begun == later || attempt == rehearsals:
+			return watch.Reloaded{}, fmt.Errorf("the text is in use already, and fails when it is tried with its ends: %w", err)
+		}
 	}
 }
 

@@ -235,6 +235,25 @@ func TestReloadEverywhereWithEnds(t *testing.T) {
 	}
 }
 
+// TestReloadedText says of the ends whether they were tried.
+func TestReloadedText(t *testing.T) {
+	for _, tt := range []struct {
+		got  watch.Reloaded
+		ends bool
+		want string
+	}{
+		{watch.Reloaded{State: "in use"}, false, ": in use"},
+		{watch.Reloaded{State: "in use", Tried: "event 1", Ends: true}, true, ": in use, tried up to event 1, and at its ends"},
+		{watch.Reloaded{State: "taken at the next step", Ends: true}, true, ": taken at the next step, its ends were tried before"},
+		{watch.Reloaded{State: "taken at the Configure that comes"}, true, ": taken at the Configure that comes, its ends were not tried"},
+		{watch.Reloaded{State: "taken at the next step", Tried: "event 1"}, false, ", tried up to event 1, and not at its ends (--ends)"},
+	} {
+		if got := reloadedText(&tt.got, watch.Reload{Ends: tt.ends}); !strings.HasSuffix(got, tt.want) {
+			t.Errorf("%q does not end with %q", got, tt.want)
+		}
+	}
+}
+
 // TestTopOfSeveral has a row for each, with rates since the picture before.
 func TestTopOfSeveral(t *testing.T) {
 	one := &watch.Status{PID: 1, Partition: "tst", Script: "a.py", Source: "sim", State: "enabled", Seconds: 2, Events: watch.Events{Received: 300},

@@ -65,7 +65,7 @@ func newReloadCommand() *cobra.Command {
 			if asJSON {
 				err = printJSON(got)
 			} else {
-				printLine(reloadedText(got))
+				printLine(reloadedText(got, o.asked))
 			}
 			if err != nil || !wait {
 				return general(err)
@@ -86,9 +86,13 @@ func newReloadCommand() *cobra.Command {
 }
 
 // reloadedText says what becomes of a text.
-func reloadedText(got *watch.Reloaded) string {
+func reloadedText(got *watch.Reloaded, asked watch.Reload) string {
 	text := fmt.Sprintf("SHA-256 %s: %s", got.SHA256, got.State)
 	switch {
+	case got.Tried == "" && got.Ends:
+		return text + ", its ends were tried before"
+	case got.Tried == "" && asked.Ends:
+		return text + ", its ends were not tried"
 	case got.Tried == "":
 		return text
 	case got.Ends:

@@ -106,9 +106,9 @@ func (f *lookFlags) reloadPartition(ctx context.Context, o *reloadOptions) error
 		switch r := &result[i]; {
 		case r.Outcome != outcomeReloads:
 		case len(result) == 1:
-			printLine(reloadedText(r.Reloaded))
+			printLine(reloadedText(r.Reloaded, o.asked))
 		default:
-			printf("%v: %s\n", r.process, reloadedText(r.Reloaded))
+			printf("%v: %s\n", r.process, reloadedText(r.Reloaded, o.asked))
 		}
 	}
 	for i := range result {
