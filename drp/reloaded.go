@@ -43,6 +43,9 @@ func (r *Run) Reload(ctx context.Context, asked watch.Reload) (watch.Reloaded, e
 	}
 	defer l.turn.leave()
 	got, err := l.prepare(asked)
+	if got.Trigger = r.passesOver(); got.Trigger != "" {
+		r.cfg.Log.Info(got.Trigger)
+	}
 	if err != nil {
 		l.mu.Lock()
 		l.refuse(err)

@@ -28,7 +28,7 @@ func (r *Run) TryReload(ctx context.Context, asked watch.Reload) (watch.Reloaded
 	if err != nil {
 		return watch.Reloaded{}, err
 	}
-	got := watch.Reloaded{SHA256: n.texts[0].sha256, PostSHA256: n.texts[1].sha256}
+	got := watch.Reloaded{SHA256: n.texts[0].sha256, PostSHA256: n.texts[1].sha256, Trigger: r.passesOver()}
 	for attempt := 1; ; attempt++ {
 		if got.State = l.standsAs(n); got.State != stateTried {
 			return l.endsInUse(got, asked)
@@ -44,6 +44,14 @@ func (r *Run) TryReload(ctx context.Context, asked watch.Reload) (watch.Reloaded
 		}
 		return got, err
 	}
+}
+
+// passesOver says which script of the run is not looked at when others are reloaded; empty where there is none.
+func (r *Run) passesOver() string {
+	if r.cfg.Trigger == nil || r.cfg.Trigger.Script == nil {
+		return ""
+	}
+	return fmt.Sprintf("trigger script %s: not looked at, it is read at Configure and when a run begins", r.cfg.Trigger.Script.Script)
 }
 
 // endsInUse tries the ends of texts that are used already, where somebody asks for these. That they fail is no refusal: the texts

@@ -247,6 +247,7 @@ func TestReloadedText(t *testing.T) {
 		{watch.Reloaded{State: "taken at the next step", Ends: true}, true, ": taken at the next step, its ends were tried before"},
 		{watch.Reloaded{State: "taken at the Configure that comes"}, true, ": taken at the Configure that comes, its ends were not tried"},
 		{watch.Reloaded{State: "taken at the next step", Tried: "event 1"}, false, ", tried up to event 1, and not at its ends (--ends)"},
+		{watch.Reloaded{State: "in use", Trigger: "trigger script t.py: not looked at"}, false, ": in use\n  trigger script t.py: not looked at"},
 	} {
 		if got := reloadedText(&tt.got, watch.Reload{Ends: tt.ends}); !strings.HasSuffix(got, tt.want) {
 			t.Errorf("%q does not end with %q", got, tt.want)
