@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -200,6 +201,35 @@ func TestReloadEverywhere(t *testing.T) {
 	late = nil
 	if result, err = reloadEverywhere(t.Context(), []seen{sa, sb}, &reloadOptions{}); err != nil || result[1].Outcome != outcomeReloads || result[0].Tried != "event 17" {
 		t.Errorf("%+v, %v", result, err)
+	}
+}
+
+// TestDiffering: one that was started anew has the values of its script, and who looks at the partition is told.
+func TestDiffering(t *testing.T) {
+	a, sa := memberOf(t, 1, declaresI)
+	b, sb := memberOf(t, 2, declaresIJ)
+	late, anew := memberOf(t, 3, declaresI)
+	_, other := memberOf(t, 4, declaresI)
+	other.status.Partition = "other"
+	all := []seen{sa, sb, anew, other}
+	if lines := differingOf(t.Context(), all); lines != nil {
+		t.Errorf("of the same values it says %q", lines)
+	}
+	for _, m := range []*member{a, b} {
+		if _, err := m.Set(map[string]any{"i": 9}, "me"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if a.value(t, "i") != int64(9) || b.value(t, "i") != int64(9) {
+		t.Fatal("it is not set")
+	}
+	if lines := differingOf(t.Context(), all); !slices.Equal(lines, []string{"partition tst: i differs between processes: 9 in 1, 2; 3 in 3"}) {
+		t.Errorf("it says %q", lines)
+	}
+	var text strings.Builder
+	writeShown(&text, []shown{{sa.process(), a.Settings()}, {sb.process(), b.Settings()}, {anew.process(), late.Settings()}}, false)
+	if !strings.HasSuffix(text.String(), "\ni differs between processes: 9 in 1, 2; 3 in 3\n") {
+		t.Errorf("it shows\n%s", &text)
 	}
 }
 
