@@ -111,7 +111,7 @@ func (r *Run) event(ctx context.Context, h source.Header) error {
 	layout, corrupt := r.layouts.number(d)
 	e.service, e.time, e.number, e.worker = h.Service, h.Time, number, int16(worker)
 	e.prepared, e.searched, e.calibration = false, false, 0
-	e.settings = r.steering.hold()
+	e.settings = r.steering.hold(number)
 	e.keepRaw = r.cfg.Prescale > 0 && number%r.cfg.Prescale == 0 || r.cfg.L0Raw && d.KeepRaw()
 	e.crc = r.sums.of(d)
 	e.implied, e.ix = false, loan.Seal(n)
@@ -300,7 +300,7 @@ func (r *Run) hand(loan *pebble.Loan, n int, id xtc.TransitionID, time uint64, d
 	if id == xtc.Configure {
 		r.steering.forget()
 	}
-	e.settings = r.steering.hold()
+	e.settings = r.steering.hold(r.books.received.Load())
 	e.ix = loan.Seal(n)
 	r.standing.generation.Store(r.calibration.generation)
 	r.lastTime = max(r.lastTime, time)

@@ -43,12 +43,16 @@ func (r *Run) Reload(ctx context.Context, asked watch.Reload) (watch.Reloaded, e
 	}
 	defer l.turn.leave()
 	got, err := l.prepare(asked)
+	if got.Trigger = r.passesOver(); got.Trigger != "" {
+		r.cfg.Log.Info(got.Trigger)
+	}
 	if err != nil {
 		l.mu.Lock()
 		l.refuse(err)
 		l.mu.Unlock()
+		return got, err
 	}
-	return got, err
+	return l.endsInUse(got, asked)
 }
 
 // texts are those that the files have now.

@@ -73,6 +73,34 @@ func TestReloadTriesEnds(t *testing.T) {
 	}
 }
 
+// TestEndsOfWhatIsUsed are tried, too, when somebody asks for them; nothing is refused by that, since the text is used.
+func TestEndsOfWhatIsUsed(t *testing.T) {
+	for _, tt := range []struct{ name, run, want string }{
+		{"good", "pass", ""},
+		{"bad", "if drp_info.trial: 1/0", "the text is in use already, and fails when it is tried with its ends: script "},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := startLive(t, withEnds(1, "pass", tt.run, "pass"), func(cfg *drp.Config) { cfg.Sources = []string{smallSim + ",events=100000"} })
+			r.events(20)
+			for _, ask := range []func(context.Context, watch.Reload) (watch.Reloaded, error){r.run.Reload, r.run.TryReload} {
+				got, err := ask(context.Background(), watch.Reload{Ends: true})
+				if tt.want == "" && (err != nil || got.State != "in use" || !got.Ends || !strings.HasPrefix(got.Tried, "event ")) {
+					t.Errorf("%+v, %v", got, err)
+				}
+				if tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), "it fails at EndRun")) {
+					t.Errorf("%v does not say %q", err, tt.want)
+				}
+				if got, err = ask(context.Background(), watch.Reload{}); err != nil || got.State != "in use" || got.Ends {
+					t.Errorf("without the ends: %+v, %v", got, err)
+				}
+			}
+			if l := r.run.Status().Loaded; l.Refused != "" || l.Reloads.Refused != 0 || l.Generation != 1 {
+				t.Errorf("something has changed: %+v", l)
+			}
+		})
+	}
+}
+
 // TestReloadWhoseEndsAreGood: a text that writes its sum where it is not tried is used, with its ends tried, and has written
 // nothing until the run ends.
 func TestReloadWhoseEndsAreGood(t *testing.T) {

@@ -100,10 +100,11 @@ func (s *steering) board(which int) *fex.Area {
 	return &fex.Area{Segment: s.memory.ID(), Slots: boardEntries, SlotBytes: entryBytes, Offset: boardHead + which*partBytes}
 }
 
-// hold gives the entry for the next datagram, which is under way from here on.
-func (s *steering) hold() uint16 {
+// hold gives the entry for the next datagram, which is under way from here on. It is the event of a number, counted from 0, or
+// comes before that.
+func (s *steering) hold(number int64) uint16 {
 	if s.book.Pending() || s.renewed.Load() {
-		s.turn()
+		s.turn(number)
 	}
 	if s.present != 0 {
 		s.entries[s.present].users.Add(1)
@@ -140,7 +141,7 @@ func (s *steering) release(entry uint16) {
 }
 
 // turn lets what was accepted hold from the next datagram on, if it may.
-func (s *steering) turn() {
+func (s *steering) turn(number int64) {
 	now := s.r.world.Now()
 	renewed := s.renewed.Load()
 	if !renewed && now < s.not {
@@ -151,7 +152,7 @@ func (s *steering) turn() {
 		return
 	}
 	if c := s.book.Turn(s.r.clock()); c != nil {
-		s.r.cfg.Log.Info(fmt.Sprintf("settings: %v, from event %d on", c, s.r.books.received.Load()))
+		s.r.cfg.Log.Info(fmt.Sprintf("settings: %v, from event %d on", c, number))
 	}
 	if renewed {
 		s.renewed.Store(false)

@@ -2,6 +2,7 @@ package drp
 
 import (
 	"context"
+	"fmt"
 
 	"drp/watch"
 )
@@ -27,10 +28,10 @@ func (r *Run) TryReload(ctx context.Context, asked watch.Reload) (watch.Reloaded
 	if err != nil {
 		return watch.Reloaded{}, err
 	}
-	got := watch.Reloaded{SHA256: n.texts[0].sha256, PostSHA256: n.texts[1].sha256}
+	got := watch.Reloaded{SHA256: n.texts[0].sha256, PostSHA256: n.texts[1].sha256, Trigger: r.passesOver()}
 	for attempt := 1; ; attempt++ {
 		if got.State = l.standsAs(n); got.State != stateTried {
-			return got, nil
+			return l.endsInUse(got, asked)
 		}
 		_, begun := l.moved()
 		got.Tried, err = l.rehearse(n)
@@ -42,6 +43,43 @@ func (r *Run) TryReload(ctx context.Context, asked watch.Reload) (watch.Reloaded
 			continue // what it was tried with does not hold any more
 		}
 		return got, err
+	}
+}
+
+// passesOver says which script of the run is not looked at when others are reloaded; empty where there is none.
+func (r *Run) passesOver() string {
+	if r.cfg.Trigger == nil || r.cfg.Trigger.Script == nil {
+		return ""
+	}
+	return fmt.Sprintf("trigger script %s: not looked at, it is read at Configure and when a run begins", r.cfg.Trigger.Script.Script)
+}
+
+// endsInUse tries the ends of texts that are used already, where somebody asks for these. That they fail is no refusal: the texts
+// stay as they are.
+func (l *reloads) endsInUse(got watch.Reloaded, asked watch.Reload) (watch.Reloaded, error) {
+	if got.State != stateInUse || !asked.Ends || len(l.r.group.Present()) == 0 {
+		return got, nil
+	}
+	n := &upcoming{ends: true}
+	l.mu.Lock()
+	n.texts = l.used
+	l.mu.Unlock()
+	for i := range n.texts {
+		n.changed[i] = n.texts[i].bytes != nil // as far as a trial goes
+	}
+	for attempt := 1; ; attempt++ {
+		_, begun := l.moved()
+		tried, err := l.rehearse(n)
+		_, later := l.moved()
+		switch {
+		case l.over.Err() != nil:
+			return watch.Reloaded{}, errEnded
+		case err == nil:
+			got.Tried, got.Ends = tried, true
+			return got, nil
+		case begun == later || attempt == rehearsals:
+			return watch.Reloaded{}, fmt.Errorf("the text is in use already, and fails when it is tried with its ends: %w", err)
+		}
 	}
 }
 

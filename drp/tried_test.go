@@ -4,10 +4,35 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"time"
 
 	"drp/drp"
+	"drp/internal/testkit"
+	tebscript "drp/teb/script"
 	"drp/watch"
 )
+
+// TestReloadPassesTheTriggerOver: who asks for a reload is told that a trigger script is none that is taken anew.
+func TestReloadPassesTheTriggerOver(t *testing.T) {
+	decides := testkit.Script(t, "import drp\nts = drp.TriggerSource()\nfor batch in ts.batches():\n    batch.accept = True\n")
+	r := startLive(t, liveText(1, "pass"), func(cfg *drp.Config) {
+		cfg.Sources = []string{smallSim + ",events=100000"}
+		cfg.Trigger = &drp.Trigger{Deadline: time.Minute, Script: &tebscript.Config{Script: decides}}
+	})
+	r.events(20)
+	want := "trigger script " + decides + ": not looked at, it is read at Configure and when a run begins"
+	for _, ask := range []func(context.Context, watch.Reload) (watch.Reloaded, error){r.run.TryReload, r.run.Reload} {
+		for _, text := range []int{1, 2} {
+			r.write(liveText(text, "pass"))
+			if got, err := ask(context.Background(), watch.Reload{}); err != nil || got.Trigger != want {
+				t.Errorf("%+v, %v", got, err)
+			}
+		}
+	}
+	if !strings.Contains(r.log.String(), want) {
+		t.Errorf("the log does not say it:\n%s", r.log)
+	}
+}
 
 // TestTryReload says what a reload would, of a good text as of a bad one, and leaves all as it is.
 func TestTryReload(t *testing.T) {

@@ -150,7 +150,7 @@ func object(t reflect.Type, parts map[string]any) map[string]any {
 			schema["enum"] = strings.Split(values, ",")
 		}
 		members[name] = schema
-		if options != "omitempty" {
+		if options != "omitempty" && options != "omitzero" {
 			always = append(always, name)
 		}
 	}

@@ -2,8 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
-	"math"
 
 	"github.com/spf13/pflag"
 
@@ -17,7 +15,7 @@ type aimFlags struct {
 }
 
 func (f *aimFlags) add(fl *pflag.FlagSet) {
-	fl.Float64Var(&f.energy, "energy", 0, "of the photons, `eV`, for the rings of pictures (default: what the events say, or the geometry)")
+	fl.Var((*energyFlag)(&f.energy), "energy", "of the photons, `eV`, for the rings of pictures (default: what the events say, or the geometry)")
 	fl.StringVar(&f.distance, "distance", "", "from the sample to the detector, for the same: 0.095 (`m`) or 95mm (default: what the geometry says)")
 }
 
@@ -26,9 +24,7 @@ func (f *aimFlags) complete(shown bool) (a page.Aim, err error) {
 	if !shown && (f.energy != 0 || f.distance != "") {
 		return a, errors.New("--energy and --distance are for the rings on the page: give --http HOST:PORT, too")
 	}
-	if a.Energy = f.energy; !(a.Energy >= 0) || math.IsInf(a.Energy, 0) {
-		return a, fmt.Errorf("--energy %g: give electronvolts above 0", a.Energy)
-	}
+	a.Energy = f.energy
 	if f.distance != "" {
 		a.Distance, err = givenDistance(f.distance)
 	}

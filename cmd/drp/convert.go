@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"path/filepath"
 	"strings"
 
@@ -67,7 +66,7 @@ func newConvertCommand() *cobra.Command {
 	fl.BoolVar(&f.adu, "adu", false, "write ADU less pedestal and common mode, int16; pixels in another gain range are 32767, bad ones -32768")
 	fl.BoolVar(&f.raw, "raw", false, "write raw pixels, uint16")
 	fl.BoolVar(&f.mask, "mask", false, "write the mask of the constants, too; 0 is good, as in all CXI files")
-	fl.Float64Var(&f.energy, "energy", 0, "of the photons, `eV` (default: what the events say, or the geometry)")
+	fl.Var((*energyFlag)(&f.energy), "energy", "of the photons, `eV` (default: what the events say, or the geometry)")
 	fl.StringVar(&f.distance, "distance", "", "from the sample to the detector: 0.095 (`m`) or 95mm (default: what the geometry says)")
 	fl.BoolVar(&f.source.follow, "follow", false, "keep up with a run that is writing the file")
 	fl.BoolVar(&f.force, "force", false, "write over files that are there")
@@ -90,8 +89,6 @@ func (f *convertFlags) check() error {
 		return fmt.Errorf("--cxi %s: CrystFEL goes by the end of the name: give one that ends in .cxi", f.cxi)
 	case kinds > 1:
 		return errors.New("--raw, --adu and --calibrated: give one of them")
-	case f.energy < 0 || math.IsNaN(f.energy) || math.IsInf(f.energy, 0):
-		return fmt.Errorf("--energy %g: give electronvolts above 0", f.energy)
 	}
 	if err := fromZero("-n", f.most); err != nil {
 		return err

@@ -214,7 +214,7 @@ func TestConvertMistakes(t *testing.T) {
 		{"nothing to write", []string{file}, 2, "Give --cxi OUT.cxi"},
 		{"a name that CrystFEL does not know", []string{file, "--cxi", "a.h5"}, 2, "give one that ends in .cxi"},
 		{"two kinds of pixels", []string{file, "--cxi", "a.cxi", "--raw", "--adu"}, 2, "give one of them"},
-		{"an energy below 0", []string{file, "--cxi", "a.cxi", "--energy", "-1"}, 2, "--energy -1"},
+		{"an energy below 0", []string{file, "--cxi", "a.cxi", "--energy", "-1"}, 2, `"-1" for "--energy": give electronvolts, from 100 to 1000000`},
 		{"a distance that is none", []string{file, "--cxi", "a.cxi", "--distance", "x"}, 2, "--distance x"},
 		{"a distance in millimetres", []string{file, "--cxi", "a.cxi", "--distance", "95"}, 2, "--distance 95: that would be 95 m: give the unit, too, as 95mm or 95m"},
 		{"a file that is there", []string{file, "--cxi", taken}, 2, "taken.cxi is there already: name another file, or write over it with --force"},

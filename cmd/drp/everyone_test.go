@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -200,6 +201,87 @@ func TestReloadEverywhere(t *testing.T) {
 	late = nil
 	if result, err = reloadEverywhere(t.Context(), []seen{sa, sb}, &reloadOptions{}); err != nil || result[1].Outcome != outcomeReloads || result[0].Tried != "event 17" {
 		t.Errorf("%+v, %v", result, err)
+	}
+}
+
+// TestDiffering: one that was started anew has the values of its script, and who looks at the partition is told.
+func TestDiffering(t *testing.T) {
+	a, sa := memberOf(t, 1, declaresI)
+	b, sb := memberOf(t, 2, declaresIJ)
+	late, anew := memberOf(t, 3, declaresI)
+	_, other := memberOf(t, 4, declaresI)
+	other.status.Partition = "other"
+	all := []seen{sa, sb, anew, other}
+	if lines := differingOf(t.Context(), all); lines != nil {
+		t.Errorf("of the same values it says %q", lines)
+	}
+	for _, m := range []*member{a, b} {
+		if _, err := m.Set(map[string]any{"i": 9}, "me"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if a.value(t, "i") != int64(9) || b.value(t, "i") != int64(9) {
+		t.Fatal("it is not set")
+	}
+	if lines := differingOf(t.Context(), all); !slices.Equal(lines, []string{"partition tst: i differs between processes: 9 in 1, 2; 3 in 3"}) {
+		t.Errorf("it says %q", lines)
+	}
+	var text strings.Builder
+	writeShown(&text, []shown{{sa.process(), a.Settings()}, {sb.process(), b.Settings()}, {anew.process(), late.Settings()}}, false)
+	if !strings.HasSuffix(text.String(), "\ni differs between processes: 9 in 1, 2; 3 in 3\n") {
+		t.Errorf("it shows\n%s", &text)
+	}
+}
+
+// TestReloadEverywhereWithEnds: all try the ends before any takes its script, so that one whose ends are bad splits no partition.
+func TestReloadEverywhereWithEnds(t *testing.T) {
+	a, sa := memberOf(t, 1, `[]`)
+	b, sb := memberOf(t, 2, `[]`)
+	taken := 0
+	tries := func(ends error) func(watch.Reload) (watch.Reloaded, error) {
+		return func(asked watch.Reload) (watch.Reloaded, error) {
+			if asked.Ends && ends != nil {
+				return watch.Reloaded{}, ends
+			}
+			if !asked.Check {
+				taken++
+			}
+			return watch.Reloaded{State: "taken at the next step", Tried: "event 17", Ends: asked.Ends}, nil
+		}
+	}
+	bad := errors.New("it fails at EndRun")
+	with := &reloadOptions{asked: watch.Reload{Ends: true}}
+	for _, tt := range []struct {
+		a, b  error
+		taken int
+	}{{nil, bad, 0}, {bad, bad, 0}, {nil, nil, 2}} {
+		taken = 0
+		a.reload, b.reload = tries(tt.a), tries(tt.b)
+		_, err := reloadEverywhere(t.Context(), []seen{sa, sb}, with)
+		f := (*drp.Failure)(nil)
+		if taken != tt.taken || (err != nil) != (tt.b != nil) || err != nil && (!errors.As(err, &f) || f.Kind != drp.Script) {
+			t.Errorf("with %v and %v: %d have taken it, %v", tt.a, tt.b, taken, err)
+		}
+	}
+}
+
+// TestReloadedText says of the ends whether they were tried.
+func TestReloadedText(t *testing.T) {
+	for _, tt := range []struct {
+		got  watch.Reloaded
+		ends bool
+		want string
+	}{
+		{watch.Reloaded{State: "in use"}, false, ": in use"},
+		{watch.Reloaded{State: "in use", Tried: "event 1", Ends: true}, true, ": in use, tried up to event 1, and at its ends"},
+		{watch.Reloaded{State: "taken at the next step", Ends: true}, true, ": taken at the next step, its ends were tried before"},
+		{watch.Reloaded{State: "taken at the Configure that comes"}, true, ": taken at the Configure that comes, its ends were not tried"},
+		{watch.Reloaded{State: "taken at the next step", Tried: "event 1"}, false, ", tried up to event 1, and not at its ends (--ends)"},
+		{watch.Reloaded{State: "in use", Trigger: "trigger script t.py: not looked at"}, false, ": in use\n  trigger script t.py: not looked at"},
+	} {
+		if got := reloadedText(&tt.got, watch.Reload{Ends: tt.ends}); !strings.HasSuffix(got, tt.want) {
+			t.Errorf("%q does not end with %q", got, tt.want)
+		}
 	}
 }
 

@@ -110,7 +110,7 @@ func TestHitsMistakes(t *testing.T) {
 		{"no contrast", []string{"plot", file, "--contrast", "9:5"}, 2, "give two percentiles"},
 		{"no distance", []string{"plot", file, "--calib", store, "--find", findSpots, "--distance", "far"}, 2, "--distance far: give a length"},
 		{"a distance in millimetres", []string{"plot", file, "--calib", store, "--find", findSpots, "--distance", "95"}, 2, "give the unit, too, as 95mm"},
-		{"no energy", []string{"plot", file, "--calib", store, "--find", findSpots, "--energy", "-5"}, 2, "--energy -5"},
+		{"no energy", []string{"plot", file, "--calib", store, "--find", findSpots, "--energy", "-5"}, 2, `"-5" for "--energy": give electronvolts`},
 		{"no center", []string{"plot", file, "--calib", "none", "--center", "5"}, 2, "no hits of cam"},
 		{"no folder for a picture", []string{"plot", file, "--calib", store, "--find", findSpots, "-o", "no/x.png"}, 1, "no/x.png"},
 		{"an event below 0", []string{"plot", file, "-e", "-1"}, 2, "-e -1: give a whole number from 0 on"},

@@ -64,7 +64,7 @@ they tell their radius in pixels and, where the photon energy and the distance a
 	fl.Int64VarP(&f.event, "event", "e", -1, "which event; the first one is 0 (default: the first hit)")
 	fl.StringVarP(&f.out, "output", "o", "", "PNG `file` (default: NAME-eN.png in the present folder)")
 	f.source.addFind(cmd)
-	fl.Float64Var(&f.energy, "energy", 0, "of the photons, `eV` (default: what the event says, or the geometry)")
+	fl.Var((*energyFlag)(&f.energy), "energy", "of the photons, `eV` (default: what the event says, or the geometry)")
 	fl.StringVar(&f.distance, "distance", "", "from the sample to the detector: 0.095 (`m`) or 95mm (default: what the geometry says)")
 	fl.StringVar(&f.center, "center", "", "`ROW:COL` of the beam, where there is no geometry")
 	fl.Float64SliceVar(&f.rings, "rings", nil, "radii of the rings, `pixels` (default: round ones)")
@@ -251,9 +251,6 @@ func (f *hitsPlotFlags) aim(p *plot.Frame, e *drp.Frame, config *hit.Config) err
 	}
 	if k := e.Constants; energy == 0 && k != nil && k.Camera.Geometry != nil {
 		energy = k.Camera.Geometry.Energy
-	}
-	if energy < 0 || math.IsNaN(energy) {
-		return fmt.Errorf("--energy %g: give electronvolts above 0", energy)
 	}
 	if energy > 0 {
 		b.Wavelength = correct.HC / energy

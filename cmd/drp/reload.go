@@ -26,7 +26,8 @@ The text is compiled, and tried aside with what holds in the run and with the la
 declare what the present one has declared. If it fails, the reason is said, the exit code is 5, and nothing has changed.
 What the script does at the end of a step, of a run and of itself is tried with --ends only: it may write files. There, and in
 "drp test", drp_info.trial is True for the script.
-With --post, both scripts are looked at. kill -USR1 PID asks for the same; the answer is in the log (docs/operations.md).`
+With --post, both scripts are looked at. A trigger script is not: it is read at Configure and when a run begins.
+kill -USR1 PID asks for the same; the answer is in the log (docs/operations.md).`
 
 // waitPause is how often --wait asks.
 const waitPause = 200 * time.Millisecond
@@ -65,7 +66,7 @@ func newReloadCommand() *cobra.Command {
 			if asJSON {
 				err = printJSON(got)
 			} else {
-				printLine(reloadedText(got))
+				printLine(reloadedText(got, o.asked))
 			}
 			if err != nil || !wait {
 				return general(err)
@@ -86,9 +87,21 @@ func newReloadCommand() *cobra.Command {
 }
 
 // reloadedText says what becomes of a text.
-func reloadedText(got *watch.Reloaded) string {
+func reloadedText(got *watch.Reloaded, asked watch.Reload) string {
+	text := stateText(got, asked)
+	if got.Trigger != "" {
+		text += "\n  " + printable(got.Trigger)
+	}
+	return text
+}
+
+func stateText(got *watch.Reloaded, asked watch.Reload) string {
 	text := fmt.Sprintf("SHA-256 %s: %s", got.SHA256, got.State)
 	switch {
+	case got.Tried == "" && got.Ends:
+		return text + ", its ends were tried before"
+	case got.Tried == "" && asked.Ends:
+		return text + ", its ends were not tried"
 	case got.Tried == "":
 		return text
 	case got.Ends:

@@ -44,7 +44,7 @@ func reloadEverywhere(ctx context.Context, all []seen, o *reloadOptions) ([]relo
 	result := make([]reloaded, len(all))
 	var wrong []string
 	kind := drp.Script
-	for i, tried := range ask(watch.Reload{Now: o.asked.Now, Check: true}) {
+	for i, tried := range ask(watch.Reload{Now: o.asked.Now, Ends: o.asked.Ends, Check: true}) {
 		result[i] = reloaded{process: tried.process(), Outcome: outcomeSame, Reloaded: tried.got}
 		if tried.err != nil {
 			result[i].fails(tried.err)
@@ -106,9 +106,9 @@ func (f *lookFlags) reloadPartition(ctx context.Context, o *reloadOptions) error
 		switch r := &result[i]; {
 		case r.Outcome != outcomeReloads:
 		case len(result) == 1:
-			printLine(reloadedText(r.Reloaded))
+			printLine(reloadedText(r.Reloaded, o.asked))
 		default:
-			printf("%v: %s\n", r.process, reloadedText(r.Reloaded))
+			printf("%v: %s\n", r.process, reloadedText(r.Reloaded, o.asked))
 		}
 	}
 	for i := range result {

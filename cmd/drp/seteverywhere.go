@@ -194,11 +194,19 @@ func showEverywhere(ctx context.Context, all []seen, asJSON, history bool) error
 	if asJSON {
 		return printJSON(lists)
 	}
+	writeShown(&stdout, lists, history)
+	return nil
+}
+
+// writeShown shows what can be set in each process, and what differs between them.
+func writeShown(to io.Writer, lists []shown, history bool) {
 	for i := range lists {
 		if len(lists) > 1 {
-			printf("%v:\n", lists[i].process)
+			_, _ = fmt.Fprintf(to, "%v:\n", lists[i].process)
 		}
-		writeSettings(&stdout, &lists[i].Listing, history)
+		writeSettings(to, &lists[i].Listing, history)
 	}
-	return nil
+	for _, line := range differing(lists) {
+		_, _ = fmt.Fprintln(to, line)
+	}
 }

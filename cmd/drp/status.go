@@ -15,6 +15,8 @@ const statusLong = `status shows the runs of this user on this machine as they a
   drp status --json | jq '.[0].events'
   drp status "http://127.0.0.1:8080/?token=…"    the address that drp --http has printed, here or through a tunnel
 
+Where processes of a partition have different values of a parameter, that is said (drp set --partition shows all values).
+
 The JSON is a list of what the address gives as /v1/status; /v1/openapi.json beside it describes it (docs/metrics.md).`
 
 func newStatusCommand() *cobra.Command {
@@ -29,9 +31,9 @@ func newStatusCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			defer closeAll(all)
 			statuses := []*watch.Status{}
 			for _, s := range all {
-				s.client.Close()
 				statuses = append(statuses, s.status)
 			}
 			if asJSON {
@@ -44,6 +46,11 @@ func newStatusCommand() *cobra.Command {
 					printLine()
 				}
 				printText(strings.Join(pictureOf(nil, s), "\n") + "\n")
+			}
+			if len(all) > 1 {
+				for _, line := range differingOf(cmd.Context(), all) {
+					printLine(line)
+				}
 			}
 			return nil
 		},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -34,6 +35,10 @@ func (f *tebFlags) look(b *builders, s *tebserve.Server) (*tebOnlookers, error) 
 	}
 	options.Partition, options.Status = f.partition, o.status
 	options.Get, options.Post = watch.SettingsPages(func() watch.Steered { return o })
+	path, reload := watch.PageOfReload(func(context.Context, watch.Reload) (watch.Reloaded, error) {
+		return watch.Reloaded{}, errBuilderReloads
+	})
+	options.Post[path] = reload
 	o.folder, options.Socket = statusSocket(b.log)
 	if o.server, err = watch.Listen(options); err != nil {
 		removeFolder(o.folder)

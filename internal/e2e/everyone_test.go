@@ -117,6 +117,14 @@ func builderIsWatched(t *testing.T, server *invocation) {
 	if code, text := testkit.Ask(t, http.MethodGet, m[1]+"/v1/settings", m[2], ""); code != http.StatusOK || !strings.Contains(text, `"value": 4`) {
 		t.Errorf("%d: %s", code, text)
 	}
+	if code, text := testkit.Ask(t, http.MethodGet, m[1]+"/v1/status", m[2], ""); code != http.StatusOK || strings.Contains(text, `"loaded"`) {
+		t.Errorf("%d: %s", code, text)
+	}
+	_, steer := server.addresses()
+	if code, text := testkit.Ask(t, http.MethodPost, below(steer, "/v1/reload"), "", "{}"); code != http.StatusUnprocessableEntity ||
+		!strings.Contains(text, `"error": "this is drp teb, which takes its script anew whenever a run begins"`) {
+		t.Errorf("%d: %s", code, text)
+	}
 	server.beside("set", "--pid", pid, "level=-1").wants(t, 3, "-1 is less than 0, the least that the trigger script allows; 4 stays")
 	server.beside("set", "--partition", "tst", "level=6").wants(t, 0)
 	if !testkit.Within(20*time.Second, func() bool {

@@ -94,8 +94,11 @@ func Private(dir string) error {
 	st, ok := info.Sys().(*syscall.Stat_t)
 	switch {
 	case !info.IsDir() || !ok || int(st.Uid) != os.Getuid():
-		return fmt.Errorf("rundir: %s is not a folder of this user alone (mode 0700): have its owner remove it, or set "+
-			"XDG_RUNTIME_DIR to a folder of your own", dir)
+		return fmt.Errorf("rundir: %s is not a folder of this user alone (mode 0700): have its owner remove it, or use "+
+			"a folder of your own (XDG_RUNTIME_DIR is that of all sockets that are not named)", dir)
+	case info.Mode()&fs.ModeSticky != 0:
+		return fmt.Errorf("rundir: %s is a folder for everybody (it has the sticky bit), and sockets lie in one of this user alone (mode "+
+			"0700): make one of your own, and name that", dir)
 	case info.Mode().Perm() != 0o700:
 		return fmt.Errorf("rundir: %s has the mode %04o, and others could put sockets there (it must be 0700): chmod 700 %s", dir,
 			info.Mode().Perm(), dir)

@@ -112,6 +112,8 @@ func TestNothingIsLeftAndNothingOfOthersIsTaken(t *testing.T) {
 	must(t, living.Close())
 	must(t, os.Chmod(dir, 0o755))
 	refused(t, e, "(it must be 0700): chmod 700 ")
+	must(t, os.Chmod(dir, 0o777|os.ModeSticky))
+	refused(t, e, "is a folder for everybody (it has the sticky bit), and sockets lie in one of this user alone (mode 0700): make one of your own")
 }
 
 func refused(t *testing.T, e Endpoint, want string) {

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"drp/internal/settings"
+	"drp/watch"
+)
+
+// differing says which parameters have several values among processes that belong together, as where one was started anew and
+// has what its script says. Lines are in the order in which the parameters are declared.
+func differing(lists []shown) (lines []string) {
+	type value struct {
+		text string
+		pids []string
+	}
+	var names []string
+	values := map[string][]value{}
+	for i := range lists {
+		for _, s := range lists[i].Settings {
+			if !slices.Contains(names, s.Name) {
+				names = append(names, s.Name)
+			}
+			text, all := settings.Text(s.Value), values[s.Name]
+			at := slices.IndexFunc(all, func(v value) bool { return v.text == text })
+			if at < 0 {
+				at, all = len(all), append(all, value{text: text})
+			}
+			all[at].pids = append(all[at].pids, fmt.Sprint(lists[i].PID))
+			values[s.Name] = all
+		}
+	}
+	for _, name := range names {
+		if len(values[name]) < 2 {
+			continue
+		}
+		var each []string
+		for _, v := range values[name] {
+			each = append(each, fmt.Sprintf("%s in %s", v.text, strings.Join(v.pids, ", ")))
+		}
+		lines = append(lines, printable(fmt.Sprintf("%s differs between processes: %s", name, strings.Join(each, "; "))))
+	}
+	return lines
+}
+
+// differingOf says the same of runs by their partitions. Those that do not answer any more are left out.
+func differingOf(ctx context.Context, all []seen) (lines []string) {
+	lists := map[string][]shown{}
+	var partitions []string
+	for _, a := range askEach(all, func(_ int, c *watch.Client) ([]byte, error) { return c.Get(ctx, watch.SettingsPath) }) {
+		one, partition := shown{process: a.process()}, a.status.Partition
+		if partition == "" || a.err != nil || json.Unmarshal(a.got, &one.Listing) != nil {
+			continue
+		}
+		if lists[partition] == nil {
+			partitions = append(partitions, partition)
+		}
+		lists[partition] = append(lists[partition], one)
+	}
+	for _, partition := range partitions {
+		for _, line := range differing(lists[partition]) {
+			lines = append(lines, fmt.Sprintf("partition %s: %s", partition, line))
+		}
+	}
+	return lines
+}
