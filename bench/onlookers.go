@@ -228,17 +228,26 @@ type looked struct {
 	memory float64
 }
 
-// stretch lets a run go on for so many seconds, and looks at it from where it was looked at last.
+// stretch lets a run go on for so many seconds, and looks at it from where it was looked at last. One in which nothing was done, since
+// others had the core, says nothing, and goes on.
 func (r *watchedRun) stretch(ctx context.Context, seconds float64, to *looked) error {
-	if err := sleep(ctx, seconds); err != nil {
+	for patience := time.Now().Add(time.Minute); ; {
+		if err := sleep(ctx, seconds); err != nil {
+			return err
+		}
+		now, err := r.now()
+		if err != nil {
+			return err
+		}
+		events, used := now.events-r.last.events, (now.used - r.last.used).Seconds()
+		if (events <= 0 || used <= 0) && time.Now().Before(patience) {
+			continue
+		}
+		if events <= 0 || used <= 0 {
+			return errors.New("bench: the run that is looked at does nothing any more")
+		}
+		to.rate, r.last = events/used, now
+		to.memory, err = r.resident()
 		return err
 	}
-	now, err := r.now()
-	if err != nil {
-		return err
-	}
-	to.rate = (now.events - r.last.events) / (now.used - r.last.used).Seconds()
-	r.last = now
-	to.memory, err = r.resident()
-	return err
 }
