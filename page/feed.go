@@ -45,11 +45,22 @@ func (f *feed) run(ctx context.Context) {
 			sleep(ctx, dialAgain)
 			continue
 		}
+		f.tell(nil)
 		err = f.watch(ctx, c)
 		_ = c.Close()
+		if ctx.Err() == nil {
+			f.tell(err)
+		}
 		if err != nil && !errors.Is(err, io.EOF) && ctx.Err() == nil {
 			f.page.o.Journal.note("error", "no more pictures: "+err.Error())
 		}
+	}
+}
+
+// tell says whether the run is watched, which the feed of all events knows: it ends with the page only.
+func (f *feed) tell(err error) {
+	if !f.hits && f.page.o.Watched != nil {
+		f.page.o.Watched(err)
 	}
 }
 

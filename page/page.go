@@ -17,6 +17,7 @@ import (
 type Options struct {
 	Monitor  string              // name of the run that is watched
 	Status   func() watch.Status // of the run; may be called at any time until Close
+	Watched  func(error)         // told when a run begins to be watched, and why it is not any more, io.EOF at its end; nil is nobody
 	Settings func() uint64       // generation of the settings; nil where there are none
 	Files    fs.FS               // of the page itself; nil is none
 	Store    calib.Store         // of constants, where the run tells of none; nil is none

@@ -160,7 +160,7 @@ func searched(s *Status, put put) {
 
 // The states of a run, and of a worker.
 var (
-	runStates    = []string{"starting", "unconfigured", "configured", "running", "stepping", "enabled", "ended"}
+	runStates    = []string{"starting", "unconfigured", "configured", "running", "stepping", "enabled", "ended", "lost"}
 	workerStates = []string{"idle", "working", "starting", "stopped", "retired", "ended"}
 )
 

@@ -13,7 +13,7 @@ type Status struct {
 	Source     string    `json:"source" doc:"where the data come from"`
 	Script     string    `json:"script" doc:"name of the user's script and its arguments"`
 	Loaded     Loaded    `json:"loaded,omitzero" doc:"which text of the script is used; absent before the run begins, of a replay and of drp teb"`
-	State      string    `json:"state" doc:"how far the run was begun; enabled is when events come" enum:"starting,unconfigured,configured,running,stepping,enabled,ended"`
+	State      string    `json:"state" doc:"how far the run was begun; enabled is when events come; lost is only what drp monitor --http says of a run that does not answer" enum:"starting,unconfigured,configured,running,stepping,enabled,ended,lost"`
 	Transition string    `json:"transition" doc:"the latest that all workers have taken; may be empty"`
 	Time       time.Time `json:"time" doc:"of this status"`
 	Seconds    float64   `json:"seconds" doc:"since the run began"`

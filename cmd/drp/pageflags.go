@@ -8,9 +8,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"slices"
-	"sync"
-	"time"
 
 	"drp/drp"
 	"drp/page"
@@ -43,14 +40,8 @@ func (o *onlookers) openPage(options *watch.Options) {
 	}
 	shown := o.flags.shown
 	shown.Status, shown.Files, shown.Log = options.Status, web.Files(), options.Log
-	shown.Settings = func() uint64 {
-		if shown.Player != nil {
-			return shown.Player.SettingsGeneration()
-		}
-		if r := o.run.Load(); r != nil {
-			return uint64(r.SettingsGeneration())
-		}
-		return 0
+	if !o.flags.elsewhere {
+		shown.Settings = o.generation
 	}
 	o.page = page.New(shown)
 	options.Root = o.page
@@ -58,6 +49,17 @@ func (o *onlookers) openPage(options *watch.Options) {
 		options.Get, options.Post = map[string]http.Handler{}, map[string]http.Handler{}
 	}
 	options.Get["/v1/replay"], options.Post["/v1/replay"] = o.page, o.page.Orders()
+}
+
+// generation is that of the settings, 0 before there are any.
+func (o *onlookers) generation() uint64 {
+	if p := o.flags.shown.Player; p != nil {
+		return p.SettingsGeneration()
+	}
+	if r := o.run.Load(); r != nil {
+		return uint64(r.SettingsGeneration())
+	}
+	return 0
 }
 
 // openRecord begins to record the status of a run beside its files, where there are any.
@@ -72,7 +74,7 @@ func (o *onlookers) openRecord(r *drp.Run) {
 func (f *watchFlags) serve(ctx context.Context, name string) error {
 	log := f.journal(newScreen(os.Stderr, false).logger())
 	run := &elsewhere{}
-	f.shown.Monitor, f.shown.Status, f.noSocket = name, run.status, true
+	f.shown.Monitor, f.shown.Status, f.shown.Watched, f.elsewhere = name, run.status, run.watched, true
 	looking, err := f.open("", log)
 	if err != nil {
 		return err
@@ -80,34 +82,6 @@ func (f *watchFlags) serve(ctx context.Context, name string) error {
 	defer looking.Close()
 	<-ctx.Done()
 	return nil
-}
-
-// elsewhere is the status of a run of another process: of the one that this process watches.
-type elsewhere struct {
-	mu     sync.Mutex // protects all below
-	latest watch.Status
-	asked  time.Time
-}
-
-func (e *elsewhere) status() watch.Status {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	const often = 500 * time.Millisecond
-	if time.Since(e.asked) < often {
-		return e.latest
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), often)
-	defer cancel()
-	e.latest = (&onlookers{flags: &watchFlags{}}).status()
-	all, _ := (&lookFlags{}).find(ctx, nil) // none is as if it had not begun
-	for _, s := range all {
-		s.client.Close()
-		if slices.ContainsFunc(s.status.Consumers, func(c watch.Consumer) bool { return c.PID == os.Getpid() }) {
-			e.latest = *s.status
-		}
-	}
-	e.asked = time.Now()
-	return e.latest
 }
 
 // tunnelTo says how to reach an address of this machine alone from another one; nothing where all can reach it.

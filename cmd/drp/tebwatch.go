@@ -44,7 +44,7 @@ func (f *tebFlags) look(b *builders, s *tebserve.Server) (*tebOnlookers, error) 
 		removeFolder(o.folder)
 		return nil, &drp.Failure{Kind: drp.Configuration, Err: fmt.Errorf("--http: %w", err)}
 	}
-	announce("the trigger event builder", o.server, b.log)
+	announce("the trigger event builder", o.server, b.log, true)
 	return o, nil
 }
 

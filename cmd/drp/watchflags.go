@@ -28,7 +28,7 @@ type watchFlags struct {
 	aim         aimFlags
 	shown       page.Options // what the page shows, where there is one
 	recorded    string       // folder in which the status is recorded, empty for none
-	noSocket    bool         // it is no run, and not to be found as one
+	elsewhere   bool         // it is a run of another process: not to be found as one, and not to be steered here
 }
 
 func (f *watchFlags) add(fl *pflag.FlagSet) {
@@ -67,8 +67,8 @@ func (f *watchFlags) open(partition string, log *slog.Logger) (*onlookers, error
 		return nil, err
 	}
 	options.Partition, options.Status = partition, o.status
-	options.Get, options.Post = o.pages()
-	if !f.noSocket {
+	if !f.elsewhere {
+		options.Get, options.Post = o.pages()
 		o.folder, options.Socket = statusSocket(log)
 	}
 	o.openPage(&options)
@@ -77,7 +77,7 @@ func (f *watchFlags) open(partition string, log *slog.Logger) (*onlookers, error
 		o.removeFolder()
 		return nil, &drp.Failure{Kind: drp.Configuration, Err: fmt.Errorf("--http: %w", err)}
 	}
-	announce("the run", o.server, log)
+	announce("the run", o.server, log, !f.elsewhere)
 	return o, nil
 }
 
@@ -105,14 +105,16 @@ func (f *watchFlags) options(log *slog.Logger) (options watch.Options, err error
 	return options, nil
 }
 
-// announce says at which addresses something can be looked at, if at any.
-func announce(what string, s *watch.Server, log *slog.Logger) {
+// announce says at which addresses something can be looked at, if at any, and steered, where there is something to steer.
+func announce(what string, s *watch.Server, log *slog.Logger, steered bool) {
 	url := s.URL()
 	if url == "" {
 		return
 	}
 	log.Info(what + " can be watched at " + url)
-	log.Info(what + " can be steered at " + s.ControlURL())
+	if steered {
+		log.Info(what + " can be steered at " + s.ControlURL())
+	}
 	if line := tunnelTo(url); line != "" {
 		log.Info(line)
 	}

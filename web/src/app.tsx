@@ -19,12 +19,13 @@ import { Workers } from "./workers";
 export function App(): JSX.Element {
   const model = useModel();
   useEffect(() => listen(model), [model]);
-  const lost = useCell(model.link).state === "lost";
+  const past = useCell(model.link).state !== "open";
+  const lost = useCell(model.status)?.status.state === "lost";
   return (
     <>
       <Header />
       <ReplayBar />
-      <main class={lost ? "stale" : ""}>
+      <main class={past || lost ? "stale" : ""}>
         <Pipeline />
         <Picture />
         <Strips />

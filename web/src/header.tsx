@@ -4,17 +4,19 @@ import { useCell } from "./cell";
 import { bytes, duration } from "./format";
 import { useModel } from "./model";
 import { Badge } from "./parts";
+import type { StatusFrame } from "./protocol";
 import { nextTheme } from "./theme";
 
-const stateKinds: Record<string, "good" | "busy" | "plain"> = { enabled: "good", ended: "plain", unconfigured: "plain" };
+const stateKinds: Record<string, "good" | "busy" | "bad" | "plain"> = { enabled: "good", ended: "plain", lost: "bad", unconfigured: "plain" };
 
 export function Header(): JSX.Element {
   const model = useModel();
   const frame = useCell(model.status);
   const replay = useCell(model.replay.state);
   const theme = useCell(model.preferences.theme);
-  const lost = useCell(model.link).state === "lost"; // nothing on the page is of now
+  const past = useCell(model.link).state !== "open"; // nothing on the page is of now, also while it is tried again
   const s = frame?.status;
+  const generation = frame?.settings_generation ?? s?.settings?.generation;
   return (
     <header class="top">
       <h1>drp</h1>
@@ -24,8 +26,8 @@ export function Header(): JSX.Element {
             <b>{[s.experiment, s.run > 0 ? `r${String(s.run).padStart(4, "0")}` : ""].filter(Boolean).join(" ") || "run"}</b>
             {s.partition && <span>{s.partition}</span>}
           </span>
-          <Badge kind={lost ? "plain" : (stateKinds[s.state] ?? "busy")} title={s.transition ? `last transition: ${s.transition}` : undefined!}>
-            {lost && s.state !== "ended" ? "was " : ""}
+          <Badge kind={past ? "plain" : (stateKinds[s.state] ?? "busy")} title={s.transition ? `last transition: ${s.transition}` : undefined!}>
+            {past && s.state !== "ended" ? "was " : ""}
             {replay ? "replay" : s.state}
           </Badge>
           <span class="what" title={`${s.source} → ${s.script}`}>
@@ -36,14 +38,14 @@ export function Header(): JSX.Element {
             <span title={s.calibration.published || "generation of the constants that are used"}>
               {s.calibration.generation > 0 ? `constants ${s.calibration.generation}` : "no constants"}
             </span>
-            {frame.settings_generation !== undefined && (!replay || frame.settings_generation > 0) && <span title="generation of the live settings">settings {frame.settings_generation}</span>}
+            {generation !== undefined && (!replay || generation > 0) && <span title="generation of the live settings">settings {generation}</span>}
           </span>
         </>
       )}
       <span class="right">
         <LinkBadge />
         {frame && (
-          <Badge kind="plain" title={frame.rights.control ? "this page may change settings" : "this page can change nothing: drp has printed another address for steering"}>
+          <Badge kind="plain" title={rightsTitle(frame)}>
             {frame.rights.control ? "steering" : "watching"}
           </Badge>
         )}
@@ -67,6 +69,7 @@ function LinkBadge(): JSX.Element {
   const slow = useCell(model.slow);
   const left = useLeft(link.state === "lost" ? link.retry : 0);
   const replay = useCell(model.replay.state);
+  const state = useCell(model.status)?.status.state; // of a run of another process, which may be gone while its page is there
   let badge = <Badge kind="good">{replay ? "connected" : "live"}</Badge>;
   if (link.state === "lost") {
     const why = ended || link.why;
@@ -82,7 +85,15 @@ function LinkBadge(): JSX.Element {
       </>
     );
   } else if (link.state === "connecting") badge = <Badge kind="warn">connecting</Badge>;
-  else if (ended) badge = <Badge kind="plain" title={ended}>ended</Badge>;
+  else if (ended || (state === "ended" && !replay)) badge = <Badge kind="plain" title={ended || "the run has ended"}>ended</Badge>;
+  else if (state === "lost") {
+    badge = (
+      <>
+        <Badge kind="bad">lost</Badge>
+        <span class="why">the run does not answer, or has died: this is the last that it said</span>
+      </>
+    );
+  }
   else if (paused) badge = <Badge kind="warn" title="the picture and the list stand still; the run goes on">paused</Badge>;
   else if (slow) {
     badge = (
@@ -100,6 +111,11 @@ function LinkBadge(): JSX.Element {
       {badge}
     </span>
   );
+}
+
+function rightsTitle({ rights, settings_generation }: StatusFrame): string {
+  if (rights.control) return "this page may change settings";
+  return settings_generation === undefined ? "this page can change nothing" : "this page can change nothing: drp has printed another address for steering";
 }
 
 function useLeft(moment: number): number {

@@ -43,7 +43,7 @@ export const keys: Key[] = [
   { keys: ["a", "A"], shown: "A", says: "move left", act: move(-1, 0) },
   { keys: ["s", "S"], shown: "S", says: "move down", act: move(0, 1) },
   { keys: ["d", "D"], shown: "D", says: "move right", act: move(1, 0) },
-  { keys: ["v"], shown: "V", says: "event, sum or maximum", act: ({ preferences: { stream } }) => stream.set({ ...stream.value, image: next(pictures, stream.value.image) }) },
+  { keys: ["v"], shown: "V", says: "event, sum or maximum", act: (m) => m.choose(next(pictures, m.preferences.stream.value.image)) },
   { keys: ["l"], shown: "L", says: "scale: linear, log, percentile", act: look((l) => ({ transfer: next(transfers, l.transfer) })) },
   { keys: ["c"], shown: "C", says: "next colour map", act: look((l) => ({ map: next(colourMaps, l.map) })) },
   { keys: ["i"], shown: "I", says: "invert the colours", act: look((l) => ({ inverted: !l.inverted })) },
@@ -67,5 +67,16 @@ export function listen(model: Model): () => void {
     key.act(model);
   };
   document.addEventListener("keydown", onKey);
-  return () => document.removeEventListener("keydown", onKey);
+  document.addEventListener("click", leave);
+  return () => {
+    document.removeEventListener("keydown", onKey);
+    document.removeEventListener("click", leave);
+  };
+}
+
+// leave takes the focus from a button that was clicked with a pointer, so that a space then is the page's. A key presses a button
+// with a click that counts 0; the button stays where the keys are.
+function leave(event: MouseEvent): void {
+  const pressed = (event.target as Element).closest<HTMLElement>("button, summary");
+  if (event.detail > 0 && pressed !== null && pressed === document.activeElement) pressed.blur();
 }

@@ -12,12 +12,14 @@ export function LiveSettings(): JSX.Element {
   const model = useModel();
   const settings = useCell(model.settings.settings);
   const replay = useCell(model.replay.state);
-  const control = (useCell(model.status)?.rights.control ?? false) && !replay;
+  const frame = useCell(model.status);
+  const control = (frame?.rights.control ?? false) && !replay;
+  const elsewhere = frame?.settings_generation === undefined; // they are those of another process
   const all = settings?.settings ?? [];
   return (
     <Panel title="Settings" name="live" note={settings ? `generation ${settings.generation}` : ""}>
       {replay && all.length > 0 && <p class="dim">As they were when the event was recorded: a replay changes none.</p>}
-      {!control && !replay && <p class="dim">This page only watches. With the address for steering, which drp has printed too, values can be changed.</p>}
+      {!control && !replay && !elsewhere && <p class="dim">This page only watches. With the address for steering, which drp has printed too, values can be changed.</p>}
       {all.length === 0 && <p class="empty">{replay ? "none were recorded" : settings ? "none: neither the script nor a stage has declared any" : "there are none to change here"}</p>}
       <ul class="settings">
         {all.map((setting) => (

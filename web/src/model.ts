@@ -6,7 +6,7 @@ import { type Frame, kinds, parseImage, parseJSON, parseMask, type Passage, type
 import { type Filter, joined, Kept, noFilter, passes, type Shown } from "./kept";
 import { type Limit, Pace } from "./pace";
 import { Preferences } from "./preferences";
-import type { EventRow, ImageHead, LogLine, StatusFrame } from "./protocol";
+import type { EventRow, ImageHead, LogLine, Picture, StatusFrame } from "./protocol";
 import { Rates, sameRun } from "./rates";
 import { ReplayControl } from "./replay";
 import { SettingsControl } from "./settings";
@@ -60,6 +60,7 @@ export class Model {
     (kind, passage) => kind === kinds.image && this.pace.waiting(passage, this.bin(), this.wanted(), performance.now() / 1000),
   );
   private readonly pace = new Pace();
+  private stood: number | null = null; // event that stands still on the screen, or did before a sum; null unless paused
   private asked = 0; // counts events that were asked for: only the answer to the last one is shown
 
   start(): void {
@@ -92,6 +93,8 @@ export class Model {
   // pause keeps what is on the screen. The stream goes on without pictures.
   pause(): void {
     if (this.paused.value) return;
+    const head = this.image.value?.head;
+    this.stood = head?.kind === "event" ? head.number : null;
     this.rows.set(joined(this.rows.value, this.kept.rows().filter((row) => !this.rows.value.some((r) => r.number === row.number)), mostRows));
     this.paused.set(true);
     void this.loadRows();
@@ -99,6 +102,7 @@ export class Model {
 
   resume(): void {
     this.asked++;
+    this.stood = null;
     this.selected.set(null);
     this.there.set(null);
     this.paused.set(false);
@@ -118,7 +122,7 @@ export class Model {
       void this.attempt(this.replay.post({ step: by }));
       return;
     }
-    const here = this.selected.value ?? this.image.value?.head.number ?? Infinity;
+    const here = this.selected.value ?? this.stood ?? this.image.value?.head.number ?? Infinity;
     this.pause();
     const there = this.there.value;
     const shown = this.rows.value.filter(
@@ -129,12 +133,24 @@ export class Model {
     else this.say(by > 0 ? "there is no later event in the list" : "there is no earlier event in the list");
   }
 
+  // choose says what kind of picture is wanted. What stands still gives way to it once: to the event that stood there, or to the
+  // sum as it is now.
+  choose(image: Picture): void {
+    if (image === "event" && this.stood !== null) {
+      void this.show(this.stood);
+      return;
+    }
+    this.asked++;
+    const { stream } = this.preferences;
+    stream.set({ ...stream.value, image });
+  }
+
   async show(number: number): Promise<void> {
     this.pause();
     this.selected.set(number);
     const ask = ++this.asked;
     const here = this.kept.get(number);
-    if (here) this.image.set(here);
+    if (here) this.stand(here);
     if (here && here.head.bin <= this.bin()) return;
     if (!here && this.there.value === null) await this.loadRows();
     if (this.there.value?.has(number) === false) {
@@ -144,10 +160,24 @@ export class Model {
     try {
       const image = parseImage<ImageHead>(await getBytes(`v1/page/event?number=${number}&bin=${this.bin()}`));
       this.kept.add(image);
-      if (ask === this.asked && this.paused.value) this.image.set(image);
+      if (ask === this.asked && this.paused.value) this.stand(image);
     } catch (err) {
       if (!here) this.say((err as Error).message);
     }
+  }
+
+  // stand shows an event for as long as the page is paused. An event is then what is chosen, whatever was before.
+  private stand(image: Shown): void {
+    this.stood = image.head.number;
+    this.image.set(image);
+    const { stream } = this.preferences;
+    if (stream.value.image !== "event") stream.set({ ...stream.value, image: "event" });
+  }
+
+  // lacks tells whether the page is paused with a picture of another kind than is wanted, and the stream is to bring that.
+  private lacks(): boolean {
+    const { image } = this.preferences.stream.value;
+    return this.paused.value && this.image.value?.head.kind !== image && (image !== "event" || this.stood === null);
   }
 
   async loadMask(): Promise<void> {
@@ -179,7 +209,7 @@ export class Model {
 
   private ask(): void {
     const { image, hits } = this.preferences.stream.value;
-    const idle = this.paused.value || document.hidden;
+    const idle = (this.paused.value && !this.lacks()) || document.hidden;
     const { wanted, pace } = { wanted: this.wanted(), pace: this.pace };
     const [bin, rate] = [this.bin(), Math.min(wanted.rate, pace.limit.value.rate)];
     this.slow.set(bin > wanted.bin || rate < wanted.rate ? { bin, rate, bytesPerSecond: pace.speed } : null);
@@ -249,14 +279,18 @@ export class Model {
 
   private takeImage(image: Shown, passage: Passage): void {
     this.pace.carried(passage, image.head.bin, this.wanted(), performance.now() / 1000);
-    if (this.paused.value) return; // it was under way
+    const { paused } = this;
+    if (paused.value && !(this.lacks() && image.head.kind === this.preferences.stream.value.image)) return; // it was under way
     if (image.head.kind === "event") this.kept.add(image);
+    if (paused.value && image.head.kind === "event") this.stood = image.head.number;
     this.image.set(image);
+    if (paused.value) this.ask();
   }
 
   // forget what belongs to another run: numbers begin again.
   private forget(): void {
     this.kept.clear();
+    this.stood = null;
     this.rows.set([]);
     this.before.set(null);
     this.mask.set(null);

@@ -79,6 +79,7 @@ export interface Status {
   transition_slots: Slots;
   trigger?: { waiting: number; latency: Latency; decisions: { reason: string; count: number }[] | null };
   calibration: { generation: number; published: string };
+  settings?: { generation: number }; // absent in old records
   consumers: Consumer[] | null;
   failures: string[] | null;
 }

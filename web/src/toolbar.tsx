@@ -18,7 +18,7 @@ export function Toolbar(): JSX.Element {
   return (
     <div class="toolbar" role="toolbar" aria-label="picture">
       {!(replay && control) && <Steps paused={paused} />}
-      <Choice label="picture" all={["event", "sum", "max"] as const} value={stream.image} set={(image) => streamCell.set({ ...stream, image })} />
+      <Choice label="picture" all={["event", "sum", "max"] as const} value={stream.image} set={(image) => model.choose(image)} />
       <Toggle on={stream.hits} set={(hits) => streamCell.set({ ...stream, hits })} title="show hits only">
         hits only
       </Toggle>

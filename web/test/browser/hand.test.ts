@@ -112,6 +112,69 @@ test("a page that only watches cannot change anything, and says so", async () =>
   await tab.close();
 });
 
+test("a space pauses after a click on a button, and presses the button that a key has reached", async () => {
+  const tab = await Tab.open(browser, drp.watching);
+  await tab.shows((v) => v.number >= 0, "a picture");
+  const peaks = tab.page.getByRole("button", { name: "peaks" });
+  const was = await peaks.getAttribute("aria-pressed");
+  await peaks.click();
+  await tab.page.keyboard.press("Space");
+  await tab.text(".top .link", /paused/);
+  assert.notEqual(await peaks.getAttribute("aria-pressed"), was);
+  await peaks.focus();
+  await tab.page.keyboard.press("Space");
+  await until(async () => (await peaks.getAttribute("aria-pressed")) === was, "the button pressed by a key");
+  await tab.page.keyboard.press("Space");
+  await until(async () => (await peaks.getAttribute("aria-pressed")) !== was, "the button pressed by the same key again");
+  await tab.text(".top .link", /paused/);
+  await tab.close();
+});
+
+test("a run that is stopped was enabled, also while the page tries it again", async (t) => {
+  const stopped = await Drp.start(...run, "--http", "127.0.0.1:0");
+  t.after(() => stopped.stop());
+  const tab = await Tab.open(browser, stopped.watching);
+  await tab.shows((v) => v.number > 5, "pictures");
+  stopped.signal("SIGSTOP");
+  t.after(() => stopped.signal("SIGCONT"));
+  await tab.text(".top", /was enabled[\s\S]*lost/);
+  assert.match(await tab.text(".top", /connecting/), /was enabled/);
+  stopped.signal("SIGCONT");
+  await tab.text(".top", /(?<!was )enabled[\s\S]*live/);
+  await tab.close();
+});
+
+test("a page of another process says what became of the run, and keeps what it said last", async (t) => {
+  const name = `web/${process.pid}`;
+  const gone = await Drp.start(...run, "--hits", "peakfinder8", "--http", "127.0.0.1:0", "--monitor", name);
+  t.after(() => gone.stop());
+  await gone.begun();
+  const page = await Drp.page("monitor", name, "--http", "127.0.0.1:0");
+  t.after(() => page.stop());
+  const tab = await Tab.open(browser, page.watching);
+  await tab.shows((v) => v.number > 5, "pictures");
+  await tab.text(".top", /enabled[\s\S]*settings [1-9][\s\S]*live[\s\S]*watching/);
+  assert.doesNotMatch(await tab.text(".live", /none|no |there are/), /drp has printed/);
+  const kept = async (): Promise<void> => {
+    await tab.text(".books", /received\s+[1-9]/);
+    await tab.text(".top", /passthrough\.py[\s\S]*settings [1-9]/);
+    assert.doesNotMatch(await tab.text(".strips", /\S/), /does not look for hits/);
+  };
+  gone.signal("SIGSTOP");
+  t.after(() => gone.signal("SIGCONT"));
+  await tab.text(".top .run + .badge", /^lost$/);
+  await tab.text(".top .link", /the run does not answer/);
+  await kept();
+  gone.signal("SIGCONT");
+  await tab.text(".top .link", /live/);
+  await gone.stop();
+  await tab.text(".top .run + .badge", /^ended$/);
+  await tab.text(".top .link", /^ended$/);
+  await kept();
+  await tab.keep("elsewhere");
+  await tab.close();
+});
+
 test("a lost run is said, with the reason, and found again", async () => {
   const own = folder();
   try {

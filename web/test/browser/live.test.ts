@@ -154,6 +154,11 @@ test("zooming asks for finer pixels, and keeps what lies under the cursor", asyn
   await tab.close();
 });
 
+// received is how many events the source has brought, as the page says.
+async function received(tab: Tab): Promise<number> {
+  return Number((await tab.text(".pipeline .stage >> nth=0", /\d/)).match(/source\s+([\d,]+)/)![1]!.replace(/,/g, ""));
+}
+
 test("pause stands still, steps go back and forth through what was seen", async () => {
   const tab = await Tab.open(browser, drp.watching);
   const first = await tab.shows((v) => v.number >= 0, "a picture");
@@ -162,8 +167,8 @@ test("pause stands still, steps go back and forth through what was seen", async 
   await tab.text(".top .link", /paused/);
   await tab.drawn();
   const stood = (await tab.view()).number;
-  const received = Number((await tab.text(".pipeline .stage >> nth=0", /\d/)).match(/source\s+([\d,]+)/)![1]!.replace(/,/g, ""));
-  await until(async () => Number((await tab.text(".pipeline .stage >> nth=0", /\d/)).match(/source\s+([\d,]+)/)![1]!.replace(/,/g, "")) > received + 40, "the run going on");
+  const came = await received(tab);
+  await until(async () => (await received(tab)) > came + 40, "the run going on");
   assert.equal((await tab.view()).number, stood, "the picture moves while it is paused");
   await tab.page.keyboard.press("ArrowLeft");
   const back = await tab.shows((v) => v.number < stood, "the event before");
@@ -199,6 +204,45 @@ test("sum, maximum, mask and other scales change what is seen", async () => {
     const before = look;
     await until(async () => (look = await seen()) !== before, `another look with ${key}`);
   }
+  await tab.close();
+});
+
+test("what stands still gives way to the kind of picture that is chosen", async () => {
+  const tab = await Tab.open(browser, drp.watching);
+  const choose = (name: string): Promise<void> => tab.page.getByRole("group", { name: "picture" }).getByRole("button", { name, exact: true }).click();
+  const pressed = async (): Promise<string> => (await tab.page.getByRole("group", { name: "picture" }).locator('[aria-pressed="true"]').allInnerTexts()).join();
+  const standing = async (kind: string): Promise<number> => {
+    const { number } = await tab.shows((v) => v.kind === kind, `a standing picture: ${kind}`);
+    assert.equal(await pressed(), kind);
+    const came = await received(tab);
+    await until(async () => (await received(tab)) > came + 40, "the run going on");
+    assert.deepEqual([(await tab.view()).number, (await tab.view()).kind], [number, kind], "it moves while it is paused");
+    await tab.text(".top .link", /paused/);
+    return number;
+  };
+  await tab.shows((v) => v.kind === "event", "an event");
+  await tab.page.getByRole("button", { name: "pause" }).first().click();
+  const event = await standing("event");
+  await choose("sum");
+  assert.ok((await standing("sum")) > event, "the sum is as of now");
+  await tab.text(".caption", /of [\d,]+ events/);
+  await choose("max");
+  await standing("max");
+  await choose("event");
+  assert.equal(await standing("event"), event, "the event that stood there");
+  await choose("sum");
+  await tab.shows((v) => v.kind === "sum", "the sum");
+  await tab.page.keyboard.press("Space");
+  await tab.text(".top .link", /live/);
+  await tab.page.keyboard.press("Space");
+  await tab.text(".top .link", /paused/);
+  await choose("event"); // of which none stood there
+  const other = await standing("event");
+  await choose("max");
+  await standing("max");
+  await tab.page.locator(".event:not(.gone)").nth(1).click();
+  await tab.shows((v) => v.kind === "event" && v.number !== other, "an event out of the list");
+  assert.equal(await pressed(), "event");
   await tab.close();
 });
 

@@ -22,9 +22,18 @@ export class Drp {
   }
 
   static async start(...args: string[]): Promise<Drp> {
+    return Drp.shown(2, args);
+  }
+
+  // page shows the page of another process, which has no address for steering.
+  static async page(...args: string[]): Promise<Drp> {
+    return Drp.shown(1, args);
+  }
+
+  private static async shown(addresses: number, args: string[]): Promise<Drp> {
     const drp = new Drp(args);
-    await until(() => drp.addresses().length === 2 || drp.child.exitCode !== null, "the addresses", () => drp.log);
-    if (drp.addresses().length !== 2) throw new Error(`drp ${args.join(" ")} has ended:\n${drp.log}`);
+    await until(() => drp.addresses().length === addresses || drp.child.exitCode !== null, "the addresses", () => drp.log);
+    if (drp.addresses().length !== addresses) throw new Error(`drp ${args.join(" ")} has ended:\n${drp.log}`);
     return drp;
   }
 
@@ -65,6 +74,10 @@ export class Drp {
     const answer = await this.ask(path);
     if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
     return (await answer.json()) as T;
+  }
+
+  signal(which: "SIGSTOP" | "SIGCONT"): void {
+    this.child.kill(which);
   }
 
   async stop(): Promise<void> {
