@@ -1,7 +1,7 @@
 package bench
 
-// What is left to the run beside browsers: all of them together get a twenty-fifth of a core, and the system does a little for them.
-const beside = 0.95
+// What is left to the run beside browsers: all of them together get a sixteenth of a core, and the system does a little for them.
+const beside = 0.93
 
 // hostile takes pictures of all kinds and sizes in one thread, and asks for everything else in another.
 const hostile = `
