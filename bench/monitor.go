@@ -39,7 +39,7 @@ func Monitor(ctx context.Context, o MonitorOptions) (*Report, error) {
 	r := &Report{Machine: machine()}
 	r.add("promised_ring", "1/s", "what is promised for small events into the ring", promisedRing)
 	r.add("promised_python", "1/s", "what is promised for a consumer in Python", promisedPython)
-	r.add("promised_page", "ms", "what a picture may take: a twentieth of a core at ten a second", promisedPage)
+	r.add("promised_page", "ms", "what a picture may take: a tenth of a core at ten a second", promisedPage)
 	m := &watching{o: o, report: r}
 	for range o.Rounds {
 		for _, measure := range []func(context.Context) error{m.large, m.small, m.stopped, m.python} {
@@ -63,7 +63,7 @@ func Monitor(ctx context.Context, o MonitorOptions) (*Report, error) {
 	r.bar("small events into the ring", "publish_small", "promised_ring", 1, false)
 	r.bar("small events to Python", "python_small", "promised_python", 1, false)
 	r.bar("a large event in Python, of a copy", "python_4m", "copy_4m", 0.2, true)
-	r.bar("a picture on the page, ten of which may take a twentieth of a core", "page_picture", "promised_page", 1, true)
+	r.bar("a picture on the page, ten of which may take a tenth of a core", "page_picture", "promised_page", 1, true)
 	m.judge()
 	return r, nil
 }

@@ -17,8 +17,8 @@ import (
 	"drp/watch"
 )
 
-// promisedPage is the time of the processor that a picture may take, in ms: a twentieth of a core at ten pictures a second.
-const promisedPage = 5.
+// promisedPage is the time of the processor that a picture may take, in ms: a tenth of a core at ten pictures a second.
+const promisedPage = 10.
 
 // readingScript reads pictures of a page as a browser does: so many first, and then some more each time.
 const readingScript = `
