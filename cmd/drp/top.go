@@ -55,17 +55,47 @@ func newTopCommand() *cobra.Command {
 	return cmd
 }
 
-// top shows pictures until the run ends, somebody ends it, or there were enough.
-func top(ctx context.Context, client *watch.Client, before *watch.Status, every time.Duration, times int) error {
+// top shows a run until it ends, somebody ends it, or there were enough pictures.
+func top(ctx context.Context, client *watch.Client, now *watch.Status, every time.Duration, times int) error {
+	var before *watch.Status // none for the first picture
+	return pictures(ctx, every, times, func() ([]string, string, error) {
+		if before == nil {
+			before = now
+			return pictureOf(nil, now), "", nil
+		}
+		after, err := client.Status(ctx)
+		if err != nil {
+			return nil, fmt.Sprintf("the run of process %d has ended, or does not answer: %v", before.PID, err), nil
+		}
+		lines := pictureOf(before, after)
+		before = after
+		return lines, "", nil
+	})
+}
+
+// pictures shows one after the other until next says why there are no more, somebody ends it, or there were enough.
+func pictures(ctx context.Context, every time.Duration, times int, next func() (lines []string, over string, err error)) error {
 	screen, quit, leave, err := openCanvas(os.Stdout)
 	if err != nil {
 		return err
 	}
 	defer leave()
-	screen(pictureOf(nil, before))
 	tick := time.NewTicker(every)
 	defer tick.Stop()
-	for shown := 1; times == 0 || shown < times; shown++ {
+	for shown := 1; ; shown++ {
+		lines, over, err := next()
+		switch {
+		case err != nil:
+			return err
+		case over != "":
+			leave()
+			printLine(over)
+			return nil
+		}
+		screen(lines)
+		if times > 0 && shown >= times {
+			return nil
+		}
 		select {
 		case <-tick.C:
 		case <-quit:
@@ -73,14 +103,5 @@ func top(ctx context.Context, client *watch.Client, before *watch.Status, every 
 		case <-ctx.Done():
 			return nil
 		}
-		now, err := client.Status(ctx)
-		if err != nil {
-			leave()
-			printf("the run of process %d has ended, or does not answer: %v\n", before.PID, err)
-			return nil
-		}
-		screen(pictureOf(before, now))
-		before = now
 	}
-	return nil
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"time"
 
 	"drp/watch"
@@ -12,41 +11,25 @@ import (
 // topSeveral shows several runs, a row for each, until all have ended, somebody ends it, or there were enough. Who comes later
 // gets a row, too.
 func topSeveral(ctx context.Context, f *lookFlags, all []seen, every time.Duration, times int) error {
-	screen, quit, leave, err := openCanvas(os.Stdout)
-	if err != nil {
-		return err
-	}
-	defer leave()
-	before := map[int]*watch.Status{}
-	tick := time.NewTicker(every)
-	defer tick.Stop()
-	for shown := 1; ; shown++ {
-		screen(severalTable(before, all))
-		clear(before)
+	var before map[int]*watch.Status // none for the first picture
+	return pictures(ctx, every, times, func() ([]string, string, error) {
+		if before != nil {
+			got, err := f.look(ctx)
+			if err != nil {
+				return nil, "", err
+			}
+			if all = got.meant; len(all) == 0 {
+				return nil, "the runs have ended, or do not answer", nil
+			}
+			closeAll(all)
+		}
+		lines := severalTable(before, all)
+		before = map[int]*watch.Status{}
 		for _, s := range all {
 			before[s.status.PID] = s.status
 		}
-		if times > 0 && shown >= times {
-			return nil
-		}
-		select {
-		case <-tick.C:
-		case <-quit:
-			return nil
-		case <-ctx.Done():
-			return nil
-		}
-		got, err := f.look(ctx)
-		if err != nil {
-			return err
-		}
-		if all = got.meant; len(all) == 0 {
-			leave()
-			printLine("the runs have ended, or do not answer")
-			return nil
-		}
-		closeAll(all)
-	}
+		return lines, "", nil
+	})
 }
 
 // severalTable draws a row for each of several runs: between two moments, or since it began where it was not there before.
