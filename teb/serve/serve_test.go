@@ -23,7 +23,7 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(testkit.Main(m)) }
 
-const heartbeat = 100 * time.Millisecond
+const heartbeat = 500 * time.Millisecond // who is silent for three of them is given up, and a busy machine stops for long
 
 func options() serve.Options {
 	return serve.Options{Partition: "test", Heartbeat: heartbeat, Decide: time.Minute, Window: 512}
