@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"os"
+	signals "os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -13,6 +14,9 @@ import (
 // TestATerminalThatIsLost ends a run in order, whoever else says so; under nohup it goes on.
 func TestATerminalThatIsLost(t *testing.T) {
 	t.Parallel()
+	heard := make(chan os.Signal, 1) // what this process ignores, as under nohup, its children ignore, too
+	signals.Notify(heard, syscall.SIGHUP)
+	t.Cleanup(func() { signals.Stop(heard) })
 	args := []string{"--python", testkit.Python(t), "-s", smallSim + ",events=0", "--rate", "500", "-w", "1", "-p", bundled("passthrough.py")}
 	v := prepare(t, nil, append(args, "-o", t.TempDir())...)
 	v.Cmd.Args = append(v.Cmd.Args, "--summary", v.Summary)
