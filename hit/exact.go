@@ -34,10 +34,19 @@ func (e *exact) Find(f *Frame, r *Result) {
 	}
 	e.load(f)
 	if f.Carried == nil {
-		e.p.statistics(e.thresholds, e.values, e.p.Config.Peakfinder8.Statistics != Full)
+		e.own()
 	}
 	e.search(r)
 	e.thresholds = own
+}
+
+// own makes the thresholds of the frame itself.
+func (e *exact) own() {
+	statistics := e.p.Config.Peakfinder8.Statistics
+	e.p.statistics(e.thresholds, e.values, statistics != Full)
+	if statistics == Sampled {
+		e.settle()
+	}
 }
 
 func (e *exact) load(f *Frame) {

@@ -14,7 +14,7 @@ func (e *exact) Load(f *Frame) { e.load(f) }
 
 // Search finds the peaks in the values.
 func (e *exact) Search(r *Result) {
-	e.p.statistics(e.thresholds, e.values, e.p.Config.Peakfinder8.Statistics != Full)
+	e.own()
 	e.search(r)
 }
 

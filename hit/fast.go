@@ -22,6 +22,10 @@ type fast struct {
 	survivors []survivor // of the pass over a segment
 	lit       []uint32   // blocks with pixels above their limits
 	above     [][]uint32 // of each segment: a bit for each pixel above its limit that belongs to no group yet
+	doubtful  []doubtful // pixels, in the order of the pass
+	open      []bool     // bins that are listed in opened
+	opened    []uint16
+	values    ring
 	pending   []pending
 	stack     []uint32  // pixels of a group whose neighbours are still to be seen
 	members   []uint32  // the first pixels of a group
@@ -32,7 +36,7 @@ type fast struct {
 func (p *Plan) newFast() *fast {
 	t := p.fast()
 	f := &fast{p: p, t: t, thresholds: newThresholds(p.Bins), ladder: t.ladder.room(), sample: newSample(p, t),
-		survivors: make([]survivor, t.blocks), litOf: make([]int, p.Segments+1), members: make([]uint32, maxGroup),
+		survivors: make([]survivor, t.blocks), litOf: make([]int, p.Segments+1), open: make([]bool, p.Bins), values: newRing(p, t.vectors), members: make([]uint32, maxGroup),
 		pending: make([]pending, 0, 64), pieces: make([]sixteen, 0, maxDisc*maxDisc/16)}
 	if p.Config.Peakfinder8.Statistics == Full {
 		f.all = newAll(p, t)
@@ -56,28 +60,36 @@ func (p *Plan) newFast() *fast {
 
 // Find looks for the peaks of a frame.
 func (f *fast) Find(frame *Frame, r *Result) {
-	t, ladder := f.thresholds, f.ladder
+	r.reset()
+	t := f.thresholds
 	if frame.Carried != nil {
 		t = frame.Carried.thresholds(f.carry)
-	}
-	f.load(frame)
-	if frame.Carried == nil {
-		if f.p.Config.Peakfinder8.Statistics == Full {
-			f.full(t)
-		} else {
-			f.sampled(t)
+		f.load(frame)
+		ladder := t.ladder
+		if ladder == nil { // another finder made them
+			ladder = f.ladder
+			f.t.ladder.fill(ladder, t.Limit)
 		}
-	}
-	if t.ladder != nil {
-		ladder = t.ladder
+		f.light(t.Limit, t.Limit, ladder, r)
 	} else {
-		f.t.ladder.fill(ladder, t.Limit)
+		f.load(frame)
+		f.own(t)
+		f.t.ladder.fill(f.ladder, t.Least)
+		f.light(t.Least, t.Most, f.ladder, r)
+		f.settle(t, r)
 	}
-	r.reset()
 	r.Summary.Background = t.background(f.p.step)
-	f.light(t, ladder, r)
 	f.group(t, r)
 	r.decide(&f.p.Config, r.Summary.Peaks)
+}
+
+// own makes the thresholds of the frame itself.
+func (f *fast) own(t *Thresholds) {
+	if f.p.Config.Peakfinder8.Statistics == Full {
+		f.full(t)
+	} else {
+		f.sampled(t)
+	}
 }
 
 // carry makes the thresholds of a row.

@@ -1,6 +1,7 @@
 package hit
 
 import (
+	"math/bits"
 	"unsafe"
 
 	"drp/calib/correct"
@@ -212,4 +213,64 @@ func (s *sample) addVectors(active []uint16) bool {
 		clipAVX2(&c)
 	}
 	return true
+}
+
+// listing asks for the values of listed pixels.
+type listing struct {
+	raw      *uint16
+	pedestal *int16
+	pixels   *uint32
+	values   *int32
+	flagged  *uint16 // of each block, pixels with other values than these
+	n        int     // blocks
+	base     uint32
+	odd      uint32 // bits of raw pixels that are not their value's
+	bias     int32
+}
+
+//go:noescape
+func listAVX512(l *listing)
+
+// addVectors adds blocks of pixels, and tells how many pixels that are. The last one is not among them.
+func (w *ring) addVectors(v *view, pixels []uint32, base uint32) (done int) {
+	n := (len(pixels) - 1) / ringBlock
+	if w.vectors != avx512 || v.values != nil || v.adu != nil || n < 1 {
+		return 0
+	}
+	first := len(w.near)
+	w.near = w.near[:first+n*ringBlock]
+	near := w.near[first:]
+	flagged := w.flagged[:n]
+	listAVX512(&listing{&v.raw[0], &v.Pedestal[0], &pixels[0], &near[0], &flagged[0], n, base, uint32(^v.DataMask), int32(v.Bias)})
+	for k, mask := range flagged {
+		for ; mask != 0; mask &= mask - 1 {
+			at := k*ringBlock + bits.TrailingZeros16(mask)
+			near[at] = w.sort(v.value(int(pixels[at] - base)))
+		}
+	}
+	return n * ringBlock
+}
+
+// between asks for the sums of values.
+type between struct {
+	values  *int32
+	n       int // blocks, of values that fit into 16 bits
+	lo, hi  int32
+	count   int64
+	sum     int64
+	squares uint64
+}
+
+//go:noescape
+func betweenAVX512(b *between)
+
+// sumVectors adds the values of whole blocks, and tells how many these are.
+func (w *ring) sumVectors(within Bounds) (sums Sums, done int) {
+	n := len(w.near) / ringBlock
+	if w.vectors != avx512 || n == 0 {
+		return sums, 0
+	}
+	b := between{values: &w.near[0], n: n, lo: within.Lo, hi: within.Hi}
+	betweenAVX512(&b)
+	return Sums{N: b.count, Sum: b.sum, Low: b.squares}, n * ringBlock
 }

@@ -15,3 +15,6 @@ func (v *view) sweepVectors(*all, []span, int, int, []survivor) []survivor { ret
 func (s *sample) gatherVectors(*view, *orderly, []survivor) int            { return 0 }
 func (f *fast) discVectors(*view, *Thresholds, *Disc) bool                 { return false }
 func (f *fast) ask(*view)                                                  {}
+
+func (w *ring) addVectors(*view, []uint32, uint32) int { return 0 }
+func (w *ring) sumVectors(Bounds) (Sums, int)          { return Sums{}, 0 }

@@ -170,21 +170,25 @@ func (a *all) bin(b int, t *Thresholds) bool {
 			return true
 		}
 		before = sums
-		var mean, hi float64
-		bounds, mean, hi = a.p.bounds(&sums)
-		t.set(b, mean, hi)
+		o := a.p.bounds(&sums)
+		bounds = o.next
+		t.set(b, &o)
 	}
 	return true
 }
 
-// collect gathers the values of the failed bins that have no list of pixels, in one pass over all.
+// mostListed is how many pixels a bin has at most whose values are looked up one by one. Those of larger bins are rarely
+// asked for, since a sample foretells them, or then all at once.
+const mostListed = 1024
+
+// collect gathers the values of the failed bins that are not looked up, in one pass over all.
 func (a *all) collect(views []view) {
 	total := 0
 	for b := range a.ends {
 		a.ends[b] = -1
 	}
 	for _, b := range a.failed {
-		if a.t.listAt[b] == a.t.listAt[b+1] {
+		if a.t.counts[b] > mostListed {
 			a.ends[b] = total
 			total += int(a.t.counts[b])
 		}
@@ -217,36 +221,25 @@ func (a *all) plainly(t *Thresholds, views []view) {
 		} else {
 			values = a.listed(b, views)
 		}
-		a.iterate(int(b), values, t)
+		o := a.p.iterate(func(within Bounds) (sums Sums) {
+			for _, x := range values {
+				if x > within.Lo && x < within.Hi {
+					sums.add(x)
+				}
+			}
+			return sums
+		})
+		t.set(int(b), &o)
 	}
 }
 
-// listed gives the values of a bin that has a list of its pixels, after those that were collected.
+// listed gives the values of a bin with few pixels, after those that were collected.
 func (a *all) listed(b uint16, views []view) []int32 {
 	values, n := a.values[len(a.values):], uint32(a.p.Pixels())
-	for _, i := range a.t.lists[a.t.listAt[b]:a.t.listAt[b+1]] {
+	for _, i := range a.p.Ring[a.p.RingAt[b]:a.p.RingAt[b+1]] {
 		if x := views[i/n].value(int(i % n)); x != Bad {
 			values = append(values, x)
 		}
 	}
 	return values
-}
-
-func (a *all) iterate(b int, values []int32, t *Thresholds) {
-	bounds, before := everything, Sums{N: -1}
-	for range iterations {
-		var sums Sums
-		for _, x := range values {
-			if x > bounds.Lo && x < bounds.Hi {
-				sums.add(x)
-			}
-		}
-		if sums == before {
-			return
-		}
-		before = sums
-		var mean, hi float64
-		bounds, mean, hi = a.p.bounds(&sums)
-		t.set(b, mean, hi)
-	}
 }

@@ -15,7 +15,7 @@ const chunk = 2048
 
 // survivorsOf lists the blocks of a part of a segment with pixels that are above the least limit of the block, or have
 // range bits set. No pixel that is above its own limit is missing.
-func (f *fast) survivorsOf(v *view, from, to int, t *Thresholds, ladder []int16) []survivor {
+func (f *fast) survivorsOf(v *view, from, to int, limits []int32, ladder []int16) []survivor {
 	spans := f.t.spans[v.segment*f.t.blocks:][:f.t.blocks]
 	done, found := from, 0
 	if v.values == nil && f.t.vectors != noVectors {
@@ -24,7 +24,7 @@ func (f *fast) survivorsOf(v *view, from, to int, t *Thresholds, ladder []int16)
 	for k := done; k < to; k++ {
 		var mask uint32
 		if v.values != nil {
-			mask = v.calibrated(k, t.Limit)
+			mask = v.calibrated(k, limits)
 		} else {
 			mask = v.mask(k, min(ladder[spans[k].low], ladder[spans[k].high]))
 		}
@@ -70,17 +70,19 @@ func (v *view) calibrated(block int, limits []int32) (mask uint32) {
 	return mask
 }
 
-// light finds all pixels that are above their limits.
-func (f *fast) light(t *Thresholds, ladder []int16, r *Result) {
-	f.lit = f.lit[:0]
+// light finds all pixels that are above their least limits, and lists those that are not above the greatest.
+func (f *fast) light(least, most []int32, ladder []int16, r *Result) {
+	f.lit, f.doubtful = f.lit[:0], f.doubtful[:0]
 	for s := range f.views {
 		v := &f.views[s]
 		f.litOf[s] = len(f.lit)
 		r.Summary.Switched += v.switched
 		for from := 0; from < f.t.blocks; from += chunk {
-			for _, found := range f.survivorsOf(v, from, min(from+chunk, f.t.blocks), t, ladder) {
+			for _, found := range f.survivorsOf(v, from, min(from+chunk, f.t.blocks), least, ladder) {
 				if v.values == nil {
-					found.mask = v.sift(found, t, r)
+					found.mask = f.sift(v, found, least, most, r)
+				} else {
+					f.sort(v, found, most)
 				}
 				if found.mask != 0 {
 					r.Summary.Pixels += uint32(bits.OnesCount32(found.mask))
@@ -93,13 +95,24 @@ func (f *fast) light(t *Thresholds, ladder []int16, r *Result) {
 	f.litOf[len(f.views)] = len(f.lit)
 }
 
-// sift leaves the pixels that are above their own limits, and counts those that switched.
-func (v *view) sift(found survivor, t *Thresholds, r *Result) (mask uint32) {
+// sort lists the calibrated pixels that are not above the greatest limit.
+func (f *fast) sort(v *view, found survivor, most []int32) {
+	for left := found.mask; left != 0; left &= left - 1 {
+		i := found.block*blockPixels + uint32(bits.TrailingZeros32(left))
+		if x := v.values[i]; x <= most[v.bins[i]] {
+			f.doubtful = append(f.doubtful, doubtful{v.segment, i, x})
+		}
+	}
+}
+
+// sift leaves the pixels that are above their own least limits, lists those that are not above the greatest, and counts
+// those that switched.
+func (f *fast) sift(v *view, found survivor, least, most []int32, r *Result) (mask uint32) {
 	for left := found.mask; left != 0; left &= left - 1 {
 		bit := bits.TrailingZeros32(left)
 		i := int(found.block)*blockPixels + bit
 		b := int(v.bins[i])
-		if b >= len(t.Limit) {
+		if b >= len(least) {
 			continue // not used
 		}
 		x, d := int32(0), v.adu16(i)
@@ -112,8 +125,11 @@ func (v *view) sift(found survivor, t *Thresholds, r *Result) (mask uint32) {
 		default:
 			x = int32(d)
 		}
-		if x > t.Limit[b] {
+		if x > least[b] {
 			mask |= 1 << bit
+			if x <= most[b] {
+				f.doubtful = append(f.doubtful, doubtful{v.segment, uint32(i), x})
+			}
 		}
 	}
 	return mask

@@ -3,7 +3,6 @@ package hit
 import (
 	"math"
 	"math/bits"
-	"slices"
 
 	"drp/calib/correct"
 )
@@ -23,8 +22,6 @@ type fastPlan struct {
 	sample  []orderly  // of each segment
 	disc    []chord
 	counts  []uint32 // pixels of each bin that are used
-	lists   []uint32 // the pixels of the bins that have few of them, those of bin b from listAt[b] to listAt[b+1]
-	listAt  []uint32
 	// stretches are ends of runs of blocks in which vectors can add without overflow, of each segment.
 	stretches [][]int
 }
@@ -187,7 +184,6 @@ func (t *fastPlan) count(p *Plan) {
 			t.counts[b]++
 		}
 	}
-	t.list(p)
 	n := p.Pixels()
 	held := make([]int, lanes*p.Bins)
 	for s := range p.Segments {
@@ -212,27 +208,5 @@ func (t *fastPlan) count(p *Plan) {
 			ends = append(ends, whole)
 		}
 		t.stretches = append(t.stretches, ends)
-	}
-}
-
-// mostListed is how many pixels a bin has at most that has a list of them.
-const mostListed = 1024
-
-// list lists the pixels of small bins, whose values cannot be foreseen from a sample.
-func (t *fastPlan) list(p *Plan) {
-	t.listAt = make([]uint32, p.Bins+1)
-	for b, n := range t.counts {
-		t.listAt[b+1] = t.listAt[b]
-		if n <= mostListed {
-			t.listAt[b+1] += n
-		}
-	}
-	t.lists = make([]uint32, t.listAt[p.Bins])
-	next := slices.Clone(t.listAt)
-	for i, b := range p.Bin {
-		if b < Unused && next[b] < t.listAt[b+1] {
-			t.lists[next[b]] = uint32(i)
-			next[b]++
-		}
 	}
 }

@@ -138,10 +138,10 @@ func (s *sample) pool(t *Thresholds, from, to int, moved []uint16) []uint16 {
 		}
 		if all != s.before[b] {
 			s.before[b] = all
-			bounds, mean, hi := s.p.bounds(&all)
-			t.set(b, mean, hi)
-			if bounds != s.bounds[b] {
-				s.bound(b, bounds)
+			o := s.p.bounds(&all)
+			t.set(b, &o)
+			if o.next != s.bounds[b] {
+				s.bound(b, o.next)
 				if g := uint16(b / laneBins); len(moved) == 0 || moved[len(moved)-1] != g {
 					moved = append(moved, g)
 				}

@@ -35,6 +35,9 @@ type Plan struct {
 	// Sample holds the pixels that stand for a bin in sampled statistics, those of bin b from SampleAt[b] to SampleAt[b+1].
 	Sample   []uint32
 	SampleAt []uint32
+	// Ring holds the pixels of a bin, or 16384 of them, those of bin b from RingAt[b] to RingAt[b+1].
+	Ring   []uint32
+	RingAt []uint32
 	// Pool is how many bins on each side lend a bin their samples' sums.
 	Pool int
 
@@ -87,6 +90,7 @@ func NewPlan(c Config, camera Camera) (*Plan, error) {
 		p.Pool = pool
 	}
 	p.draw()
+	p.list()
 	p.fast = sync.OnceValue(p.newFastPlan)
 	return p, nil
 }

@@ -6,6 +6,8 @@ import "math"
 type Thresholds struct {
 	Limit  []int32   // a pixel with a value above is part of a group
 	Below  []int32   // and one with a value below this is background
+	Least  []int32   // the limit is not less than this
+	Most   []int32   // nor more; a sample leaves open where it is
 	Mean   []float64 // of the bin
 	Offset []int64   // the mean in sixteenths
 	ladder []int16   // of the limits, where the fast finder made it beforehand
@@ -24,7 +26,8 @@ func (t *Thresholds) background(step float64) float32 {
 const perStep = 16
 
 func newThresholds(bins int) *Thresholds {
-	return &Thresholds{make([]int32, bins), make([]int32, bins), make([]float64, bins), make([]int64, bins), nil}
+	return &Thresholds{Limit: make([]int32, bins), Below: make([]int32, bins), Least: make([]int32, bins), Most: make([]int32, bins),
+		Mean: make([]float64, bins), Offset: make([]int64, bins)}
 }
 
 // Sums are those of the values of a bin between two bounds. Squares are kept in two words, of values² >> 32 and of the
@@ -58,28 +61,44 @@ var everything = Bounds{math.MinInt32, math.MaxInt32}
 
 const iterations = 5
 
-// bounds turns sums into the next bounds, and the mean and upper limit they come from. Each operation rounds by itself.
-func (p *Plan) bounds(s *Sums) (next Bounds, mean, hi float64) {
+// outcome is what the sums of a bin lead to.
+type outcome struct {
+	next            Bounds
+	mean, hi        float64
+	least, greatest float64 // that hi may be
+}
+
+// bounds turns sums into what they lead to. Each operation rounds by itself.
+func (p *Plan) bounds(s *Sums) outcome {
 	if s.N == 0 {
-		return Bounds{0, math.MaxInt32}, 0, math.Inf(1)
+		return outcome{next: Bounds{0, math.MaxInt32}, hi: math.Inf(1), least: math.Inf(1), greatest: math.Inf(1)}
 	}
 	n := float64(s.N)
-	mean = float64(s.Sum) / n
+	mean := float64(s.Sum) / n
 	sigma := float64(s.squares()/n) - float64(mean*mean)
 	if sigma >= 0 {
 		sigma = math.Sqrt(sigma)
 	}
 	away := float64(p.Config.Peakfinder8.MinSNR * sigma)
-	hi = max(p.Config.Peakfinder8.ADCThreshold/p.step, mean+away)
-	return Bounds{clamp(math.Floor(mean - away)), clamp(math.Ceil(hi))}, mean, hi
+	adc, top, open := p.Config.Peakfinder8.ADCThreshold/p.step, mean+away, float64(p.Doubt()*max(away, 0))
+	hi := max(adc, top)
+	return outcome{Bounds{clamp(math.Floor(mean - away)), clamp(math.Ceil(hi))}, mean, hi, max(adc, top-open), max(adc, top+open)}
 }
 
 func clamp(x float64) int32 { return int32(max(math.MinInt32, min(x, math.MaxInt32))) }
 
 // set writes the thresholds of a bin.
-func (t *Thresholds) set(bin int, mean, hi float64) {
-	t.Limit[bin], t.Below[bin] = clamp(math.Floor(hi)), clamp(math.Ceil(hi))
-	t.Mean[bin], t.Offset[bin] = mean, int64(math.RoundToEven(mean*perStep))
+func (t *Thresholds) set(bin int, o *outcome) {
+	t.Limit[bin], t.Below[bin] = clamp(math.Floor(o.hi)), clamp(math.Ceil(o.hi))
+	t.Least[bin], t.Most[bin] = clamp(math.Floor(o.least)), clamp(math.Floor(o.greatest))
+	t.Mean[bin], t.Offset[bin] = o.mean, int64(math.RoundToEven(o.mean*perStep))
+}
+
+// settle writes those of a bin about which a sample left something open.
+func (t *Thresholds) settle(bin int, o *outcome) {
+	least, most := t.Least[bin], t.Most[bin]
+	t.set(bin, o)
+	t.Limit[bin] = max(least, min(t.Limit[bin], most))
 }
 
 // statistics makes the thresholds of values, all of them or those of the sample. It is the definition.
@@ -114,9 +133,9 @@ func (p *Plan) statistics(t *Thresholds, values []int32, sampled bool) {
 			for near := max(0, b-pool); near <= min(b+pool, p.Bins-1); near++ {
 				all.plus(&sums[near])
 			}
-			var mean, hi float64
-			bounds[b], mean, hi = p.bounds(&all)
-			t.set(b, mean, hi)
+			o := p.bounds(&all)
+			bounds[b] = o.next
+			t.set(b, &o)
 		}
 	}
 }

@@ -39,6 +39,9 @@ const (
 	fullBounds
 	offsets
 	candidates
+	doubt
+	rings
+	keep
 	join
 	roots
 	gather
@@ -46,6 +49,6 @@ const (
 )
 
 // Kernels are their names.
-var Kernels = [...]string{"start", "sampled", "sampledBounds", "fullSums", "fullBounds", "offsets", "candidates", "join", "roots", "gather", "peaks"}
+var Kernels = [...]string{"start", "sampled", "sampledBounds", "fullSums", "fullBounds", "offsets", "candidates", "doubt", "rings", "keep", "join", "roots", "gather", "peaks"}
 
 func (k Kernel) String() string { return Kernels[k] }

@@ -39,7 +39,7 @@ func (g *GPU) answer(r *request, out []byte) {
 }
 
 func (l *Limits) exceeded(h *Head) bool {
-	return int(h.Pixels) > l.Candidates || int(h.Groups) > l.Groups || int(h.Peaks) > l.Peaks
+	return int(h.Listed) > l.Candidates || int(h.Groups) > l.Groups || int(h.Peaks) > l.Peaks
 }
 
 // finder is one goroutine's hit.Finder.

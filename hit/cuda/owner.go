@@ -182,7 +182,7 @@ func (g *GPU) launch(l *lane) error {
 		for _, c := range []struct {
 			to   Memory
 			from []byte
-		}{{m.limit, m.limits}, {m.below, m.belows}, {m.mean, m.means}, {m.offset, m.offsetsOut}} {
+		}{{m.limit, m.limits}, {m.least, m.limits}, {m.below, m.belows}, {m.mean, m.means}, {m.offset, m.offsetsOut}} {
 			if err := d.CopyIn(l.stream, c.to, c.from[:len(c.from)/g.o.Batch*frames]); err != nil {
 				return fmt.Errorf("copy thresholds: %w", err)
 			}
@@ -222,8 +222,11 @@ func steps(p *hit.Plan, carried bool) []step {
 			all = append(all, step{sampled, Grid{p.Bins, 1, sampleBlock}}, step{sampledBounds, Grid{bins, 1, block}})
 		}
 	}
-	return append(all, step{offsets, Grid{bins, 1, block}}, step{candidates, Grid{over(total, block*eight), 1, block}},
-		step{join, Grid{strides, 1, block}}, step{roots, Grid{strides, 1, block}}, step{gather, Grid{strides, 1, block}},
+	all = append(all, step{candidates, Grid{over(total, block*eight), 1, block}})
+	if p.Doubt() > 0 && !carried {
+		all = append(all, step{doubt, Grid{strides, 1, block}}, step{rings, Grid{p.Bins, 1, block}}, step{keep, Grid{strides, 1, block}})
+	}
+	return append(all, step{offsets, Grid{bins, 1, block}}, step{join, Grid{strides, 1, block}}, step{roots, Grid{strides, 1, block}}, step{gather, Grid{strides, 1, block}},
 		step{peaks, Grid{strides, 1, peakBlock}})
 }
 

@@ -6,15 +6,15 @@ import "unsafe"
 
 // Params are the constants of a plan and the buffers of a lane.
 type Params struct {
-	Raw, Pedestal, Codes, Pedestals, Factors, Bin, PanelOf, Panels, Sample, SampleAt Memory
-	Limit, Below, Mean, Offset, Lo, Hi, Sums, Parent, Candidates, Groups, Out        Memory
-	ADCThreshold, MinSNR, Step, NoSigma                                              float64
-	Total, Stride, Pixels, Cols, Bins                                                int32
-	Code, Bias, DataMask, Special                                                    int32
-	Pick                                                                             [4]int32
-	MinPix, MaxPix, Radius                                                           int32
-	MaxCandidates, MaxGroups, MaxPeaks, OutBytes                                     int32
-	Pool                                                                             int32
+	Raw, Pedestal, Codes, Pedestals, Factors, Bin, PanelOf, Panels, Sample, SampleAt, Ring, RingAt Memory
+	Limit, Below, Least, Most, Open, Mean, Offset, Lo, Hi, Sums, Parent, Candidates, Groups, Out   Memory
+	ADCThreshold, MinSNR, Doubt, Step, NoSigma                                                     float64
+	Total, Stride, Pixels, Cols, Bins                                                              int32
+	Code, Bias, DataMask, Special                                                                  int32
+	Pick                                                                                           [4]int32
+	MinPix, MaxPix, Radius                                                                         int32
+	MaxCandidates, MaxGroups, MaxPeaks, OutBytes                                                   int32
+	Pool                                                                                           int32
 }
 
 // Panel is a rectangle of a segment.
@@ -22,8 +22,9 @@ type Panel struct{ Segment, Row, Col, Rows, Cols int32 }
 
 // Head is what comes back of a frame beside its peaks.
 type Head struct {
-	Offsets                         int64
-	Pixels, Groups, Peaks, Switched uint32
+	Offsets                                 int64
+	Pixels, Groups, Peaks, Switched, Listed uint32
+	_                                       uint32
 }
 
 // Record is a peak, and where it belongs in the list.

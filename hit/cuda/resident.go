@@ -44,7 +44,8 @@ func (r *resident) steps(carried bool) []step {
 // room is the buffers of a lane.
 type room struct {
 	params                            Memory // where its Params lie
-	raw, limit, below, mean, offset   Memory
+	raw, limit, below, least          Memory
+	mean, offset                      Memory
 	out                               Memory
 	back                              []byte // of out, on the host
 	limits, belows, means, offsetsOut []byte // carried thresholds of all frames, on the host
@@ -62,6 +63,7 @@ func (g *GPU) load(p *hit.Plan) (*resident, error) {
 		{&params.Pedestal, bytesOf(t.pedestal)}, {&params.Codes, bytesOf(t.codes)}, {&params.Pedestals, bytesOf(t.pedestals)},
 		{&params.Factors, bytesOf(t.factors)}, {&params.Bin, bytesOf(t.bin)}, {&params.PanelOf, bytesOf(t.panelOf)},
 		{&params.Panels, bytesOf(t.panels)}, {&params.Sample, bytesOf(p.Sample)}, {&params.SampleAt, bytesOf(p.SampleAt)},
+		{&params.Ring, bytesOf(p.Ring)}, {&params.RingAt, bytesOf(p.RingAt)},
 	} {
 		if len(c.from) == 0 {
 			continue
@@ -100,7 +102,8 @@ func (r *resident) room(params Params) error {
 		to    *Memory
 		bytes int
 	}{
-		{&params.Raw, r.stride}, {&params.Limit, 4 * bins}, {&params.Below, 4 * bins}, {&params.Mean, 8 * bins},
+		{&params.Raw, r.stride}, {&params.Limit, 4 * bins}, {&params.Below, 4 * bins}, {&params.Least, 4 * bins},
+		{&params.Most, 4 * bins}, {&params.Open, 4 * bins}, {&params.Mean, 8 * bins},
 		{&params.Offset, 8 * bins}, {&params.Lo, 4 * bins}, {&params.Hi, 4 * bins}, {&params.Sums, SumsBytes * bins},
 		{&params.Parent, 2 * r.stride}, {&params.Candidates, 4 * most.Candidates}, {&params.Groups, GroupBytes * most.Groups},
 		{&params.Out, most.outBytes()},
@@ -109,7 +112,8 @@ func (r *resident) room(params Params) error {
 			return err
 		}
 	}
-	m.raw, m.limit, m.below, m.mean, m.offset, m.out = params.Raw, params.Limit, params.Below, params.Mean, params.Offset, params.Out
+	m.raw, m.limit, m.below, m.least, m.mean, m.offset, m.out = params.Raw, params.Limit, params.Below, params.Least, params.Mean,
+		params.Offset, params.Out
 	for _, h := range []struct {
 		to    *[]byte
 		bytes int

@@ -74,7 +74,7 @@ func newTables(p *hit.Plan, most Limits) *tables {
 	c, n, all := &p.Config.Peakfinder8, p.Pixels(), stride(p)
 	t := &tables{pedestal: make([]int16, all), bin: make([]uint16, all)}
 	first := p.Camera.Tables.Conversion(0)
-	t.params = Params{ADCThreshold: c.ADCThreshold / p.Step(), MinSNR: c.MinSNR, Step: p.Step(), NoSigma: hit.NoSigma / p.Step(),
+	t.params = Params{ADCThreshold: c.ADCThreshold / p.Step(), MinSNR: c.MinSNR, Doubt: p.Doubt(), Step: p.Step(), NoSigma: hit.NoSigma / p.Step(),
 		Total: int32(p.Segments * n), Stride: int32(all), Pixels: int32(n), Cols: int32(p.Cols), Bins: int32(p.Bins),
 		Code: int32(first.Codes[0]), Bias: int32(first.Bias), DataMask: int32(first.DataMask),
 		MinPix: int32(c.MinPixCount), MaxPix: int32(c.MaxPixCount), Radius: int32(c.LocalBGRadius),

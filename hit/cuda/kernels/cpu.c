@@ -5,8 +5,8 @@
 __thread struct Index gridDim, blockDim, blockIdx, threadIdx;
 __thread unsigned int threadStep = 1, threadShift;
 
-static void (*const kernels[])(const struct Params *) = {start, sampled, sampledBounds, fullSums, fullBounds, offsets, candidates, join, roots,
-                                                         gather, peaks};
+static void (*const kernels[])(const struct Params *) = {start, sampled, sampledBounds, fullSums, fullBounds, offsets, candidates, doubt, rings, keep, join,
+                                                         roots, gather, peaks};
 
 // coprime gives a number that steps through all of n.
 static u32 coprime(u32 n, u32 wish) {

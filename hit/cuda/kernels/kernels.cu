@@ -22,6 +22,8 @@
 #define UNUSED 0x8000u
 #define ROOT 0x80000000u
 #define NONE 0xffffffffffffffffull
+#define OFF 0xffffffffu // a candidate that is none any more
+#define TURNS 5         // of a bin's sums
 #define STEPS 16 // of an offset in a value
 
 #define BLOCK 256
@@ -110,10 +112,10 @@ DEVICE double squares(u64 high, u64 low) {
 
 // bounds is hit.Plan.bounds and Thresholds.set: it gives the bounds of the next sums, and writes what a bin's sums lead to.
 DEVICE void bounds(const struct Params *p, u64 at, const struct Sums *s, i32 *lo, i32 *hi) {
-	double n, mean, sigma, away, top;
+	double n, mean, sigma, away, top, least, most;
 	if (s->n == 0) {
 		*lo = 0;
-		*hi = p->limit[at] = p->below[at] = 2147483647;
+		*hi = p->limit[at] = p->below[at] = p->least[at] = p->most[at] = 2147483647;
 		p->mean[at] = 0;
 		p->offset[at] = 0;
 		return;
@@ -125,11 +127,19 @@ DEVICE void bounds(const struct Params *p, u64 at, const struct Sums *s, i32 *lo
 		sigma = sqrt(sigma);
 	away = p->minSNR * sigma;
 	top = mean + away;
+	least = top - p->doubt * (away > 0 ? away : 0);
+	most = top + p->doubt * (away > 0 ? away : 0);
 	if (p->adcThreshold > top)
 		top = p->adcThreshold;
+	if (p->adcThreshold > least)
+		least = p->adcThreshold;
+	if (p->adcThreshold > most)
+		most = p->adcThreshold;
 	*lo = clamp(floor(mean - away));
 	*hi = p->below[at] = clamp(ceil(top));
 	p->limit[at] = clamp(floor(top));
+	p->least[at] = clamp(floor(least));
+	p->most[at] = clamp(floor(most));
 	p->mean[at] = mean;
 	p->offset[at] = (i64)rint(mean * STEPS);
 }
@@ -142,13 +152,14 @@ KERNEL start(const struct Params *p) {
 		if (b == 0) {
 			struct Head *h = head(p, blockIdx.z);
 			h->offsets = 0;
-			h->pixels = h->switched = h->groups = h->peaks = 0;
+			h->listed = h->pixels = h->switched = h->groups = h->peaks = 0;
 		}
 		if (b < p->bins) {
 			struct Sums none = {0, 0, 0, 0};
 			p->sums[at] = none;
 			p->lo[at] = BAD;
 			p->hi[at] = 2147483647;
+			p->open[at] = 0;
 		}
 	}
 }
@@ -285,8 +296,8 @@ KERNEL offsets(const struct Params *p) {
 	}
 }
 
-// candidates lists the pixels above the limits, each a group of its own so far, and counts those in other ranges. Each
-// thread has eight pixels.
+// candidates lists the pixels above the least limits, each a group of its own so far, and counts those in other ranges.
+// Each thread has eight pixels.
 KERNEL candidates(const struct Params *p) {
 	SHARED u32 list[BLOCK * EIGHT];
 	SHARED u32 found, switches, base;
@@ -300,7 +311,7 @@ KERNEL candidates(const struct Params *p) {
 			const struct Eight raw = *(const struct Eight *)(p->raw + (u64)blockIdx.z * (u64)p->stride + (u64)first);
 			const struct Eight pedestal = *(const struct Eight *)(p->pedestal + first);
 			const struct Eight bin = *(const struct Eight *)(p->bin + first);
-			const i32 *limit = p->limit + place(p, blockIdx.z);
+			const i32 *least = p->least + place(p, blockIdx.z);
 			for (int k = 0; k < EIGHT; k++) {
 				int switched;
 				i32 v;
@@ -311,14 +322,16 @@ KERNEL candidates(const struct Params *p) {
 					continue;
 				if (switched)
 					atomicAdd(&switches, 1u);
-				if (v > limit[of(&bin, k)])
+				if (v > least[of(&bin, k)])
 					list[atomicAdd(&found, 1u)] = (u32)(first + k);
 			}
 		}
 	}
 	EACH_THREAD {
-		if (threadIdx.x == 0 && found > 0)
-			base = atomicAdd(&head(p, blockIdx.z)->pixels, found);
+		if (threadIdx.x == 0 && found > 0) {
+			base = atomicAdd(&head(p, blockIdx.z)->listed, found);
+			atomicAdd(&head(p, blockIdx.z)->pixels, found);
+		}
 		if (threadIdx.x == 0 && switches > 0)
 			atomicAdd(&head(p, blockIdx.z)->switched, switches);
 	}
@@ -334,12 +347,104 @@ KERNEL candidates(const struct Params *p) {
 
 // listed is how many candidates there are to look at; none where the list was too short. All threads see the same.
 DEVICE u32 listed(const struct Params *p) {
-	u32 n = head(p, blockIdx.z)->pixels;
+	u32 n = head(p, blockIdx.z)->listed;
 	return n > (u32)p->maxCandidates ? 0 : n;
 }
 
 DEVICE u32 candidate(const struct Params *p, u32 k) {
 	return p->candidates[(u64)blockIdx.z * (u64)p->maxCandidates + k];
+}
+
+// doubt finds the bins that have pixels which decide about a group: hit.Plan.Doubt says how, and the definition's decides.
+KERNEL doubt(const struct Params *p) {
+	u32 count = listed(p);
+	EACH_THREAD {
+		u64 first = place(p, blockIdx.z);
+		for (u32 k = blockIdx.x * blockDim.x + threadIdx.x; k < count; k += gridDim.x * blockDim.x) {
+			i32 i = (i32)candidate(p, k), row = i % p->pixels / p->cols, col = i % p->pixels % p->cols;
+			i32 rows = p->pixels / p->cols, some = 0, sure = 0;
+			if (valueAt(p, blockIdx.z, i) > p->most[first + p->bin[i]])
+				continue;
+			for (i32 y = row > 0 ? -1 : 0; y <= (row < rows - 1 ? 1 : 0); y++)
+				for (i32 x = col > 0 ? -1 : 0; x <= (col < p->cols - 1 ? 1 : 0); x++) {
+					i32 at = i + y * p->cols + x, v;
+					if (p->bin[at] >= UNUSED)
+						continue;
+					v = valueAt(p, blockIdx.z, at); // a bad one is above nothing
+					some += v > p->least[first + p->bin[at]];
+					sure += v > p->most[first + p->bin[at]];
+				}
+			if (some >= (p->minPix < 2 ? p->minPix : 2) && sure < p->minPix)
+				p->open[first + p->bin[i]] = 1; // whoever says so
+		}
+	}
+}
+
+// rings makes the thresholds of such bins from their own pixels, a bin per block.
+KERNEL rings(const struct Params *p) {
+	SHARED struct Sums s;
+	SHARED i32 lo, hi, least, most;
+	u32 bin = blockIdx.x, from = p->ringAt[bin], to = p->ringAt[bin + 1];
+	u64 at = place(p, blockIdx.z) + bin;
+	int turns = p->open[at] ? TURNS : 0;
+	EACH_THREAD {
+		if (threadIdx.x == 0) {
+			lo = BAD;
+			hi = 2147483647;
+			least = p->least[at];
+			most = p->most[at];
+		}
+	}
+	for (int turn = 0; turn < turns; turn++) {
+		EACH_THREAD {
+			if (threadIdx.x == 0) {
+				struct Sums none = {0, 0, 0, 0};
+				s = none;
+			}
+		}
+		EACH_THREAD {
+			struct Sums mine = {0, 0, 0, 0};
+			for (u32 k = from + threadIdx.x; k < to; k += blockDim.x) {
+				i32 v = valueAt(p, blockIdx.z, (i32)p->ring[k]);
+				u64 q = square(v);
+				if (v == BAD || v <= lo || v >= hi)
+					continue;
+				mine.n++;
+				mine.sum += (u64)(i64)v;
+				mine.high += q >> 32;
+				mine.low += q & 0xffffffffull;
+			}
+			if (mine.n > 0) {
+				atomicAdd(&s.n, mine.n);
+				atomicAdd(&s.sum, mine.sum);
+				atomicAdd(&s.high, mine.high);
+				atomicAdd(&s.low, mine.low);
+			}
+		}
+		EACH_THREAD {
+			if (threadIdx.x == 0)
+				bounds(p, at, &s, &lo, &hi);
+		}
+	}
+	EACH_THREAD {
+		if (threadIdx.x == 0 && turns > 0) {
+			i32 limit = p->limit[at] < most ? p->limit[at] : most;
+			p->limit[at] = limit > least ? limit : least;
+		}
+	}
+}
+
+// keep takes candidates that are not above their limits now off the list.
+KERNEL keep(const struct Params *p) {
+	u32 count = listed(p);
+	EACH_THREAD {
+		for (u32 k = blockIdx.x * blockDim.x + threadIdx.x; k < count; k += gridDim.x * blockDim.x) {
+			if (above(p, blockIdx.z, (i32)candidate(p, k)))
+				continue;
+			p->candidates[(u64)blockIdx.z * (u64)p->maxCandidates + k] = OFF;
+			atomicAdd(&head(p, blockIdx.z)->pixels, ~0u);
+		}
+	}
 }
 
 // find follows a pixel to the one that stands for its group, the first of it that is known so far.
@@ -377,9 +482,17 @@ KERNEL join(const struct Params *p) {
 	EACH_THREAD {
 		u32 *parent = p->parent + (u64)blockIdx.z * (u64)p->stride;
 		for (u32 k = blockIdx.x * blockDim.x + threadIdx.x; k < count; k += gridDim.x * blockDim.x) {
-			i32 i = (i32)candidate(p, k), row = i % p->pixels / p->cols, col = i % p->pixels % p->cols;
-			const struct Panel *panel = &p->panels[p->panelOf[i]];
-			int left = col > panel->col, right = col < panel->col + panel->cols - 1, up = row > panel->row;
+			i32 i = (i32)candidate(p, k), row, col;
+			const struct Panel *panel;
+			int left, right, up;
+			if ((u32)i == OFF)
+				continue;
+			row = i % p->pixels / p->cols;
+			col = i % p->pixels % p->cols;
+			panel = &p->panels[p->panelOf[i]];
+			left = col > panel->col;
+			right = col < panel->col + panel->cols - 1;
+			up = row > panel->row;
 			if (left && above(p, blockIdx.z, i - 1))
 				unite(parent, (u32)i, (u32)(i - 1));
 			if (up && left && above(p, blockIdx.z, i - p->cols - 1))
@@ -399,7 +512,7 @@ KERNEL roots(const struct Params *p) {
 		u32 *parent = p->parent + (u64)blockIdx.z * (u64)p->stride;
 		for (u32 k = blockIdx.x * blockDim.x + threadIdx.x; k < count; k += gridDim.x * blockDim.x) {
 			u32 i = candidate(p, k), slot;
-			if (parent[i] != i)
+			if (i == OFF || parent[i] != i)
 				continue;
 			slot = atomicAdd(&head(p, blockIdx.z)->groups, 1u);
 			parent[i] = ROOT | slot;
@@ -424,12 +537,20 @@ KERNEL gather(const struct Params *p) {
 	EACH_THREAD {
 		const u32 *parent = p->parent + (u64)blockIdx.z * (u64)p->stride;
 		for (u32 k = blockIdx.x * blockDim.x + threadIdx.x; k < count; k += gridDim.x * blockDim.x) {
-			u32 i = candidate(p, k), at = i, panelAt = p->panelOf[i];
-			u64 row = i % (u32)p->pixels / (u32)p->cols, col = i % (u32)p->pixels % (u32)p->cols;
-			i32 v = valueAt(p, blockIdx.z, (i32)i);
-			u64 x = (u64)(i64)v, w = x * STEPS - (u64)p->offset[place(p, blockIdx.z) + p->bin[i]];
-			const struct Panel *panel = &p->panels[panelAt];
+			u32 i = candidate(p, k), at = i, panelAt;
+			u64 row, col, x, w;
+			i32 v;
+			const struct Panel *panel;
 			struct Group *g;
+			if (i == OFF)
+				continue;
+			panelAt = p->panelOf[i];
+			panel = &p->panels[panelAt];
+			row = i % (u32)p->pixels / (u32)p->cols;
+			col = i % (u32)p->pixels % (u32)p->cols;
+			v = valueAt(p, blockIdx.z, (i32)i);
+			x = (u64)(i64)v;
+			w = x * STEPS - (u64)p->offset[place(p, blockIdx.z) + p->bin[i]];
 			while (!(at & ROOT))
 				at = parent[at];
 			g = &p->groups[(u64)blockIdx.z * (u64)p->maxGroups + (at & ~ROOT)];

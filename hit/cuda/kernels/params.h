@@ -34,6 +34,7 @@ struct Head {
 	u64 offsets; // sum of the bins' means, in offsets' units
 	u32 pixels, groups, peaks;
 	u32 switched;
+	u32 listed, spare; // pixels that were above the least limits
 };
 
 // Record is a peak, and where it belongs in the list.
@@ -55,8 +56,13 @@ struct Params {
 	const struct Panel *panels;
 	const u32 *sample;     // those of bin b from sampleAt[b] to sampleAt[b+1]
 	const u32 *sampleAt;
-	i32 *limit;            // this and the next six: bins per frame
+	const u32 *ring;       // pixels of the bins, those of bin b from ringAt[b] to ringAt[b+1]
+	const u32 *ringAt;
+	i32 *limit;            // this and the next nine: bins per frame
 	i32 *below;
+	i32 *least;            // what the limit may be at least and at most
+	i32 *most;
+	i32 *open;             // 1 where it matters which
 	double *mean;
 	i64 *offset;
 	i32 *lo;
@@ -66,7 +72,7 @@ struct Params {
 	u32 *candidates;       // maxCandidates per frame
 	struct Group *groups;  // maxGroups per frame
 	u8 *out;               // outBytes per frame: a Head and maxPeaks of Record
-	double adcThreshold, minSNR, step, noSigma;
+	double adcThreshold, minSNR, doubt, step, noSigma;
 	i32 total, stride, pixels, cols, bins;
 	i32 code, bias, dataMask, special, pick[4];
 	i32 minPix, maxPix, radius;
