@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -134,6 +135,7 @@ func kill(t *testing.T, workers int, want []teb.Decision) {
 	r := startRig(t, rigOptions{text: batched, workers: workers, spares: 1, batch: 20})
 	rng := rand.New(rand.NewPCG(7, 7))
 	stop, stopped := make(chan struct{}), make(chan int)
+	var left atomic.Int32 // kills until the next exchange: a worker whose children never live to see an event is given up
 	go func() {
 		killed := 0
 		for {
@@ -143,13 +145,14 @@ func kill(t *testing.T, workers int, want []teb.Decision) {
 				return
 			case <-time.After(time.Duration(100+rng.IntN(400)) * time.Millisecond):
 			}
-			if pids := r.children(); len(pids) == workers+1 && syscall.Kill(pids[rng.IntN(len(pids))], syscall.SIGKILL) == nil {
+			if pids := r.children(); len(pids) == workers+1 && left.Add(-1) >= 0 && syscall.Kill(pids[rng.IntN(len(pids))], syscall.SIGKILL) == nil {
 				killed++
 			}
 		}
 	}()
 	var got []teb.Decision
 	for len(got) < n {
+		left.Store(2)
 		got = append(got, r.exchange(n/20)...)
 		time.Sleep(100 * time.Millisecond)
 	}
