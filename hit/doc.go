@@ -36,11 +36,11 @@
 // disc's highest pixel, or a centre off the panel are no peaks.
 //
 // Sampled statistics take at most 100 pixels of a bin, always the same ones, and each bin has the sums of the four bins on
-// each side added to its own, in each iteration, where bins are distances. That leaves a limit open between
+// each side added to its own, in each iteration; where bins are panels, 1024 pixels of its own. That leaves a limit open between
 // max(adc_threshold, m + 0.85*min_snr*s) and max(adc_threshold, m + 1.15*min_snr*s). A pixel between the two, above the
 // lower one, decides if of it and its neighbours (of eight, in the segment) at least min(2, min_pix_count) are above their
 // lower limits, and fewer than min_pix_count above their upper ones. Bins with such pixels have m, s and the limit from all
-// their own pixels instead, or of 16384 of them; but the limit stays between the two. Carried ones are the sampled ones of
+// their own pixels instead, or of 32768 of them; but the limit stays between the two. Carried ones are the sampled ones of
 // an earlier frame, as the sample has them.
 //
 // # Other finders

@@ -8,9 +8,9 @@ package hit
 // peaks are there besides (docs/hits.md).
 const openPart = 0.15
 
-// mostOfRing is how many pixels of a bin are looked at. More are not needed: so many tell a deviation to half a percent,
+// mostOfRing is how many pixels of a bin are looked at. More are not needed: so many tell a deviation to 0.4 %,
 // and rings are shorter. Panels that are bins of their own are larger.
-const mostOfRing = 1 << 14
+const mostOfRing = 1 << 15
 
 // Doubt is the part of min_snr deviations by which limits may be less or more than the plan's statistics say.
 func (p *Plan) Doubt() float64 {

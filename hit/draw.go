@@ -14,8 +14,12 @@ import (
 // bins are so small that they want more.
 func (p *Plan) draw() {
 	d := drawing{p: p, visited: make([]int, p.Bins), wanted: make([]int, p.Bins), taken: make([]bool, len(p.Bin))}
+	each := perRing
+	if !p.rings() {
+		each = perPanel
+	}
 	for _, b := range p.Bin {
-		if b < Unused && d.wanted[b] < perBin {
+		if b < Unused && d.wanted[b] < each {
 			d.wanted[b]++
 		}
 	}
@@ -32,6 +36,9 @@ func (p *Plan) draw() {
 			}
 		}
 		blocks = left
+	}
+	for b := range p.Bins {
+		slices.Sort(p.Sample[p.SampleAt[b]:p.SampleAt[b+1]])
 	}
 }
 

@@ -22,7 +22,8 @@ func (f *fast) settle(t *Thresholds, r *Result) {
 	}
 	for _, b := range f.opened {
 		f.open[b] = false
-		f.remake(b, t)
+		o := f.outcome(f.p.Ring[f.p.RingAt[b]:f.p.RingAt[b+1]])
+		t.settle(int(b), &o)
 	}
 	for k := range f.doubtful {
 		d := &f.doubtful[k]
@@ -52,11 +53,19 @@ func (f *fast) decides(d *doubtful, t *Thresholds) bool {
 	return p.decides(some, sure)
 }
 
-// remake makes the thresholds of a bin from its pixels.
-func (f *fast) remake(b uint16, t *Thresholds) {
+// panels makes the thresholds of panels that are bins from the sample.
+func (f *fast) panels(t *Thresholds) {
+	for b := range f.p.Bins {
+		o := f.outcome(f.p.Sample[f.p.SampleAt[b]:f.p.SampleAt[b+1]])
+		t.set(b, &o)
+		f.sample.bounds[b] = o.next
+	}
+}
+
+// outcome is what the values of pixels lead to.
+func (f *fast) outcome(pixels []uint32) outcome {
 	w, n := &f.values, uint32(f.p.Pixels())
 	w.near, w.far = w.near[:0], w.far[:0]
-	pixels := f.p.Ring[f.p.RingAt[b]:f.p.RingAt[b+1]]
 	for s := range f.views {
 		end, _ := slices.BinarySearch(pixels, uint32(s+1)*n)
 		w.add(&f.views[s], pixels[:end], uint32(s)*n)
@@ -65,8 +74,7 @@ func (f *fast) remake(b uint16, t *Thresholds) {
 	for len(w.near)%ringBlock > 0 {
 		w.near = append(w.near, Bad)
 	}
-	o := f.p.iterate(w.sum)
-	t.settle(int(b), &o)
+	return f.p.iterate(w.sum)
 }
 
 // ring is the values of a bin: those that fit into 16 bits, with Bad in places where there is none, and the others.

@@ -66,7 +66,9 @@ func (p *Plan) newFastPlan() *fastPlan {
 		t.codes = append(t.codes, codes)
 	}
 	t.climb(p)
-	t.order(p)
+	if p.rings() {
+		t.order(p)
+	}
 	t.count(p)
 	return t
 }

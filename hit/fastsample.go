@@ -64,6 +64,10 @@ func newSample(p *Plan, t *fastPlan) *sample {
 
 // sampled makes the thresholds of a frame from the sample.
 func (f *fast) sampled(t *Thresholds) {
+	if !f.p.rings() {
+		f.panels(t)
+		return
+	}
 	s := f.sample
 	for i := range f.views {
 		v, o := &f.views[i], &f.t.sample[i]
@@ -185,7 +189,7 @@ func (s *sample) add(active []uint16) {
 // sumsOf makes the sums of a bin.
 func (s *sample) sumsOf(bin int) Sums {
 	var n, sum, squares int64
-	for k := range perBin {
+	for k := range perRing {
 		v := s.values[placed(bin, k)]
 		if x := int32(v); x > s.bounds[bin].Lo && x < s.bounds[bin].Hi && v != absent {
 			n++

@@ -35,7 +35,7 @@ type Plan struct {
 	// Sample holds the pixels that stand for a bin in sampled statistics, those of bin b from SampleAt[b] to SampleAt[b+1].
 	Sample   []uint32
 	SampleAt []uint32
-	// Ring holds the pixels of a bin, or 16384 of them, those of bin b from RingAt[b] to RingAt[b+1].
+	// Ring holds the pixels of a bin, or 32768 of them, those of bin b from RingAt[b] to RingAt[b+1].
 	Ring   []uint32
 	RingAt []uint32
 	// Pool is how many bins on each side lend a bin their samples' sums.
@@ -53,8 +53,9 @@ const Unused = 1 << 15
 // maxBins is as many as an entry of Bin can tell.
 const maxBins = Unused
 
-// perBin is how many pixels of a bin are in a sample, as CrystFEL and OM have it.
-const perBin = 100
+// perRing is how many pixels of a ring are in a sample, as CrystFEL and OM have it; perPanel of a panel that is a bin of
+// its own. There are few of these, and nothing near lends them any.
+const perRing, perPanel = 100, 1024
 
 // pool is how many bins on each side of one lend it their samples. A hundred values alone tell a deviation to 7 %, which
 // costs a peak in forty of a real frame; background changes little over so few pixels.
@@ -203,6 +204,9 @@ func (p *Plan) bin(radius []float32, mask []uint8) error {
 	}
 	return nil
 }
+
+// rings tells whether bins are rings around the beam; else they are panels.
+func (p *Plan) rings() bool { return p.Pool > 0 }
 
 func (p *Plan) used() (n int) {
 	for _, b := range p.Bin {

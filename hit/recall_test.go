@@ -90,6 +90,8 @@ func TestSampledFindsWhatFullFindsInJungfrau(t *testing.T) {
 	defaults.Peakfinder8 = hit.Default().Peakfinder8
 	weak, large := defaults, defaults
 	weak.Peakfinder8.MinSNR, large.Peakfinder8.MinPixCount = 4, 3
+	panel, panels := defaults, defaults
+	panel.Center, panels.Center, panels.Panel = hit.Center{}, hit.Center{}, [2]int{256, 256}
 	for _, c := range []struct {
 		name   string
 		config hit.Config
@@ -99,6 +101,8 @@ func TestSampledFindsWhatFullFindsInJungfrau(t *testing.T) {
 		{"8 photons, snr 6, ADU", adu, measure{recall: 1, extra: 0.0015, excess: 0.0008}},
 		{"the defaults", defaults, measure{recall: 0.9994, extra: 0.0012}},
 		{"weak peaks", weak, measure{recall: 0.9985, extra: 0.0011}},
+		{"one panel", panel, measure{recall: 0.994, extra: 0.004}},
+		{"panels", panels, measure{recall: 0.999, extra: 0.0012, excess: 0.0008}},
 		{"peaks of three pixels", large, measure{recall: 1, extra: 0.0032, excess: 0.0032}},
 	} {
 		j, full := jungfrau(t, withStatistics(c.config, hit.Full))

@@ -21,11 +21,6 @@ func Unsupported(p *hit.Plan) error {
 	case len(p.Panels) > math.MaxUint16:
 		return fmt.Errorf("%d panels are more than a GPU is told of", len(p.Panels))
 	}
-	for b := range p.Bins {
-		if p.SampleAt[b+1]-p.SampleAt[b] > sampleBlock {
-			return fmt.Errorf("the sample of a bin has more than %d pixels", sampleBlock)
-		}
-	}
 	first := p.Camera.Tables.Conversion(0)
 	for s := range p.Segments {
 		v := p.Camera.Tables.Conversion(s)

@@ -28,7 +28,6 @@
 
 #define BLOCK 256
 #define EIGHT 8           // pixels that a thread loads at once
-#define SAMPLE_BLOCK 128  // threads of a bin's sample, which has fewer pixels
 #define SHARED_BINS 1536  // that fit a block's memory
 #define CHUNK 32768       // pixels of a block that sums over all
 
@@ -176,8 +175,7 @@ KERNEL sampled(const struct Params *p) {
 		}
 	}
 	EACH_THREAD {
-		u32 t = threadIdx.x;
-		if (t < count) {
+		for (u32 t = threadIdx.x; t < count; t += blockDim.x) {
 			i32 v = valueAt(p, blockIdx.z, (i32)p->sample[from + t]);
 			if (v != BAD && v > p->lo[at] && v < p->hi[at]) {
 				u64 q = square(v);
