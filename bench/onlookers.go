@@ -182,9 +182,8 @@ func (w *watching) judge() {
 				continue
 			}
 			name := strings.TrimPrefix(f.Name, "with_")
-			least, most := l.bounds()
-			w.report.barInTurns("throughput, "+f.What, "with_"+name, "without_"+name, least, false)
-			w.report.barInTurns("memory, "+f.What, "memory_with_"+name, "memory_without_"+name, most, true)
+			w.report.barInTurns("throughput, "+f.What, "with_"+name, "without_"+name, leastLeft, false)
+			w.report.barInTurns("memory, "+f.What, "memory_with_"+name, "memory_without_"+name, l.mostMemory(), true)
 		}
 	}
 }

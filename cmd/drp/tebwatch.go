@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"drp/drp"
+	"drp/internal/pace"
 	"drp/internal/settings"
 	"drp/teb"
 	tebserve "drp/teb/serve"
@@ -33,7 +34,7 @@ func (f *tebFlags) look(b *builders, s *tebserve.Server) (*tebOnlookers, error) 
 	if err != nil {
 		return nil, err
 	}
-	options.Partition, options.Status = f.partition, o.status
+	options.Partition, options.Status, options.Thrift = f.partition, o.status, pace.OfProcessors()
 	options.Get, options.Post = watch.SettingsPages(func() watch.Steered { return o })
 	path, reload := watch.PageOfReload(func(context.Context, watch.Reload) (watch.Reloaded, error) {
 		return watch.Reloaded{}, errBuilderReloads
