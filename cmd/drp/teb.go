@@ -223,6 +223,7 @@ func decideForOthers(ctx context.Context, f tebFlags) error {
 	if err := b.settings.begin(&f.set, rules.Script != "", log); err != nil {
 		return err
 	}
+	b.settings.recall = f.control.recall(ctx)
 	s := tebserve.NewGathering(rules.Contributors, tebserve.Options{Log: log, Partition: f.partition}, b.make)
 	for _, e := range listen {
 		address, err := s.Listen(e)
