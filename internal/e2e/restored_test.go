@@ -82,7 +82,7 @@ func TestAProcessComesBackWithItsSettings(t *testing.T) {
 	s.until("x1", "named", func(p processStatus) bool { return p.Trouble == "threshold is 90, and was set to 70 in x0" })
 	s.ctl("state", "unconfigured")
 	s.down()
-	table, events := xtc.NewTable(), 0
+	table, events, decided := xtc.NewTable(), 0, 0
 	for _, d := range testkit.Dgrams(t, s.recorded(1, 1, "part2")) {
 		if d.Service() == xtc.Configure {
 			if err := table.Configure(d); err != nil {
@@ -91,17 +91,22 @@ func TestAProcessComesBackWithItsSettings(t *testing.T) {
 		}
 		for it := table.Blocks(d); d.Service().IsEvent() && it.Next(); {
 			b := it.Block()
-			if b.Names.DetName != "settings" {
-				continue
-			}
-			threshold, _ := b.FieldNamed("threshold")
 			generation, _ := b.FieldNamed("generation")
-			if events++; threshold.Int64() != 90 || generation.Int64() != 3 {
-				t.Errorf("event %d has %d of generation %d", events, threshold.Int64(), generation.Int64())
+			switch b.Names.DetName + " " + b.Names.Alg {
+			case "settings script":
+				threshold, _ := b.FieldNamed("threshold")
+				if events++; threshold.Int64() != 90 || generation.Int64() != 3 {
+					t.Errorf("event %d has %d of generation %d", events, threshold.Int64(), generation.Int64())
+				}
+			case "settings trigger":
+				level, _ := b.FieldNamed("level")
+				if decided++; level.Int64() != 7 || generation.Int64() != 2 {
+					t.Errorf("event %d was decided with %d of generation %d", decided, level.Int64(), generation.Int64())
+				}
 			}
 		}
 	}
-	if events == 0 {
-		t.Error("no event says what was set")
+	if events == 0 || decided != events {
+		t.Errorf("%d events say what was set, and %d with what they were decided", events, decided)
 	}
 }

@@ -15,7 +15,7 @@ func (b *Book) Words() (generation int64, values map[string]string, set []string
 	values = map[string]string{}
 	for i := range b.settings {
 		s := &b.settings[i]
-		values[s.Name], _ = textOf(s.Value)
+		values[s.Name] = Plain(s.Value)
 		if s.live {
 			set = append(set, s.Name)
 		}
