@@ -19,13 +19,13 @@ type tebSettings struct {
 	start map[string]any // what the user says beforehand
 	log   *slog.Logger
 	// recall asks run control what was set before this process was there; nil without.
-	recall func() (control.Settings, error)
+	recall   func() (control.Settings, error)
+	declared chan struct{} // closed when the script has said for the first time what can be set
 
 	mu      sync.Mutex // protects what follows
 	now     *teb.Settings
 	not     time.Time // no change before that: those in between become one
 	trouble string    // with what was set before
-	told    bool      // there is something to tell run control
 }
 
 // shortestChange is how long one change stays at the least, as in a run.
@@ -33,12 +33,12 @@ const shortestChange = 100 * time.Millisecond
 
 // begin takes what the user says beforehand. Where rules decide, nothing can be set, which is known at once.
 func (s *tebSettings) begin(set *setFlag, byScript bool, log *slog.Logger) (err error) {
-	s.log = log
+	s.log, s.declared = log, make(chan struct{})
 	if s.start, err = set.values(); err != nil || byScript {
 		return err
 	}
 	if len(s.start) > 0 {
-		return errors.New("--set is for parameters of a trigger script, and rules decide")
+		return errors.New("--set and settings: are for parameters of a trigger script, and rules decide")
 	}
 	return s.declare(nil)
 }
@@ -60,9 +60,21 @@ func (s *tebSettings) declare(all []settings.Parameter) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.trouble, s.told = trouble, true
+	s.trouble = trouble
 	s.take()
+	if !s.isDeclared() {
+		close(s.declared)
+	}
 	return nil
+}
+
+func (s *tebSettings) isDeclared() bool {
+	select {
+	case <-s.declared:
+		return true
+	default:
+		return false
+	}
 }
 
 // words tells run control what the parameters are, and what is wrong with them.
@@ -72,7 +84,7 @@ func (s *tebSettings) words(to *control.Report) {
 	if s.trouble != "" {
 		to.Troubles["settings"] = s.trouble
 	}
-	if s.told {
+	if s.isDeclared() {
 		to.Settings = drp.Words(&s.book)
 	}
 }
