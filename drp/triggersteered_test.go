@@ -51,6 +51,10 @@ func TestATriggerScriptIsSteered(t *testing.T) {
 	seen := steeredDecisions(t, r.sum.Files[0])
 	last := uint64(0)
 	for i, d := range seen {
+		if d.level != d.monitor || d.word != d.reason || d.generation != d.settings {
+			t.Fatalf("decision %d of generation %d, monitor %d and reason %s is recorded with %d: level %d and word %s", i, d.settings, d.monitor, d.reason,
+				d.generation, d.level, d.word)
+		}
 		if d.settings < last || [2]any{d.monitor, d.reason} != want[d.settings] {
 			t.Fatalf("decision %d of generation %d, behind %d, has monitor %d and reason %s; want %v", i, d.settings, last, d.monitor, d.reason, want)
 		}
@@ -61,11 +65,14 @@ func TestATriggerScriptIsSteered(t *testing.T) {
 	}
 }
 
-// steeredDecisions reads what was decided about events, with the generation of the parameters.
-func steeredDecisions(t *testing.T, path string) (all []struct {
-	monitor, settings uint64
-	reason            string
-}) {
+// steeredDecision is what was decided about an event, and the parameters that it was recorded with.
+type steeredDecision struct {
+	monitor, settings, generation, level uint64
+	reason, word                         string
+}
+
+// steeredDecisions reads what was decided about events.
+func steeredDecisions(t *testing.T, path string) (all []steeredDecision) {
 	t.Helper()
 	table, reasons := xtc.NewTable(), []string{}
 	for _, d := range testkit.Dgrams(t, path) {
@@ -82,11 +89,11 @@ func steeredDecisions(t *testing.T, path string) (all []struct {
 				reasons = strings.Split(v.String(), "\n")
 			case "teb decision":
 				if d.Service().IsEvent() {
-					all = append(all, struct {
-						monitor, settings uint64
-						reason            string
-					}{value(t, b, "monitor"), value(t, b, "settings"), reasons[value(t, b, "reason")]})
+					all = append(all, steeredDecision{monitor: value(t, b, "monitor"), settings: value(t, b, "settings"), reason: reasons[value(t, b, "reason")]})
 				}
+			case "settings trigger":
+				last := &all[len(all)-1] // it stands behind the decision
+				last.generation, last.level, last.word = value(t, b, "generation"), value(t, b, "level"), textOf(t, b, "word")
 			}
 		}
 	}

@@ -34,6 +34,14 @@ type Table struct {
 	Reasons      []Reason `json:"reasons"`
 	Contributors []string `json:"contributors"`       // in the order of the bits
 	Settings     bool     `json:"settings,omitempty"` // decisions have the generation of parameters
+	// Parameters are these, as far as one must know to read their values.
+	Parameters []Parameter `json:"parameters,omitempty"`
+}
+
+// Parameter is one of a Steered Logic: what it is called, and of which type of package settings its values are.
+type Parameter struct {
+	Name string `json:"name"`
+	Type string `json:"type"`
 }
 
 // Steered is a Logic with parameters that can be changed while it decides. They are known from Configure on.

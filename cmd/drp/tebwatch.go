@@ -54,6 +54,24 @@ func (o *tebOnlookers) close() {
 	removeFolder(o.folder)
 }
 
+func (o *tebOnlookers) steered() watch.Steered { return o }
+
+// awaitSettings implements settable.
+func (o *tebOnlookers) awaitSettings(over <-chan struct{}, early func()) bool {
+	select {
+	case <-o.b.settings.declared:
+		return true
+	default:
+		early()
+	}
+	select {
+	case <-o.b.settings.declared:
+		return true
+	case <-over:
+		return false
+	}
+}
+
 // Settings implements watch.Steered.
 func (o *tebOnlookers) Settings() settings.Listing { return o.book.List() }
 
