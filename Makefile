@@ -117,14 +117,14 @@ ptx: | $(CUDA)/nvidia/cuda_runtime/include/cuda.h
 	$(VENV) -m pip install --quiet --disable-pip-version-check --editable './python[dev]'
 	@touch $@ .venv/.installed
 
-# Tests wait as often as they compute, so that two things go on at a time.
+# Tests wait as often as they compute, so that two groups go on at a time, and in one three packages.
 test:
 	@$(MAKE) --no-print-directory -j 2 test-go test-python
 	@if [ ! -d "$${DRP_TESTDATA:-../shared/data}/xtc2" ]; then \
 		echo 'NOT TESTED: real files, since neither ../shared/data nor $$DRP_TESTDATA is there'; fi
 	@echo 'all tests passed'
 
-test-go: test-race test-checked
+test-go: test-race test-checked test-vet
 
 test-vet:
 	go vet ./...
@@ -140,11 +140,11 @@ WHOLE = ./hit ./simtest
 MEASURED = Allocates?Nothing
 GO_TEST = $(IN_VENV) GORACE=atexit_sleep_ms=100 go test -vet=off -timeout 20m -json
 
-test-race: test-vet test-ready
+test-race: test-ready
 	@echo 'go test -race ./..., but $(CHECKED)'
-	@$(GO_TEST) -race $(LONG) $$(go list ./... | grep -v -x $(CHECKED:./%=-e drp/%)) | $(VENV) .ci/gotest
+	@$(GO_TEST) -p 3 -race $(LONG) $$(go list ./... | grep -v -x $(CHECKED:./%=-e drp/%)) | $(VENV) .ci/gotest
 
-test-checked: test-vet test-ready
+test-checked: test-ready
 	@echo 'go test -race -tags invariants ./pebble $(CHECKED)'
 	@$(GO_TEST) -race -tags invariants -skip '$(MEASURED)' ./pebble $(CHECKED) | $(VENV) .ci/gotest
 	@echo 'go test -tags invariants $(WHOLE)'
@@ -152,8 +152,10 @@ test-checked: test-vet test-ready
 	@echo "go test -run '$(MEASURED)|HitsOfRealFrames' $(CHECKED)"
 	@$(GO_TEST) -run '$(MEASURED)|HitsOfRealFrames' $(CHECKED) | $(VENV) .ci/gotest
 
+# It says all at once, since other tests may say something meanwhile.
 test-python: test-ready
-	cd python && ../$(VENV) -m pytest -q -rs
+	@echo 'cd python && pytest -q -rs'
+	@cd python && status=0 && said=$$(../$(VENV) -m pytest -q -rs 2>&1) || status=$$?; echo "$$said"; exit $$status
 
 check: check-go check-python
 	@echo 'all checks passed'
