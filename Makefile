@@ -117,7 +117,7 @@ ptx: | $(CUDA)/nvidia/cuda_runtime/include/cuda.h
 	$(VENV) -m pip install --quiet --disable-pip-version-check --editable './python[dev]'
 	@touch $@ .venv/.installed
 
-# Tests wait as often as they compute, so that two groups go on at a time, and in one three packages.
+# Tests wait as often as they compute, so that two groups go on at a time, and in one two packages.
 test:
 	@$(MAKE) --no-print-directory -j 2 test-go test-python
 	@if [ ! -d "$${DRP_TESTDATA:-../shared/data}/xtc2" ]; then \
@@ -142,7 +142,7 @@ GO_TEST = $(IN_VENV) GORACE=atexit_sleep_ms=100 go test -vet=off -timeout 20m -j
 
 test-race: test-ready
 	@echo 'go test -race ./..., but $(CHECKED)'
-	@$(GO_TEST) -p 3 -race $(LONG) $$(go list ./... | grep -v -x $(CHECKED:./%=-e drp/%)) | $(VENV) .ci/gotest
+	@$(GO_TEST) -p 2 -race $(LONG) $$(go list ./... | grep -v -x $(CHECKED:./%=-e drp/%)) | $(VENV) .ci/gotest
 
 test-checked: test-ready
 	@echo 'go test -race -tags invariants ./pebble $(CHECKED)'
