@@ -48,7 +48,7 @@ func newReloadCommand() *cobra.Command {
 			if f.whole() && len(words) == 0 {
 				return f.reloadPartition(ctx, &o)
 			}
-			c, _, err := f.one(ctx, words)
+			c, err := f.one(ctx, words)
 			if err != nil {
 				return err
 			}
