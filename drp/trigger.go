@@ -254,6 +254,7 @@ func (t *trigger) close() {
 	if t == nil || t.by == nil {
 		return
 	}
+	t.c.triggerLogic.Store(nil)
 	t.by.Close()
 	t.taking.Wait()
 	t.by, t.present, t.asked, t.used = nil, nil, 0, 0

@@ -1,6 +1,7 @@
 package drp_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"drp/drp"
 	"drp/internal/testkit"
 	tebscript "drp/teb/script"
+	"drp/watch"
 	"drp/xtc"
 )
 
@@ -63,6 +65,60 @@ func TestATriggerScriptIsSteered(t *testing.T) {
 	if last != 3 || len(seen) < 150 || seen[0].settings != 1 {
 		t.Errorf("%d decisions, the first of generation %d and the last of %d", len(seen), seen[0].settings, last)
 	}
+}
+
+// TestATriggerScriptIsReloaded with the others, at the next step, or none of them is where one cannot be.
+func TestATriggerScriptIsReloaded(t *testing.T) {
+	decides := testkit.Script(t, strings.ReplaceAll(steeredTrigger, "level.value", "level.value + 10"))
+	r := startLive(t, liveText(1, "pass"), func(cfg *drp.Config) {
+		cfg.Trigger = &drp.Trigger{Deadline: time.Minute, Script: &tebscript.Config{Script: decides, Workers: 2}}
+	})
+	r.events(50)
+	r.write(liveText(2, "pass"))
+	testkit.WriteFile(t, decides, strings.ReplaceAll(steeredTrigger, "level.value", "level.value // 0"))
+	for _, asked := range []watch.Reload{{}, {Check: true}} {
+		reload := r.run.Reload
+		if asked.Check {
+			reload = r.run.TryReload
+		}
+		if _, err := reload(t.Context(), asked); err == nil || !strings.Contains(err.Error(), "trigger script "+decides+": it ") || !strings.Contains(err.Error(), "ZeroDivisionError") {
+			t.Errorf("it is not refused: %v", err)
+		}
+	}
+	r.events(100) // of more than a step
+	testkit.WriteFile(t, decides, strings.ReplaceAll(steeredTrigger, "level.value", "level.value + 20"))
+	tried, err := r.run.TryReload(t.Context(), watch.Reload{Check: true})
+	if err != nil || !strings.Contains(tried.Trigger, ": only tried, tried on the event of pulse ") {
+		t.Errorf("%+v, %v", tried, err)
+	}
+	got, err := r.run.Reload(t.Context(), watch.Reload{})
+	if err != nil || !strings.Contains(got.Trigger, ": taken at the next step, tried on the event of pulse ") || got.State != "taken at the next step" {
+		t.Errorf("%+v, %v", got, err)
+	}
+	r.inUse(2)
+	r.events(100)
+	r.end()
+	seen, changed, before := r.recorded().texts, 0, uint64(11)
+	for _, d := range r.decisions() {
+		if d != before {
+			changed++
+		}
+		before = d
+	}
+	if fmt.Sprint(seen) != "[1 2]" || changed != 1 || before != 21 {
+		t.Errorf("the texts are %v; the trigger changes %d times, to %d", seen, changed, before)
+	}
+}
+
+// decisions gives the masks of monitors of the events, in order.
+func (r *liveRun) decisions() (all []uint64) {
+	r.t.Helper()
+	for i := 0; i < len(r.sum.Files); i += 2 { // the others are of small data
+		for _, d := range steeredDecisions(r.t, r.sum.Files[i]) {
+			all = append(all, d.monitor)
+		}
+	}
+	return all
 }
 
 // steeredDecision is what was decided about an event, and the parameters that it was recorded with.

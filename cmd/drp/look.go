@@ -179,14 +179,14 @@ func choices(all []seen) string {
 }
 
 // one gives the run that is meant where there can be only one.
-func (f *lookFlags) one(ctx context.Context, words []string) (*watch.Client, *watch.Status, error) {
+func (f *lookFlags) one(ctx context.Context, words []string) (*watch.Client, error) {
 	all, err := f.find(ctx, words)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if len(all) == 1 {
-		return all[0].client, all[0].status, nil
+		return all[0].client, nil
 	}
 	closeAll(all)
-	return nil, nil, errors.New("several runs go on: say which one, with" + choices(all))
+	return nil, errors.New("several runs go on: say which one, with" + choices(all))
 }

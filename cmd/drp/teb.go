@@ -21,6 +21,7 @@ import (
 	"drp/internal/settings"
 	"drp/internal/wire"
 	"drp/teb"
+	tebscript "drp/teb/script"
 	tebserve "drp/teb/serve"
 	"drp/watch"
 )
@@ -177,8 +178,9 @@ type builders struct {
 	settings tebSettings
 	wrong    tebTroubles
 
-	mu  sync.Mutex // protects all
-	all []*teb.TEB
+	mu     sync.Mutex // protects what follows
+	all    []*teb.TEB
+	script *tebscript.Logic // of the latest; nil where rules decide
 }
 
 // make makes the TEB of contributors that are all there.
@@ -208,6 +210,7 @@ func (b *builders) make(schemas []*teb.Schema) (*teb.TEB, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.all = append(b.all, t)
+	b.script, _ = logic[0].(*tebscript.Logic)
 	return t, nil
 }
 

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -36,9 +35,7 @@ func (f *tebFlags) look(b *builders, s *tebserve.Server) (*tebOnlookers, error) 
 	}
 	options.Partition, options.Status, options.Thrift = f.partition, o.status, pace.OfProcessors()
 	options.Get, options.Post = watch.SettingsPages(func() watch.Steered { return o })
-	path, reload := watch.PageOfReload(func(context.Context, watch.Reload) (watch.Reloaded, error) {
-		return watch.Reloaded{}, errBuilderReloads
-	})
+	path, reload := watch.PageOfReload(b.reload)
 	options.Post[path] = reload
 	o.folder, options.Socket = statusSocket(b.log)
 	if o.server, err = watch.Listen(options); err != nil {
@@ -105,6 +102,7 @@ func (o *tebOnlookers) status() watch.Status {
 	for _, t := range all {
 		addBooks(&s, t)
 	}
+	s.Loaded = o.b.loaded()
 	if slices.ContainsFunc(s.Builder.Contributors, func(c watch.Contributor) bool { return c.Present }) {
 		s.State = "running"
 	}
