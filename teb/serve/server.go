@@ -265,6 +265,9 @@ func (s *Server) turnAway(me *session, err error) {
 			s.o.Log.Warn("a contributor was refused", "contributor", me.name, "from", peerOf(me.Conn), "error", err)
 		}
 	}
+	s.mu.Lock()
+	s.release(me) // before it knows: it may come again at once, and as another process
+	s.mu.Unlock()
 	_ = me.Send(refusal(err))
 }
 
