@@ -12,10 +12,10 @@ while True:
     for what in ("events", "event?number=N&bin=1", "mask?bin=1", "history?seconds=3600", "event?number=N&bin=-1", "pixel?number=N&row=1&col=1"):
         asked.request("GET", "/v1/page/" + what.replace("N", str(number)) + ("&" if "?" in what else "?") + address.query)
         answer = asked.getresponse().read()
+        there()
         if what == "events":
             number = max((e["number"] for e in json.loads(answer)["events"]), default=0)
-    stream("image=max&bin=1").close()
-    there()`
+    stream("image=max&bin=1").close()`
 
 // browsers look at the page of a run.
 var browsers = []onlooker{

@@ -59,7 +59,10 @@ const (
 )
 
 // connectionPace is for those who connect and leave as fast as they can: who stays connects once. A browser needs half a dozen.
-func connectionPace() *pace.Pace { return &pace.Pace{Few: 16, Gap: 50 * time.Millisecond} }
+func connectionPace() *pace.Pace { return &pace.Pace{Few: 6, Gap: 100 * time.Millisecond} }
+
+// socketPace is for those at the socket: scripts and terminals of the same user, who come anew with each question.
+func socketPace() *pace.Pace { return &pace.Pace{Few: 16, Gap: 50 * time.Millisecond} }
 
 // wholePace is for what tells of the whole run. It takes up to a millisecond, and nothing is new before statusMaxAge is over.
 func wholePace() *pace.Pace { return &pace.Pace{Few: 4, Gap: statusMaxAge} }
@@ -84,7 +87,7 @@ func Listen(o Options) (*Server, error) {
 		address := l.Addr().String()
 		s.url = "http://" + address + "/?token=" + url.QueryEscape(s.o.Token)
 		s.control = "http://" + address + "/?token=" + url.QueryEscape(s.o.Control)
-		s.serve(l, newGuard(s.o.Token, s.o.Control, address, &s.thrift, s.pages()), s.thrift.met)
+		s.serve(l, newGuard(s.o.Token, s.o.Control, address, &s.thrift, s.pages()), s.thrift.met, connectionPace())
 		if host, _ := l.Addr().(*net.TCPAddr); host != nil && !host.IP.IsLoopback() && o.Log != nil {
 			o.Log.Warn(fmt.Sprintf("watch: other machines can connect to %s, and nothing is encrypted: use it within a network that you "+
 				"trust, or 127.0.0.1 and a tunnel", address))
@@ -105,7 +108,7 @@ func Listen(o Options) (*Server, error) {
 			if calm.Wait(r.Context()) {
 				pages.ServeHTTP(w, withRights(r, rights{who: socketName, control: true}))
 			}
-		}), nil)
+		}), nil, socketPace())
 	}
 	return s, nil
 }
@@ -116,11 +119,11 @@ func (s *Server) URL() string { return s.url }
 // ControlURL is the address with the token for steering, empty where there is none.
 func (s *Server) ControlURL() string { return s.control }
 
-func (s *Server) serve(l net.Listener, h http.Handler, met func(net.Conn, http.ConnState)) {
+func (s *Server) serve(l net.Listener, h http.Handler, met func(net.Conn, http.ConnState), let *pace.Pace) {
 	server := &http.Server{Handler: h, ReadHeaderTimeout: headerTime, ReadTimeout: headerTime, WriteTimeout: answerTime,
 		IdleTimeout: idleTime, ConnState: met, MaxHeaderBytes: headerBytes, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug)}
 	s.servers = append(s.servers, server)
-	s.running.Go(func() { _ = server.Serve(newFewConnections(wire.Paced(l, connectionPace()))) })
+	s.running.Go(func() { _ = server.Serve(newFewConnections(wire.Paced(l, let))) })
 }
 
 // Close lets those who are answered have their answer, for a moment, and ends. It may be called more than once.

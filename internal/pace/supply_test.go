@@ -5,6 +5,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -49,21 +50,26 @@ func TestSupply(t *testing.T) {
 // they are full no more.
 func TestLeastIsLess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		spare := 0.
-		all := NewThrift(&Supply{Least: least, Most: most, Spare: func() (float64, bool) { return spare, true }})
+		var idle atomic.Bool // a core
+		all := NewThrift(&Supply{Least: least, Most: most, Spare: func() (float64, bool) {
+			if idle.Load() {
+				return 1, true
+			}
+			return 0, true
+		}})
 		end := time.Now().Add(time.Minute)
-		used := time.Duration(0)
+		var used atomic.Int64
 		for b, cost := range map[*Budget]time.Duration{all.Pictures: 5 * ms, all.Answers: ms, all.Words: ms} {
 			go func() {
 				for time.Now().Before(end) && b.Bear(t.Context(), cost) {
-					used += cost
+					used.Add(int64(cost))
 				}
 			}()
 			synctest.Wait()
 		}
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		if part := used.Seconds() / 60; part > 0.01 || part < 0.9*least {
+		if part := time.Duration(used.Load()).Seconds() / 60; part > 0.01 || part < 0.9*least {
 			t.Errorf("they took %g of a core", part)
 		}
 		time.Sleep(time.Minute)
@@ -71,7 +77,7 @@ func TestLeastIsLess(t *testing.T) {
 		began := time.Now()
 		go func() {
 			time.Sleep(time.Second)
-			spare = 1
+			idle.Store(true)
 		}()
 		if !all.Pictures.Bear(t.Context(), 0) {
 			t.Fatal("not let through")
