@@ -53,7 +53,7 @@ func differingOf(ctx context.Context, all []seen) (lines []string) {
 	var partitions []string
 	for _, a := range askEach(all, func(_ int, c *watch.Client) ([]byte, error) { return c.Get(ctx, watch.SettingsPath) }) {
 		one, partition := shown{process: a.process()}, a.status.Partition
-		if partition == "" || a.err != nil || json.Unmarshal(a.got, &one.Listing) != nil {
+		if partition == "" || a.status.Replay || a.err != nil || json.Unmarshal(a.got, &one.Listing) != nil {
 			continue
 		}
 		if lists[partition] == nil {
