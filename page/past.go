@@ -2,6 +2,7 @@ package page
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -166,7 +167,9 @@ func (p *past) read(i int, to *recorded) error {
 	if _, err := p.file.ReadAt(text, p.lines[i].at); err != nil {
 		return err
 	}
-	return json.Unmarshal(text, to)
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber() // for values of settings, of which float64 has not all digits
+	return d.Decode(to)
 }
 
 // explain says which events the numbers of a replay count, where the run counted others.

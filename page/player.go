@@ -48,7 +48,7 @@ type Player struct {
 	before uint64    // time of the event before, nanoseconds
 	header source.Header
 	ahead  bool          // header was announced and not taken yet
-	last   monitor.Event // that was shown, for who comes when the replay stands still
+	last   monitor.Event // that was shown, for who comes when the replay stands still; none without its Configure
 	told   int64         // consumers who were there to see it
 
 	mu    sync.Mutex // protects all below
@@ -351,6 +351,9 @@ func (p *Player) take(publish bool) error {
 func (p *Player) publish(d xtc.Dgram) {
 	p.monitor.Transition(&monitor.Event{Dgram: d})
 	p.holds.publish(d)
+	if id := d.Service(); id == xtc.Configure || id == xtc.Unconfigure {
+		p.last = monitor.Event{}
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.shown.transition(p.facts.table, d)

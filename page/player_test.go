@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"drp/internal/testkit"
+	"drp/monitor"
 	"drp/page"
 	"drp/xtc"
 )
@@ -243,4 +244,43 @@ func TestShortLoop(t *testing.T) {
 	if n, most := r.Offered(), 5*(2+int64(time.Since(began)/time.Second)); n > most {
 		t.Errorf("%d events in %v", n, time.Since(began))
 	}
+}
+
+// TestWhoComesBetweenTwoPasses is shown nothing until the next one begins, with its Configure; who comes while an event stands still is
+// shown that.
+func TestWhoComesBetweenTwoPasses(t *testing.T) {
+	c := testkit.Spots{Segments: 1, Rows: 20, Cols: 20, Apart: 1e6}
+	whole := append(c.Run(5), testkit.Plain(xtc.Unconfigure, 1<<40))
+	r := play(t, page.PlayerOptions{Files: []string{testkit.File(t, whole...)}})
+	if !testkit.Within(testkit.Patience, func() bool { return r.State().Ended }) {
+		t.Fatalf("%+v", r.State())
+	}
+	come := func() *monitor.Client {
+		client, err := monitor.Dial(t.Context(), "test/again", monitor.Choice{}, "test")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = client.Close() })
+		return client
+	}
+	sees := func(client *monitor.Client, want ...any) {
+		t.Helper()
+		for _, w := range want {
+			it, err := client.Next(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if id := it.Dgram.Service(); id != w && (!id.IsEvent() || it.Number != w) {
+				t.Fatalf("%v %d, and not %v", id, it.Number, w)
+			}
+		}
+	}
+	early, shown := come(), r.Offered()
+	if testkit.Within(500*time.Millisecond, func() bool { return r.Offered() > shown }) {
+		t.Error("an event is shown without its Configure")
+	}
+	r.order(`{"position":3}`)
+	sees(early, xtc.Configure, xtc.BeginRun, xtc.BeginStep, xtc.Enable, int64(3))
+	r.order(`{"position":2,"paused":true}`)
+	sees(come(), xtc.Configure, xtc.BeginRun, xtc.BeginStep, xtc.Enable, int64(2))
 }

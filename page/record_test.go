@@ -32,7 +32,7 @@ func TestRecord(t *testing.T) {
 		return []settings.Change{{Generation: 4, Time: time.Now(), Who: "page 127.0.0.1", Changes: map[string][2]any{"threshold": {50, 60}}}}
 	}
 	declared := func() settings.Listing {
-		s := settings.Setting{Parameter: settings.Parameter{Name: "threshold", Type: "int", Default: 50, Unit: "ADU"}, Value: 50}
+		s := settings.Setting{Parameter: settings.Parameter{Name: "threshold", Type: "int", Default: 50, Unit: "ADU"}, Value: int64(9007199254740993)}
 		return settings.Listing{Settings: []settings.Setting{s}}
 	}
 	r := page.NewRecord(page.RecordOptions{Dir: dir, Changes: changes, Declared: declared, Journal: journal, Log: slog.New(slog.DiscardHandler), Status: func() watch.Status {
@@ -74,7 +74,7 @@ func TestRecord(t *testing.T) {
 	if s := p.Status(); s.Events.Recorded != 10 || s.Script != "mine.py" || !p.State().Recorded {
 		t.Errorf("%+v", s)
 	}
-	if l := p.Settings(); len(l.Settings) != 1 || l.Settings[0].Value != 50. || l.Settings[0].Unit != "ADU" || l.Generation != 0 || len(l.History) != 0 {
+	if l := p.Settings(); len(l.Settings) != 1 || l.Settings[0].Value != json.Number("9007199254740993") || l.Settings[0].Unit != "ADU" || l.Generation != 0 || len(l.History) != 0 {
 		t.Errorf("%+v", l)
 	}
 	if code, said := p.order(`{"position":25}`); code != 200 {
@@ -83,7 +83,7 @@ func TestRecord(t *testing.T) {
 	if s := p.Status(); s.Events.Recorded != 30 {
 		t.Errorf("%+v", s)
 	}
-	if l := p.Settings(); len(l.Settings) != 1 || l.Settings[0].Value != 60. || l.Generation != 4 || len(l.History) != 1 {
+	if l := p.Settings(); len(l.Settings) != 1 || l.Settings[0].Value != json.Number("60") || l.Generation != 4 || len(l.History) != 1 {
 		t.Errorf("%+v", l)
 	}
 	if _, err := p.Set(nil, ""); err == nil {

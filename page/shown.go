@@ -19,7 +19,7 @@ type shown struct {
 func (s *shown) begin(info source.Info) {
 	s.began = time.Now()
 	host, _ := os.Hostname()
-	s.status = watch.Status{Host: host, PID: os.Getpid(), Experiment: info.Expt, Run: max(info.Run, 0), Source: info.Name, Script: "replay",
+	s.status = watch.Status{Host: host, PID: os.Getpid(), Experiment: info.Expt, Run: max(info.Run, 0), Replay: true, Source: info.Name, Script: "replay",
 		State: "unconfigured", Stages: []watch.Stage{}, Bounds: watch.Bounds(), Workers: []watch.Worker{}, Consumers: []watch.Consumer{},
 		Failures: []string{}}
 }
@@ -49,14 +49,16 @@ func (p *Player) Source() string {
 	return p.past.source()
 }
 
-// Status is what was recorded of the run at this place, or what a replay can tell of itself.
+// Status is what was recorded of the run at this place, but for the process, which is this one; or what a replay can tell of itself.
 func (p *Player) Status() watch.Status {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if s := p.past.at(p.state.Position); s != nil {
-		return *s
-	}
 	s := p.shown.status
+	if then := p.past.at(p.state.Position); then != nil {
+		was := *then
+		was.Host, was.PID, was.Replay = s.Host, s.PID, true
+		return was
+	}
 	s.Time, s.Seconds = time.Now(), time.Since(p.shown.began).Seconds()
 	s.Events.Received = p.state.Position + 1
 	s.Events.Recorded = s.Events.Received

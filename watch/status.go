@@ -7,6 +7,7 @@ type Status struct {
 	Version    string    `json:"version" doc:"of drp"`
 	Host       string    `json:"host" doc:"name of the machine"`
 	PID        int       `json:"pid" doc:"process id of drp"`
+	Replay     bool      `json:"replay,omitempty" doc:"recorded files are shown again, and what is said of the run is of that time; absent in a run"`
 	Partition  string    `json:"partition" doc:"as --partition says; may be empty"`
 	Experiment string    `json:"experiment"`
 	Run        int       `json:"run" doc:"number of the run that goes on"`

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -53,7 +52,7 @@ func differingOf(ctx context.Context, all []seen) (lines []string) {
 	var partitions []string
 	for _, a := range askEach(all, func(_ int, c *watch.Client) ([]byte, error) { return c.Get(ctx, watch.SettingsPath) }) {
 		one, partition := shown{process: a.process()}, a.status.Partition
-		if partition == "" || a.err != nil || json.Unmarshal(a.got, &one.Listing) != nil {
+		if partition == "" || a.status.Replay || a.err != nil || one.Read(a.got) != nil {
 			continue
 		}
 		if lists[partition] == nil {

@@ -22,11 +22,12 @@ import (
 type lookFlags struct {
 	partition string
 	pid       int
+	runs      bool // no replays
 }
 
 func (f *lookFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.partition, "partition", "", "only the run of this partition")
-	cmd.Flags().IntVar(&f.pid, "pid", 0, "only the run of this process")
+	cmd.Flags().IntVar(&f.pid, "pid", 0, "only the run, or the replay, of this process")
 }
 
 // seen is a run that answers.
@@ -80,7 +81,7 @@ func (f *lookFlags) look(ctx context.Context) (got looked, err error) {
 	asking.Wait()
 	for i, s := range answers {
 		switch {
-		case errs[i] == nil && (f.pid == 0 || s.status.PID == f.pid) && (f.partition == "" || s.status.Partition == f.partition):
+		case errs[i] == nil && f.means(s.status):
 			got.meant = append(got.meant, s)
 			continue
 		case errs[i] == nil:
@@ -92,6 +93,14 @@ func (f *lookFlags) look(ctx context.Context) (got looked, err error) {
 	}
 	slices.SortFunc(got.meant, func(a, b seen) int { return cmp.Compare(a.status.PID, b.status.PID) })
 	return got, nil
+}
+
+// means tells whether a run is one of those. A replay is no process of the partition that it shows.
+func (f *lookFlags) means(s *watch.Status) bool {
+	if s.Replay && (f.runs || f.partition != "") {
+		return false
+	}
+	return (f.pid == 0 || s.PID == f.pid) && (f.partition == "" || s.Partition == f.partition)
 }
 
 // ended tells from an error that the process that was asked has just ended: it is not there, or has left in the middle.
@@ -162,12 +171,16 @@ func (f *lookFlags) nothing(got looked) error {
 func choices(all []seen) string {
 	processes := map[string]int{}
 	for _, s := range all {
-		processes[s.status.Partition]++
+		if !s.status.Replay {
+			processes[s.status.Partition]++
+		}
 	}
 	var b strings.Builder
 	for _, s := range all {
 		fmt.Fprintf(&b, "\n  --pid %d", s.status.PID)
 		switch p := s.status.Partition; {
+		case s.status.Replay:
+			b.WriteString(", which is a replay")
 		case p != "" && processes[p] == 1:
 			fmt.Fprintf(&b, " or --partition %s", p)
 		case p != "":
@@ -178,9 +191,11 @@ func choices(all []seen) string {
 	return b.String()
 }
 
-// one gives the run that is meant where there can be only one.
+// one gives the run that is meant where there can be only one, for who is about to change it: a replay only where it is named.
 func (f *lookFlags) one(ctx context.Context, words []string) (*watch.Client, error) {
-	all, err := f.find(ctx, words)
+	steered := *f
+	steered.runs = f.pid == 0
+	all, err := steered.find(ctx, words)
 	if err != nil {
 		return nil, err
 	}

@@ -40,9 +40,13 @@ func headOf(s *watch.Status) []string {
 	if s.Partition != "" {
 		where = " of partition " + s.Partition
 	}
-	head := fmt.Sprintf("drp %d on %s%s: %s run %d, %s for %v", s.PID, s.Host, where, s.Experiment, s.Run, s.State,
+	what := ""
+	if s.Replay {
+		what = "replay of "
+	}
+	head := fmt.Sprintf("drp %d on %s%s: %s%s run %d, %s for %v", s.PID, s.Host, where, what, s.Experiment, s.Run, s.State,
 		(time.Duration(s.Seconds) * time.Second))
-	what := fmt.Sprintf("%s on %s", s.Script, s.Source)
+	what = fmt.Sprintf("%s on %s", s.Script, s.Source)
 	if s.Calibration.Published != "" {
 		what += "; constants of " + s.Calibration.Published
 	}

@@ -115,7 +115,7 @@ func showSettings(ctx context.Context, client *watch.Client, asJSON, history boo
 		return err
 	}
 	var l settings.Listing
-	if err := json.Unmarshal(text, &l); err != nil {
+	if err := l.Read(text); err != nil {
 		return err
 	}
 	writeSettings(&stdout, &l, history)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -41,7 +42,12 @@ func TestSetSaysItInJSON(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &l); code != 0 || err != nil || l.Generation != 2 || len(l.Settings) != 1 {
 		t.Errorf("%d: %v: %s%s", code, err, out, errs)
 	}
-	if code, out, _ = command(t, "set", "--url", s.ControlURL(), "i=5"); code != 0 || out != "accepted: generation 2\n" {
+	if code, out, _ = command(t, "set", "--url", s.ControlURL(), "i=9007199254740993"); code != 0 || out != "accepted: generation 2\n" {
+		t.Errorf("%d: %s", code, out)
+	}
+	b.Turn(time.Now())
+	if code, out, _ = command(t, "set", "--url", s.ControlURL(), "--history"); code != 0 || !strings.Contains(out, "i  9007199254740993 ") ||
+		!strings.Contains(out, "i 3 -> 9007199254740993 (") {
 		t.Errorf("%d: %s", code, out)
 	}
 }

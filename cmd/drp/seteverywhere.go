@@ -184,7 +184,7 @@ func showEverywhere(ctx context.Context, all []seen, asJSON, history bool) error
 		one := shown{process: a.process()}
 		err := a.err
 		if err == nil {
-			err = json.Unmarshal(a.got, &one.Listing)
+			err = one.Read(a.got)
 		}
 		if err != nil {
 			return fmt.Errorf("%v: %w", one.process, err)

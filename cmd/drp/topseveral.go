@@ -50,9 +50,12 @@ func severalTable(before map[int]*watch.Status, all []seen) []string {
 			restarts += w.Restarts
 			slowest = max(slowest, w.Script.P99)
 		})
-		e, b := &now.Events, &was.Events
+		e, b, state := &now.Events, &was.Events, now.State
+		if now.Replay {
+			state = "replay"
+		}
 		lines = append(lines, printable(fmt.Sprintf("%7d  %-12s  %-12s %11d %9.0f %7s/s %7s/s %10d %8.0f%% %9d %12s %9d  %s on %s", now.PID, now.Partition,
-			now.State, e.Received, rate(b.Received, e.Received), sizeText(rate(b.BytesReceived, e.BytesReceived)),
+			state, e.Received, rate(b.Received, e.Received), sizeText(rate(b.BytesReceived, e.BytesReceived)),
 			sizeText(rate(b.BytesRecorded, e.BytesRecorded)), e.InFlight, 100*perSecond(was, now, b.Deadtime, e.Deadtime), e.Lost,
 			timeText(slowest), restarts, now.Script, now.Source)))
 	}

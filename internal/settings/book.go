@@ -1,6 +1,8 @@
 package settings
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -34,6 +36,14 @@ type Listing struct {
 	Settings   []Setting `json:"settings"`
 	History    []Change  `json:"history" doc:"the latest changes, the last one at the end"`
 	Refused    int64     `json:"refused" doc:"changes that were refused"`
+}
+
+// Read reads one as JSON has it, for whoever does not know the types: its numbers are json.Number, since float64 has not all digits of
+// an int64.
+func (l *Listing) Read(text []byte) error {
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber()
+	return d.Decode(l)
 }
 
 // mostHistory is how many changes are kept, and mostWho how many are named at one.

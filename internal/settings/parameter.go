@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"math/big"
 	"regexp"
 	"slices"
 	"strconv"
@@ -186,8 +187,15 @@ func integer(text string) any {
 	if i, err := strconv.ParseInt(text, 10, 64); err == nil {
 		return i
 	}
-	if f, ok := number(text); ok && f == math.Trunc(f) && math.Abs(f) < 1<<53 {
-		return int64(f)
+	f, ok := number(text)
+	if !ok || math.Abs(f) > 1<<63 {
+		return nil
+	}
+	if f == 0 {
+		return int64(0)
+	}
+	if r, ok := new(big.Rat).SetString(text); ok && r.IsInt() && r.Num().IsInt64() { // float64 has 53 bits of it
+		return r.Num().Int64()
 	}
 	return nil
 }
@@ -229,7 +237,7 @@ func shortly(given any) string {
 	return text
 }
 
-// Text shows a value, in quotes where it is text.
+// Text shows a value, in quotes where it is text. A number of JSON is shown as it stands there.
 func Text(v any) string {
 	if s, ok := v.(string); ok {
 		return strconv.Quote(s)

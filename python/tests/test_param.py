@@ -66,7 +66,15 @@ def test_given():
     all_ = [make("a", 1), make("b", 0.5), make("c", False), make("d", "x")]
     given("a=7 b=2 c=On d='x y'", all_)
     assert [p.value for p in all_] == [7, 2.0, True, "x y"]
-    for text, value in {"1e2": 100, "60.0": 60, "+5": 5, "-9223372036854775808": -(2**63), "007": 7}.items():
+    for text, value in {
+        "1e2": 100,
+        "60.0": 60,
+        "+5": 5,
+        "-9223372036854775808": -(2**63),
+        "007": 7,
+        "1e18": 10**18,
+        "9007199254740993.0": 2**53 + 1,
+    }.items():
         given(f"a={text}", all_)
         assert all_[0].value == value and type(all_[0].value) is int
     given("b=.5e1 d=äö", all_)

@@ -108,6 +108,17 @@ def test_what_comes_with_the_greeting_is_seen(publisher):
     assert asked["version"] == 1
 
 
+def test_an_event_without_a_configure_is_passed_over(publisher):
+    p = publisher()
+    p.publish(event(0), 0, 1, number=431, transitions=2)
+    first = p.frame(TRANSITION, configure(), 3), p.frame(TRANSITION, begin_run(), 4)
+    p.publish(event(1), 1, 2, number=0, transitions=4)
+    p.serve(*first)
+    with drp.monitor("tst/cam", wait=AVAILABLE) as mon:
+        evt = next(iter(mon))
+        assert (evt.number, evt.missed, mon.got, mon.missed) == (0, 1, 1, 1)
+
+
 def test_events_are_views_that_are_held(publisher):
     p = publisher()
     for k in range(3):

@@ -37,6 +37,24 @@ export async function getJSON<T>(path: string): Promise<T> {
   return (await (await ask(path)).json()) as T;
 }
 
+// getExactly keeps whole numbers that JavaScript would round: they are bigint.
+export async function getExactly<T>(path: string): Promise<T> {
+  return exactly(await (await ask(path)).text()) as T;
+}
+
+const textOrNumber = /"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*/g;
+const long = /^-?\d{16,}$/; // shorter ones are below 2^53
+
+// exactly reads JSON without rounding whole numbers. A text that begins with NUL is a number meanwhile: no setting has one.
+export function exactly(text: string): unknown {
+  const marked = text.replace(textOrNumber, (found) => (long.test(found) ? `"\\u0000${found}"` : found));
+  return JSON.parse(marked, (_, value: unknown) => {
+    if (typeof value !== "string" || !value.startsWith("\0")) return value;
+    const digits = value.slice(1);
+    return Number.isSafeInteger(Number(digits)) ? Number(digits) : BigInt(digits);
+  });
+}
+
 export async function getBytes(path: string): Promise<Uint8Array> {
   return new Uint8Array(await (await ask(path)).arrayBuffer());
 }

@@ -39,10 +39,10 @@ export const keys: Key[] = [
   { keys: ["-"], shown: "−", says: "zoom out", act: (m) => m.viewer?.zoom(0.8) },
   { keys: ["0"], shown: "0", says: "all of the picture", act: (m) => m.viewer?.all() },
   { keys: ["1"], shown: "1", says: "one pixel of the picture on one of the screen", act: (m) => m.viewer?.exact() },
-  { keys: ["w", "W"], shown: "W", says: "move up", act: move(0, -1) },
-  { keys: ["a", "A"], shown: "A", says: "move left", act: move(-1, 0) },
-  { keys: ["s", "S"], shown: "S", says: "move down", act: move(0, 1) },
-  { keys: ["d", "D"], shown: "D", says: "move right", act: move(1, 0) },
+  { keys: ["w"], shown: "W", says: "move up", act: move(0, -1) },
+  { keys: ["a"], shown: "A", says: "move left", act: move(-1, 0) },
+  { keys: ["s"], shown: "S", says: "move down", act: move(0, 1) },
+  { keys: ["d"], shown: "D", says: "move right", act: move(1, 0) },
   { keys: ["v"], shown: "V", says: "event, sum or maximum", act: (m) => m.choose(next(pictures, m.preferences.stream.value.image)) },
   { keys: ["l"], shown: "L", says: "scale: linear, log, percentile", act: look((l) => ({ transfer: next(transfers, l.transfer) })) },
   { keys: ["c"], shown: "C", says: "next colour map", act: look((l) => ({ map: next(colourMaps, l.map) })) },
@@ -61,7 +61,7 @@ export function listen(model: Model): () => void {
     const target = event.target as HTMLElement;
     if (target.closest("input, select, textarea, dialog")) return;
     if (event.key === " " && target.closest("button, summary, a, label")) return;
-    const key = keys.find((k) => k.keys.includes(event.key));
+    const key = keys.find((k) => k.keys.includes(event.key) || k.keys.includes(event.key.toLowerCase())); // with Shift or Caps Lock, too
     if (!key) return;
     event.preventDefault();
     key.act(model);

@@ -5,7 +5,7 @@ import { clock } from "./format";
 import { useModel } from "./model";
 import { Panel } from "./parts";
 import type { Setting, Settings, Value } from "./protocol";
-import { limits, parseValue } from "./settings";
+import { limits } from "./settings";
 
 // LiveSettings shows what can be changed while the run goes on, and changes it where this page may.
 export function LiveSettings(): JSX.Element {
@@ -39,7 +39,7 @@ function Row({ setting: s, control }: { setting: Setting; control: boolean }): J
   const [refused, setRefused] = useState("");
   const change = async (text: string): Promise<void> => {
     try {
-      await model.settings.change(s.name, parseValue(s, text));
+      await model.settings.change(s, text);
       setRefused("");
       setTyped(null);
     } catch (err) {

@@ -170,15 +170,15 @@ export interface PixelAnswer {
   masked: boolean;
 }
 
-export type Value = number | string | boolean;
+export type Value = number | bigint | string | boolean; // bigint where a number would not have all digits
 
 export interface Setting {
   name: string;
   value: Value;
   default: Value;
   type: "int" | "float" | "bool" | "str";
-  min: number | null;
-  max: number | null;
+  min: number | bigint | null;
+  max: number | bigint | null;
   choices: Value[] | null;
   unit: string;
   doc: string;

@@ -1,6 +1,6 @@
-import { getJSON, post } from "./api";
+import { getExactly, post } from "./api";
 import { Cell } from "./cell";
-import type { Reloaded, Setting, Settings, Value } from "./protocol";
+import type { Reloaded, Setting, Settings } from "./protocol";
 
 // SettingsControl knows the live settings, null where the server has none, and asks for changes.
 export class SettingsControl {
@@ -8,38 +8,22 @@ export class SettingsControl {
 
   async refresh(): Promise<void> {
     try {
-      this.settings.set(await getJSON<Settings>("v1/settings"));
+      this.settings.set(await getExactly<Settings>("v1/settings"));
     } catch {
       // what was known stays; the next status asks again when they have changed
     }
   }
 
-  // change throws with the server's reason when the value is refused; the old one stays then.
-  async change(name: string, value: Value): Promise<void> {
-    await post("v1/settings", { [name]: value });
+  // change sends what was typed as it is: the server reads it as the setting's type, by the same rules as for all who set, and with
+  // all its digits. It throws with the server's reason when the value is refused; the old one stays then.
+  async change({ name, type }: Pick<Setting, "name" | "type">, typed: string): Promise<void> {
+    await post("v1/settings", { [name]: type === "str" ? typed : typed.trim() });
     await this.refresh();
   }
 
   // reload asks for the script as its file is now. The run tries it first, which takes as long as the script does.
   async reload(now: boolean): Promise<Reloaded> {
     return post<Reloaded>("v1/reload", { now }, 120_000);
-  }
-}
-
-// parseValue makes of what was typed a value of the setting's type. Limits are the server's to judge: it knows the reasons.
-export function parseValue(setting: Pick<Setting, "type" | "name">, text: string): Value {
-  const typed = text.trim();
-  switch (setting.type) {
-    case "bool":
-      return typed === "true";
-    case "int":
-      if (!/^[+-]?\d+$/.test(typed)) throw new Error(`${setting.name}: ${JSON.stringify(typed)} is no whole number`);
-      return Number(typed);
-    case "float":
-      if (typed === "" || Number.isNaN(Number(typed))) throw new Error(`${setting.name}: ${JSON.stringify(typed)} is no number`);
-      return Number(typed);
-    default:
-      return text;
   }
 }
 

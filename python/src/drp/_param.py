@@ -40,9 +40,12 @@ _CELLS = {int: struct.Struct("<q"), float: struct.Struct("<d"), bool: struct.Str
 FIELDS: dict[type, tuple[Any, int]] = {int: ("<i8", 0), float: ("<f8", 0), bool: ("u1", 0), str: (str, 1)}
 
 
-def _whole(value: float) -> int | None:
-    """Give a number that was written with a point or an exponent, if it is whole."""
-    return int(value) if value.is_integer() and abs(value) < 2**53 else None
+def _whole(text: str) -> int | None:
+    """Give a number that was written with a point or an exponent, if it is whole: a float has 53 bits of it."""
+    from decimal import Decimal  # which few need
+
+    value = Decimal(text)
+    return int(value) if abs(value) <= 2**63 and value == int(value) else None
 
 
 class Param:
@@ -122,7 +125,7 @@ class Param:
             if math.isinf(value) or (value == 0 and re.search("[1-9]", number[1])):
                 value = None
             elif self.kind is int:
-                value = int(text) if "." not in text and number[1] == text else _whole(value)
+                value = int(text) if "." not in text and number[1] == text else _whole(text)
         if value is None:
             raise ValueError(f"param({self.name!r}): {text!r} is no {_MEANT[self.kind]}")
         return self.check(value)

@@ -381,7 +381,8 @@ class WatchFeed(Feed):
             pass
         at = c.offset + slot * c.step
         head = at >> 3
-        if slot >= c.slots or c.words[head + S_SEQ] != seq:  # it was overwritten before we came to it
+        # It was overwritten before we came to it, or nothing says what is in it.
+        if slot >= c.slots or c.words[head + S_SEQ] != seq or not self._begun:
             c.queue[Q_HELD] = 0
             c.queue[Q_TAIL] = self._tail
             return False

@@ -199,7 +199,7 @@ test("sum, maximum, mask and other scales change what is seen", async () => {
   };
   let look = "";
   await until(async () => look === (look = await seen()), "a picture that stands still");
-  for (const key of ["l", "l", "i", "c", "m"]) {
+  for (const key of ["l", "l", "i", "c", "M"]) {
     await tab.page.keyboard.press(key);
     const before = look;
     await until(async () => (look = await seen()) !== before, `another look with ${key}`);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import type { Browser } from "playwright-core";
@@ -13,7 +13,8 @@ let drp: Drp;
 let browser: Browser;
 
 before(async () => {
-  copyFileSync(join(root, "scripts/threshold.py"), script);
+  const text = readFileSync(join(root, "scripts/threshold.py"), "utf8");
+  writeFileSync(script, text.replace("\nmode = ", '\nds.param("large", 2**62 + 1, min=0, max=2**63 - 1)\nmode = '));
   browser = await launch();
   drp = await Drp.start("-p", script, "-s", "sim:segments=1,events=0", "--rate", "20", "--http", "127.0.0.1:0");
   await drp.begun();
@@ -55,7 +56,7 @@ test("what the run refuses is said with its reason, and the value stays", async 
   const tab = await Tab.open(browser, drp.steering);
   tab.allowed = /status of 422/;
   const was = await threshold();
-  for (const [typed, reason] of [["-1", /threshold.*-1.*0/], ["many", /"many" is no number/]] as const) {
+  for (const [typed, reason] of [["-1", /threshold.*-1.*0/], ["many", /"many" is no finite number/], ["0x10", /"0x10" is no finite number/], ["1e999", /"1e999" is no finite number/]] as const) {
     await tab.page.getByLabel("threshold").fill(typed);
     await tab.page.keyboard.press("Enter");
     await tab.text(".live [role=alert]", reason);
@@ -64,6 +65,22 @@ test("what the run refuses is said with its reason, and the value stays", async 
   assert.equal(await threshold(), was);
   await tab.page.getByRole("button", { name: /back to/ }).click();
   await until(async () => (await tab.page.locator(".live [role=alert]").count()) === 0, "the reason gone");
+  await tab.close();
+});
+
+test("a whole number that JavaScript would round is what was typed", async () => {
+  const tab = await Tab.open(browser, drp.steering);
+  const large = async (): Promise<string> => /"name":\s*"large"[^}]*"value":\s*(\d+)/.exec(await (await drp.ask("/v1/settings")).text())?.[1] ?? "";
+  const field = tab.page.getByLabel("large");
+  await until(async () => (await field.inputValue()) === "4611686018427387905", "the value at the start");
+  for (const typed of ["9007199254740995", "9223372036854775807"]) {
+    await field.fill(typed);
+    await tab.page.keyboard.press("Enter");
+    await until(async () => (await large()) === typed, typed);
+    await until(async () => (await tab.page.getByRole("button", { name: "apply" }).count()) === 0 && (await field.inputValue()) === typed, "the value shown");
+  }
+  await tab.page.locator(".live summary").click();
+  await tab.text(".live details", /large 9007199254740995 → 9223372036854775807[\s\S]*large 4611686018427387905 → 9007199254740995/);
   await tab.close();
 });
 

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { reason } from "../../src/api";
+import { exactly, reason } from "../../src/api";
 import { difference } from "../../src/books";
 import { bytes, clock, duration, percent, perSecond, seconds, value } from "../../src/format";
 import type { Books, Setting, Status } from "../../src/protocol";
 import { sample, sameRun } from "../../src/rates";
-import { limits, parseValue } from "../../src/settings";
+import { limits } from "../../src/settings";
 
 test("refusals are read from JSON and from text", () => {
   assert.equal(reason(422, '{"error":"threshold: -1 is less than 0"}'), "threshold: -1 is less than 0");
@@ -23,18 +23,14 @@ test("numbers are as wide as they need be", () => {
   assert.deepEqual([value(12), value(0.123456), value(null), value(NaN)], ["12", "0.1235", "–", "–"]);
 });
 
-test("what is typed becomes a value of the setting's type", () => {
-  assert.equal(parseValue({ type: "int", name: "n" }, " -7 "), -7);
-  assert.equal(parseValue({ type: "float", name: "x" }, "1e3"), 1000);
-  assert.equal(parseValue({ type: "bool", name: "b" }, "true"), true);
-  assert.equal(parseValue({ type: "str", name: "s" }, " as it is "), " as it is ");
-  assert.throws(() => parseValue({ type: "int", name: "n" }, "1.5"), /n: "1.5" is no whole number/);
-  assert.throws(() => parseValue({ type: "float", name: "x" }, ""), /no number/);
+test("whole numbers keep all their digits", () => {
+  const text = '{"a":[9007199254740993,-9223372036854775808,9007199254740991],"b":"9007199254740993, \\"12345678901234567\\\\","c":[1234567890123456.5,0.12345678901234567,12345678901234567e-3],"d":1e+21,"e":-0,"9007199254740995":null}';
+  assert.deepEqual(exactly(text), { a: [9007199254740993n, -9223372036854775808n, 9007199254740991], b: '9007199254740993, "12345678901234567\\', c: [1234567890123456.5, 0.12345678901234567, 12345678901234567e-3], d: 1e21, e: -0, "9007199254740995": null });
 });
 
 test("limits are words", () => {
-  const of = (min: number | null, max: number | null): string => limits({ min, max } as Setting);
-  assert.deepEqual([of(0, 1), of(0, null), of(null, 9), of(null, null), of(0, 2147483647)], ["0 to 1", "at least 0", "at most 9", "", "at least 0"]);
+  const of = (min: number | null, max: number | bigint | null): string => limits({ min, max } as Setting);
+  assert.deepEqual([of(0, 1), of(0, null), of(null, 9), of(null, null), of(0, 2147483647), of(0, 2n ** 63n - 1n)], ["0 to 1", "at least 0", "at most 9", "", "at least 0", "at least 0"]);
 });
 
 const books: Books = {
