@@ -83,8 +83,8 @@ func (h *hitsFlag) String() string {
 }
 
 // below takes what the file and the environment say.
-func (h *hitsFlag) below(path string, settings []setting) {
-	for _, s := range settings {
+func (h *hitsFlag) below(path string, settings map[string][]setting) {
+	for _, s := range settings["hits"] {
 		h.file = append(h.file, wording{s.value, fmt.Sprintf("%s:%d", path, s.line)})
 	}
 	if text, ok := os.LookupEnv(envName("hits")); ok {

@@ -45,6 +45,7 @@ type setFlag struct {
 	environment []string
 	file        []setting
 	path        string
+	read        map[string][]setting // all that the file had
 }
 
 // Set implements pflag.Value.
@@ -63,8 +64,8 @@ func (*setFlag) Type() string { return "parameters" }
 // String implements pflag.Value.
 func (s *setFlag) String() string { return strings.Join(s.words, " ") }
 
-func (s *setFlag) below(path string, settings []setting) {
-	s.path, s.file = path, settings
+func (s *setFlag) below(path string, settings map[string][]setting) {
+	s.path, s.read, s.file = path, settings, settings[setName]
 	if text, ok := os.LookupEnv(envName(setName)); ok {
 		s.environment = []string{text}
 	}
@@ -185,12 +186,7 @@ func (f *liveFlags) open(o settable, log *slog.Logger) (s *steering, err error) 
 		log.Info("settings are taken by UDP at " + s.live.Address())
 	}
 	if path := f.set.path; path != "" {
-		at, err := readSettings(f.flags, path)
-		if err != nil {
-			s.close()
-			return nil, &drp.Failure{Kind: drp.Configuration, Err: err}
-		}
-		a := &reader{flags: f.flags, path: path, latest: at, steered: o.steered, log: log}
+		a := &reader{flags: f.flags, path: path, latest: f.set.read, steered: o.steered, log: log}
 		s.reading.Go(func() {
 			for {
 				select {

@@ -49,7 +49,7 @@ func applyFile(flags *pflag.FlagSet, path string) error {
 func settle(flags *pflag.FlagSet, path string, settings map[string][]setting, before func(*pflag.Flag) (bool, error)) (trouble error) {
 	flags.VisitAll(func(flag *pflag.Flag) {
 		if layered, ok := flag.Value.(layered); ok {
-			layered.below(path, settings[flag.Name])
+			layered.below(path, settings)
 			return
 		}
 		if flag.Changed || trouble != nil {
@@ -74,7 +74,7 @@ func settle(flags *pflag.FlagSet, path string, settings map[string][]setting, be
 
 // layered is a flag of many values: those of the command line take the place of equal ones in the file, not of all.
 type layered interface {
-	below(path string, settings []setting)
+	below(path string, settings map[string][]setting)
 }
 
 // configPath is that of the YAML file, which the environment can name, too.
