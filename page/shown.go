@@ -66,7 +66,8 @@ func (p *Player) Status() watch.Status {
 		s.State = "ended"
 	}
 	for _, c := range p.monitor.Consumers() {
-		s.Consumers = append(s.Consumers, watch.Consumer{Name: c.Name, PID: c.PID, Delivered: c.Entries, Missed: c.Missed})
+		s.Consumers = append(s.Consumers, watch.Consumer{Number: c.Number, Name: c.Name, PID: c.PID, Delivered: c.Entries, Missed: c.Missed,
+			Newest: c.Choice.Newest})
 	}
 	return s
 }

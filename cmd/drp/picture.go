@@ -25,7 +25,11 @@ func pictureOf(before, now *watch.Status) []string {
 		lines = append(lines, triggerLine(before, now))
 	}
 	for _, c := range now.Consumers {
-		lines = append(lines, fmt.Sprintf("consumer %s (process %d): %d events, %d missed", printable(c.Name), c.PID, c.Delivered, c.Missed))
+		why := ""
+		if c.Newest {
+			why = ", since it takes the newest"
+		}
+		lines = append(lines, fmt.Sprintf("consumer %s (process %d): %d events, %d missed%s", printable(c.Name), c.PID, c.Delivered, c.Missed, why))
 	}
 	lines = append(lines, "")
 	lines = append(lines, workerTable(before, now)...)
