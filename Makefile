@@ -34,8 +34,8 @@ STAMP = version=$$(sed -n 's/^__version__ = "\(.*\)"/\1/p' python/src/drp/_versi
 	commit=$$(git describe --always --dirty --exclude '*' 2>/dev/null | sed 's/^/+g/') ; \
 	stamp="-X main.version=$$version$$commit"
 
-.PHONY: help run build cuda cuda-check ptx test test-go test-python check check-go check-python bench chaos fuzz soak sim wheel clean \
-	web web-check web-test
+.PHONY: help run build cuda cuda-check ptx test test-go test-vet test-ready test-race test-checked test-python check check-go check-python \
+	bench chaos fuzz soak sim wheel clean web web-check web-test
 
 help:
 	@echo 'make run     set up what is missing, build bin/drp, and run a script on the simulated camera'
@@ -117,23 +117,45 @@ ptx: | $(CUDA)/nvidia/cuda_runtime/include/cuda.h
 	$(VENV) -m pip install --quiet --disable-pip-version-check --editable './python[dev]'
 	@touch $@ .venv/.installed
 
-test: test-go test-python
+# Tests wait as often as they compute, so that two groups go on at a time, and in one two packages.
+test:
+	@$(MAKE) --no-print-directory -j 2 test-go test-python
 	@if [ ! -d "$${DRP_TESTDATA:-../shared/data}/xtc2" ]; then \
 		echo 'NOT TESTED: real files, since neither ../shared/data nor $$DRP_TESTDATA is there'; fi
 	@echo 'all tests passed'
 
-# The checked build is tested where it differs, and what only tries less beside the race detector once without it; see docs/testing.md.
-CHECKED = ./pebble ./fex ./drp ./hit ./simtest
+test-go: test-race test-checked test-vet
 
-test-go: build .venv/.tested
+test-vet:
 	go vet ./...
-	@echo 'go test -race ./...'
-	@$(IN_VENV) GORACE=atexit_sleep_ms=100 go test -race -vet=off -timeout 20m -json ./... | $(VENV) .ci/gotest
-	@echo 'go test -tags invariants $(CHECKED)'
-	@$(IN_VENV) go test -tags invariants -vet=off -timeout 20m -json $(CHECKED) | $(VENV) .ci/gotest
 
-test-python: build .venv/.tested
-	cd python && ../$(VENV) -m pytest -q -rs
+# Thousands of children import the package, which keeps nothing compiled where PYTHONDONTWRITEBYTECODE is set.
+test-ready: build .venv/.tested
+	@$(VENV) -m compileall -q python/src
+
+# Which packages are tested in which build, and why: docs/testing.md. What takes longest comes first.
+LONG = ./internal/e2e ./internal/chaos ./internal/soak ./bench ./page ./hit ./cmd/drp
+CHECKED = ./drp ./fex
+WHOLE = ./hit ./simtest
+MEASURED = Allocates?Nothing
+GO_TEST = $(IN_VENV) GORACE=atexit_sleep_ms=100 go test -vet=off -timeout 20m -json
+
+test-race: test-ready
+	@echo 'go test -race ./..., but $(CHECKED)'
+	@$(GO_TEST) -p 2 -race $(LONG) $$(go list ./... | grep -v -x $(CHECKED:./%=-e drp/%)) | $(VENV) .ci/gotest
+
+test-checked: test-ready
+	@echo 'go test -race -tags invariants ./pebble $(CHECKED)'
+	@$(GO_TEST) -race -tags invariants -skip '$(MEASURED)' ./pebble $(CHECKED) | $(VENV) .ci/gotest
+	@echo 'go test -tags invariants $(WHOLE)'
+	@$(GO_TEST) -tags invariants $(WHOLE) | $(VENV) .ci/gotest
+	@echo "go test -run '$(MEASURED)|HitsOfRealFrames' $(CHECKED)"
+	@$(GO_TEST) -run '$(MEASURED)|HitsOfRealFrames' $(CHECKED) | $(VENV) .ci/gotest
+
+# It says all at once, since other tests may say something meanwhile.
+test-python: test-ready
+	@echo 'cd python && pytest -q -rs'
+	@cd python && status=0 && said=$$(../$(VENV) -m pytest -q -rs 2>&1) || status=$$?; echo "$$said"; exit $$status
 
 check: check-go check-python
 	@echo 'all checks passed'

@@ -1,8 +1,5 @@
 package bench
 
-// What is left to the run beside browsers: all of them together get a sixteenth of a core, and the system does a little for them.
-const beside = 0.93
-
 // hostile takes pictures of all kinds and sizes in one thread, and asks for everything else in another.
 const hostile = `
 def read():
@@ -15,14 +12,14 @@ while True:
     for what in ("events", "event?number=N&bin=1", "mask?bin=1", "history?seconds=3600", "event?number=N&bin=-1", "pixel?number=N&row=1&col=1"):
         asked.request("GET", "/v1/page/" + what.replace("N", str(number)) + ("&" if "?" in what else "?") + address.query)
         answer = asked.getresponse().read()
+        there()
         if what == "events":
             number = max((e["number"] for e in json.loads(answer)["events"]), default=0)
-    stream("image=max&bin=1").close()
-    there()`
+    stream("image=max&bin=1").close()`
 
 // browsers look at the page of a run.
 var browsers = []onlooker{
-	{name: "browser", page: true, seldom: true, what: "a browser takes 10 pictures a second", large: true, least: beside, body: `
+	{name: "browser", page: true, seldom: true, what: "a browser takes 10 pictures a second", large: true, body: `
 page = stream("bin=2&rate=10")
 while page.recv(1 << 20):
     there()`},
@@ -36,7 +33,7 @@ page = stream("bin=2&rate=10", 4096)
 while page.recv(10000):
     there()
     time.sleep(0.1)`},
-	{name: "browser_hostile", page: true, seldom: true, what: "a browser asks for all there is at once, and for nonsense, as fast as it can", large: true, least: beside, body: hostile},
+	{name: "browser_hostile", page: true, seldom: true, what: "a browser asks for all there is at once, and for nonsense, as fast as it can", large: true, body: hostile},
 }
 
 // everything is looked at as fast as can be, so that all memory that this takes is in use.

@@ -39,6 +39,8 @@ func Monitor(ctx context.Context, o MonitorOptions) (*Report, error) {
 	r := &Report{Machine: machine()}
 	r.add("promised_ring", "1/s", "what is promised for small events into the ring", promisedRing)
 	r.add("promised_python", "1/s", "what is promised for a consumer in Python", promisedPython)
+	r.add("promised_rate", "1/s", "pictures that the page is to show in a second", promisedRate)
+	r.add("promised_share", "cores", "what they may take of a core", promisedShare)
 	r.add("promised_page", "ms", "what a picture may take: a tenth of a core at ten a second", promisedPage)
 	m := &watching{o: o, report: r}
 	for range o.Rounds {
@@ -64,6 +66,7 @@ func Monitor(ctx context.Context, o MonitorOptions) (*Report, error) {
 	r.bar("small events to Python", "python_small", "promised_python", 1, false)
 	r.bar("a large event in Python, of a copy", "python_4m", "copy_4m", 0.2, true)
 	r.bar("a picture on the page, ten of which may take a tenth of a core", "page_picture", "promised_page", 1, true)
+	m.judgePage()
 	m.judge()
 	return r, nil
 }
@@ -72,6 +75,7 @@ func Monitor(ctx context.Context, o MonitorOptions) (*Report, error) {
 type watching struct {
 	o      MonitorOptions
 	report *Report
+	spare  float64 // cores that were idle while the page was looked at
 }
 
 // published is a server, and an event to be published.

@@ -21,7 +21,7 @@ func TestMonitorMeasuresEverything(t *testing.T) {
 			t.Errorf("figure %+v", f)
 		}
 	}
-	if len(r.Bars) != 7 {
+	if n := len(r.Bars); n != 9 && (n != 7 || len(r.Notes) == 0) { // ten pictures a second need a core to spare
 		t.Errorf("%d bars", len(r.Bars))
 	}
 	ctx, cancel := context.WithCancel(context.Background())

@@ -13,12 +13,21 @@ import (
 	"golang.org/x/sys/unix"
 
 	"drp/calib"
+	"drp/internal/pace"
 	"drp/page"
 	"drp/watch"
 )
 
-// promisedPage is the time of the processor that a picture may take, in ms: a tenth of a core at ten pictures a second.
-const promisedPage = 10.
+// What was promised: the time of the processor that a picture may take, in ms, which is a tenth of a core at ten pictures a second;
+// how many come in a second, and what part of a core they take, where there is a core to spare.
+const (
+	promisedPage  = 10.
+	promisedRate  = 10.
+	promisedShare = 0.1
+)
+
+// aCoreToSpare is what has to be idle for that: the page and who looks at it take less than a fifth of the two that there are at the least.
+const aCoreToSpare = 0.5
 
 // readingScript reads pictures of a page as a browser does: so many first, and then some more each time.
 const readingScript = `
@@ -36,19 +45,57 @@ while sys.stdin.readline():
     print("enough", flush=True)
 `
 
-// page measures what the server of the page takes of the processor for a picture of two megapixels: corrected, placed by a
+// page measures what a picture costs where all are made that are asked for, and how many come, and at what cost, where the page looks at
+// what the machine has to spare.
+func (w *watching) page(ctx context.Context) error {
+	warm, pictures := max(3, min(keptPictures, int(2*keptPictures*w.o.Seconds))), max(3, int(40*w.o.Seconds))
+	err := w.shown(ctx, nil, reading{warm, pictures, func(used, _ time.Duration) {
+		w.report.add("page_picture", "ms", "time of the processor for a picture of 2 megapixels on the page, corrected and placed",
+			1e3*used.Seconds()/float64(pictures))
+	}})
+	if err != nil {
+		return err
+	}
+	machine := pace.NewProcessors("/")
+	_, _ = machine.Spare() // from now on
+	pictures = max(3, int(10*w.o.Seconds))
+	err = w.shown(ctx, pace.OfProcessors(), reading{2 * promisedRate, pictures, func(used, took time.Duration) {
+		w.report.add("page_rate", "1/s", "pictures that come when ten a second are asked for", float64(pictures)/took.Seconds())
+		w.report.add("page_share", "cores", "what the server of the page takes for them", used.Seconds()/took.Seconds())
+	}})
+	w.spare, _ = machine.Spare()
+	return err
+}
+
+// judgePage adds what the page has to show, and at what cost, where that can be judged.
+func (w *watching) judgePage() {
+	if w.spare < aCoreToSpare {
+		w.report.Notes = append(w.report.Notes, fmt.Sprintf("%.2f cores were idle: ten pictures a second are promised where there are %g", w.spare, aCoreToSpare))
+		return
+	}
+	w.report.bar("pictures on the page with a core to spare", "page_rate", "promised_rate", 0.95, false)
+	w.report.bar("what they take of a core", "page_share", "promised_share", 1, true)
+}
+
+// reading is how a page is looked at: so many pictures first, and then some in each round, whose time of the processor and whose time are noted.
+type reading struct {
+	warm, pictures int
+	note           func(used, took time.Duration)
+}
+
+// shown measures what the server of the page takes of the processor for a picture of two megapixels: corrected, placed by a
 // geometry, 2 x 2 pixels together, ten a second. First it is looked at until the page keeps as many events as it ever does: the
 // memory of each of those is touched for the first time, which takes as long as half a picture.
-func (w *watching) page(ctx context.Context) (err error) {
+func (w *watching) shown(ctx context.Context, thrift *pace.Thrift, how reading) (err error) {
 	c := frameCamera()
 	p, err := newPublished(c, 8)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, p.Close()) }()
-	shown := page.New(page.Options{Monitor: p.name, Status: func() watch.Status { return watch.Status{} }, Store: pageStore{c: c}})
+	shown := page.New(page.Options{Monitor: p.name, Status: func() watch.Status { return watch.Status{} }, Store: pageStore{c: c}, Thrift: thrift})
 	defer shown.Close()
-	server, err := watch.Listen(watch.Options{Address: "127.0.0.1:0", Status: func() watch.Status { return watch.Status{} }, Root: shown})
+	server, err := watch.Listen(watch.Options{Address: "127.0.0.1:0", Status: func() watch.Status { return watch.Status{} }, Root: shown, Thrift: thrift})
 	if err != nil {
 		return err
 	}
@@ -60,16 +107,15 @@ func (w *watching) page(ctx context.Context) (err error) {
 		stop()
 		<-spent
 	}()
-	return w.read(ctx, strings.Replace(server.URL(), "/?", "/v1/page/stream?bin=2&rate=10&", 1), spent)
+	return w.read(ctx, strings.Replace(server.URL(), "/?", "/v1/page/stream?bin=2&rate=10&", 1), how, spent)
 }
 
 // keptPictures is more than a page keeps.
 const keptPictures = 64
 
 // read lets a process read pictures, and notes what they take of the processor here, but for the publishing.
-func (w *watching) read(ctx context.Context, address string, spent <-chan time.Duration) (err error) {
-	warm, pictures := max(3, min(keptPictures, int(2*keptPictures*w.o.Seconds))), max(3, int(40*w.o.Seconds))
-	cmd := exec.CommandContext(ctx, w.o.Python, "-c", readingScript, address, fmt.Sprint(warm), fmt.Sprint(pictures))
+func (w *watching) read(ctx context.Context, address string, how reading, spent <-chan time.Duration) (err error) {
+	cmd := exec.CommandContext(ctx, w.o.Python, "-c", readingScript, address, fmt.Sprint(how.warm), fmt.Sprint(how.pictures))
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		return err
@@ -83,17 +129,17 @@ func (w *watching) read(ctx context.Context, address string, spent <-chan time.D
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("bench: %w", err)
 	}
-	lines, before := bufio.NewScanner(out), time.Duration(0)
+	lines, before, began := bufio.NewScanner(out), time.Duration(0), time.Now()
 	for round := range w.o.Rounds + 1 {
 		if !lines.Scan() {
 			return fmt.Errorf("bench: the reader failed: %w\n%s", cmd.Wait(), complained.String())
 		}
 		took := processorTime(unix.RUSAGE_SELF) - <-spent
 		if round > 0 {
-			w.report.add("page_picture", "ms", "time of the processor for a picture of 2 megapixels on the page, corrected and placed",
-				1e3*(took-before).Seconds()/float64(pictures))
+			how.note(took-before, time.Since(began))
 		}
-		if before = took; round < w.o.Rounds {
+		before, began = took, time.Now()
+		if round < w.o.Rounds {
 			if _, err := fmt.Fprintln(in); err != nil {
 				return err
 			}

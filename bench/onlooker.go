@@ -22,14 +22,14 @@ type onlooker struct {
 	large  bool    // with large events, too, since it gets copies of them
 	page   bool    // of the page: what that keeps of events has to be there before
 	seldom bool    // it does something a few times a second only
-	least  float64 // of the throughput without; 0 is 0.99
 	memory float64 // at most, of that without; 0 is 1.01, and a queue of a consumer has 36 KiB
 }
 
-// bounds are what it may cost.
-func (l *onlooker) bounds() (least, memory float64) {
-	return cmp.Or(l.least, 0.99), cmp.Or(l.memory, 1.01)
-}
+// leastLeft is what is left of the throughput, whoever looks.
+const leastLeft = 0.99
+
+// mostMemory is what it may take, of that without.
+func (l *onlooker) mostMemory() float64 { return cmp.Or(l.memory, 1.01) }
 
 // stretch is how long it is looked at for a turn, of the length of a measurement. What others do to the machine changes from one moment to the
 // next, so many short turns tell more than a few long ones; but who does something a few times a second is to do so in each.

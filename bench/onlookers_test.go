@@ -47,7 +47,7 @@ func TestJudge(t *testing.T) {
 		}
 	}
 	slices.Sort(missed)
-	if want := []string{"memory_with_browser_4k", "memory_with_stopped_4k", "with_stopped_4k"}; len(r.Bars) != 8 || !slices.Equal(missed, want) {
+	if want := []string{"memory_with_browser_4k", "memory_with_stopped_4k", "with_browser_4k", "with_stopped_4k"}; len(r.Bars) != 8 || !slices.Equal(missed, want) {
 		t.Errorf("missed are %v, want %v; %v", missed, want, r.Bars)
 	}
 	if len(r.Notes) != 2 || !strings.Contains(r.Notes[0], "crashed_4m: the machine is restless") {

@@ -112,7 +112,10 @@ func (s *Set) checkArrays(refuse func(string, ...any) error) error {
 		{"pedestal", s.Pedestals, notFinite}, {"gain", s.Gains, notAGain}, {"rms", s.RMS, notANoise},
 	} {
 		for i, v := range a.values {
-			if why := a.bad(v); why != "" && s.good(i) {
+			if !s.good(i) {
+				continue
+			}
+			if why := a.bad(v); why != "" {
 				return &RefusedError{Detector: s.Detector, Pixel: true,
 					Reason: fmt.Sprintf("the %s of %s is %s, and the pixel is not masked", a.name, s.place(i), why)}
 			}
@@ -162,10 +165,10 @@ func notANoise(v float32) string {
 
 // good tells whether a value of the pedestals, gains or noise will be used.
 func (s *Set) good(i int) bool {
-	if s.Mask != nil && s.Mask[i%len(s.Mask)] == 0 {
+	if len(s.Mask) > 0 && s.Mask[i%len(s.Mask)] == 0 {
 		return false
 	}
-	return s.Status == nil || s.Status[i] == 0
+	return len(s.Status) == 0 || s.Status[i] == 0
 }
 
 // place says where value i of an array is.

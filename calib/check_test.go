@@ -49,6 +49,7 @@ func TestCheck(t *testing.T) {
 		{"too few pedestals", func(s *calib.Set) { s.Pedestals = s.Pedestals[1:] }, "pedestals has 11 values"},
 		{"no gains", func(s *calib.Set) { s.Gains = nil }, "gains has 0 values"},
 		{"a mask for one segment", func(s *calib.Set) { s.Mask = s.Mask[6:] }, "mask has 6 values"},
+		{"nothing masks it", func(s *calib.Set) { s.Pedestals[7], s.Mask, s.Status = nan, []uint8{}, s.Status[:0] }, "segment 7 row 0 column 1 is NaN"},
 		{"a pedestal that is no number", func(s *calib.Set) { s.Pedestals[7] = nan }, "segment 7 row 0 column 1 is NaN"},
 		{"an endless gain", func(s *calib.Set) { s.Gains[11] = float32(math.Inf(-1)) }, "segment 7 row 1 column 2 is -Inf"},
 		{"a gain of zero", func(s *calib.Set) { s.Gains[0] = 0 }, "the gain of range - segment 5 row 0 column 0 is zero"},

@@ -116,6 +116,26 @@ func (a *Agent) Done(o uint64, trouble error) {
 	}
 }
 
+// Settings asks what the parameters of this process are to be at its beginning, where it is there again. Run control that is
+// started again itself is waited for, but not for long.
+func (a *Agent) Settings() (s Settings, err error) {
+	ctx, cancel := context.WithTimeout(a.ctx, requestTime)
+	defer cancel()
+	for {
+		a.mu.Lock()
+		session := a.place.Session
+		a.mu.Unlock()
+		s, err = a.c.settings(ctx, a.who.Name, session)
+		if p := (*Problem)(nil); err == nil || errors.As(err, &p) && p.Kind != Unknown || ctx.Err() != nil {
+			return s, err
+		}
+		sleep(ctx, heartbeat/5)
+		if ctx.Err() != nil {
+			return s, err
+		}
+	}
+}
+
 // Close says goodbye, with the reason where something went wrong, and the exit code that the process will have.
 func (a *Agent) Close(cause error, exit int) {
 	a.stop()

@@ -175,6 +175,11 @@ func (c *Client) order(ctx context.Context, name, session string, after uint64) 
 	return a, c.ask(ctx, http.MethodGet, "/v1/processes/"+url.PathEscape(name)+"/order?"+q.Encode(), nil, &a)
 }
 
+func (c *Client) settings(ctx context.Context, name, session string) (s Settings, err error) {
+	q := url.Values{"session": {session}}
+	return s, c.ask(ctx, http.MethodGet, "/v1/processes/"+url.PathEscape(name)+"/settings?"+q.Encode(), nil, &s)
+}
+
 func (c *Client) report(ctx context.Context, name string, r Report) error {
 	return c.ask(ctx, http.MethodPost, "/v1/processes/"+url.PathEscape(name)+"/report", r, &struct{}{})
 }

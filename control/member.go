@@ -53,6 +53,8 @@ type Report struct {
 	// Of a run that goes on: by kind, what an operator should know, and how many events should have been recorded and were not.
 	Troubles map[string]string `json:"troubles,omitempty"`
 	Lost     int64             `json:"lost,omitempty"`
+
+	Settings *Settings `json:"settings,omitempty"` // what its parameters are; nil before they are declared
 }
 
 // Assignment is what a process hears when it asks what to do next.
@@ -76,6 +78,8 @@ type member struct {
 	begins  uint64          // time of its data at the Configure, of which files have their own
 	clock   string          // what is wrong with its times
 	said    map[string]bool // the kinds of trouble that the log has of this run
+	known   known           // of its parameters
+	former  known           // of those in its former life
 }
 
 const (
@@ -145,9 +149,13 @@ func (p *Partition) Register(who Process) (Place, error) {
 			return Place{}, err
 		}
 	}
+	if old != nil {
+		m.known, m.former = old.known, old.former
+	}
 	if old != nil && !old.same(&who) { // whose earlier session is just forgotten
 		p.bury(old)
 		p.dismiss(old, "another process has taken its place")
+		m.succeed(old)
 	}
 	p.members[who.Name] = m
 	p.cfg.Log.Info(fmt.Sprintf("%s is there: %s, process %d on %s", m.Name, clip(m.Role), m.PID, clip(m.Host)))
@@ -262,6 +270,7 @@ func (p *Partition) Report(name string, r Report) error {
 	}
 	r.Number = max(r.Number, m.report.Number)
 	r.bounded()
+	p.learn(m, r.Settings)
 	p.hear(m, &r)
 	m.report, m.heard = r, p.now()
 	if m.state == Configured {

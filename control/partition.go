@@ -39,6 +39,7 @@ type Partition struct {
 	losses    map[string]string // of processes that were replaced or dropped: what they had lost
 	busy      string            // what is being done
 	end       string            // why all are to end
+	changes   uint64            // of parameters, over all processes
 	changed   chan struct{}     // closed when something changes, and replaced
 }
 
@@ -168,10 +169,15 @@ func (p *Partition) Status() Status {
 		m := p.members[name]
 		switch {
 		case m != nil:
-			absent := m.absent(p.now())
+			absent, troubles := m.absent(p.now()), m.report.Troubles
+			if text := p.behind(m); text != "" && absent == "" {
+				troubles = map[string]string{}
+				maps.Copy(troubles, m.report.Troubles)
+				troubles[troubleSettings] = text
+			}
 			s.Processes = append(s.Processes, ProcessStatus{Name: name, Role: m.Role, Host: m.Host, PID: m.PID, Start: m.Start, State: m.state,
 				There: absent == "", Silent: p.now().Sub(m.heard).Seconds(), Behind: len(m.queue), Events: m.report.Events, Last: m.report.Last, Through: m.report.Through,
-				Lost: m.report.Lost, Trouble: m.trouble(absent), Troubles: m.report.Troubles})
+				Lost: m.report.Lost, Trouble: m.trouble(absent, troubles), Troubles: troubles})
 		case names[name]:
 			s.Processes = append(s.Processes, ProcessStatus{Name: name, Trouble: "has not come yet"})
 		}

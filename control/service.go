@@ -17,8 +17,11 @@ import (
 	"time"
 )
 
-// largestBody is more than any request has.
-const largestBody = 16 << 10
+// largestBody is more than any request has, but a report, which says what all parameters of a process are.
+const (
+	largestBody   = 16 << 10
+	largestReport = 256 << 10
+)
 
 // service answers by HTTP.
 type service struct {
@@ -40,6 +43,7 @@ func Handler(p *Partition, token string, over chan<- struct{}) http.Handler {
 	mux.HandleFunc("POST /v1/processes", s.register)
 	mux.HandleFunc("DELETE /v1/processes/{name}", s.drop)
 	mux.HandleFunc("GET /v1/processes/{name}/order", s.order)
+	mux.HandleFunc("GET /v1/processes/{name}/settings", s.settings)
 	mux.HandleFunc("POST /v1/processes/{name}/report", s.report)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		respond(w, nil, refuse(Unknown, "there is no %s %s: docs/control.md has a table", clip(r.Method), clip(r.URL.Path)))
@@ -57,7 +61,11 @@ func NewServer(h http.Handler) *http.Server {
 // another address has the wrong Host, and one that did not cannot send JSON to here, nor a DELETE.
 func (s *service) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r.Body = http.MaxBytesReader(w, r.Body, largestBody)
+		largest := int64(largestBody)
+		if strings.HasSuffix(r.URL.Path, "/report") {
+			largest = largestReport
+		}
+		r.Body = http.MaxBytesReader(w, r.Body, largest)
 		kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
 		switch {
 		case s.token != "" && !sameToken(strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "), s.token):
@@ -254,6 +262,11 @@ func (s *service) order(w http.ResponseWriter, r *http.Request) {
 	}
 	a, err := s.p.Next(r.Context(), r.PathValue("name"), q.Get("session"), after)
 	respond(w, a, err)
+}
+
+func (s *service) settings(w http.ResponseWriter, r *http.Request) {
+	found, err := s.p.Settings(r.PathValue("name"), r.URL.Query().Get("session"))
+	respond(w, found, err)
 }
 
 func (s *service) report(w http.ResponseWriter, r *http.Request) {

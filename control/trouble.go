@@ -36,6 +36,9 @@ func (r *Report) bounded() {
 		}
 	}
 	r.Troubles = kept
+	if r.Settings != nil {
+		r.Settings.bounded()
+	}
 }
 
 // hear writes to the log what is new among the troubles of a process: each kind once in a run, since what comes and goes would
@@ -54,7 +57,7 @@ func (p *Partition) hear(m *member, r *Report) {
 }
 
 // trouble is all that there is to say of a process that is not as it should be.
-func (m *member) trouble(absent string) string {
+func (m *member) trouble(absent string, troubles map[string]string) string {
 	if absent != "" {
 		return absent
 	}
@@ -62,8 +65,8 @@ func (m *member) trouble(absent string) string {
 	if text := cmp.Or(m.clock, m.report.Warning); text != "" {
 		all = append(all, text)
 	}
-	for _, kind := range slices.Sorted(maps.Keys(m.report.Troubles)) {
-		all = append(all, m.report.Troubles[kind])
+	for _, kind := range slices.Sorted(maps.Keys(troubles)) {
+		all = append(all, troubles[kind])
 	}
 	return strings.Join(all, "; ")
 }

@@ -81,6 +81,9 @@ func (t *Trigger) open(of *trigger, s *teb.Schema) (decider, error) {
 		return nil, fail(Configuration, err)
 	}
 	of.c.steering.trigger.declare(b.Parameters())
+	if script, is := logic[0].(*tebscript.Logic); is {
+		of.c.triggerLogic.Store(script)
+	}
 	k, err := b.Join(s, generation)
 	rows, failed := teb.NewEncoder(s, teb.BatchHead{Partition: teb.PartitionID(t.Partition), Contributor: uint32(k), Generation: generation},
 		rowsAtOnce)

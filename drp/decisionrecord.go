@@ -24,7 +24,8 @@ var (
 // decisionNames are in the Configure that holds.
 type decisionNames struct {
 	decision, contribution *xtc.Names
-	settings               bool // decisions have the generation of parameters
+	settings               bool       // decisions have the generation of parameters
+	values                 *xtc.Names // of these; nil where they are not known
 }
 
 // declare appends the Names and the table of reasons to a Configure. The segment is the place of the contributor, so that
@@ -34,17 +35,23 @@ func (n *decisionNames) declare(t *xtc.Table, src uint32, table teb.Table, s *te
 	if n.settings = table.Settings; n.settings {
 		decision.Version.Minor, decision.Entries = 1, append(slices.Clip(decisionEntries), xtc.Name{Name: "settings", Type: xtc.UInt32})
 	}
-	all := [...]*xtc.Names{decision,
+	all := []*xtc.Names{decision,
 		{Alg: "reasons", Version: xtc.Version{Major: 1, Minor: 1}, Entries: reasonsEntries},
 		{Alg: "contribution", Version: xtc.Version{Major: 1}, Entries: s.Entries()}}
+	for _, names := range all {
+		names.DetName, names.DetType = "teb", "teb"
+	}
+	if n.values = parameterNames(table.Parameters); n.values != nil {
+		all = append(all, n.values)
+	}
 	segment := uint32(max(0, slices.Index(table.Contributors, s.Name())))
 	for _, names := range all {
-		for _, old := range t.Find("teb", names.Alg) {
+		for _, old := range t.Find(names.DetName, names.Alg) {
 			segment = max(segment, old.Segment+1)
 		}
 	}
 	for _, names := range all {
-		names.DetName, names.DetType, names.Segment = "teb", "teb", segment
+		names.Segment = segment
 		var err error
 		if names.ID, err = t.FreeID(src & 0xfff); err == nil {
 			if err = t.Add(names); err == nil {
@@ -83,6 +90,21 @@ func appendReasons(to []byte, names *xtc.Names, table teb.Table, s *teb.Schema) 
 	return to, nil
 }
 
+// parameterNames are of the values that the parameters of a trigger script had as it decided about an event.
+func parameterNames(all []teb.Parameter) *xtc.Names {
+	if len(all) == 0 {
+		return nil
+	}
+	n := &xtc.Names{DetName: settingsDetector, DetType: settingsDetector, Alg: triggerStage, Version: xtc.Version{Major: 1},
+		Entries: []xtc.Name{{Name: "generation", Type: xtc.Int64}}}
+	for _, p := range all {
+		entry := recorded[p.Type]
+		entry.Name = p.Name
+		n.Entries = append(n.Entries, entry)
+	}
+	return n
+}
+
 // append appends the decision about the event at hand, and what was contributed to it.
 func (t *trigger) append(to []byte) []byte {
 	d := t.present
@@ -103,7 +125,19 @@ func (t *trigger) append(to []byte) []byte {
 	if err != nil {
 		panic(err) // the names are our own
 	}
-	return to
+	return append(to, t.valuesBlock(d.Settings)...)
+}
+
+// valuesBlock is the parameters that an event was decided with, as they are recorded; nil where they are not known. There is one
+// for many events.
+func (t *trigger) valuesBlock(s *teb.Settings) []byte {
+	if s != t.settings {
+		t.settings, t.values = s, nil
+		if names := t.record.values; names != nil && s != nil && len(s.Values) == len(names.Entries)-1 {
+			t.values = (&offer{names: names}).block(int64(s.Generation), s.Values)
+		}
+	}
+	return t.values
 }
 
 // names are those of the Configure that was taken last.

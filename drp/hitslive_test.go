@@ -24,7 +24,7 @@ func TestHitsWhilePlansChange(t *testing.T) {
 			t.Run(fmt.Sprintf("%s, %d workers", statistics, workers), func(t *testing.T) {
 				testkit.NoLeaks(t)
 				cfg := hitSettings(t, bundled("passthrough.py"), "statistics="+statistics, dgrams)
-				cfg.Workers, cfg.Rate.PerSecond = workers, 1000
+				cfg.Workers, cfg.Rate.PerSecond = workers, 400
 				r, err := drp.New(context.Background(), cfg)
 				if err != nil {
 					t.Fatal(err)

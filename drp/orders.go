@@ -13,6 +13,8 @@ type Orders interface {
 	Orders() <-chan control.Order // closed when the run is to end
 	Why() string                  // it is to end
 	Done(order uint64, trouble error)
+	// Settings are what a run is to begin with that is there again. It may take seconds.
+	Settings() (control.Settings, error)
 }
 
 // Progress tells run control how far a run is.
@@ -26,6 +28,7 @@ func (r *Run) openOrders() (err error) {
 	r.orders, err = r.cfg.Control(func() control.Report {
 		last, through := r.held.Last()
 		told := control.Report{Last: last, Events: r.books.received.Load(), Through: through}
+		told.Settings = r.steering.words()
 		r.fate(&told)
 		return told
 	})

@@ -20,6 +20,7 @@ import (
 type orders struct {
 	out      chan control.Order
 	progress drp.Progress
+	restored control.Settings
 
 	mu   sync.Mutex
 	done map[uint64]error
@@ -34,6 +35,8 @@ func (o *orders) Why() string {
 	defer o.mu.Unlock()
 	return o.why
 }
+
+func (o *orders) Settings() (control.Settings, error) { return o.restored, nil }
 
 func (o *orders) Done(number uint64, trouble error) {
 	o.mu.Lock()
@@ -76,6 +79,13 @@ func (o *orders) through(t *testing.T) uint64 {
 // obey begins a run that waits for orders.
 func obey(t *testing.T, cfg drp.Config) (*orders, func() (drp.Summary, error)) {
 	t.Helper()
+	o, _, end := obeying(t, cfg)
+	return o, end
+}
+
+// obeying gives the run, too.
+func obeying(t *testing.T, cfg drp.Config) (*orders, *drp.Run, func() (drp.Summary, error)) {
+	t.Helper()
 	o := &orders{out: make(chan control.Order), done: map[uint64]error{}, wake: make(chan struct{}, 1)}
 	cfg.Control = func(p drp.Progress) (drp.Orders, error) { o.progress = p; return o, nil }
 	r, err := drp.New(context.Background(), cfg)
@@ -85,7 +95,7 @@ func obey(t *testing.T, cfg drp.Config) (*orders, func() (drp.Summary, error)) {
 	var s drp.Summary
 	ended := make(chan struct{})
 	go func() { defer close(ended); s, err = r.Run(context.Background()) }()
-	return o, func() (drp.Summary, error) {
+	return o, r, func() (drp.Summary, error) {
 		o.mu.Lock()
 		o.why = "it is time"
 		o.mu.Unlock()

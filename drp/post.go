@@ -54,6 +54,9 @@ func (c *Config) postRoom(resultBytes int) int {
 	}
 	const stamps = 3 * pageBytes // the generation of the constants, the decision, and what was contributed to it
 	room := resultBytes + stamps + partBytes
+	if c.Trigger != nil {
+		room += partBytes // of its parameters
+	}
 	if c.Hits != nil {
 		room += c.Hits.RecordBytes()
 	}

@@ -42,9 +42,13 @@ func (r *Run) Reload(ctx context.Context, asked watch.Reload) (watch.Reloaded, e
 		return watch.Reloaded{}, err
 	}
 	defer l.turn.leave()
-	got, err := l.prepare(asked)
-	if got.Trigger = r.passesOver(); got.Trigger != "" {
-		r.cfg.Log.Info(got.Trigger)
+	var got watch.Reloaded
+	decides, err := r.tryTrigger(ctx)
+	if err == nil {
+		got, err = l.prepare(asked)
+	}
+	if err == nil {
+		got.Trigger, err = r.takeTrigger(decides, asked.Now)
 	}
 	if err != nil {
 		l.mu.Lock()

@@ -17,6 +17,7 @@ import (
 	"drp/pebble"
 	"drp/record"
 	"drp/source"
+	tebscript "drp/teb/script"
 )
 
 // Run is one run of the pipeline. Make it with New, let it go with Run, watch it with Snapshot.
@@ -47,6 +48,8 @@ type Run struct {
 	standing    standing
 	reloads     reloads
 	troubles    troubles
+	// triggerLogic is the trigger script that decides here; nil without, and before the first Configure.
+	triggerLogic atomic.Pointer[tebscript.Logic]
 
 	started  atomic.Int64    // when the run began, and when it has come the first event, in the time of the world
 	finished atomic.Int64    // nanoseconds the run took, once it is over

@@ -271,13 +271,16 @@ func (s *steering) configure(which int, own *xtc.Table, blocks []byte) (err erro
 	if s.start = nil; c != nil && len(all) > 0 {
 		s.r.cfg.Log.Info(fmt.Sprintf("settings: %v", c))
 	}
-	s.trigger.tell(&s.book)
-	s.renewed.Store(true)
 	select {
 	case <-s.said:
 	default:
+		if s.r.orders != nil {
+			s.r.troubles.set(troubleSettings, Restore(&s.book, s.r.orders.Settings, s.r.clock(), s.r.cfg.Log))
+		}
 		close(s.said)
 	}
+	s.trigger.tell(&s.book)
+	s.renewed.Store(true)
 	return nil
 }
 
@@ -355,7 +358,10 @@ func (r *Run) SettingsDeclared() <-chan struct{} { return r.steering.said }
 
 // Set changes settings, all or none, from one of the next events on, and gives the generation that this will be.
 func (r *Run) Set(values map[string]any, who string) (generation int64, err error) {
-	return r.steering.book.Set(values, who)
+	if generation, err = r.steering.book.Set(values, who); err == nil {
+		r.troubles.set(troubleSettings, "") // whoever sets them knows what he wants
+	}
+	return generation, err
 }
 
 // Try tells what Set would say, and changes nothing.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	tebscript "drp/teb/script"
 	"drp/watch"
 )
 
@@ -28,7 +29,11 @@ func (r *Run) TryReload(ctx context.Context, asked watch.Reload) (watch.Reloaded
 	if err != nil {
 		return watch.Reloaded{}, err
 	}
-	got := watch.Reloaded{SHA256: n.texts[0].sha256, PostSHA256: n.texts[1].sha256, Trigger: r.passesOver()}
+	decides, err := r.tryTrigger(ctx)
+	if err != nil {
+		return watch.Reloaded{}, err
+	}
+	got := watch.Reloaded{SHA256: n.texts[0].sha256, PostSHA256: n.texts[1].sha256, Trigger: r.says(decides, stateTried)}
 	for attempt := 1; ; attempt++ {
 		if got.State = l.standsAs(n); got.State != stateTried {
 			return l.endsInUse(got, asked)
@@ -46,12 +51,41 @@ func (r *Run) TryReload(ctx context.Context, asked watch.Reload) (watch.Reloaded
 	}
 }
 
-// passesOver says which script of the run is not looked at when others are reloaded; empty where there is none.
-func (r *Run) passesOver() string {
-	if r.cfg.Trigger == nil || r.cfg.Trigger.Script == nil {
-		return ""
+// tryTrigger tries the trigger script that decides here, as its file is now; nil is that none does yet, or at all.
+func (r *Run) tryTrigger(ctx context.Context) (*tebscript.Text, error) {
+	logic := r.triggerLogic.Load()
+	if logic == nil {
+		return nil, nil
 	}
-	return fmt.Sprintf("trigger script %s: not looked at, it is read at Configure and when a run begins", r.cfg.Trigger.Script.Script)
+	return logic.Try(ctx)
+}
+
+// takeTrigger lets a text of it that was tried decide.
+func (r *Run) takeTrigger(t *tebscript.Text, now bool) (says string, err error) {
+	if t == nil {
+		return r.says(t, ""), nil
+	}
+	state := stateStep
+	if now {
+		state = stateInUse
+	}
+	if err := t.Take(now); err != nil {
+		return "", fmt.Errorf("trigger script %s: %w; what is said of the other scripts is so", t.Script, err)
+	}
+	return r.says(t, state), nil
+}
+
+// says tells what becomes of the trigger script; empty where none decides here.
+func (r *Run) says(t *tebscript.Text, state string) string {
+	switch {
+	case r.cfg.Trigger == nil || r.cfg.Trigger.Script == nil:
+		return ""
+	case t == nil:
+		return fmt.Sprintf("trigger script %s: %s", r.cfg.Trigger.Script.Script, stateConfigure)
+	case t.Tried == "":
+		return fmt.Sprintf("trigger script %s: SHA-256 %s: %s", t.Script, t.SHA256, stateInUse)
+	}
+	return fmt.Sprintf("trigger script %s: SHA-256 %s: %s, tried on %s", t.Script, t.SHA256, state, t.Tried)
 }
 
 // endsInUse tries the ends of texts that are used already, where somebody asks for these. That they fail is no refusal: the texts

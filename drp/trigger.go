@@ -102,8 +102,11 @@ type trigger struct {
 	asked   uint64
 	used    uint64 // answers
 	present *teb.Decision
-	applied teb.Key // of that, in the checked build
-	taking  *world.Join
+	// settings are the parameters of the latest decision that was recorded, and values their block.
+	settings *teb.Settings
+	values   []byte
+	applied  teb.Key // of that, in the checked build
+	taking   *world.Join
 
 	answers []teb.Decision // a ring, written by take
 	came    atomic.Uint64  // answers so far
@@ -242,6 +245,7 @@ func (t *trigger) configure(d xtc.Dgram, added []byte) ([]byte, error) {
 		t.by, t.schema, t.rows = by, s, make([]byte, len(t.answers)*s.RowBytes())
 		t.taking.Go(func() { t.take(by) })
 	}
+	t.settings, t.values = nil, nil
 	return t.record.declare(t.c.table, d.Src(), t.by.Table(), t.schema, added)
 }
 
@@ -250,6 +254,7 @@ func (t *trigger) close() {
 	if t == nil || t.by == nil {
 		return
 	}
+	t.c.triggerLogic.Store(nil)
 	t.by.Close()
 	t.taking.Wait()
 	t.by, t.present, t.asked, t.used = nil, nil, 0, 0

@@ -29,6 +29,7 @@ const (
 	troubleTrigger   = "trigger"
 	troubleDecision  = "decision"
 	troubleText      = "trigger-script"
+	troubleSettings  = "settings"
 )
 
 // set notes trouble that lasts until it is taken back with an empty text.

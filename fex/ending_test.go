@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"drp/internal/testkit"
 )
 
 // silentAt makes the actors keep silent at one thing.
@@ -106,7 +108,15 @@ func TestFinishStillReplaces(t *testing.T) {
 	if s.status(first[0]) != Crashed || s.status(first[1]) != OK || len(s.cast) != 2 {
 		t.Errorf("status %d and %d, %d children", s.status(first[0]), s.status(first[1]), len(s.cast))
 	}
-	time.Sleep(4 * time.Second)
+	w := s.group.Workers[0]
+	over := func() bool { // what the machine kept from us does not count
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return w.world.Now() > w.ending.at+w.cfg.FinishTime+time.Second
+	}
+	if !testkit.Within(testkit.Patience, over) {
+		t.Fatal("its time does not end")
+	}
 	then := []uint64{s.event(0, 8), s.event(0, 1)}
 	if s.status(then[0]) != Crashed || s.status(then[1]) != Unserved || len(s.cast) != 2 {
 		t.Errorf("later: status %d and %d, %d children", s.status(then[0]), s.status(then[1]), len(s.cast))

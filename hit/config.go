@@ -61,6 +61,7 @@ type Droplets struct {
 	MinAmax float64 `yaml:"amax_thr"`
 	MinAtot float64 `yaml:"atot_thr"`
 	MinSON  float64 `yaml:"son_min"`
+	Masked  string  `yaml:"masked"` // values or zeros, which pixels below the mask of the constants have when seeds are looked for
 }
 
 // Photons has psana's names.
@@ -85,6 +86,12 @@ const (
 	Carried = "carried"
 )
 
+// What masked pixels can have.
+const (
+	Values = "values"
+	Zeros  = "zeros"
+)
+
 // What pixels can be.
 const (
 	ADU        = "adu"
@@ -97,9 +104,10 @@ func Default() Config {
 		Pixels: ADU, AtLeast: 15, CrossCheck: 1000, MaxPeaks: 2048,
 		Peakfinder8: Peakfinder8{Statistics: Sampled, ADCThreshold: 100, MinSNR: 5, MinPixCount: 2, MaxPixCount: 200,
 			LocalBGRadius: 4, Refresh: 100},
-		Droplets: Droplets{Low: 50, High: 100, Rank: 3, R0: 4, DR: 2, MinPix: 2, MaxPix: 30, MinAmax: 200, MinAtot: 600, MinSON: 7},
-		Photons:  Photons{Fraction: 0.9},
-		Radial:   Radial{Bins: 1024, Width: 1},
+		Droplets: Droplets{Low: 50, High: 100, Rank: 3, R0: 4, DR: 2, MinPix: 2, MaxPix: 30, MinAmax: 200, MinAtot: 600, MinSON: 7,
+			Masked: Values},
+		Photons: Photons{Fraction: 0.9},
+		Radial:  Radial{Bins: 1024, Width: 1},
 	}
 }
 
@@ -124,6 +132,9 @@ func (c *Config) Check() error {
 	}
 	if c.Finder == "peakfinder8" && !slices.Contains([]string{Full, Sampled, Carried}, c.Peakfinder8.Statistics) {
 		return fmt.Errorf("hits: statistics %q: give full, sampled or carried", c.Peakfinder8.Statistics)
+	}
+	if c.Finder == "droplets" && c.Droplets.Masked != Values && c.Droplets.Masked != Zeros {
+		return fmt.Errorf("hits: masked %q: give values or zeros", c.Droplets.Masked)
 	}
 	p, d := &c.Peakfinder8, &c.Droplets
 	for _, l := range []limit{

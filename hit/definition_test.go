@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"drp/calib"
+	"drp/calib/correct"
 	"drp/hit"
 )
 
@@ -17,6 +18,9 @@ func TestDropletsAreThoseOfTheDefinition(t *testing.T) {
 		for _, c := range everyFinder() {
 			if c.Finder != "droplets" {
 				continue
+			}
+			if seed.IntN(3) == 0 {
+				c.Droplets.Masked = hit.Zeros
 			}
 			plan := planOf(t, c, set)
 			for i := range plan.Bin { // these have values all the same
@@ -29,7 +33,7 @@ func TestDropletsAreThoseOfTheDefinition(t *testing.T) {
 			for k, part := range []float64{0.02, 0.3, 1, 0.05} {
 				f := randomFrame(seed, set, part)
 				finder.Find(f, &r)
-				want := dropletsOf(plan, f)
+				want := dropletsOf(plan, unmasked(t, plan, set), f)
 				if !slices.Equal(r.Peaks, want) || int(r.Summary.Peaks) != len(want) {
 					t.Fatalf("%s, frame %d: found\n%+v\nnot\n%+v", c.Pixels, k, r.Peaks, want)
 				}
@@ -42,12 +46,35 @@ func TestDropletsAreThoseOfTheDefinition(t *testing.T) {
 	}
 }
 
-// dropletsOf is psalgos' V4r3, written to be read.
-func dropletsOf(p *hit.Plan, f *hit.Frame) (peaks []hit.Peak) {
+// unmasked is a plan without mask and common mode, where masked pixels have a say.
+func unmasked(t *testing.T, p *hit.Plan, set *calib.Set) *hit.Plan {
+	t.Helper()
+	if p.Config.Droplets.Masked == hit.Zeros {
+		return p
+	}
+	plain, other := *set, *p
+	plain.Mask, plain.CommonMode = nil, nil
+	tables, err := correct.NewTables(&plain, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other.Camera.Tables = tables
+	return &other
+}
+
+// dropletsOf is psalgos' V4r3, written to be read. The values of another plan are those that seeds are compared with.
+func dropletsOf(p, all *hit.Plan, f *hit.Frame) (peaks []hit.Peak) {
 	c, n, step := &p.Config.Droplets, p.Pixels(), p.Step()
 	for s := range p.Segments {
 		values := make([]int32, n)
 		p.Values(values, f, s, p.NewRoom())
+		over := make([]int32, n)
+		all.Values(over, f, s, all.NewRoom())
+		for i, v := range values {
+			if v != hit.Bad {
+				over[i] = v
+			}
+		}
 		class := make([]int, n)
 		for i, v := range values {
 			x := float64(v) * step
@@ -66,7 +93,7 @@ func dropletsOf(p *hit.Plan, f *hit.Frame) (peaks []hit.Peak) {
 			}
 		}
 		for i := range values {
-			if class[i] == 4 && highestOf(p, values, i) {
+			if class[i] == 4 && highestOf(p, over, i) {
 				if peak, ok := dropletAt(p, values, class, i); ok {
 					peak.Segment = uint16(s)
 					peaks = append(peaks, peak)

@@ -7,9 +7,10 @@ import "math"
 type droplets struct {
 	p           *Plan
 	field       *field
-	low, high   int64 // a value that is not below is of class 2, or of class 4
-	minus       int64 // a value below is of class 16 or 32
-	floor       int64 // and below this one of class 32
+	beneath     *beneath // nil where masked pixels have no say
+	low, high   int64    // a value that is not below is of class 2, or of class 4
+	minus       int64    // a value below is of class 16 or 32
+	floor       int64    // and below this one of class 32
 	ring        []offset
 	box         []uint8 // the square around a seed: 1 where a pixel is in the group already
 	group       []offset
@@ -22,7 +23,7 @@ type offset struct{ row, col int }
 func (p *Plan) newDroplets() *droplets {
 	c := &p.Config.Droplets
 	side := 2*c.Rank + 1
-	return &droplets{p: p, field: p.newField(), low: p.atLeast(c.Low), high: p.atLeast(c.High), minus: p.atLeast(-c.Low),
+	return &droplets{p: p, field: p.newField(), beneath: p.newBeneath(), low: p.atLeast(c.Low), high: p.atLeast(c.High), minus: p.atLeast(-c.Low),
 		floor: p.atLeast(-c.High), ring: ringOf(c.R0, c.DR), box: make([]uint8, side*side),
 		group: make([]offset, 0, side*side), side: side, limit: min(c.MaxPix, side*side) + 1}
 }
@@ -63,13 +64,19 @@ func (d *droplets) search(r *Result) {
 	}
 }
 
-// highest tells whether no pixel of the square is higher. Those that are not used have a say if they have a value.
+// highest tells whether no pixel of the square is higher. Those that are not used have a say if they have a value, or would
+// have one but for the mask of the constants.
 func (d *droplets) highest(c candidate) bool {
 	rank, row, col := d.p.Config.Droplets.Rank, c.at/d.p.Cols, c.at%d.p.Cols
 	from, to := max(col-rank, 0), min(col+rank, d.p.Cols-1)
 	for y := max(row-rank, 0); y <= min(row+rank, d.p.Rows-1); y++ {
 		for x := from; x <= to; x++ {
-			if d.field.value(y*d.p.Cols+x) > c.value {
+			i := y*d.p.Cols + x
+			v := d.field.value(i)
+			if v == Bad && d.beneath != nil {
+				v = d.beneath.value(d.field.segment*d.p.Pixels()+i, d.field.raw[i])
+			}
+			if v > c.value {
 				return false
 			}
 		}

@@ -58,7 +58,8 @@ func fuzzedConfig(b *fuzzedBytes, s *calib.Set) hit.Config {
 	c.Peakfinder8 = hit.Peakfinder8{Statistics: []string{hit.Full, hit.Sampled, hit.Carried}[b.next()%3], ADCThreshold: number(), MinSNR: number(),
 		MinPixCount: 1 + b.next()%4, MaxPixCount: b.next(), LocalBGRadius: b.next() % 7, Refresh: 1}
 	c.Droplets = hit.Droplets{Low: number(), High: number(), Rank: b.next() % 5, R0: number(), DR: number(), MinPix: 1 + b.next()%3,
-		MaxPix: b.next(), MinAmax: number(), MinAtot: number(), MinSON: number()}
+		MaxPix: b.next(), MinAmax: number(), MinAtot: number(), MinSON: number(),
+		Masked: []string{hit.Values, hit.Zeros}[b.next()%2]}
 	c.Photons = hit.Photons{PerPhoton: number(), Fraction: 0.5 + float64(b.next())/200}
 	c.Threshold.Above = number()
 	if len(s.Serials) == 1 && b.next()%2 == 0 {
@@ -119,13 +120,13 @@ func FuzzFinders(f *testing.F) {
 			if !equal(&r, &other) {
 				t.Errorf("without assembly %+v, not %+v", other, r)
 			}
-			likeDefinition(t, plan, frame, &r)
+			likeDefinition(t, plan, set, frame, &r)
 		}
 	})
 }
 
 // likeDefinition compares a result with that of the definition.
-func likeDefinition(t *testing.T, p *hit.Plan, f *hit.Frame, r *hit.Result) {
+func likeDefinition(t *testing.T, p *hit.Plan, set *calib.Set, f *hit.Frame, r *hit.Result) {
 	t.Helper()
 	var want hit.Result
 	switch p.Config.Finder {
@@ -133,7 +134,7 @@ func likeDefinition(t *testing.T, p *hit.Plan, f *hit.Frame, r *hit.Result) {
 		p.NewExact().Find(f, &want)
 		want.Peaks = want.Peaks[:min(len(want.Peaks), p.Config.MaxPeaks)]
 	case "droplets":
-		want.Peaks = dropletsOf(p, f)
+		want.Peaks = dropletsOf(p, unmasked(t, p, set), f)
 		want.Peaks = want.Peaks[:min(len(want.Peaks), p.Config.MaxPeaks)]
 	case "photons":
 		values := valuesOf(p, f)

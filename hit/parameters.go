@@ -54,6 +54,7 @@ func (c *Config) Parameters() []Parameter {
 		{"droplets.amax_thr", "values", "its highest pixel is so much or more above the background", &d.MinAmax},
 		{"droplets.atot_thr", "values", "and all its pixels together so much or more", &d.MinAtot},
 		{"droplets.son_min", "", "signal over noise: so much or more", &d.MinSON},
+		{"droplets.masked", "", "values: pixels that the mask leaves out forbid lower seeds beside them, as any; zeros: they do not", &d.Masked},
 		{"photons.adu_per_photon", "values", "of a pixel that one photon hit; must be given, 0.001 to 1e9", &c.Photons.PerPhoton},
 		{"photons.thr_fraction", "photons", "two pixels with so much together share a photon", &c.Photons.Fraction},
 		{"threshold.above", "values", "pixels above this count", &c.Threshold.Above},

@@ -299,7 +299,7 @@ func TestDropletsWithoutBackground(t *testing.T) {
 	f.Raw[0][210] = 3000
 	c := hit.Default()
 	c.Finder = "droplets"
-	c.Droplets = hit.Droplets{Low: 100, High: 200, Rank: 1, MinPix: 1, MaxPix: 9}
+	c.Droplets = hit.Droplets{Low: 100, High: 200, Rank: 1, MinPix: 1, MaxPix: 9, Masked: hit.Values}
 	set.Mask[210] = 1
 	set.Pedestals[210], set.Gains[210] = 1000, 1
 	var r hit.Result

@@ -83,7 +83,7 @@ func everyFinder() []hit.Config {
 			c := hit.Default()
 			c.Finder, c.Pixels, c.AtLeast = name, pixels, 1
 			c.Peakfinder8.ADCThreshold, c.Peakfinder8.MinPixCount = 50, 1
-			c.Droplets = hit.Droplets{Low: 30, High: 60, Rank: 2, R0: 3, DR: 1.5, MinPix: 1, MaxPix: 20, MinAmax: 20, MinAtot: 30, MinSON: 1}
+			c.Droplets = hit.Droplets{Low: 30, High: 60, Rank: 2, R0: 3, DR: 1.5, MinPix: 1, MaxPix: 20, MinAmax: 20, MinAtot: 30, MinSON: 1, Masked: hit.Values}
 			c.Photons.PerPhoton, c.Threshold.Above = 100, 60
 			all = append(all, c)
 		}

@@ -1,6 +1,10 @@
 package page
 
-import "time"
+import (
+	"time"
+
+	"drp/internal/pace"
+)
 
 // Memory is what the kept events and the pictures take.
 func (p *Page) Memory() (events, bytes, spares int) {
@@ -27,7 +31,11 @@ func (p *Page) Feeds() bool {
 }
 
 // Exhaust uses up what may be made for browsers in a day.
-func (p *Page) Exhaust() { p.thrift.Charge(3 * time.Hour) }
+func (p *Page) Exhaust() {
+	for _, b := range []*pace.Budget{p.thrift.Pictures, p.thrift.Answers, p.thrift.Words} {
+		b.Charge(3 * time.Hour)
+	}
+}
 
 // Offered is how many events were shown to who watches.
 func (p *Player) Offered() int64 {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"time"
 
+	"drp/internal/pace"
 	"drp/monitor"
 	"drp/xtc"
 )
@@ -17,6 +18,7 @@ type feed struct {
 	wake chan struct{} // somebody is due for a picture
 	sums sums
 	last time.Time // when an event was looked at
+	cost pace.Cost // of looking at one
 	idle time.Time // since when nobody wants hits
 }
 
@@ -28,7 +30,7 @@ const (
 )
 
 func (p *Page) newFeed(hits bool) *feed {
-	return &feed{page: p, hits: hits, wake: make(chan struct{}, 1), idle: time.Now()}
+	return &feed{page: p, hits: hits, cost: pace.Cost{Guess: ofPicture}, wake: make(chan struct{}, 1), idle: time.Now()}
 }
 
 // run watches the run, and the next of the same name, until the end. A feed of hits ends when nobody has wanted any for a
@@ -97,18 +99,26 @@ func (f *feed) unwanted() bool {
 func (f *feed) watch(ctx context.Context, c *monitor.Client) error {
 	w := newWatching(ctx, &told{publisher: c.Publisher(), from: f.page.o.Store}, f.page.o.Aim, func(text string) { f.page.o.Journal.note("warn", text) })
 	for !f.unwanted() {
+		turn, mine := f.page.thrift.Pictures.Await(ctx, &f.cost)
+		if !mine {
+			return ctx.Err()
+		}
 		it, err := c.Next(ctx)
 		switch {
 		case err != nil:
+			turn.Leave()
 			return err
 		case !it.Dgram.Service().IsEvent():
+			turn.Leave()
 			f.transition(w, it)
 			continue
 		case f.page.o.Player != nil && c.Waiting() > 0: // a replay that stands still shows its last event, whoever was slow
+			turn.Leave()
 			continue
 		}
-		f.page.thrift.Spend(func() { f.take(w, it) })
-		f.pause(ctx) // while the event is still held: so the next one is the newest, and nothing is copied for us
+		f.page.thrift.Pictures.Charge(publishing(len(it.Dgram)))
+		turn.Spend(func() { f.take(w, it) })
+		f.pause(ctx) // and wait for the turn, while the event is still held: so the next one is the newest, and nothing is copied for us
 	}
 	return nil
 }
@@ -144,11 +154,7 @@ func (f *feed) take(w *watching, it *monitor.Item) {
 	if e.scene == nil {
 		return
 	}
-	summing := f.sums.due(f.last)
-	for s := range p.streams {
-		summing = summing || s.feed == f && s.kind != kindEvent
-	}
-	if summing {
+	if f.summing(f.last) {
 		f.sums.add(&p.painter, e, f.last)
 	}
 	f.show(e)
@@ -156,7 +162,7 @@ func (f *feed) take(w *watching, it *monitor.Item) {
 
 // show gives the picture of an event, or of the sums, to the streams that are due for one.
 func (f *feed) show(e *event) {
-	p, now, r := f.page, time.Now(), round{}
+	p, now, r := f.page, time.Now(), round{most: f.page.atOnce()}
 	for s := range p.streams {
 		if s.feed != f || s.kind == kindNone || now.Before(s.due) {
 			continue
@@ -198,9 +204,6 @@ func (f *feed) next() time.Time {
 		if s.feed == f && s.kind != kindNone && s.ready && s.due.Before(at) {
 			at = s.due
 		}
-	}
-	if from := time.Now().Add(f.page.thrift.After()); at.Before(from) {
-		return from
 	}
 	return at
 }

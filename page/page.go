@@ -24,6 +24,7 @@ type Options struct {
 	Journal  *Journal            // of the log; nil is none
 	Aim      Aim                 // for the rings
 	Player   *Player             // of a replay; nil in a run that goes on
+	Thrift   *pace.Thrift        // of all who look; nil lets them take what they want
 	Log      *slog.Logger
 	Patience time.Duration // with who takes no frame; 0 is ten seconds
 }
@@ -32,7 +33,8 @@ type Options struct {
 type Page struct {
 	o      Options
 	mux    *http.ServeMux
-	thrift *pace.Budget
+	thrift pace.Thrift // of nothing where there is none
+	costs  *costs
 	stop   context.CancelFunc
 	ctx    context.Context //nolint:containedctx // ends with Close
 	runs   sync.WaitGroup
@@ -75,10 +77,10 @@ func New(o Options) *Page {
 	if o.Patience == 0 {
 		o.Patience = usualPatience
 	}
-	p := &Page{o: o, streams: map[*stream]bool{}, kept: kept{most: mostKept, mostBytes: restingBytes}}
+	p := &Page{o: o, streams: map[*stream]bool{}, costs: newCosts(), kept: kept{most: mostKept, mostBytes: restingBytes}}
 	p.ctx, p.stop = context.WithCancel(context.Background())
-	if o.Player == nil {
-		p.thrift = newThrift()
+	if o.Thrift != nil {
+		p.thrift = *o.Thrift
 	}
 	p.mux = p.routes()
 	p.all = p.newFeed(false)
@@ -93,15 +95,15 @@ func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) { p.mux.ServeHT
 func (p *Page) routes() *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/page/stream", p.serveStream)
-	mux.HandleFunc("GET /v1/page/event", p.thrifty(p.serveEvent))
-	mux.HandleFunc("GET /v1/page/events", p.thrifty(p.serveEvents))
-	mux.HandleFunc("GET /v1/page/history", p.thrifty(p.serveHistory))
-	mux.HandleFunc("GET /v1/page/pixel", p.thrifty(p.servePixel))
-	mux.HandleFunc("GET /v1/page/mask", p.thrifty(p.serveMask))
+	mux.HandleFunc("GET /v1/page/event", thrifty(p.thrift.Pictures, ofPicture, p.serveEvent))
+	mux.HandleFunc("GET /v1/page/events", thrifty(p.thrift.Answers, ofWords, p.serveEvents))
+	mux.HandleFunc("GET /v1/page/history", thrifty(p.thrift.Pictures, ofPicture, p.serveHistory))
+	mux.HandleFunc("GET /v1/page/pixel", thrifty(p.thrift.Answers, ofWords, p.servePixel))
+	mux.HandleFunc("GET /v1/page/mask", thrifty(p.thrift.Pictures, ofPicture, p.serveMask))
 	mux.HandleFunc("GET /v1/replay", p.serveReplay)
 	if p.o.Files != nil {
 		files := http.FileServerFS(p.o.Files)
-		mux.Handle("GET /", files)
+		mux.HandleFunc("GET /", thrifty(p.thrift.Answers, ofWords, files.ServeHTTP))
 	}
 	return mux
 }

@@ -179,9 +179,6 @@ type sums struct {
 	last   time.Time
 }
 
-// due tells whether it is time to add an event, though nobody looks.
-func (s *sums) due(now time.Time) bool { return s.events == 0 || now.Sub(s.last) >= seldom-seldom/20 }
-
 func (s *sums) reset() { s.events = 0 }
 
 // add adds an event.

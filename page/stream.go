@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"drp/watch"
@@ -42,6 +43,8 @@ type stream struct {
 	lines    toldLines
 	latest   time.Time // of the status
 	headRoom [5]byte
+
+	writing sync.Mutex // so that frames come one after the other
 }
 
 // Times of a stream.
@@ -61,9 +64,6 @@ func (p *Page) serveStream(w http.ResponseWriter, r *http.Request) {
 	if q.refused(w) {
 		return
 	}
-	if !p.thrift.Wait(r.Context()) {
-		return
-	}
 	if !p.enter(s, hits) {
 		http.Error(w, fmt.Sprintf("%d browsers watch already, which is the most: close one of them", mostStreams), http.StatusServiceUnavailable)
 		return
@@ -78,40 +78,7 @@ func (p *Page) serveStream(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// speak writes frames. Its error says that nobody reads.
-func (p *Page) speak(s *stream, r *http.Request) error {
-	tick := time.NewTicker(tickTime)
-	defer tick.Stop()
-	news := func() (err error) {
-		p.thrift.Spend(func() { err = p.news(s, r) })
-		return err
-	}
-	if err := news(); err != nil {
-		return err
-	}
-	for {
-		select {
-		case pic := <-s.frames:
-			var err error
-			p.thrift.Spend(func() { err = s.picture(pic) })
-			p.taken(s, pic)
-			if err != nil {
-				return err
-			}
-		case <-tick.C:
-			p.makeUp(s)
-			if err := news(); err != nil {
-				return err
-			}
-		case <-r.Context().Done():
-			return r.Context().Err()
-		case <-p.ctx.Done():
-			return nil
-		}
-	}
-}
-
-// enter adds a stream, and gives it the picture that there is.
+// enter adds a stream.
 func (p *Page) enter(s *stream, hits bool) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -122,9 +89,6 @@ func (p *Page) enter(s *stream, hits bool) bool {
 	p.streams[s] = true
 	p.left, p.kept.mostBytes = time.Time{}, mostKeptBytes
 	s.rows = max(p.kept.seq, mostRows) - mostRows
-	if e := p.kept.latest(hits); e != nil && s.kind != kindNone && p.thrift.After() <= 0 {
-		p.thrift.Spend(func() { p.give(s, e, s.due, &round{}) })
-	}
 	s.feed.ring()
 	return true
 }
@@ -137,7 +101,7 @@ func (p *Page) makeUp(s *stream) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if e := p.kept.latest(s.hits); e != nil && s.ready && e.seq != s.given {
-		p.give(s, e, time.Now(), &round{})
+		p.give(s, e, time.Now(), &round{most: 1})
 	}
 }
 
@@ -156,10 +120,10 @@ func (p *Page) leave(s *stream) {
 }
 
 // round is the pictures that were made of one event.
-type round struct{ made []*picture }
-
-// mostMade of them are made at once, so that the run can go on in between; whoever wants another one gets it of the next event.
-const mostMade = 3
+type round struct {
+	made []*picture
+	most int
+}
 
 // of gives the one that a stream wants, nil where it was not made.
 func (r *round) of(s *stream) *picture {
@@ -174,7 +138,7 @@ func (r *round) of(s *stream) *picture {
 // give makes a picture for a stream, or gives it the one that was made for another.
 func (p *Page) give(s *stream, e *event, now time.Time, r *round) {
 	pic := r.of(s)
-	if pic == nil && len(r.made) == mostMade {
+	if pic == nil && len(r.made) == r.most {
 		return
 	}
 	s.given = e.seq
@@ -255,11 +219,7 @@ func (p *Page) news(s *stream, r *http.Request) error {
 			return err
 		}
 	}
-	every := statusEvery
-	if p.o.Player != nil {
-		every = replayEvery
-	}
-	if time.Since(s.latest) < every-tickTime/4 {
+	if !p.saysStatus(s) {
 		return nil
 	}
 	s.latest = time.Now()
@@ -272,7 +232,7 @@ func (p *Page) news(s *stream, r *http.Request) error {
 		Settings *uint64        `json:"settings_generation,omitempty"` // absent where there are none to ask for
 		Lag      map[string]any `json:"lag"`
 		Replay   *ReplayState   `json:"replay,omitempty"`
-	}{Status: p.present(), Rights: watch.Rights{Control: watch.MayControl(r)}, Lag: map[string]any{"dropped": dropped}}
+	}{Status: p.present(), Rights: watch.Rights{Control: watch.MayControl(r)}, Lag: map[string]any{"dropped": dropped, "scarce": p.scarce()}}
 	if p.o.Settings != nil {
 		generation := p.o.Settings()
 		said.Settings = &generation
@@ -282,6 +242,15 @@ func (p *Page) news(s *stream, r *http.Request) error {
 		said.Replay = &state
 	}
 	return s.json(frameStatus, said)
+}
+
+// saysStatus tells whether a stream is due for the status.
+func (p *Page) saysStatus(s *stream) bool {
+	every := statusEvery
+	if p.o.Player != nil {
+		every = replayEvery
+	}
+	return time.Since(s.latest) >= every-tickTime/4
 }
 
 // rowsSince gives the rows of events since the last that were asked for, the newest ones.

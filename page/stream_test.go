@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"drp/internal/pace"
 	"drp/internal/testkit"
 	"drp/monitor"
 	"drp/page"
@@ -290,10 +291,33 @@ func FuzzQuery(f *testing.F) {
 	})
 }
 
+// nobody has anything to spare.
+func nobody() (cores float64, known bool) { return 0, true }
+
+// TestScarce: where the processors are full a browser is told so, has a picture soon, and then some, and the status all the time.
+func TestScarce(t *testing.T) {
+	r := plainRig(t, page.Options{Thrift: pace.NewThrift(&pace.Supply{Least: 1. / 128, Most: 1. / 16, Spare: nobody})}, testkit.Camera{})
+	stream := r.open("rate=30")
+	kinds := map[byte]int{}
+	for kinds[1] < 3 || kinds[2] < 3 || kinds[3] < 2 {
+		f, err := readFrame(stream)
+		if err != nil {
+			t.Fatal(err)
+		}
+		kinds[f.kind]++
+		if f.kind == 1 && !strings.Contains(string(f.body), `"scarce":true`) {
+			t.Errorf("%s", f.body)
+		}
+	}
+	if code, _ := r.get("/v1/page/events"); code != http.StatusOK {
+		t.Errorf("the list is answered with %d", code)
+	}
+}
+
 // TestThriftOfAll: when browsers have had their share, nothing more is made for anybody, neither pictures nor answers, and the run
 // goes on.
 func TestThriftOfAll(t *testing.T) {
-	r := plainRig(t, page.Options{}, testkit.Camera{})
+	r := plainRig(t, page.Options{Thrift: pace.NewThrift(&pace.Supply{Least: 1, Most: 1, Spare: nobody})}, testkit.Camera{})
 	stream := r.open("rate=30")
 	for range 3 {
 		if _, err := readFrame(stream); err != nil {

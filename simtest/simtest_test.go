@@ -12,8 +12,8 @@ import (
 	"drp/internal/testkit"
 )
 
-// seeds are half as many where the race detector makes them slow: nothing runs beside anything in a simulated world.
-var seeds = flag.Int("seeds", map[bool]int{false: 1000, true: 500}[testkit.RaceDetector], "seeds that TestSeeds tries")
+// seeds are a quarter as many where the race detector makes them slow: nothing runs beside anything in a simulated world.
+var seeds = flag.Int("seeds", map[bool]int{false: 1000, true: 250}[testkit.RaceDetector], "seeds that TestSeeds tries")
 
 // TestSeeds: whatever a seed brings, nothing is lost, doubled, mixed up or miscounted. drp sim-test --seed N runs one
 // again. F16: in enough seeds the GPU finds hits, and in some the CPU has to go on; what is recorded is the same.

@@ -117,7 +117,7 @@ func (t *TEB) publish(e *event, v Verdict, s *Settings) {
 	d := Decision{Pulse: e.key.Pulse, Time: e.time, Contributions: e.have, Monitor: v.Monitor, Groups: e.groups, Damage: e.damage,
 		Reason: v.Reason, Service: e.service, Persist: v.Persist, Default: v.Reason == ReasonDefault}
 	if s != nil {
-		d.Generation = s.Generation
+		d.Generation, d.Settings = s.Generation, s
 	}
 	if e.service.IsEvent() {
 		t.prescale(&d)

@@ -21,6 +21,8 @@ type Decision struct {
 	Prescaled     bool   // it is to be recorded with its raw data, whatever it is
 	Default       bool   // nobody decided in time
 	Generation    uint32 // of the parameters of whoever decides, that held; 0 without any
+	// Settings are these parameters, where they are known. They are no part of a batch.
+	Settings *Settings
 }
 
 // Key is the place of a decision among others.

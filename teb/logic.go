@@ -14,13 +14,15 @@ type Logic interface {
 	// name: verdict reason ReasonLogic is the first of them. An error says that it cannot work with these schemas.
 	Configure(schemas []*Schema) ([]Reason, error)
 	// Decide fills the verdicts of a batch, which are all zero before: rejected. What it says of transitions, which are
-	// among the events, does not count. A Configure or BeginRun comes alone, while no other Logic decides.
+	// among the events, does not count. A Configure, BeginRun or BeginStep comes alone, while no other Logic decides.
 	Decide(b *Batch)
 }
 
-// alone tells whether something comes to a Logic alone, while no other Logic has anything: what changes with a run changes
-// then.
-func alone(e *event) bool { return e.service == xtc.BeginRun || e.service == xtc.Configure }
+// alone tells whether something comes to a Logic alone, while no other Logic has anything: what changes with a run or a step
+// changes then.
+func alone(e *event) bool {
+	return e.service == xtc.BeginRun || e.service == xtc.Configure || e.service == xtc.BeginStep
+}
 
 // Reason is why an event is kept.
 type Reason struct {
@@ -34,6 +36,14 @@ type Table struct {
 	Reasons      []Reason `json:"reasons"`
 	Contributors []string `json:"contributors"`       // in the order of the bits
 	Settings     bool     `json:"settings,omitempty"` // decisions have the generation of parameters
+	// Parameters are these, as far as one must know to read their values.
+	Parameters []Parameter `json:"parameters,omitempty"`
+}
+
+// Parameter is one of a Steered Logic: what it is called, and of which type of package settings its values are.
+type Parameter struct {
+	Name string `json:"name"`
+	Type string `json:"type"`
 }
 
 // Steered is a Logic with parameters that can be changed while it decides. They are known from Configure on.

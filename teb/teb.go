@@ -99,6 +99,9 @@ func (t *TEB) Table() Table {
 	for _, m := range t.c.Contributors {
 		table.Contributors = append(table.Contributors, m.Schema.name)
 	}
+	for i := range t.parameters {
+		table.Parameters = append(table.Parameters, Parameter{t.parameters[i].Name, t.parameters[i].Type})
+	}
 	return table
 }
 

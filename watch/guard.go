@@ -35,6 +35,7 @@ type guard struct {
 	next    http.Handler
 
 	known, strange *pace.Pace
+	thrift         *thrift
 }
 
 // Requests that are answered in a second, however many there are; the others wait. A few come at once.
@@ -47,11 +48,11 @@ const (
 func knownPace() *pace.Pace { return &pace.Pace{Few: burst, Gap: time.Second / knownPerSecond} }
 
 // newGuard makes one for a server at an address.
-func newGuard(token, control, address string, next http.Handler) *guard {
+func newGuard(token, control, address string, thrift *thrift, next http.Handler) *guard {
 	host, port, _ := net.SplitHostPort(address)
 	own, _ := os.Hostname()
 	return &guard{token: sha256.Sum256([]byte(token)), control: sha256.Sum256([]byte(control)), cookie: "drp_" + port,
-		names: []string{"localhost", host, own}, next: next, known: knownPace(), strange: &pace.Pace{Few: burst, Gap: time.Second / strangePerSecond}}
+		names: []string{"localhost", host, own}, next: next, known: knownPace(), strange: &pace.Pace{Few: burst, Gap: time.Second / strangePerSecond}, thrift: thrift}
 }
 
 // ServeHTTP implements http.Handler.
@@ -61,11 +62,12 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if !g.strange.Wait(r.Context()) {
 			return
 		}
+		g.thrift.Pictures.Charge(perStranger)
 		w.Header().Set("Connection", "close")
 		http.Error(w, why, code)
 		return
 	}
-	if !g.known.Wait(r.Context()) {
+	if !g.known.Wait(r.Context()) || !g.thrift.ask(r) {
 		return
 	}
 	if given := r.URL.Query().Get("token"); given != "" { // it need not be in later addresses

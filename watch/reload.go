@@ -24,7 +24,7 @@ type Reloaded struct {
 	State      string `json:"state" doc:"when they are used" enum:"in use,being taken by the workers,taken at the next step,taken before the next event,taken at the Configure that comes,only tried"`
 	Tried      string `json:"tried,omitempty" doc:"up to where they were tried; absent where there was nothing to try"`
 	Ends       bool   `json:"ends,omitempty" doc:"and then through the end of the step, of the run and of the script; absent is no"`
-	Trigger    string `json:"trigger,omitempty" doc:"that the trigger script is not looked at, and when it is read; absent where none decides here"`
+	Trigger    string `json:"trigger,omitempty" doc:"what becomes of the trigger script, in words; absent where none decides here"`
 }
 
 const reloadPath = "/v1/reload"

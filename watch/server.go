@@ -28,11 +28,13 @@ type Options struct {
 	Root      http.Handler            // what is served where nothing else is; nil is a list of what there is
 	Get       map[string]http.Handler // by path: what else can be read
 	Post      map[string]http.Handler // by path: what can be changed, by who may steer; the body is there, and is JSON
+	Thrift    *pace.Thrift            // of all who look at the address, and not at the socket; nil lets them take what they want
 }
 
 // Server answers who asks for the status of a run.
 type Server struct {
 	o       Options
+	thrift  thrift
 	url     string
 	control string // the same address for who steers
 	servers []*http.Server
@@ -57,14 +59,17 @@ const (
 )
 
 // connectionPace is for those who connect and leave as fast as they can: who stays connects once. A browser needs half a dozen.
-func connectionPace() *pace.Pace { return &pace.Pace{Few: 16, Gap: 50 * time.Millisecond} }
+func connectionPace() *pace.Pace { return &pace.Pace{Few: 6, Gap: 100 * time.Millisecond} }
+
+// socketPace is for those at the socket: scripts and terminals of the same user, who come anew with each question.
+func socketPace() *pace.Pace { return &pace.Pace{Few: 16, Gap: 50 * time.Millisecond} }
 
 // wholePace is for what tells of the whole run. It takes up to a millisecond, and nothing is new before statusMaxAge is over.
 func wholePace() *pace.Pace { return &pace.Pace{Few: 4, Gap: statusMaxAge} }
 
 // Listen begins to answer.
 func Listen(o Options) (*Server, error) {
-	s := &Server{o: o, posted: postings{lines: pace.Pace{Few: burst, Gap: postedGap}}}
+	s := &Server{o: o, thrift: newThrift(o.Thrift), posted: postings{lines: pace.Pace{Few: burst, Gap: postedGap}}}
 	if o.Address != "" && o.Token != "" && o.Token == o.Control {
 		return nil, errors.New("watch: the token for watching and that for steering are the same: give two, since who has the first would steer")
 	}
@@ -82,7 +87,7 @@ func Listen(o Options) (*Server, error) {
 		address := l.Addr().String()
 		s.url = "http://" + address + "/?token=" + url.QueryEscape(s.o.Token)
 		s.control = "http://" + address + "/?token=" + url.QueryEscape(s.o.Control)
-		s.serve(l, newGuard(s.o.Token, s.o.Control, address, s.pages()))
+		s.serve(l, newGuard(s.o.Token, s.o.Control, address, &s.thrift, s.pages()), s.thrift.met, connectionPace())
 		if host, _ := l.Addr().(*net.TCPAddr); host != nil && !host.IP.IsLoopback() && o.Log != nil {
 			o.Log.Warn(fmt.Sprintf("watch: other machines can connect to %s, and nothing is encrypted: use it within a network that you "+
 				"trust, or 127.0.0.1 and a tunnel", address))
@@ -101,9 +106,9 @@ func Listen(o Options) (*Server, error) {
 				return
 			}
 			if calm.Wait(r.Context()) {
-				pages.ServeHTTP(w, withRights(r, rights{who: "socket", control: true}))
+				pages.ServeHTTP(w, withRights(r, rights{who: socketName, control: true}))
 			}
-		}))
+		}), nil, socketPace())
 	}
 	return s, nil
 }
@@ -114,11 +119,11 @@ func (s *Server) URL() string { return s.url }
 // ControlURL is the address with the token for steering, empty where there is none.
 func (s *Server) ControlURL() string { return s.control }
 
-func (s *Server) serve(l net.Listener, h http.Handler) {
+func (s *Server) serve(l net.Listener, h http.Handler, met func(net.Conn, http.ConnState), let *pace.Pace) {
 	server := &http.Server{Handler: h, ReadHeaderTimeout: headerTime, ReadTimeout: headerTime, WriteTimeout: answerTime,
-		IdleTimeout: idleTime, MaxHeaderBytes: headerBytes, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug)}
+		IdleTimeout: idleTime, ConnState: met, MaxHeaderBytes: headerBytes, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug)}
 	s.servers = append(s.servers, server)
-	s.running.Go(func() { _ = server.Serve(newFewConnections(wire.Paced(l, connectionPace()))) })
+	s.running.Go(func() { _ = server.Serve(newFewConnections(wire.Paced(l, let))) })
 }
 
 // Close lets those who are answered have their answer, for a moment, and ends. It may be called more than once.
@@ -141,6 +146,7 @@ func (s *Server) Close() {
 func (s *Server) pages() http.Handler {
 	mux, calm := http.NewServeMux(), wholePace()
 	handle := func(pattern string, h http.Handler) {
+		h = s.thrift.answers(h)
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 			if calm.Wait(r.Context()) {
 				h.ServeHTTP(w, r)
@@ -152,7 +158,7 @@ func (s *Server) pages() http.Handler {
 	handle("GET /v1/openapi.json", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { reply(w, Document()) }))
 	mux.HandleFunc("GET /v1/rights", func(w http.ResponseWriter, r *http.Request) { reply(w, Rights{Control: MayControl(r)}) })
 	for path, page := range s.o.Get {
-		mux.Handle("GET "+path, page)
+		mux.Handle("GET "+path, s.thrift.answers(page))
 	}
 	for path, page := range s.o.Post {
 		mux.Handle("POST "+path, s.steered(page))
@@ -163,7 +169,7 @@ func (s *Server) pages() http.Handler {
 	if s.o.Root != nil {
 		mux.Handle("GET /", s.o.Root)
 	} else {
-		mux.HandleFunc("GET /{$}", index)
+		mux.Handle("GET /{$}", s.thrift.answers(http.HandlerFunc(index)))
 	}
 	return mux
 }

@@ -38,6 +38,12 @@ func MayControl(r *http.Request) bool {
 	return given.control
 }
 
+// socketName is who asks by the socket of a run: the same user on the same machine.
+const socketName = "socket"
+
+// Local tells whether a request has come by the socket of the run, where nobody waits for others.
+func Local(r *http.Request) bool { return Who(r) == socketName }
+
 // Who says where a request comes from, as "page 127.0.0.1": a browser says that it is one. On the socket of a run it is
 // "socket", the same user on the same machine.
 func Who(r *http.Request) string {

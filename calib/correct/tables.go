@@ -12,6 +12,7 @@ type Tables struct {
 	rows, cols int
 	model      calib.Model
 	common     *calib.CommonMode // nil where there is none
+	beneath    beneath
 	segments   []segment
 }
 
@@ -68,8 +69,10 @@ func NewTables(set *calib.Set, config []Config) (*Tables, error) {
 	}
 	t.segments = make([]segment, len(set.Serials))
 	room := newRoom(set, t.common != nil)
+	builders := make([]builder, len(t.segments))
 	for i := range t.segments {
-		b := builder{set: set, model: &t.model, at: i, n: n, room: room}
+		b := &builders[i]
+		*b = builder{set: set, model: &t.model, at: i, n: n, room: room}
 		if configured {
 			words, err := config[i].words(&t.model, set.Rows, set.Cols)
 			if err != nil {
@@ -79,6 +82,7 @@ func NewTables(set *calib.Set, config []Config) (*Tables, error) {
 		}
 		t.segments[i] = b.build(t.common != nil)
 	}
+	t.uncover(builders)
 	return t, nil
 }
 
@@ -98,11 +102,12 @@ func (t *Tables) Mask(dst []uint8, segment int) {
 
 // builder makes the tables of one segment.
 type builder struct {
-	set   *calib.Set
-	model *calib.Model
-	at, n int
-	words []uint8 // of a configured model
-	room  *room
+	set     *calib.Set
+	model   *calib.Model
+	beneath beneath
+	at, n   int
+	words   []uint8 // of a configured model
+	room    *room
 }
 
 // room is the memory of all tables, in one piece of each type.
@@ -194,9 +199,11 @@ func (b *builder) index(i, r int) int { return (r*len(b.set.Serials)+b.at)*b.n +
 
 // good tells whether a pixel can be used in a range. A pixel of a JUNGFRAU that is dead in G0 is dead.
 func (b *builder) good(i, r int) bool {
-	if b.set.Mask != nil && b.set.Mask[b.at*b.n+i] == 0 {
-		return false
-	}
+	return (b.set.Mask == nil || b.set.Mask[b.at*b.n+i] != 0) && b.sound(i, r)
+}
+
+// sound is so whatever the mask says.
+func (b *builder) sound(i, r int) bool {
 	at := b.index(i, r)
 	if b.set.Status != nil && b.set.Status[at] != 0 {
 		return false
@@ -207,7 +214,7 @@ func (b *builder) good(i, r int) bool {
 	if !calib.GainKnown(b.set.Gains[at]) {
 		return false
 	}
-	return r == 0 || b.model.Coding != calib.TwoBits || b.good(i, 0)
+	return r == 0 || b.model.Coding != calib.TwoBits || b.sound(i, 0)
 }
 
 // round makes the pedestals of the int16 way.

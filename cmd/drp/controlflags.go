@@ -20,6 +20,7 @@ type controlFlags struct {
 	process   string
 	partition string
 	agent     *control.Agent
+	joined    chan struct{} // closed when agent is there, for who cannot know
 }
 
 func (f *controlFlags) add(fl *pflag.FlagSet) {
@@ -84,6 +85,22 @@ func (f *controlFlags) leave(cause error) {
 	}
 }
 
+// recall gives what asks run control what was set before this process was there; nil without run control. It waits for obeyAll.
+func (f *controlFlags) recall(ctx context.Context) func() (control.Settings, error) {
+	if f.at == "" {
+		return nil
+	}
+	f.joined = make(chan struct{})
+	return func() (control.Settings, error) {
+		select {
+		case <-f.joined:
+			return f.agent.Settings()
+		case <-ctx.Done():
+			return control.Settings{}, ctx.Err()
+		}
+	}
+}
+
 // controlToken is the variable of the environment with the token of run control.
 const controlToken = "DRP_CONTROL_TOKEN"
 
@@ -97,6 +114,7 @@ func (f *controlFlags) obeyAll(ctx context.Context, log *slog.Logger, wrong *teb
 	if err != nil {
 		return &drp.Failure{Kind: drp.Configuration, Err: err}
 	}
+	close(f.joined)
 	go func() {
 		for o := range a.Orders() {
 			wrong.follow(o)

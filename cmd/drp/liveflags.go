@@ -168,8 +168,15 @@ func (f *liveFlags) endings() []os.Signal {
 	return all
 }
 
+// settable is what has parameters, once they are declared.
+type settable interface {
+	steered() watch.Steered
+	// awaitSettings returns when they are, which it calls early where they are not yet; false is that it is over before.
+	awaitSettings(over <-chan struct{}, early func()) bool
+}
+
 // open begins to listen. With a file, SIGHUP lets it be read anew.
-func (f *liveFlags) open(o *onlookers, log *slog.Logger) (s *steering, err error) {
+func (f *liveFlags) open(o settable, log *slog.Logger) (s *steering, err error) {
 	s = &steering{over: make(chan struct{})}
 	if f.liveline != "" {
 		if s.live, err = watch.ListenLive(f.liveline, o.steered, log); err != nil {

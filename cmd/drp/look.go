@@ -192,16 +192,16 @@ func choices(all []seen) string {
 }
 
 // one gives the run that is meant where there can be only one, for who is about to change it: a replay only where it is named.
-func (f *lookFlags) one(ctx context.Context, words []string) (*watch.Client, *watch.Status, error) {
+func (f *lookFlags) one(ctx context.Context, words []string) (*watch.Client, error) {
 	steered := *f
 	steered.runs = f.pid == 0
 	all, err := steered.find(ctx, words)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if len(all) == 1 {
-		return all[0].client, all[0].status, nil
+		return all[0].client, nil
 	}
 	closeAll(all)
-	return nil, nil, errors.New("several runs go on: say which one, with" + choices(all))
+	return nil, errors.New("several runs go on: say which one, with" + choices(all))
 }

@@ -39,7 +39,7 @@ func (o *onlookers) openPage(options *watch.Options) {
 		return
 	}
 	shown := o.flags.shown
-	shown.Status, shown.Files, shown.Log = options.Status, web.Files(), options.Log
+	shown.Status, shown.Files, shown.Log, shown.Thrift = options.Status, web.Files(), options.Log, options.Thrift
 	if !o.flags.elsewhere {
 		shown.Settings = o.generation
 	}

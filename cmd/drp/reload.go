@@ -26,7 +26,7 @@ The text is compiled, and tried aside with what holds in the run and with the la
 declare what the present one has declared. If it fails, the reason is said, the exit code is 5, and nothing has changed.
 What the script does at the end of a step, of a run and of itself is tried with --ends only: it may write files. There, and in
 "drp test", drp_info.trial is True for the script.
-With --post, both scripts are looked at. A trigger script is not: it is read at Configure and when a run begins.
+All scripts of the run are looked at: that of --post, and a trigger script, which is taken when these are; of a drp teb, too.
 kill -USR1 PID asks for the same; the answer is in the log (docs/operations.md).`
 
 // waitPause is how often --wait asks.
@@ -48,14 +48,11 @@ func newReloadCommand() *cobra.Command {
 			if f.whole() && len(words) == 0 {
 				return f.reloadPartition(ctx, &o)
 			}
-			c, status, err := f.one(ctx, words)
+			c, err := f.one(ctx, words)
 			if err != nil {
 				return err
 			}
 			defer c.Close()
-			if status.Builder != nil {
-				return general(errBuilderReloads)
-			}
 			got, err := c.Reload(ctx, o.asked)
 			if refuses(err) {
 				return &drp.Failure{Kind: drp.Script, Err: err}
@@ -136,9 +133,6 @@ func awaitReload(ctx context.Context, c *watch.Client, asked *watch.Reloaded) (g
 		}
 	}
 }
-
-// errBuilderReloads is why drp teb is not asked to.
-var errBuilderReloads = errors.New("this is drp teb, which takes its script anew whenever a run begins")
 
 // errNotBegun is why there is nothing to reload.
 var errNotBegun = errors.New("there is no script to be read: the run has not begun yet, or it is replayed")

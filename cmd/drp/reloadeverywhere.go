@@ -91,9 +91,9 @@ func (f *lookFlags) reloadPartition(ctx context.Context, o *reloadOptions) error
 		return err
 	}
 	defer closeAll(all)
-	all = slices.DeleteFunc(slices.Clone(all), func(s seen) bool { return s.status.Builder != nil })
+	all = slices.DeleteFunc(slices.Clone(all), func(s seen) bool { return s.status.Builder != nil && s.status.Loaded.Generation == 0 })
 	if len(all) == 0 {
-		return general(errBuilderReloads)
+		return general(errors.New("nothing of the partition has a script that decides or works at present"))
 	}
 	result, err := reloadEverywhere(ctx, all, o)
 	if err == nil && o.wait {

@@ -47,7 +47,7 @@ func newSetCommand() *cobra.Command {
 			if address != "" {
 				where = append(where, address)
 			}
-			client, _, err := f.one(cmd.Context(), where)
+			client, err := f.one(cmd.Context(), where)
 			if err != nil {
 				return err
 			}

@@ -24,7 +24,29 @@ func applySettings(flags *pflag.FlagSet, path string) error {
 		return &drp.Failure{Kind: drp.Configuration, Err: err}
 	}
 	warnOfStrangers(flags)
-	var trouble error
+	return settle(flags, path, settings, func(flag *pflag.Flag) (set bool, err error) {
+		value, ok := os.LookupEnv(envName(flag.Name))
+		if !ok {
+			return false, nil
+		}
+		if err := flags.Set(flag.Name, value); err != nil {
+			return true, fmt.Errorf("environment variable %s=%q: %w", envName(flag.Name), value, plainly(err))
+		}
+		return true, nil
+	})
+}
+
+// applyFile sets the flags that were not given from the YAML file alone: the environment is for runs.
+func applyFile(flags *pflag.FlagSet, path string) error {
+	settings, err := readSettings(flags, path)
+	if err != nil {
+		return &drp.Failure{Kind: drp.Configuration, Err: err}
+	}
+	return settle(flags, path, settings, func(*pflag.Flag) (bool, error) { return false, nil })
+}
+
+// settle sets the flags that were not given from what a file has, unless something else sets them before.
+func settle(flags *pflag.FlagSet, path string, settings map[string][]setting, before func(*pflag.Flag) (bool, error)) (trouble error) {
 	flags.VisitAll(func(flag *pflag.Flag) {
 		if layered, ok := flag.Value.(layered); ok {
 			layered.below(path, settings[flag.Name])
@@ -33,10 +55,9 @@ func applySettings(flags *pflag.FlagSet, path string) error {
 		if flag.Changed || trouble != nil {
 			return
 		}
-		if value, ok := os.LookupEnv(envName(flag.Name)); ok {
-			if err := flags.Set(flag.Name, value); err != nil {
-				trouble = fmt.Errorf("environment variable %s=%q: %w", envName(flag.Name), value, plainly(err))
-			}
+		set, err := before(flag)
+		if set || err != nil {
+			trouble = err
 			return
 		}
 		for _, s := range settings[flag.Name] {

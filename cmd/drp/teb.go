@@ -13,7 +13,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -22,6 +21,7 @@ import (
 	"drp/internal/settings"
 	"drp/internal/wire"
 	"drp/teb"
+	tebscript "drp/teb/script"
 	tebserve "drp/teb/serve"
 	"drp/watch"
 )
@@ -40,7 +40,8 @@ type tebFlags struct {
 	python       string
 	control      controlFlags
 	watch        watchFlags
-	set          setFlag
+	live         liveFlags // but for UDP
+	config       string
 }
 
 // runner is what a script runs with.
@@ -66,7 +67,12 @@ func newTEBCommand() *cobra.Command {
 		Long:  tebLong,
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
+			if err := applyFile(cmd.Flags(), f.config); err != nil {
+				return err
+			}
+			f.live.flags, f.live.set.environment = cmd.Flags(), nil // which is for runs
+			defer f.live.catch()()
+			ctx, stop := signal.NotifyContext(cmd.Context(), f.live.endings()...)
 			defer stop()
 			return decideForOthers(ctx, f)
 		},
@@ -85,7 +91,8 @@ func newTEBCommand() *cobra.Command {
 	fl.StringVar(&f.summary, "summary", "", "write the books as JSON to this `file`")
 	f.control.add(fl)
 	f.watch.add(fl)
-	fl.Var(&f.set, setName, "parameters of the script at the start, as `NAME=VALUE`; drp set changes them later (docs/settings.md)")
+	fl.StringVar(&f.config, "config", "", "YAML `file` with any of these flags by their long names, and settings: as for a run; SIGHUP lets it be read anew")
+	fl.Var(&f.live.set, setName, "parameters of the script at the start, as `NAME=VALUE`; drp set changes them later (docs/settings.md)")
 	cmd.AddCommand(newTEBReplayCommand())
 	return cmd
 }
@@ -171,8 +178,9 @@ type builders struct {
 	settings tebSettings
 	wrong    tebTroubles
 
-	mu  sync.Mutex // protects all
-	all []*teb.TEB
+	mu     sync.Mutex // protects what follows
+	all    []*teb.TEB
+	script *tebscript.Logic // of the latest; nil where rules decide
 }
 
 // make makes the TEB of contributors that are all there.
@@ -202,6 +210,7 @@ func (b *builders) make(schemas []*teb.Schema) (*teb.TEB, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.all = append(b.all, t)
+	b.script, _ = logic[0].(*tebscript.Logic)
 	return t, nil
 }
 
@@ -220,9 +229,10 @@ func decideForOthers(ctx context.Context, f tebFlags) error {
 	log := newScreen(os.Stderr, false).logger()
 	b := &builders{ctx: ctx, f: &f, rules: &rules, log: log}
 	b.wrong.b = b
-	if err := b.settings.begin(&f.set, rules.Script != "", log); err != nil {
+	if err := b.settings.begin(&f.live.set, rules.Script != "", log); err != nil {
 		return err
 	}
+	b.settings.recall = f.control.recall(ctx)
 	s := tebserve.NewGathering(rules.Contributors, tebserve.Options{Log: log, Partition: f.partition}, b.make)
 	for _, e := range listen {
 		address, err := s.Listen(e)
@@ -241,6 +251,12 @@ func decideForOthers(ctx context.Context, f tebFlags) error {
 		return err
 	}
 	defer looking.close()
+	steering, err := f.live.open(looking, log)
+	if err != nil {
+		s.Close()
+		return err
+	}
+	defer steering.close()
 	ctx, end := context.WithCancel(ctx)
 	defer end()
 	if err := f.control.obeyAll(ctx, log, &b.wrong, end); err != nil {

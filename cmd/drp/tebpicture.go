@@ -19,6 +19,9 @@ func builderPicture(before, now *watch.Status) []string {
 	if now.Settings.Parameters > 0 {
 		lines = append(lines, settingsLine(&now.Settings))
 	}
+	if now.Loaded.Generation > 0 {
+		lines = append(lines, printable(textLine(&now.Loaded)))
+	}
 	lines = append(lines, "",
 		fmt.Sprintf("events %d: %.0f/s, kept %d, not decided in time %d; transitions %d; waiting for contributions %d", b.Events,
 			perSecond(before, now, float64(was.Events), float64(b.Events)), b.Kept, b.Defaulted, b.Transitions, b.InWindow),

@@ -28,7 +28,7 @@ func TestSettingsOfRules(t *testing.T) {
 	}
 	rules := write(t, filepath.Join(t.TempDir(), "rules.yaml"), "rules:\n  - {name: any, when: \"true\"}\n")
 	code, _, errs := command(t, "teb", "-t", rules, "--contributors", "cam_0", "--listen", "ipc://"+t.TempDir()+"/s", "--set", "a=1")
-	if code != 2 || !strings.Contains(errs, "--set is for parameters of a trigger script") {
+	if code != 2 || !strings.Contains(errs, "--set and settings: are for parameters of a trigger script") {
 		t.Errorf("%d: %s", code, errs)
 	}
 }

@@ -67,5 +67,6 @@ func (t *tebTroubles) report() control.Report {
 	if t.script != "" {
 		r.Troubles["trigger-script"] = t.script
 	}
+	t.b.settings.words(&r)
 	return r
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,6 +9,7 @@ import (
 	"time"
 
 	"drp/drp"
+	"drp/internal/pace"
 	"drp/internal/settings"
 	"drp/teb"
 	tebserve "drp/teb/serve"
@@ -33,11 +33,9 @@ func (f *tebFlags) look(b *builders, s *tebserve.Server) (*tebOnlookers, error) 
 	if err != nil {
 		return nil, err
 	}
-	options.Partition, options.Status = f.partition, o.status
+	options.Partition, options.Status, options.Thrift = f.partition, o.status, pace.OfProcessors()
 	options.Get, options.Post = watch.SettingsPages(func() watch.Steered { return o })
-	path, reload := watch.PageOfReload(func(context.Context, watch.Reload) (watch.Reloaded, error) {
-		return watch.Reloaded{}, errBuilderReloads
-	})
+	path, reload := watch.PageOfReload(b.reload)
 	options.Post[path] = reload
 	o.folder, options.Socket = statusSocket(b.log)
 	if o.server, err = watch.Listen(options); err != nil {
@@ -51,6 +49,24 @@ func (f *tebFlags) look(b *builders, s *tebserve.Server) (*tebOnlookers, error) 
 func (o *tebOnlookers) close() {
 	o.server.Close()
 	removeFolder(o.folder)
+}
+
+func (o *tebOnlookers) steered() watch.Steered { return o }
+
+// awaitSettings implements settable.
+func (o *tebOnlookers) awaitSettings(over <-chan struct{}, early func()) bool {
+	select {
+	case <-o.b.settings.declared:
+		return true
+	default:
+		early()
+	}
+	select {
+	case <-o.b.settings.declared:
+		return true
+	case <-over:
+		return false
+	}
 }
 
 // Settings implements watch.Steered.
@@ -86,6 +102,7 @@ func (o *tebOnlookers) status() watch.Status {
 	for _, t := range all {
 		addBooks(&s, t)
 	}
+	s.Loaded = o.b.loaded()
 	if slices.ContainsFunc(s.Builder.Contributors, func(c watch.Contributor) bool { return c.Present }) {
 		s.State = "running"
 	}

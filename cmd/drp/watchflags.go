@@ -15,6 +15,7 @@ import (
 
 	"drp/drp"
 	"drp/hit/cuda"
+	"drp/internal/pace"
 	"drp/internal/rundir"
 	"drp/page"
 	"drp/watch"
@@ -70,6 +71,9 @@ func (f *watchFlags) open(partition string, log *slog.Logger) (*onlookers, error
 	if !f.elsewhere {
 		options.Get, options.Post = o.pages()
 		o.folder, options.Socket = statusSocket(log)
+	}
+	if f.shown.Player == nil { // in a replay there is no run to be disturbed
+		options.Thrift = pace.OfProcessors()
 	}
 	o.openPage(&options)
 	if o.server, err = watch.Listen(options); err != nil {

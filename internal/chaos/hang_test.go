@@ -42,8 +42,7 @@ func hangs(how string) func(*trial) {
 		p := c.pipeline("-s", s.path, "-w", "2", "--slots", "1000", "--rate", fmt.Sprint(rate), "--deadline", deadline.String(),
 			"-o", dir, "-p", script(c, "", body)).start()
 		if how == "" {
-			p.recording(dir)
-			<-time.After(700 * time.Millisecond)
+			p.reaching(dir, int64(rate*len(s.events[0])))
 			if pids := p.workers(); len(pids) > 0 {
 				_ = syscall.Kill(pids[0], syscall.SIGSTOP)
 			}

@@ -94,7 +94,13 @@ func (p *process) children() (pids []int) {
 // recording waits until events are in a file below dir.
 func (p *process) recording(dir string) {
 	p.c.Helper()
-	if !testkit.Within(testkit.Patience, func() bool { return written(dir) > 4000 || p.Over() }) || p.Over() {
+	p.reaching(dir, 4000)
+}
+
+// reaching waits until so many bytes are.
+func (p *process) reaching(dir string, size int64) {
+	p.c.Helper()
+	if !testkit.Within(testkit.Patience, func() bool { return written(dir) > size || p.Over() }) || p.Over() {
 		p.c.Fatalf("nothing is recorded:\n%s", tail(p.Stderr.String()))
 	}
 }

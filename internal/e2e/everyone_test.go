@@ -3,6 +3,7 @@ package e2e
 import (
 	"encoding/json"
 	"net/http"
+	"os"
 	"regexp"
 	"strconv"
 	"strings"
@@ -70,6 +71,21 @@ func TestAPartitionIsSteered(t *testing.T) {
 			t.Errorf("it says %s, not %s", o.stdout, want)
 		}
 	}
+	good, err := os.ReadFile(decides)
+	if err != nil {
+		t.Fatal(err)
+	}
+	testkit.WriteFile(t, script, strings.ReplaceAll(text, "LIMIT", "100")+"# a third\n")
+	testkit.WriteFile(t, decides, strings.Replace(string(good), "level.value", "level.value // 0", 1))
+	first.beside("reload", "--partition", "tst", "--now").wants(t, 5, "no process takes its script anew", "process "+strconv.Itoa(server.PID()), "ZeroDivisionError")
+	testkit.WriteFile(t, decides, "# another\n"+string(good))
+	o = first.beside("reload", "--partition", "tst", "--now", "--wait").wants(t, 0)
+	for v, want := range map[*invocation]string{first: "in use, generation 3", second: "in use, generation 1", server: "in use, generation 2"} {
+		if !strings.Contains(o.stdout, "process "+strconv.Itoa(v.PID())) || !strings.Contains(o.stdout, want) {
+			t.Errorf("it says %s, not %s", o.stdout, want)
+		}
+	}
+	testkit.WriteFile(t, script, strings.ReplaceAll(text, "LIMIT", "100")+"# another\n")
 	o = first.beside("top", "--count", "2", "--every", "200ms").wants(t, 0)
 	for _, v := range []*invocation{server, first, second} {
 		if strings.Count(o.stdout, strconv.Itoa(v.PID())) != 2 {
@@ -117,12 +133,11 @@ func builderIsWatched(t *testing.T, server *invocation) {
 	if code, text := testkit.Ask(t, http.MethodGet, m[1]+"/v1/settings", m[2], ""); code != http.StatusOK || !strings.Contains(text, `"value": 4`) {
 		t.Errorf("%d: %s", code, text)
 	}
-	if code, text := testkit.Ask(t, http.MethodGet, m[1]+"/v1/status", m[2], ""); code != http.StatusOK || strings.Contains(text, `"loaded"`) {
+	if code, text := testkit.Ask(t, http.MethodGet, m[1]+"/v1/status", m[2], ""); code != http.StatusOK || !strings.Contains(text, `"generation": 1`) {
 		t.Errorf("%d: %s", code, text)
 	}
 	_, steer := server.addresses()
-	if code, text := testkit.Ask(t, http.MethodPost, below(steer, "/v1/reload"), "", "{}"); code != http.StatusUnprocessableEntity ||
-		!strings.Contains(text, `"error": "this is drp teb, which takes its script anew whenever a run begins"`) {
+	if code, text := testkit.Ask(t, http.MethodPost, below(steer, "/v1/reload"), "", "{}"); code != http.StatusOK || !strings.Contains(text, `"state": "in use"`) {
 		t.Errorf("%d: %s", code, text)
 	}
 	server.beside("set", "--pid", pid, "level=-1").wants(t, 3, "-1 is less than 0, the least that the trigger script allows; 4 stays")
@@ -133,5 +148,4 @@ func builderIsWatched(t *testing.T, server *invocation) {
 	}) {
 		t.Error("the parameter of the trigger script does not change")
 	}
-	server.beside("reload", "--pid", pid).wants(t, 1, "takes its script anew whenever a run begins")
 }

@@ -22,7 +22,7 @@ type status struct {
 	Partition string
 	Script    string
 	State     string
-	Events    struct{ Received int64 }
+	Events    struct{ Received, Recorded int64 }
 	Settings  struct{ Parameters, Generation, Applied, Refused int64 }
 	Workers   []struct {
 		Number   int

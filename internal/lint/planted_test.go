@@ -13,6 +13,9 @@ func TestPlanted(t *testing.T) {
 		return "package p\n\nimport (\n\"" + strings.Join(names, "\"\n\"") + "\"\n)\n"
 	}
 	function := func(lines int) string { return "package p\n\nfunc f() {" + strings.Repeat("\n", lines-1) + "}\n" }
+	skipping := func(test, when string) string {
+		return "package p\n\nfunc " + test + "(t *testing.T) {\nif " + when + " {\nt.Skip()\n}\n}\n"
+	}
 	tests := []struct {
 		name, path, src string
 		rule            func(*goFile) []string
@@ -60,6 +63,9 @@ func TestPlanted(t *testing.T) {
 		{"five parameters", "a/a.go", "package p\n\nfunc f(a, b int, c string, d, e int) {}\n", sizes, ok},
 		{"six parameters", "a/a.go", "package p\n\nfunc f(a, b int, c string, d, e, g int) {}\n", sizes, "has 6 parameters"},
 		{"six parameters in a test", "a/a_test.go", "package p\n\nfunc f(a, b, c, d, e, g int) {}\n", sizes, ok},
+		{"a test that the checked build skips", "a/a_test.go", skipping("TestOrder", "invariant.Enabled"), skippedWhenChecked, "line 4: TestOrder is skipped"},
+		{"one that is run apart", "a/a_test.go", skipping("TestPathAllocatesNothing", "invariant.Enabled"), skippedWhenChecked, ok},
+		{"one that is skipped elsewhere", "a/a_test.go", skipping("TestOrder", "testing.Short()"), skippedWhenChecked, ok},
 		{"six without names", "a/a.go", "package p\n\nfunc f(int, int, int, int, int, int) {}\n", sizes, "has 6 parameters"},
 	}
 	for _, test := range tests {
@@ -80,7 +86,7 @@ func check(t *testing.T, got []string, want string) {
 // TestRulesAreTried makes sure that the rules that are planted above are those that the tree is tried with.
 func TestRulesAreTried(t *testing.T) {
 	broken := parse(t, "nowhere/a.go", "// Lost.\n\npackage p\n\nimport \"example.com/x\"\n\nfunc init() {}\n\n"+
-		"func f(a, b, c, d, e, g int) {}\n")
+		"func f(a, b, c, d, e, g int) { if invariant.Enabled { a.Skip() } }\n")
 	for _, r := range fileRules {
 		if len(r.find(broken)) != 1 {
 			t.Errorf("%s finds %q", r.name, r.find(broken))

@@ -5,6 +5,7 @@ import (
 	"go/ast"
 	"maps"
 	"path"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -72,6 +73,7 @@ var fileRules = []rule{
 	{"no init", initFunctions},
 	{"blank line before package", detachedComments},
 	{"sizes", sizes},
+	{"skipped when checked", skippedWhenChecked},
 }
 
 func sizes(f *goFile) (problems []string) {
@@ -166,6 +168,37 @@ func detachedComments(f *goFile) (problems []string) {
 		}
 	}
 	return problems
+}
+
+// measuredApart is what make test runs apart from the checked build, and leaves out there: MEASURED in the Makefile.
+var measuredApart = regexp.MustCompile("Allocates?Nothing")
+
+// skippedWhenChecked finds tests that the checked build skips and that no other build runs.
+func skippedWhenChecked(f *goFile) (problems []string) {
+	for _, d := range f.tree.Decls {
+		fn, ok := d.(*ast.FuncDecl)
+		if !ok || measuredApart.MatchString(fn.Name.Name) {
+			continue
+		}
+		ast.Inspect(fn, func(n ast.Node) bool {
+			if branch, ok := n.(*ast.IfStmt); ok && says(branch.Cond, "Enabled") && says(branch.Body, "Skip", "Skipf", "SkipNow") {
+				problems = append(problems, fmt.Sprintf("line %d: %s is skipped in the checked build, and its name is none of MEASURED in the Makefile",
+					f.line(branch.Pos()), fn.Name.Name))
+			}
+			return true
+		})
+	}
+	return problems
+}
+
+// says tells whether one of these names is selected in a part of a file.
+func says(part ast.Node, names ...string) (found bool) {
+	ast.Inspect(part, func(n ast.Node) bool {
+		selected, ok := n.(*ast.SelectorExpr)
+		found = found || ok && slices.Contains(names, selected.Sel.Name)
+		return !found
+	})
+	return found
 }
 
 // tooLarge gives the file, if it is too long, and its functions that are too long or take too much, with what they have.

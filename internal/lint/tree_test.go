@@ -159,3 +159,9 @@ func TestScriptsAreTested(t *testing.T) {
 		t.Error(problem)
 	}
 }
+
+func TestMakeMeasuresApart(t *testing.T) {
+	if want := "MEASURED = " + measuredApart.String() + "\n"; !strings.Contains(texts(t)["Makefile"], want) {
+		t.Errorf("the Makefile does not say %s", want)
+	}
+}

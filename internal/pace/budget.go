@@ -2,49 +2,138 @@ package pace
 
 import (
 	"context"
+	"math"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// Budget is what may be used of a core, measured as time of the processor: one in Share seconds, and a little more after a rest.
-// Its fields are set before it is used. A nil one lets all through.
+// Budget is what may be used of a core, as time of the processor. Whoever wants something waits until what that is likely to take has
+// been saved, one after the other; so there are no debts that would be paid when he has gone. What is used by a part of a budget, which
+// has its own queue, is taken from the whole, too, where it waits for nobody. The fields are set before it is used. A nil one lets all
+// through at once.
 type Budget struct {
-	Share  int
-	Credit time.Duration // of rest that is made up for
-	Guess  time.Duration // of what is waited for, until it is known, and for what is done around it
+	Supply *Supply
+	Part   float64 // of the supply
+	Of     *Budget // the whole; nil where this is it
 
-	mu   sync.Mutex // protects free
-	free time.Time  // from which on something may be done
+	mu    sync.Mutex // protects all below
+	seen  time.Time
+	rate  float64 // seconds of the processor in a second, from then on
+	had   float64 // seconds of the processor until then, since the start
+	given float64 // of these, and of those to come, what was promised
 }
 
-// After says for how long nothing may be done.
-func (b *Budget) After() time.Duration {
-	if b == nil {
-		return 0
+// rest is how long is saved while nobody wants anything.
+const rest = 100 * time.Millisecond
+
+// lookAgain is how long nobody waits without asking whether the supply has changed.
+const lookAgain = 250 * time.Millisecond
+
+// Around is charged with everything that is done: what the system and the scheduler of Go do for it on other threads. It was measured as what a
+// process took beyond what its threads were charged.
+const Around = 100 * time.Microsecond
+
+// Cost is what something of a kind is likely to take: what the dearest of the last few took, and before it is known what is guessed.
+type Cost struct {
+	Guess time.Duration
+	usual atomic.Int64 // 0 is not known
+}
+
+func (c *Cost) likely() time.Duration {
+	if usual := c.usual.Load(); usual > 0 {
+		return time.Duration(usual)
+	}
+	return c.Guess
+}
+
+func (c *Cost) note(used time.Duration) {
+	const few = 4
+	usual := time.Duration(c.usual.Load())
+	c.usual.Store(int64(max(used, usual-(usual-used)/few)))
+}
+
+// Charge takes something that is done anyway.
+func (b *Budget) Charge(used time.Duration) {
+	if b != nil {
+		b.promise(used)
+	}
+}
+
+// promise gives the moment, in seconds of the processor, at which so much has been saved.
+func (b *Budget) promise(cost time.Duration) (due float64) {
+	if b.Of != nil {
+		b.Of.promise(cost)
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return time.Until(b.free)
+	b.pass()
+	b.given = max(b.given, b.had-rest.Seconds()*b.rate) + cost.Seconds()
+	return b.given
 }
 
-// Charge notes what was used, and gives the moment from which that was free.
-func (b *Budget) Charge(used time.Duration) (from time.Time) {
+// pass takes account of the time since it was looked at.
+func (b *Budget) pass() {
+	now := time.Now()
+	if !b.seen.IsZero() {
+		b.had += b.rate * now.Sub(b.seen).Seconds()
+	}
+	fresh := b.seen.IsZero()
+	b.seen, b.rate = now, b.Part*b.Supply.share(now)
+	if fresh {
+		b.given = b.had - rest.Seconds()*b.rate
+	}
+}
+
+// after says how long it is until a moment, as things are.
+func (b *Budget) after(due float64) time.Duration {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	from = b.free
-	if earliest := time.Now().Add(-b.Credit); from.Before(earliest) {
-		from = earliest
-	}
-	b.free = from.Add(time.Duration(b.Share) * used)
-	return from
+	b.pass()
+	return time.Duration(math.Ceil((due - b.had) / b.rate * float64(time.Second)))
 }
 
-// Spend does something and notes what it took of the processor.
-func (b *Budget) Spend(work func()) {
+// Turn is the right to do something that was saved for. It is used up by Spend or Leave.
+type Turn struct {
+	of    *Budget
+	cost  *Cost
+	saved time.Duration
+}
+
+// Bear waits until something has been saved for that is done anyway; false when the context has ended before.
+func (b *Budget) Bear(ctx context.Context, cost time.Duration) bool {
+	return b == nil || b.wait(ctx, b.promise(cost))
+}
+
+// wait returns at a moment; false when the context has ended before.
+func (b *Budget) wait(ctx context.Context, due float64) bool {
+	for wait := b.after(due); wait > 0; wait = b.after(due) {
+		if !Until(ctx, time.Now().Add(min(wait, lookAgain))) {
+			return false
+		}
+	}
+	return true
+}
+
+// Await returns when something like the last of its kind has been saved for; false when the context has ended before.
+func (b *Budget) Await(ctx context.Context, c *Cost) (Turn, bool) {
 	if b == nil {
+		return Turn{}, true
+	}
+	t := Turn{b, c, c.likely() + Around}
+	if !b.wait(ctx, b.promise(t.saved)) {
+		t.Leave()
+		return t, false
+	}
+	return t, true
+}
+
+// Spend does it, and takes from the budget what it took of the processor.
+func (t Turn) Spend(work func()) {
+	if t.of == nil {
 		work()
 		return
 	}
@@ -52,7 +141,28 @@ func (b *Budget) Spend(work func()) {
 	defer runtime.UnlockOSThread()
 	began := threadTime()
 	work()
-	b.Charge(threadTime() - began)
+	t.settle(threadTime() - began)
+}
+
+func (t Turn) settle(used time.Duration) {
+	t.cost.note(used)
+	t.of.promise(used + Around - t.saved)
+}
+
+// Leave does nothing, and gives back what was saved but for the asking.
+func (t Turn) Leave() {
+	if t.of != nil {
+		t.of.promise(Around - t.saved)
+	}
+}
+
+// Do waits for its turn and does something; false when the context has ended before.
+func (b *Budget) Do(ctx context.Context, c *Cost, work func()) bool {
+	turn, mine := b.Await(ctx, c)
+	if mine {
+		turn.Spend(work)
+	}
+	return mine
 }
 
 // threadTime is what this thread has taken of the processor, to the nanosecond: what a Rusage says is of the last tick.
@@ -62,10 +172,4 @@ func threadTime() time.Duration {
 		return 0
 	}
 	return time.Duration(used.Nano())
-}
-
-// Wait returns when it is the turn of whoever asks, and charges the guess, so that those who wait come one after the other; false
-// when the context has ended before.
-func (b *Budget) Wait(ctx context.Context) bool {
-	return b == nil || Until(ctx, b.Charge(b.Guess))
 }

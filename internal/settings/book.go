@@ -69,8 +69,9 @@ type Book struct {
 }
 
 type held struct {
-	Setting     // with the value that was accepted last
-	used    any // the value that holds
+	Setting      // with the value that was accepted last
+	used    any  // the value that holds
+	live    bool // somebody has set it since the start
 }
 
 // Declare takes the place of what was declared before. Of that, values stay where they are still allowed; others are the
@@ -84,11 +85,11 @@ func (b *Book) Declare(all []Parameter, start map[string]any, now time.Time) (ch
 		if _, twice := byName[p.Name]; twice {
 			return nil, fmt.Errorf("settings: %s is declared twice", p.Name)
 		}
-		value, old := p.Default, any(nil)
+		value, old, live := p.Default, any(nil), false
 		if i, known := b.byName[p.Name]; known {
 			old = b.settings[i].used
 			if v, err := p.Value(b.settings[i].Value); err == nil && p.Type == b.settings[i].Type {
-				value = v
+				value, live = v, b.settings[i].live
 			}
 		} else if given, ok := start[p.Name]; ok {
 			if value, err = p.Value(given); err != nil {
@@ -99,7 +100,7 @@ func (b *Book) Declare(all []Parameter, start map[string]any, now time.Time) (ch
 			changes[p.Name] = [2]any{old, value}
 		}
 		byName[p.Name] = len(settings)
-		settings = append(settings, held{Setting: Setting{Parameter: p, Value: value}, used: value})
+		settings = append(settings, held{Setting: Setting{Parameter: p, Value: value}, used: value, live: live})
 	}
 	if err := unknownIn(start, byName); err != nil {
 		return nil, err
@@ -164,7 +165,7 @@ func (b *Book) Set(values map[string]any, who string) (generation int64, err err
 		return 0, joined(wrong)
 	}
 	for i, v := range accepted {
-		b.settings[i].Value = v
+		b.settings[i].Value, b.settings[i].live = v, true
 	}
 	if !slices.ContainsFunc(b.settings, func(s held) bool { return s.Value != s.used }) {
 		b.pending.Store(false) // it is what it was, or is again

@@ -223,6 +223,12 @@ func textOf(given any) (text string, isText bool) {
 	return "", false
 }
 
+// Plain writes a value as it would stand on a command line.
+func Plain(v any) string {
+	text, _ := textOf(v)
+	return text
+}
+
 func shortly(given any) string {
 	text := Text(given)
 	if n := 64; len(text) > n {

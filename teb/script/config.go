@@ -8,6 +8,7 @@ import (
 
 	"drp/internal/settings"
 	"drp/teb"
+	"drp/xtc"
 )
 
 // Config says what decides.
@@ -92,6 +93,9 @@ func (l *Logic) Decide(b *teb.Batch) {
 			l.crew.reload()
 			at++
 			continue
+		}
+		if b.Head(at).Service == xtc.BeginStep { // which comes alone, too
+			_ = l.crew.step() // it says what is wrong
 		}
 		at = l.crew.decide(l.first, b, at)
 	}

@@ -51,6 +51,12 @@ type crew struct {
 	posts   []*post
 	closed  bool
 
+	trying sync.Mutex           // held by who tries a text
+	next   atomic.Pointer[Text] // that is taken at the next step; nil is none
+	kept   atomic.Pointer[kept] // for trials
+	said   sync.Mutex           // protects loaded
+	loaded Loaded
+
 	answers answers
 	failed  atomic.Uint64 // batches with events that have no decision
 }
@@ -130,7 +136,7 @@ func (k *crew) start(schemas []*teb.Schema) (err error) {
 	if k.told, err = k.layout.tell(); err != nil {
 		return err
 	}
-	info, text, err := k.read()
+	info, text, err := k.read(nil)
 	if err != nil {
 		return err
 	}
@@ -145,7 +151,7 @@ func (k *crew) start(schemas []*teb.Schema) (err error) {
 		k.posts = append(k.posts, newPost(k, i))
 	}
 	k.text = text
-	if k.group, err = fex.Start(k.ctx, k.children(), k.pool); err != nil {
+	if k.group, err = fex.Start(k.ctx, k.children(text), k.pool); err != nil {
 		return err
 	}
 	for i, p := range k.posts {
@@ -153,6 +159,7 @@ func (k *crew) start(schemas []*teb.Schema) (err error) {
 	}
 	if k.says, err = k.begin(); err == nil {
 		k.c.Trouble("")
+		k.uses(text)
 		k.c.Log.Info(fmt.Sprintf("the trigger script %s decides, %d bytes, SHA-256 %s: %v", k.c.Script, info.Bytes, info.SHA256, k.group))
 	}
 	return err
@@ -161,10 +168,10 @@ func (k *crew) start(schemas []*teb.Schema) (err error) {
 func whole(bytes int) int { return (bytes + page - 1) / page * page }
 
 // children is what the processes are.
-func (k *crew) children() fex.Config {
+func (k *crew) children(text []byte) fex.Config {
 	log := k.c.Log.With(slog.String("script", filepath.Base(k.c.Script)))
 	return fex.Config{Python: k.c.Python, PythonPath: k.c.PythonPath, Module: "drp._trigger_child", Script: k.c.Script,
-		Source: k.text, Args: k.c.Args, GreetDeadline: greetTime, TransitionDeadline: k.c.Configure, EventDeadline: k.c.Deadline,
+		Source: text, Args: k.c.Args, GreetDeadline: greetTime, TransitionDeadline: k.c.Configure, EventDeadline: k.c.Deadline,
 		Spares: k.c.Spares, Retries: 1, HangOnce: true, MaxRestarts: k.c.MaxRestarts, Degrade: true, Spawner: k.spawner, Log: log,
 		Answered: k.answered,
 		Restarted: func(_ int, cause error) {
@@ -254,12 +261,12 @@ func (k *crew) begin() (says *declared, err error) {
 }
 
 // read reads the script, and refuses what cannot be run. What is questionable about the file is said when it is new.
-func (k *crew) read() (info userscript.Info, text []byte, err error) {
+func (k *crew) read(before []byte) (info userscript.Info, text []byte, err error) {
 	if info, err = userscript.Examine(k.c.Script); err != nil {
 		return info, nil, err
 	}
 	text, err = os.ReadFile(k.c.Script)
-	if err != nil || bytes.Equal(text, k.text) {
+	if err != nil || bytes.Equal(text, before) {
 		return info, text, err
 	}
 	for _, w := range info.Warnings {
@@ -280,26 +287,17 @@ func (k *crew) reload() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 	}
-	info, text, err := k.read()
+	k.next.Store(nil) // the file counts
+	info, text, err := k.read(k.text)
 	if !k.retired() || k.renew() {
 		k.c.Trouble("")
 	}
-	if err == nil && bytes.Equal(text, k.text) {
-		return
-	}
-	if err == nil {
-		if err = k.change(text); err != nil {
-			if back := k.change(k.text); back != nil {
-				err = errors.Join(err, fmt.Errorf("the one before cannot be taken either: %w", back))
-			}
-		}
-	}
-	if err != nil {
+	switch {
+	case err != nil:
 		k.trouble(fmt.Sprintf("the trigger script %s was changed and cannot be taken, the one before decides: %v", k.c.Script, err))
-		return
+	case !bytes.Equal(text, k.text):
+		_ = k.take(text, info.SHA256) // it says what is wrong
 	}
-	k.text = text
-	k.c.Log.Info(fmt.Sprintf("the trigger script %s was changed, SHA-256 %s: it is read anew", k.c.Script, info.SHA256))
 }
 
 // retired tells whether a process is out of service.
@@ -307,7 +305,7 @@ func (k *crew) retired() bool { return slices.ContainsFunc(k.group.Workers, (*fe
 
 // renew starts all processes anew: what kept one from starting may be over with the run it was in.
 func (k *crew) renew() (renewed bool) {
-	group, err := fex.Start(k.ctx, k.children(), k.pool)
+	group, err := fex.Start(k.ctx, k.children(k.text), k.pool)
 	if err == nil {
 		k.group.Close()
 		k.group = group
@@ -326,20 +324,29 @@ func (k *crew) renew() (renewed bool) {
 func (k *crew) change(text []byte) error {
 	k.group.SetScript(text)
 	says, err := k.begin()
-	switch {
-	case err != nil:
-	case !slices.Equal(says.Reasons, k.says.Reasons):
-		err = fmt.Errorf("script: it declares the reasons %v, and %v are recorded until the next Configure", says.Reasons, k.says.Reasons)
-	case !says.same(k.says):
-		err = errors.New("script: it declares other parameters, or other limits of them, which takes the next Configure")
+	if err == nil {
+		err = says.differs(k.says)
 	}
 	return err
+}
+
+// differs refuses what takes a Configure.
+func (d *declared) differs(o *declared) error {
+	switch {
+	case !slices.Equal(d.Reasons, o.Reasons):
+		return fmt.Errorf("script: it declares the reasons %v, and %v are recorded until the next Configure", d.Reasons, o.Reasons)
+	case !d.same(o):
+		return errors.New("script: it declares other parameters, or other limits of them, which takes the next Configure")
+	}
+	return nil
 }
 
 // close ends the processes; scripts whose processes are idle come to the end of their loops first.
 func (k *crew) close() error {
 	k.cancel()
 	k.answers.came.Set()
+	k.trying.Lock()   // until nothing is left of a trial
+	k.trying.Unlock() //nolint:staticcheck // there is no other
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.closed {

@@ -95,7 +95,9 @@ func (p *post) decide(l *layout, b *teb.Batch, from int) (next int, served bool)
 	if !p.done.Load() {
 		return next, false // the slot stays with the process, and both end now
 	}
-	served = p.settle(b, ix)
+	if served = p.settle(b, ix); served && b.Verdicts[p.which[0]].Reason != teb.ReasonFailed {
+		p.crew.keep(slot, b, p.which[0])
+	}
 	if ref, err := p.ring.Ref(ix); err == nil {
 		ref.Release()
 	}

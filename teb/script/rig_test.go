@@ -31,7 +31,7 @@ type rigOptions struct {
 	workers  int
 	spares   int
 	restarts int
-	deadline time.Duration // of a batch
+	deadline time.Duration // of a batch; events get the default after half of it
 	keep     bool          // is the default
 	batch    int
 	settings func() *teb.Settings
@@ -81,7 +81,7 @@ func newRig(t testing.TB, o rigOptions) (*rig, error) {
 func (r *rig) start(o rigOptions, logic []teb.Logic) (err error) {
 	t := r.t
 	t.Helper()
-	c := teb.Config{Partition: partition, Deadline: time.Minute, Decide: o.deadline, PrescaleSeed: 5, Prescale: [16]uint32{3: 50},
+	c := teb.Config{Partition: partition, Deadline: time.Minute, Decide: o.deadline / 2, PrescaleSeed: 5, Prescale: [16]uint32{3: 50},
 		BatchEvents: o.batch, Default: teb.Verdict{Persist: o.keep}, Logic: logic, Settings: o.settings}
 	all := schemas(t)
 	for _, s := range all {

@@ -52,12 +52,13 @@ type Client struct {
 	heard   uint64        // batches, over it
 	rows    []byte        // a ring of places, as is pending; row n lies at n modulo its length
 	pending []pendingRow
-	first   uint64         // the first row without a decision
-	sent    uint64         // the first row that was not sent over this connection
-	last    uint64         // the next row
-	next    uint64         // the next decision that is taken: those of the rows before first are in the ring
-	known   []teb.Decision // a ring of the latest, those of events of others too
-	knows   uint64         // decisions so far; number n lies at n modulo the length of known
+	first   uint64          // the first row without a decision
+	sent    uint64          // the first row that was not sent over this connection
+	last    uint64          // the next row
+	next    uint64          // the next decision that is taken: those of the rows before first are in the ring
+	known   []teb.Decision  // a ring of the latest, those of events of others too
+	knows   uint64          // decisions so far; number n lies at n modulo the length of known
+	values  []*teb.Settings // that decisions were made with, over this connection
 	books   ClientBooks
 	full    world.Flag // there may be a place
 	decided world.Flag // or a decision

@@ -51,6 +51,8 @@ type session struct {
 	over  bool
 	again bool // it was told to come again
 	name  string
+	heard bool // something has come
+	asked bool // to be told of the values of parameters
 
 	place      int // of the contributor
 	generation uint64
@@ -263,6 +265,9 @@ func (s *Server) turnAway(me *session, err error) {
 			s.o.Log.Warn("a contributor was refused", "contributor", me.name, "from", peerOf(me.Conn), "error", err)
 		}
 	}
+	s.mu.Lock()
+	s.release(me) // before it knows: it may come again at once, and as another process
+	s.mu.Unlock()
 	_ = me.Send(refusal(err))
 }
 
@@ -321,10 +326,25 @@ func (s *Server) read(me *session, t *teb.TEB) error {
 		if err != nil {
 			return err
 		}
+		if s.hear(me, m) {
+			continue
+		}
 		if err := t.ContributeAs(me.place, me.generation, m); err != nil {
 			return err
 		}
 	}
+}
+
+// hear notes that a client speaks, and tells whether it asks for the values of parameters, which it does first.
+func (s *Server) hear(me *session, m []byte) (asks bool) {
+	if me.heard { // which this goroutine alone writes
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	me.heard, me.asked = true, isValues(m)
+	me.wake.Set()
+	return me.asked
 }
 
 // write sends decisions, or else a sign of life.
@@ -332,6 +352,8 @@ func (s *Server) write(me *session, e *era, cursor uint64) {
 	defer me.Close()
 	some := make([]teb.Decision, 0, batchDecisions)
 	var message []byte
+	var told *teb.Settings
+	s.awaitQuestion(me, e)
 	head := teb.BatchHead{Partition: teb.PartitionID(s.o.Partition)}
 	for {
 		s.mu.Lock()
@@ -342,10 +364,16 @@ func (s *Server) write(me *session, e *era, cursor uint64) {
 		if overrun {
 			s.counts.Overrun++
 		}
-		over := me.over || overrun
+		over, asked := me.over || overrun, me.asked
 		s.mu.Unlock()
 		if over {
 			return
+		}
+		if asked {
+			var err error
+			if told, err = me.tellValues(some, told); err != nil {
+				return
+			}
 		}
 		message, _ = teb.AppendDecisions(message[:0], head, some) // it cannot be too many
 		head.Sequence++

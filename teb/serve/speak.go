@@ -37,7 +37,7 @@ func (c *Client) speak(p Conn, in seat) {
 	if c.books.Connections++; c.books.Connections > 1 {
 		c.o.Log.Info("the trigger event builder is there again")
 	}
-	c.sent, c.over, c.heard, c.refused = c.first, false, 0, false
+	c.sent, c.over, c.heard, c.refused, c.values = c.first, false, 0, false, nil
 	c.mu.Unlock()
 	writer := world.NewJoin(c.o.World)
 	writer.Go(func() { c.send(p, in) })
@@ -72,6 +72,9 @@ func (c *Client) send(p Conn, in seat) {
 	if err != nil {
 		return
 	}
+	if len(in.table.Parameters) > 0 && p.Send([]byte(valuesMagic)) != nil {
+		return
+	}
 	for {
 		c.mu.Lock()
 		for ; c.sent < c.last && e.Len() < rowsAtOnce; c.sent++ {
@@ -95,6 +98,11 @@ func (c *Client) send(p Conn, in seat) {
 
 // hear takes decisions. Those of events of others are only remembered.
 func (c *Client) hear(b []byte) error {
+	if isValues(b) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return c.learn(b)
+	}
 	h, all, err := teb.ParseDecisions(b)
 	if err == nil && h.Partition != teb.PartitionID(c.o.Partition) {
 		err = errors.New("teb: the server decides for another partition")
@@ -116,6 +124,7 @@ func (c *Client) hear(b []byte) error {
 			c.books.Lost++
 		}
 		if c.first < c.last && c.at(c.first).head.Key() == key {
+			d.Settings = c.valued(d.Generation)
 			c.settle(d)
 			c.books.Decided++
 		}

@@ -70,7 +70,17 @@ function LinkBadge(): JSX.Element {
   const left = useLeft(link.state === "lost" ? link.retry : 0);
   const replay = useCell(model.replay.state);
   const state = useCell(model.status)?.status.state; // of a run of another process, which may be gone while its page is there
-  let badge = <Badge kind="good">{replay ? "connected" : "live"}</Badge>;
+  const scarce = useCell(model.status)?.lag.scarce ?? false;
+  let badge = (
+    <>
+      <Badge kind="good">{replay ? "connected" : "live"}</Badge>
+      {scarce && (
+        <Badge kind="warn" title="the run uses all of the processors: pictures come about once in a second, so that it does not wait for them">
+          processors full
+        </Badge>
+      )}
+    </>
+  );
   if (link.state === "lost") {
     const why = ended || link.why;
     badge = (

@@ -94,7 +94,7 @@ export interface StatusFrame {
   status: Status;
   rights: Rights;
   settings_generation?: number; // absent where there are no settings
-  lag: { dropped: number };
+  lag: { dropped: number; scarce?: boolean }; // scarce is that the processors are full
   replay?: Replay; // absent in a run that goes on
 }
 
