@@ -58,7 +58,7 @@ func newReloadCommand() *cobra.Command {
 				return &drp.Failure{Kind: drp.Script, Err: err}
 			}
 			if err != nil {
-				return general(err)
+				return general(endOf(err))
 			}
 			if asJSON {
 				err = printJSON(got)
