@@ -171,9 +171,11 @@ func (r *Run) loan(ctx context.Context) (int, pebble.Loan, error) {
 		if r.cfg.Drop {
 			return 0, pebble.Loan{}, errFull
 		}
-		if waited < 0 {
-			waited = r.world.Now()
+		now := r.world.Now()
+		if waited >= 0 { // as it passes: a wait of seconds is no part of the last one
+			r.books.deadtime.Add(int64(now - waited))
 		}
+		waited = now
 		if err := ctx.Err(); err != nil {
 			return 0, pebble.Loan{}, err
 		}

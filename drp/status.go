@@ -102,7 +102,8 @@ func (r *Run) Status() watch.Status {
 		Transitions: watch.Slots{Slots: r.pool.Transitions.Slots(), InUse: r.pool.Transitions.InUse()},
 		Failures:    append([]string{}, now.Failures...)}
 	for _, c := range r.Consumers() {
-		s.Consumers = append(s.Consumers, watch.Consumer{Name: c.Name, PID: c.PID, Delivered: c.Entries, Missed: c.Missed})
+		s.Consumers = append(s.Consumers, watch.Consumer{Number: c.Number, Name: c.Name, PID: c.PID, Delivered: c.Entries, Missed: c.Missed,
+			Newest: c.Choice.Newest})
 	}
 	r.reloads.tell(&s)
 	s.Settings = r.steering.standing()

@@ -42,7 +42,7 @@ func TestFullConsumersRest(t *testing.T) {
 			t.Errorf("%+v, %d missed, want %d", it.Facts, it.Missed, want)
 		}
 	}
-	if got := s.Consumers()[2]; got.Offered != 4 || got.Missed != 2 { // 0, 3, 6, 9
+	if got := s.Consumers()[2]; got.Offered != 4 || got.Missed != 2 || got.Number != 3 { // 0, 3, 6, 9
 		t.Errorf("%+v", got)
 	}
 	if err := third.Close(); err != nil {

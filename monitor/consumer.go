@@ -18,6 +18,7 @@ const (
 type consumer struct {
 	choice Choice
 	name   string
+	number int64 // among all that ever were
 	owner  shm.Owner
 	conn   net.Conn
 	queue  *shm.Segment

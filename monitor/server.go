@@ -190,6 +190,7 @@ func (s *Server) Books() Books {
 
 // Consumer is one who watches now.
 type Consumer struct {
+	Number int64  `json:"number"` // among all that ever were, from 1
 	PID    int    `json:"pid"`
 	Name   string `json:"name"` // as he calls himself
 	Choice Choice `json:"choice"`
@@ -209,7 +210,7 @@ func (s *Server) Consumers() (all []Consumer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, c := range s.audience.all {
-		all = append(all, Consumer{PID: c.owner.PID, Name: c.name, Choice: c.choice, Offered: c.ordinal(), Entries: c.entries,
+		all = append(all, Consumer{Number: c.number, PID: c.owner.PID, Name: c.name, Choice: c.choice, Offered: c.ordinal(), Entries: c.entries,
 			Missed: c.ordinal() - c.entries, Waiting: min(c.entries-c.tail.Load(), c.window), Restarts: c.restarts})
 	}
 	return all
@@ -290,6 +291,7 @@ func (s *Server) join(r *request, pid int, conn net.Conn) (*consumer, error) {
 	c.begin(s.holding, s.transitions)
 	s.audience.add(c)
 	s.books.Consumers++
+	c.number = s.books.Consumers
 	s.listening.Store(int32(len(s.audience.all)))
 	return c, nil
 }

@@ -71,7 +71,7 @@ func TestRecord(t *testing.T) {
 	p := play(t, page.PlayerOptions{Files: []string{path}, Paused: true})
 	stream := openStream(t, p.web, "")
 	p.shows(stream, 0)
-	if s := p.Status(); s.Events.Recorded != 10 || s.Script != "mine.py" || !p.State().Recorded {
+	if s := p.Status(); !s.Replay || s.PID != os.Getpid() || len(s.Consumers) != 1 || s.Consumers[0].PID != os.Getpid() || s.Events.Recorded != 10 || s.Script != "mine.py" || !p.State().Recorded {
 		t.Errorf("%+v", s)
 	}
 	if l := p.Settings(); len(l.Settings) != 1 || l.Settings[0].Value != json.Number("9007199254740993") || l.Settings[0].Unit != "ADU" || l.Generation != 0 || len(l.History) != 0 {

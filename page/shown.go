@@ -49,14 +49,18 @@ func (p *Player) Source() string {
 	return p.past.source()
 }
 
-// Status is what was recorded of the run at this place, but for the process, which is this one; or what a replay can tell of itself.
+// Status is what was recorded of the run at this place, but for the process, which is this one, and who watches it; or what a replay can tell of itself.
 func (p *Player) Status() watch.Status {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s := p.shown.status
+	for _, c := range p.monitor.Consumers() {
+		s.Consumers = append(s.Consumers, watch.Consumer{Number: c.Number, Name: c.Name, PID: c.PID, Delivered: c.Entries, Missed: c.Missed,
+			Newest: c.Choice.Newest})
+	}
 	if then := p.past.at(p.state.Position); then != nil {
 		was := *then
-		was.Host, was.PID, was.Replay = s.Host, s.PID, true
+		was.Host, was.PID, was.Consumers, was.Replay = s.Host, s.PID, s.Consumers, true
 		return was
 	}
 	s.Time, s.Seconds = time.Now(), time.Since(p.shown.began).Seconds()
@@ -64,9 +68,6 @@ func (p *Player) Status() watch.Status {
 	s.Events.Recorded = s.Events.Received
 	if p.state.Ended {
 		s.State = "ended"
-	}
-	for _, c := range p.monitor.Consumers() {
-		s.Consumers = append(s.Consumers, watch.Consumer{Name: c.Name, PID: c.PID, Delivered: c.Entries, Missed: c.Missed})
 	}
 	return s
 }

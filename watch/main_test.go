@@ -28,7 +28,8 @@ func full() watch.Status {
 		Trigger:     &watch.Trigger{Waiting: 3, Latency: h.Latency(), Decisions: []watch.Decision{{Reason: "hits", Count: 40}}},
 		Calibration: watch.Calibration{Generation: 2, Published: "epix, generation 2"},
 		Settings:    watch.Settings{Parameters: 3, Generation: 15, Applied: 16, Refused: 17},
-		Consumers:   []watch.Consumer{{Name: "plots", PID: 99, Delivered: 70, Missed: 4}, {Name: "plots", PID: 98}}, Failures: []string{"no"}}
+		Consumers: []watch.Consumer{{Number: 1, Name: "plots", PID: 99, Delivered: 70, Missed: 4}, {Number: 2, Name: "plots", PID: 98},
+			{Number: 3, Name: "plots", PID: 98}}, Failures: []string{"no"}}
 	s.GPU = &watch.GPU{Name: "A GPU", Frames: 60, Batches: 6, Busy: 0.75, Staged: 1, Overflow: 2, Other: 3, Checked: 4}
 	for _, name := range []string{"fill", "queue", "prepare", "script", "order", "post", "record", "total"} {
 		s.Stages = append(s.Stages, watch.Stage{Name: name, Latency: h.Latency()})

@@ -204,9 +204,10 @@ func ofGPU(name, help string, kind string, value func(*GPU) float64) family {
 }
 
 func ofConsumers(name, help string, value func(*Consumer) uint64) family {
-	return family{name, help, counter, []string{"consumer", "pid"}, func(s *Status, put put) {
+	return family{name, help, counter, []string{"consumer", "pid", "number"}, func(s *Status, put put) {
 		for i := range s.Consumers {
-			put(float64(value(&s.Consumers[i])), s.Consumers[i].Name, strconv.Itoa(s.Consumers[i].PID))
+			c := &s.Consumers[i]
+			put(float64(value(c)), c.Name, strconv.Itoa(c.PID), strconv.FormatInt(c.Number, 10))
 		}
 	}}
 }

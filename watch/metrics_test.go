@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -31,7 +32,26 @@ func scrape(t *testing.T, partition string, s watch.Status) map[string]*dto.Metr
 	if err != nil {
 		t.Fatal(err)
 	}
+	seriesOnce(t, all)
 	return all
+}
+
+// seriesOnce: no two metrics have the same name and labels, of which Prometheus would take one.
+func seriesOnce(t *testing.T, all map[string]*dto.MetricFamily) {
+	t.Helper()
+	seen := map[string]bool{}
+	for name, family := range all {
+		for _, m := range family.GetMetric() {
+			series := name
+			for _, l := range m.GetLabel() {
+				series += "," + l.GetName() + "=" + strconv.Quote(l.GetValue())
+			}
+			if seen[series] {
+				t.Errorf("twice: %s", series)
+			}
+			seen[series] = true
+		}
+	}
 }
 
 // scrapeAll gives the metrics of a run and of drp teb.

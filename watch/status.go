@@ -192,8 +192,10 @@ type Settings struct {
 
 // Consumer gets copies of events.
 type Consumer struct {
+	Number    int64  `json:"number" doc:"among all that have watched this run, from 1 on"`
 	Name      string `json:"name"`
 	PID       int    `json:"pid"`
 	Delivered uint64 `json:"delivered" doc:"events"`
 	Missed    uint64 `json:"missed" doc:"events that it had no room for"`
+	Newest    bool   `json:"newest,omitempty" doc:"it takes the newest event only, and misses the others by its own choice; absent if it does not"`
 }

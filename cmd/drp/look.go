@@ -113,6 +113,17 @@ func ended(err error) bool {
 	return false
 }
 
+// errGone is what became of a run that has given its status just before.
+var errGone = errors.New("the run has ended, or is about to")
+
+// endOf says so instead of what became of its socket.
+func endOf(err error) error {
+	if err != nil && ended(err) {
+		return errGone
+	}
+	return err
+}
+
 // whole tells whether all processes of a partition are meant.
 func (f *lookFlags) whole() bool { return f.partition != "" && f.pid == 0 }
 

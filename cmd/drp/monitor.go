@@ -131,7 +131,7 @@ and each transition: it never slows the run. What is missed, since lines are slo
 	fl.DurationVar(&f.deadline, "deadline", time.Second, "of several runs: how long to wait for one that shows nothing")
 	fl.BoolVar(&f.asJSON, "json", false, "print a JSON object for each line")
 	f.plot.add(fl)
-	f.page.add(fl)
+	f.page.addWatching(fl)
 	return cmd
 }
 

@@ -275,6 +275,7 @@ func TestPlotElsewhere(t *testing.T) {
 		{"--png x.png --json", "leave --json and --http out"},
 		{"--png x.png test/other", "show one run"},
 		{"--png x.png --contrast 9:1", "--contrast 9:1: give two percentiles"},
+		{"--http 127.0.0.1:0 --http-control-file x", "unknown flag: --http-control-file"}, // there is nothing to steer
 	} {
 		if code, _, said := command(t, append([]string{"monitor", "test/cam"}, strings.Fields(test.args)...)...); code != 2 || !strings.Contains(said, test.want) {
 			t.Errorf("%s: %d %s", test.args, code, said)

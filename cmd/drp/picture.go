@@ -25,7 +25,11 @@ func pictureOf(before, now *watch.Status) []string {
 		lines = append(lines, triggerLine(before, now))
 	}
 	for _, c := range now.Consumers {
-		lines = append(lines, fmt.Sprintf("consumer %s (process %d): %d events, %d missed", printable(c.Name), c.PID, c.Delivered, c.Missed))
+		why := ""
+		if c.Newest {
+			why = ", since it takes the newest"
+		}
+		lines = append(lines, fmt.Sprintf("consumer %s (process %d): %d events, %d missed%s", printable(c.Name), c.PID, c.Delivered, c.Missed, why))
 	}
 	lines = append(lines, "")
 	lines = append(lines, workerTable(before, now)...)
@@ -96,13 +100,19 @@ func perSecond(before, now *watch.Status, from, to float64) float64 {
 	return 0
 }
 
+// deadtime is the part of the time that the source waited, in percent. What is waited for is noted every 100 ms, and so may have
+// begun before.
+func deadtime(before, now *watch.Status) float64 {
+	return min(100, 100*perSecond(before, now, before.Events.Deadtime, now.Events.Deadtime))
+}
+
 func eventLines(before, now *watch.Status) []string {
 	b, e := &before.Events, &now.Events
 	rate := func(from, to int64) float64 { return perSecond(before, now, float64(from), float64(to)) }
 	lines := []string{
 		fmt.Sprintf("received %d: %.0f/s, %s/s in, %s/s out; in flight %d; deadtime %.0f %%", e.Received,
 			rate(b.Received, e.Received), sizeText(rate(b.BytesReceived, e.BytesReceived)), sizeText(rate(b.BytesRecorded, e.BytesRecorded)),
-			e.InFlight, 100*perSecond(before, now, b.Deadtime, e.Deadtime)),
+			e.InFlight, deadtime(before, now)),
 		fmt.Sprintf("recorded %d, rejected %d, vetoed %d, quarantined %d, dropped %d, failed %d; damaged %d, lost %d", e.Recorded,
 			e.Rejected, e.Vetoed, e.Quarantined, e.Dropped, e.Failed, e.Damaged, e.Lost),
 	}

@@ -30,7 +30,7 @@ func moments() (before, now watch.Status) {
 	now.Stages = []watch.Stage{{Name: "total", Latency: h.Latency()}}
 	now.Workers = []watch.Worker{{State: "working", PID: 70, Events: 1400, Busy: 5.5, CPU: 4.25, Script: h.Latency(), Resident: 2e7,
 		Slots: watch.Slots{Slots: 64, InUse: 3}}, {Number: 1, State: "starting", Restarts: 1}}
-	now.Consumers = []watch.Consumer{{Name: "plots", PID: 9, Delivered: 5, Missed: 1}}
+	now.Consumers = []watch.Consumer{{Name: "plots", PID: 9, Delivered: 5, Missed: 1}, {Name: "page", PID: 7, Delivered: 1, Missed: 9, Newest: true}}
 	now.GPU = &watch.GPU{Name: "A1", Frames: 110, Busy: 5.5, Lost: "it hangs"}
 	before.GPU = &watch.GPU{Name: "A1", Frames: 60, Busy: 5}
 	now.Settings = watch.Settings{Parameters: 2, Generation: 5, Applied: 4, Refused: 3}
@@ -52,7 +52,7 @@ func TestAPictureIsOfTheTimeBetween(t *testing.T) {
 		"hits 390 of 1500 searched: 50.00 %",
 		"GPU A1 is lost: it hangs; 50 frames/s, busy 50 %",
 		"trigger: waiting 0, decided within - -; hits 90",
-		"consumer plots (process 9): 5 events, 1 missed",
+		"consumer plots (process 9): 5 events, 1 missed\nconsumer page (process 7): 1 events, 9 missed, since it takes the newest\n",
 		"     0  working       70       500   50%   25%        0    3/64         524ms  524ms     20 MB       0 B         0",
 		"     1  starting       0         0    0%    0%        0     0/0             -      -       0 B       0 B         1",
 		"script: ValueError:?[31m no",

@@ -58,7 +58,7 @@ func newReloadCommand() *cobra.Command {
 				return &drp.Failure{Kind: drp.Script, Err: err}
 			}
 			if err != nil {
-				return general(err)
+				return general(endOf(err))
 			}
 			if asJSON {
 				err = printJSON(got)
@@ -158,7 +158,12 @@ func (o *onlookers) reloadOnSignal(ctx context.Context) {
 		for {
 			select {
 			case <-signals:
-				_, _ = o.reload(ctx, watch.Reload{})
+				switch got, err := o.reload(ctx, watch.Reload{}); {
+				case errors.Is(err, errNotBegun):
+					o.log.Warn(fmt.Sprintf("SIGUSR1: %v", err))
+				case err == nil && got.Tried == "": // all else is told by who tries it
+					o.log.Info(fmt.Sprintf("SIGUSR1: the text of the script is the same, SHA-256 %s: %s", got.SHA256, got.State))
+				}
 			case <-ctx.Done():
 				return
 			}

@@ -31,7 +31,7 @@ type reloaded struct {
 }
 
 func (r *reloaded) fails(err error) {
-	if r.Outcome, r.Error = outcomeNoAnswer, err.Error(); refuses(err) {
+	if r.Outcome, r.Error = outcomeNoAnswer, endOf(err).Error(); refuses(err) {
 		r.Outcome = outcomeRefused
 	}
 }
@@ -48,7 +48,7 @@ func reloadEverywhere(ctx context.Context, all []seen, o *reloadOptions) ([]relo
 		result[i] = reloaded{process: tried.process(), Outcome: outcomeSame, Reloaded: tried.got}
 		if tried.err != nil {
 			result[i].fails(tried.err)
-			wrong = append(wrong, fmt.Sprintf("%v: %v", result[i].process, tried.err))
+			wrong = append(wrong, fmt.Sprintf("%v: %s", result[i].process, result[i].Error))
 			if !refuses(tried.err) {
 				kind = drp.General
 			}

@@ -53,7 +53,7 @@ func newSetCommand() *cobra.Command {
 			}
 			defer client.Close()
 			if len(words) == 0 {
-				return general(showSettings(cmd.Context(), client, asJSON, history))
+				return general(endOf(showSettings(cmd.Context(), client, asJSON, history)))
 			}
 			return setValues(cmd.Context(), client, values, asJSON)
 		},
@@ -95,7 +95,7 @@ func setValues(ctx context.Context, client *watch.Client, values map[string]any,
 		err = json.Unmarshal(text, &accepted)
 	}
 	if err != nil {
-		return general(err)
+		return general(endOf(err))
 	}
 	if asJSON {
 		printText(string(text))

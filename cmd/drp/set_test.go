@@ -2,6 +2,9 @@ package main
 
 import (
 	"encoding/json"
+	"net"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -49,5 +52,28 @@ func TestSetSaysItInJSON(t *testing.T) {
 	if code, out, _ = command(t, "set", "--url", s.ControlURL(), "--history"); code != 0 || !strings.Contains(out, "i  9007199254740993 ") ||
 		!strings.Contains(out, "i 3 -> 9007199254740993 (") {
 		t.Errorf("%d: %s", code, out)
+	}
+}
+
+// TestTheRunHasEnded between its status and what is asked of it then: that is said, and nothing of its socket.
+func TestTheRunHasEnded(t *testing.T) {
+	noEnvironment(t)
+	for _, words := range [][]string{{"set", "a=1", "--url"}, {"set", "--url"}, {"reload"}} {
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		run := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			_ = listener.Close()
+			w.Header().Set("Connection", "close")
+			_, _ = w.Write([]byte(`{"pid":1}`))
+		}))
+		run.Listener = listener
+		run.Start()
+		code, out, errs := command(t, append(words, run.URL+"/?token=x")...)
+		if code != 1 || out != "" || errs != "drp: the run has ended, or is about to\n" {
+			t.Errorf("%v: %d: %s%s", words, code, out, errs)
+		}
+		run.Close()
 	}
 }

@@ -34,7 +34,7 @@ type changed struct {
 }
 
 func (r *changed) fails(err error) {
-	if r.Outcome, r.Error = outcomeNoAnswer, err.Error(); refuses(err) {
+	if r.Outcome, r.Error = outcomeNoAnswer, endOf(err).Error(); refuses(err) {
 		r.Outcome = outcomeRefused
 	}
 }
@@ -94,7 +94,7 @@ func refusedBefore(checks []answer[watch.Checked], result []changed, values map[
 	kind := drp.Configuration
 	for i := range checks {
 		if err := checks[i].err; err != nil {
-			wrong = append(wrong, fmt.Sprintf("%v: %v", result[i].process, err))
+			wrong = append(wrong, fmt.Sprintf("%v: %v", result[i].process, endOf(err)))
 			if !refuses(err) {
 				kind = drp.General
 			}

@@ -56,7 +56,7 @@ func severalTable(before map[int]*watch.Status, all []seen) []string {
 		}
 		lines = append(lines, printable(fmt.Sprintf("%7d  %-12s  %-12s %11d %9.0f %7s/s %7s/s %10d %8.0f%% %9d %12s %9d  %s on %s", now.PID, now.Partition,
 			state, e.Received, rate(b.Received, e.Received), sizeText(rate(b.BytesReceived, e.BytesReceived)),
-			sizeText(rate(b.BytesRecorded, e.BytesRecorded)), e.InFlight, 100*perSecond(was, now, b.Deadtime, e.Deadtime), e.Lost,
+			sizeText(rate(b.BytesRecorded, e.BytesRecorded)), e.InFlight, deadtime(was, now), e.Lost,
 			timeText(slowest), restarts, now.Script, now.Source)))
 	}
 	return append(lines, "", "drp top --pid N shows one of them with its workers")

@@ -33,9 +33,14 @@ type watchFlags struct {
 }
 
 func (f *watchFlags) add(fl *pflag.FlagSet) {
+	f.addWatching(fl)
+	fl.StringVar(&f.controlFile, "http-control-file", "", "`file` with the token of those who may also change settings by --http (default: as above)")
+}
+
+// addWatching adds the flags of what shows a run, and has nothing to steer.
+func (f *watchFlags) addWatching(fl *pflag.FlagSet) {
 	fl.StringVar(&f.http, "http", "", "show the run at `HOST:PORT`, as 127.0.0.1:8080, to who has the token that is printed (docs/metrics.md)")
 	fl.StringVar(&f.tokenFile, "http-token-file", "", "`file` with the token for --http (default: another one in each run)")
-	fl.StringVar(&f.controlFile, "http-control-file", "", "`file` with the token of those who may also change settings by --http (default: as above)")
 	f.aim.add(fl)
 }
 

@@ -69,6 +69,8 @@ func TestReloadOnRequest(t *testing.T) {
 	}) || all[0].Loaded.Generation != 2 {
 		t.Errorf("after the signal: %+v\n%s", all, v.LastWords())
 	}
+	signal(t, v, syscall.SIGUSR1)
+	v.Says("SIGUSR1: the text of the script is the same, SHA-256 ")
 	signal(t, v, syscall.SIGINT)
 	v.finish().wants(t, 130)
 	files, err := filepath.Glob(filepath.Join(dir, "*.xtc2"))

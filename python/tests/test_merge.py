@@ -239,7 +239,7 @@ def test_names(tmp_path, monkeypatch):
     for name in ("tst+0", "tst+0.lock", "tst+1", "other"):
         (folder / name).touch()
     assert expand(("tst/1", "tst/*", "a/b")) == ["tst/1", "tst/0", "a/b"]
-    with pytest.raises(ValueError, match="there are none"):
+    with pytest.raises(ValueError, match="runs that can be watched: other, tst/0, tst/1$"):
         drp.monitor("x/*")
     with pytest.raises(ValueError, match="give the name"):
         drp.monitor()

@@ -103,6 +103,7 @@ def test_what_comes_with_the_greeting_is_seen(publisher):
         run = next(mon.runs())
         assert run.runnum == 14
         assert mon.detnames == ["cam"]
+    assert mon.state == "closed" and "closed" in repr(mon)
     asked = json.loads(p.said)
     assert asked["choose"] == {"hits": True, "bits": 0, "every": 3, "newest": False}
     assert asked["version"] == 1
@@ -237,8 +238,17 @@ def test_refused(publisher, tmp_path):
     for name in ("", "a/b/c", "../x", "a b"):
         with pytest.raises(ValueError, match="give PARTITION/DETECTOR"):
             drp.monitor(name)
-    with pytest.raises(ValueError, match="every=0"):
-        drp.monitor("tst/cam", every=0)
+    for names, choice, error, says in [
+        (("tst/cam",), {"every": 0}, ValueError, "every=0"),
+        (("tst/cam",), {"every": "a"}, TypeError, "every='a': give a whole number"),
+        (("tst/cam",), {"bits": 1.5}, TypeError, "bits=1.5: give a whole number"),
+        (("tst/cam",), {"wait": -1}, ValueError, "wait=-1: give seconds that are not negative"),
+        (("tst/cam",), {"deadline": "1"}, TypeError, "deadline='1': give seconds"),
+        (("tst/cam", "tst/cam"), {}, ValueError, "tst/cam is given twice"),
+        ((5,), {}, TypeError, "5 is no name of a run"),
+    ]:
+        with pytest.raises(error, match=says):
+            drp.monitor(*names, **choice)
     os.chmod(tmp_path / "drp" / "monitor", 0o755)
     with pytest.raises(drp.MonitorError, match="0700"):
         next(iter(drp.monitor("tst/cam", wait=0)))

@@ -24,12 +24,16 @@ export function Consumers(): JSX.Element {
             </thead>
             <tbody>
               {all.map((c) => (
-                <tr key={`${c.name} ${c.pid}`}>
+                <tr key={`${c.number} ${c.name} ${c.pid}`}>
                   <th scope="row" class="text">{c.name}</th>
                   <td>{c.pid}</td>
                   <td>{count(c.delivered)}</td>
                   <td>{count(c.missed)}</td>
-                  <td class="dim">{c.delivered + c.missed > 0 ? percent(c.missed / (c.delivered + c.missed)) : "–"}</td>
+                  {c.newest ? (
+                    <td class="dim" title="it takes the newest event only, and misses the others by its own choice">takes the newest</td>
+                  ) : (
+                    <td class="dim">{c.delivered + c.missed > 0 ? percent(c.missed / (c.delivered + c.missed)) : "–"}</td>
+                  )}
                 </tr>
               ))}
             </tbody>

@@ -139,6 +139,6 @@ function recorder({ events: e }: Status): Stage {
 }
 
 function monitors({ consumers }: Status): Stage {
-  const missed = (consumers ?? []).reduce((sum, c) => sum + c.missed, 0);
+  const missed = (consumers ?? []).reduce((sum, c) => sum + (c.newest ? 0 : c.missed), 0);
   return { name: "monitors", main: count((consumers ?? []).length), facts: [consumers?.length === 1 ? "consumer" : "consumers", `${count(missed)} missed`] };
 }

@@ -52,9 +52,11 @@ export interface Books {
 
 export interface Consumer {
   name: string;
+  number: number;
   pid: number;
   delivered: number;
   missed: number;
+  newest?: boolean; // it misses the others by its own choice
 }
 
 export interface Status {

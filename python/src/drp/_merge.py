@@ -55,7 +55,7 @@ class Source:
 
     @property
     def state(self) -> str:
-        """What its run does: "waiting" (for drp), "running", "ended", or "lost" (drp has died)."""
+        """What its run does: "waiting" (for drp), "running", "ended", "lost" (drp has died), or "closed"."""
         return self._feed.state
 
     @property
@@ -211,10 +211,10 @@ class Merge:
 
     @property
     def state(self) -> str:
-        """What the run does: "waiting" (for all), "running" (anywhere), then "lost" (one has died) or "ended"."""
+        """What the run does: "waiting" (for all), "running" (anywhere); then "lost" (any), "closed" or "ended"."""
         over = self._run is not None and self._run._over  # though the next may have begun in some
         states = {s.state for s in self._all}
-        return next((s for s in ("waiting", "running", "lost")[2 * over :] if s in states), "ended")
+        return next((s for s in ("waiting", "running", "lost", "closed")[2 * over :] if s in states), "ended")
 
     def close(self) -> None:
         """Stop watching."""
@@ -399,9 +399,9 @@ def expand(names: tuple[str, ...]) -> list[str]:
             found.append(name)
             continue
         folder = os.path.dirname(place("x"))
-        here = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
-        fits = [n.replace("+", "/") for n in here if not n.endswith(".lock")]
-        fits = [n for n in fits if fnmatch.fnmatchcase(n, name)]
+        files = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+        here = [n.replace("+", "/") for n in files if not n.endswith(".lock")]
+        fits = [n for n in here if fnmatch.fnmatchcase(n, name)]
         if not fits:
             raise ValueError(
                 f"{name!r}: there are none of this name; runs that can be watched: {', '.join(here) or 'none'}"

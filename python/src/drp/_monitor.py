@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, SupportsFloat, SupportsIndex, cast
 
 from ._config import Config
 from ._detector import find
@@ -120,7 +120,7 @@ class Monitor:
 
     @property
     def state(self) -> str:
-        """What the run does: "waiting" (for drp), "running", "ended", or "lost" (drp has died).
+        """What the run does: "waiting" (for drp), "running", "ended", "lost" (drp has died), or "closed" (by us).
 
         Between two runs of a drp that goes on it is "ended".
         """
@@ -167,13 +167,10 @@ def monitor(
 
     When the run has ended, the next one of the same name is waited for, also when drp has died, unless `restarts` is
     False: then the loop ends. `wait` is the longest wait for drp in seconds, after which `TimeoutError` is raised; None
-    is for ever. Raises `MonitorError` when drp refuses, and `ValueError` for what cannot be a name or a choice.
+    is for ever. Raises `MonitorError` when drp refuses, `ValueError` for what cannot be a name or a choice, and
+    `TypeError` for what is no text or no number.
     """
-    if every < 1 or not 0 <= bits < 1 << 32 or deadline < 0:
-        raise ValueError(
-            f"every={every}, bits={bits:#x}, deadline={deadline}: give every=1 or more, bits of up to 32 bits, "
-            "and seconds"
-        )
+    _check(names, {"every": every, "bits": bits}, {"wait": 0 if wait is None else wait, "deadline": deadline})
     from ._merge import Merge, expand  # which scripts under drp have no use for, and would wait for
     from ._watch import WatchFeed
 
@@ -184,3 +181,24 @@ def monitor(
     if found == [*names] and len(found) == 1 and not complete:
         return Monitor(WatchFeed(found[0], choose, wait, restarts))
     return Merge(found, choose, complete, deadline, wait, restarts)
+
+
+def _check(names: tuple[Any, ...], whole: dict[str, Any], seconds: dict[str, Any]) -> None:
+    """Refuse what drp would not understand, or what cannot be meant."""
+    for n, name in enumerate(names):
+        if not isinstance(name, str):
+            raise TypeError(f"{name!r} is no name of a run: give text, as drp --monitor has it")
+        if name in names[:n]:
+            raise ValueError(f"{name} is given twice")
+    for what, value in whole.items():
+        if not isinstance(value, SupportsIndex):
+            raise TypeError(f"{what}={value!r}: give a whole number")
+    for what, value in seconds.items():
+        if isinstance(value, str) or not isinstance(value, SupportsFloat):
+            raise TypeError(f"{what}={value!r}: give seconds")
+        if not float(value) >= 0:  # nor NaN
+            raise ValueError(f"{what}={value}: give seconds that are not negative")
+    if not 1 <= whole["every"] < 1 << 64 or not 0 <= whole["bits"] < 1 << 32:
+        raise ValueError(
+            f"every={whole['every']}, bits={whole['bits']:#x}: give every=1 or more, bits of up to 32 bits"
+        )

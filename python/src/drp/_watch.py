@@ -215,7 +215,9 @@ class WatchFeed(Feed):
         self.frozen = True
         self.name = name
         self.connection: Connection | None = None
-        self.state = "waiting"  # or running, ended (by EndRun, or drp is over), lost (it has died)
+        self.state = (
+            "waiting"  # or running, ended (by EndRun, or drp is over), lost (it has died), closed (we have left)
+        )
         self.missed = 0
         self.got = 0
         self.gap = self.number = self.seq = 0
@@ -447,7 +449,12 @@ class WatchFeed(Feed):
     @property
     def gone(self) -> bool:
         """Whether the run has ended, and no other is waited for."""
-        return self.state in ("ended", "lost") and not self._goes_on and self.connection is None and not self._begun
+        return (
+            self.state in ("ended", "lost", "closed")
+            and not self._goes_on
+            and self.connection is None
+            and not self._begun
+        )
 
     def _attempt(self) -> bool:
         """Try to connect, if it is time to try again."""
@@ -495,9 +502,9 @@ class WatchFeed(Feed):
             self.connection = None
 
     def leave(self) -> None:
-        """Hang up for good; that drp has died stays said."""
+        """Hang up for good; that the run is over stays said."""
         self._goes_on = False
-        self.hang_up("lost" if self.state == "lost" else "ended")
+        self.hang_up(self.state if self.state in ("ended", "lost") else "closed")
 
     def _over(self) -> None:
         """Let whatever was begun end, as at an Unconfigure."""

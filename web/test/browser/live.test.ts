@@ -47,7 +47,7 @@ test("a picture comes, and others after it", async () => {
   assert.ok(colours.size > 50, `a picture of ${colours.size} colours`);
   await tab.text(".pipeline", /source[\s\S]*pebble[\s\S]*workers[\s\S]*collector[\s\S]*recorder[\s\S]*monitors/);
   await tab.text(".books", /balanced/);
-  await tab.text(".consumers", /page/);
+  await tab.text(".consumers", /page[\s\S]*takes the newest/);
   await tab.text(".workers tbody", /working|idle/);
   await until(async () => (await tab.page.locator(".strips canvas").count()) === 2, "two strips");
   await tab.text(".strips .line1", /received\/s \d/);
