@@ -35,13 +35,16 @@
 // sum(v*position)/sum(v), snr = total/sigma; groups with too few or too many pixels, too low an snr, a max below the
 // disc's highest pixel, or a centre off the panel are no peaks.
 //
-// Sampled statistics take at most 100 pixels of a bin, always the same ones, and each bin has the sums of the four bins on
-// each side added to its own, in each iteration; where bins are panels, 1024 pixels of its own. That leaves a limit open between
-// max(adc_threshold, m + 0.85*min_snr*s) and max(adc_threshold, m + 1.15*min_snr*s). A pixel between the two, above the
-// lower one, decides if of it and its neighbours (of eight, in the segment) at least min(2, min_pix_count) are above their
-// lower limits, and fewer than min_pix_count above their upper ones. Bins with such pixels have m, s and the limit from all
-// their own pixels instead, or of 32768 of them; but the limit stays between the two. Carried ones are the sampled ones of
-// an earlier frame, as the sample has them.
+// Sampled statistics take at most 100 pixels of a bin, always the same ones. In each iteration, m is the mean of the bin's
+// own, or of all five if it has none, and s that of the values of five bins, itself and the two on each side, around their
+// own bins' means: s*s*n is the sum of squares less sum*sum/n over the bins, from the least on. Where bins are panels, it
+// is 1024 pixels of each, and each by itself.
+//
+// That leaves a limit open between max(adc_threshold, m + 0.85*min_snr*s) and max(adc_threshold, m + 1.15*min_snr*s). A
+// pixel between the two, above the lower one, decides if of it and its neighbours (of eight, in the segment) at least
+// min(2, min_pix_count) are above their lower limits, and fewer than min_pix_count above their upper ones. Bins with such
+// pixels have m, s and the limit from all their own pixels instead, or of 32768 of them; but the limit is never less than
+// the lower one. Carried statistics are the sampled ones of an earlier frame, as the sample has them.
 //
 // # Other finders
 //

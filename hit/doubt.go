@@ -1,7 +1,7 @@
 package hit
 
-// A sample of a ring, with what is borrowed from those nearby, tells its limit to a few percent; on real frames, where
-// rings are not alike, to ten or more. Most groups do not care. Where one does, its rings are looked at as a whole.
+// A sample of a ring, with the deviations of those nearby, tells its limit to a few percent; on real frames, where rings
+// are not alike, to ten or more. Most groups do not care. Where one does, its rings are looked at as a whole.
 
 // openPart is how much a sample leaves open of the distance from a bin's mean to its limit. With so much nearly all that
 // full statistics find is found in the real frames of the tests, and next to nothing else; with 0.1, three times as many

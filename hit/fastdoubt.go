@@ -1,6 +1,9 @@
 package hit
 
-import "slices"
+import (
+	"math/bits"
+	"slices"
+)
 
 // doubtful is a pixel of which it is open whether it is above its limit.
 type doubtful struct {
@@ -20,16 +23,39 @@ func (f *fast) settle(t *Thresholds, r *Result) {
 			f.opened = append(f.opened, b)
 		}
 	}
+	higher := false // than was thought to be possible
 	for _, b := range f.opened {
 		f.open[b] = false
+		most := t.Most[b]
 		o := f.outcome(f.p.Ring[f.p.RingAt[b]:f.p.RingAt[b+1]])
 		t.settle(int(b), &o)
+		higher = higher || t.Limit[b] > most
+	}
+	if higher {
+		f.drop(t, r)
+		return
 	}
 	for k := range f.doubtful {
 		d := &f.doubtful[k]
 		if d.value <= t.Limit[f.views[d.segment].bins[d.at]] {
 			f.above[d.segment][d.at/blockPixels] &^= 1 << (d.at % blockPixels)
 			r.Summary.Pixels--
+		}
+	}
+}
+
+// drop leaves the pixels that are above their limits, of all that were above the least ones.
+func (f *fast) drop(t *Thresholds, r *Result) {
+	for s, above := range f.above {
+		v := &f.views[s]
+		for _, block := range f.lit[f.litOf[s]:f.litOf[s+1]] {
+			for left := above[block]; left != 0; left &= left - 1 {
+				bit := bits.TrailingZeros32(left)
+				if i := int(block)*blockPixels + bit; v.value(i) <= t.Limit[v.bins[i]] {
+					above[block] &^= 1 << bit
+					r.Summary.Pixels--
+				}
+			}
 		}
 	}
 }

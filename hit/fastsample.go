@@ -35,7 +35,8 @@ type sample struct {
 	active []uint16 // groups of bins whose bounds still move
 	other  []uint16 // and those of the next iteration
 	sums   []Sums
-	before []Sums // with those of bins nearby, in the iteration before
+	within []float64
+	before []pooled // in the iteration before
 	bounds []Bounds
 	lanes  lanesOf
 	room   []byte // of vectors
@@ -54,7 +55,7 @@ func newSample(p *Plan, t *fastPlan) *sample {
 	n := groups * laneBins
 	s := &sample{p: p, t: t, values: make([]int16, 2*groups*groupPairs), list: newList(n), active: make([]uint16, groups),
 		other: make([]uint16, groups),
-		sums:  make([]Sums, n), before: make([]Sums, n), bounds: make([]Bounds, n), room: aligned(2 * chunkClusters * blockPixels),
+		sums:  make([]Sums, n), within: make([]float64, n), before: make([]pooled, n), bounds: make([]Bounds, n), room: aligned(2 * chunkClusters * blockPixels),
 		lanes: lanesOf{make([]int16, 2*n), make([]int16, 2*n), make([]int32, n), make([]int32, n), make([]uint64, n)}}
 	for i := range s.values {
 		s.values[i] = absent
@@ -108,7 +109,7 @@ func (s *sample) thresholds(t *Thresholds) {
 	}
 	for b := range s.bounds {
 		s.bound(b, everything)
-		s.before[b] = Sums{N: -1}
+		s.before[b] = pooled{n: -1}
 	}
 	other := s.other
 	for range iterations {
@@ -131,28 +132,20 @@ func (s *sample) thresholds(t *Thresholds) {
 
 // pool makes the thresholds of bins, and appends the groups of those whose bounds moved.
 func (s *sample) pool(t *Thresholds, from, to int, moved []uint16) []uint16 {
-	from, to = max(from, 0), min(to, s.p.Bins)
-	var all Sums
-	for b := max(from-s.p.Pool, 0); b < min(from+s.p.Pool, s.p.Bins); b++ {
-		all.plus(&s.sums[b])
-	}
-	for b := from; b < to; b++ {
-		if enters := b + s.p.Pool; enters < s.p.Bins {
-			all.plus(&s.sums[enters])
+	for b := max(from, 0); b < min(to, s.p.Bins); b++ {
+		q := s.p.pool(s.sums, s.within, b)
+		if q == s.before[b] {
+			continue
 		}
-		if all != s.before[b] {
-			s.before[b] = all
-			o := s.p.bounds(&all)
-			t.set(b, &o)
-			if o.next != s.bounds[b] {
-				s.bound(b, o.next)
-				if g := uint16(b / laneBins); len(moved) == 0 || moved[len(moved)-1] != g {
-					moved = append(moved, g)
-				}
-			}
+		s.before[b] = q
+		o := s.p.pooledBounds(&q)
+		t.set(b, &o)
+		if o.next == s.bounds[b] {
+			continue
 		}
-		if leaves := b - s.p.Pool; leaves >= 0 {
-			all.minus(&s.sums[leaves])
+		s.bound(b, o.next)
+		if g := uint16(b / laneBins); len(moved) == 0 || moved[len(moved)-1] != g {
+			moved = append(moved, g)
 		}
 	}
 	return moved
@@ -182,6 +175,7 @@ func (s *sample) add(active []uint16) {
 			if len(s.list.others) > 0 {
 				s.list.sum(b, s.bounds[b], &s.sums[b])
 			}
+			s.within[b] = s.sums[b].within()
 		}
 	}
 }

@@ -57,9 +57,8 @@ const maxBins = Unused
 // its own. There are few of these, and nothing near lends them any.
 const perRing, perPanel = 100, 1024
 
-// pool is how many bins on each side of one lend it their samples. A hundred values alone tell a deviation to 7 %, which
-// costs a peak in forty of a real frame; background changes little over so few pixels.
-const pool = 4
+// pool is how many bins on each side of one lend it their samples' deviations. A hundred values alone tell one to 7 %.
+const pool = 2
 
 // NewPlan prepares the search. What is wrong with the configuration or does not fit the camera is an error.
 func NewPlan(c Config, camera Camera) (*Plan, error) {

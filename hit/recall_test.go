@@ -97,13 +97,13 @@ func TestSampledFindsWhatFullFindsInJungfrau(t *testing.T) {
 		config hit.Config
 		measure
 	}{
-		{"8 photons, snr 6", photons, measure{recall: 1, extra: 0.0022, excess: 0.0008}},
+		{"8 photons, snr 6", photons, measure{recall: 1, extra: 0.0022, excess: 0.0015}},
 		{"8 photons, snr 6, ADU", adu, measure{recall: 1, extra: 0.0015, excess: 0.0008}},
-		{"the defaults", defaults, measure{recall: 0.9994, extra: 0.0012}},
-		{"weak peaks", weak, measure{recall: 0.9985, extra: 0.0011}},
+		{"the defaults", defaults, measure{recall: 0.9994, extra: 0.0008}},
+		{"weak peaks", weak, measure{recall: 0.9985, extra: 0.0015}},
 		{"one panel", panel, measure{recall: 0.994, extra: 0.004}},
 		{"panels", panels, measure{recall: 0.999, extra: 0.0012, excess: 0.0008}},
-		{"peaks of three pixels", large, measure{recall: 1, extra: 0.0032, excess: 0.0032}},
+		{"peaks of three pixels", large, measure{recall: 1, extra: 0.0008, excess: 0.0008}},
 	} {
 		j, full := jungfrau(t, withStatistics(c.config, hit.Full))
 		_, sampled := jungfrau(t, withStatistics(c.config, hit.Sampled))
@@ -157,16 +157,36 @@ func TestSampledFindsWhatFullFindsInSimulatedFrames(t *testing.T) {
 		}
 		finders = append(finders, plan.NewFinder())
 	}
-	var all compared
-	for range 20 {
-		frame, peaks := simulated(r, set)
-		all.compare(finders[0], finders[1], frame, func(p *hit.Peak) bool { return near(peaks, p) })
+	for _, ring := range []powder{{}, {2, 300}, {3, 100}, {5, 300}} {
+		var all compared
+		for range 20 {
+			frame, peaks := simulated(r, set, ring)
+			all.compare(finders[0], finders[1], frame, func(p *hit.Peak) bool { return near(peaks, p) })
+		}
+		least := 0.99
+		if ring.adu == 0 {
+			least = 0.998
+		}
+		all.judge(t, fmt.Sprintf("simulated, with %+v", ring), measure{recall: least, extra: 0.003})
 	}
-	all.judge(t, "simulated", measure{recall: 1})
+}
+
+// powder is two rings at 150 and 260 pixels from the beam: their width (sigma), and how high they are.
+type powder struct{ pixels, adu float64 }
+
+func (p powder) at(r float64) (adu float64) {
+	if p.adu == 0 {
+		return 0
+	}
+	for _, middle := range []float64{150, 260} {
+		d := (r - middle) / p.pixels
+		adu += p.adu * math.Exp(-d*d/2)
+	}
+	return adu
 }
 
 // simulated is a frame with a ring of background and 40 peaks of at least 100 ADU in their middle.
-func simulated(r *rand.Rand, set *calib.Set) (*hit.Frame, []hit.Peak) {
+func simulated(r *rand.Rand, set *calib.Set, rings powder) (*hit.Frame, []hit.Peak) {
 	n := set.Rows * set.Cols
 	signal := make([]float64, 4*n)
 	var peaks []hit.Peak
@@ -189,7 +209,7 @@ func simulated(r *rand.Rand, set *calib.Set) (*hit.Frame, []hit.Peak) {
 		for i := range raw {
 			y, x := float64(i/set.Cols-s%4/2*8+4-(1-s/2)*set.Rows), float64(i%set.Cols+4-(1-s%2)*set.Cols)
 			d := (math.Hypot(x, y) - 0.3*float64(2*set.Rows)) / (0.06 * float64(2*set.Rows))
-			background := 60 * math.Exp(-d*d/2)
+			background := 60*math.Exp(-d*d/2) + rings.at(math.Hypot(x, y))
 			adu := background + math.Sqrt(9+2*background)*r.NormFloat64() + signal[s*n+i]
 			raw[i] = uint16(math.Round(float64(set.Pedestals[s*n+i]) + adu))
 		}

@@ -79,6 +79,11 @@ func (p *Plan) bounds(s *Sums) outcome {
 	if sigma >= 0 {
 		sigma = math.Sqrt(sigma)
 	}
+	return p.around(mean, sigma)
+}
+
+// around makes the outcome of a mean and a deviation.
+func (p *Plan) around(mean, sigma float64) outcome {
 	away := float64(p.Config.Peakfinder8.MinSNR * sigma)
 	adc, top, open := p.Config.Peakfinder8.ADCThreshold/p.step, mean+away, float64(p.Doubt()*max(away, 0))
 	hi := max(adc, top)
@@ -94,11 +99,11 @@ func (t *Thresholds) set(bin int, o *outcome) {
 	t.Mean[bin], t.Offset[bin] = o.mean, int64(math.RoundToEven(o.mean*perStep))
 }
 
-// settle writes those of a bin about which a sample left something open.
+// settle writes those of a bin about which a sample left something open. Pixels are known above the least limit only.
 func (t *Thresholds) settle(bin int, o *outcome) {
-	least, most := t.Least[bin], t.Most[bin]
+	least := t.Least[bin]
 	t.set(bin, o)
-	t.Limit[bin] = max(least, min(t.Limit[bin], most))
+	t.Limit[bin] = max(least, t.Limit[bin])
 }
 
 // statistics makes the thresholds of values, all of them or those of the sample. It is the definition.
@@ -113,10 +118,7 @@ func (p *Plan) statistics(t *Thresholds, values []int32, sampled bool) {
 			sums[b].add(v)
 		}
 	}
-	pool := 0
-	if sampled {
-		pool = p.Pool
-	}
+	pooled, within := sampled && p.rings(), make([]float64, p.Bins)
 	for range iterations {
 		clear(sums)
 		if sampled {
@@ -129,21 +131,58 @@ func (p *Plan) statistics(t *Thresholds, values []int32, sampled bool) {
 			}
 		}
 		for b := range sums {
-			var all Sums
-			for near := max(0, b-pool); near <= min(b+pool, p.Bins-1); near++ {
-				all.plus(&sums[near])
+			within[b] = sums[b].within()
+		}
+		for b := range sums {
+			o := p.bounds(&sums[b])
+			if pooled {
+				q := p.pool(sums, within, b)
+				o = p.pooledBounds(&q)
 			}
-			o := p.bounds(&all)
 			bounds[b] = o.next
 			t.set(b, &o)
 		}
 	}
 }
 
-func (s *Sums) plus(o *Sums) {
-	s.N, s.Sum, s.High, s.Low = s.N+o.N, s.Sum+o.Sum, s.High+o.High, s.Low+o.Low
+// within is the sum of the squares of the distances from the mean.
+func (s *Sums) within() float64 {
+	if s.N == 0 {
+		return 0
+	}
+	return s.squares() - float64(float64(float64(s.Sum)*float64(s.Sum))/float64(s.N))
 }
 
-func (s *Sums) minus(o *Sums) {
-	s.N, s.Sum, s.High, s.Low = s.N-o.N, s.Sum-o.Sum, s.High-o.High, s.Low-o.Low
+// pooled is the sample of a ring with those of the rings nearby.
+type pooled struct {
+	n, sum int64   // of the ring's own, or of all if it has none
+	all    int64   // values
+	within float64 // of all, each of its own ring
+}
+
+// pool adds up the samples of a ring and those nearby.
+func (p *Plan) pool(sums []Sums, within []float64, ring int) (q pooled) {
+	sum := int64(0)
+	for near := max(0, ring-p.Pool); near <= min(ring+p.Pool, p.Bins-1); near++ {
+		q.all += sums[near].N
+		q.within += within[near]
+		sum += sums[near].Sum
+	}
+	if q.n, q.sum = sums[ring].N, sums[ring].Sum; q.n == 0 {
+		q.n, q.sum = q.all, sum
+	}
+	return q
+}
+
+// pooledBounds is bounds for a ring of a sample: its own mean, and the deviation that all have from the means of their
+// rings, so that a slope from ring to ring counts for nothing.
+func (p *Plan) pooledBounds(q *pooled) outcome {
+	if q.all == 0 {
+		return p.bounds(&Sums{})
+	}
+	return p.around(float64(q.sum)/float64(q.n), math.Sqrt(max(0, q.within/float64(q.all))))
+}
+
+func (s *Sums) plus(o *Sums) {
+	s.N, s.Sum, s.High, s.Low = s.N+o.N, s.Sum+o.Sum, s.High+o.High, s.Low+o.Low
 }

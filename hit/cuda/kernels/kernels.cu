@@ -109,25 +109,9 @@ DEVICE double squares(u64 high, u64 low) {
 	return (double)(high + (low >> 32)) * 4294967296.0 + (double)(low & 0xffffffffull);
 }
 
-// bounds is hit.Plan.bounds and Thresholds.set: it gives the bounds of the next sums, and writes what a bin's sums lead to.
-DEVICE void bounds(const struct Params *p, u64 at, const struct Sums *s, i32 *lo, i32 *hi) {
-	double n, mean, sigma, away, top, least, most;
-	if (s->n == 0) {
-		*lo = 0;
-		*hi = p->limit[at] = p->below[at] = p->least[at] = p->most[at] = 2147483647;
-		p->mean[at] = 0;
-		p->offset[at] = 0;
-		return;
-	}
-	n = (double)s->n;
-	mean = (double)(i64)s->sum / n;
-	sigma = squares(s->high, s->low) / n - mean * mean;
-	if (sigma >= 0)
-		sigma = sqrt(sigma);
-	away = p->minSNR * sigma;
-	top = mean + away;
-	least = top - p->doubt * (away > 0 ? away : 0);
-	most = top + p->doubt * (away > 0 ? away : 0);
+// around is hit.Plan.around and Thresholds.set: it gives the bounds of the next sums, and writes what a bin's sums lead to.
+DEVICE void around(const struct Params *p, u64 at, double mean, double sigma, i32 *lo, i32 *hi) {
+	double away = p->minSNR * sigma, top = mean + away, open = p->doubt * (away > 0 ? away : 0), least = top - open, most = top + open;
 	if (p->adcThreshold > top)
 		top = p->adcThreshold;
 	if (p->adcThreshold > least)
@@ -143,6 +127,28 @@ DEVICE void bounds(const struct Params *p, u64 at, const struct Sums *s, i32 *lo
 	p->offset[at] = (i64)rint(mean * STEPS);
 }
 
+// none is so of no values.
+DEVICE void none(const struct Params *p, u64 at, i32 *lo, i32 *hi) {
+	*lo = 0;
+	*hi = p->limit[at] = p->below[at] = p->least[at] = p->most[at] = 2147483647;
+	p->mean[at] = 0;
+	p->offset[at] = 0;
+}
+
+// bounds is hit.Plan.bounds.
+DEVICE void bounds(const struct Params *p, u64 at, const struct Sums *s, i32 *lo, i32 *hi) {
+	double n = (double)s->n, mean, sigma;
+	if (s->n == 0) {
+		none(p, at, lo, hi);
+		return;
+	}
+	mean = (double)(i64)s->sum / n;
+	sigma = squares(s->high, s->low) / n - mean * mean;
+	if (sigma >= 0)
+		sigma = sqrt(sigma);
+	around(p, at, mean, sigma, lo, hi);
+}
+
 // start empties what a batch adds to. Its blocks cover the bins.
 KERNEL start(const struct Params *p) {
 	EACH_THREAD {
@@ -154,8 +160,8 @@ KERNEL start(const struct Params *p) {
 			h->listed = h->pixels = h->switched = h->groups = h->peaks = 0;
 		}
 		if (b < p->bins) {
-			struct Sums none = {0, 0, 0, 0};
-			p->sums[at] = none;
+			struct Sums nothing = {0, 0, 0, 0};
+			p->sums[at] = nothing;
 			p->lo[at] = BAD;
 			p->hi[at] = 2147483647;
 			p->open[at] = 0;
@@ -198,16 +204,26 @@ KERNEL sampledBounds(const struct Params *p) {
 		i32 b = (i32)(blockIdx.x * blockDim.x + threadIdx.x);
 		u64 first = place(p, blockIdx.z);
 		if (b < p->bins) {
-			struct Sums all = {0, 0, 0, 0};
+			const struct Sums *own = &p->sums[first + (u64)b];
+			u64 all = 0, sum = 0, at = first + (u64)b;
+			double within = 0; // hit.Sums.within of each ring
 			i32 from = b > p->pool ? b - p->pool : 0, to = b + p->pool < p->bins ? b + p->pool : p->bins - 1;
 			for (i32 k = from; k <= to; k++) {
 				const struct Sums *s = &p->sums[first + (u64)k];
-				all.n += s->n;
-				all.sum += s->sum;
-				all.high += s->high;
-				all.low += s->low;
+				all += s->n;
+				sum += s->sum;
+				if (s->n > 0)
+					within += squares(s->high, s->low) - (double)(i64)s->sum * (double)(i64)s->sum / (double)s->n;
 			}
-			bounds(p, first + (u64)b, &all, &p->lo[first + (u64)b], &p->hi[first + (u64)b]);
+			if (p->pool == 0) {
+				bounds(p, at, own, &p->lo[at], &p->hi[at]);
+			} else if (all == 0) {
+				none(p, at, &p->lo[at], &p->hi[at]);
+			} else {
+				double mean = own->n > 0 ? (double)(i64)own->sum / (double)own->n : (double)(i64)sum / (double)all;
+				double variance = within / (double)all;
+				around(p, at, mean, sqrt(variance > 0 ? variance : 0), &p->lo[at], &p->hi[at]);
+			}
 		}
 	}
 }
@@ -381,7 +397,7 @@ KERNEL doubt(const struct Params *p) {
 // rings makes the thresholds of such bins from their own pixels, a bin per block.
 KERNEL rings(const struct Params *p) {
 	SHARED struct Sums s;
-	SHARED i32 lo, hi, least, most;
+	SHARED i32 lo, hi, least;
 	u32 bin = blockIdx.x, from = p->ringAt[bin], to = p->ringAt[bin + 1];
 	u64 at = place(p, blockIdx.z) + bin;
 	int turns = p->open[at] ? TURNS : 0;
@@ -390,7 +406,6 @@ KERNEL rings(const struct Params *p) {
 			lo = BAD;
 			hi = 2147483647;
 			least = p->least[at];
-			most = p->most[at];
 		}
 	}
 	for (int turn = 0; turn < turns; turn++) {
@@ -425,10 +440,8 @@ KERNEL rings(const struct Params *p) {
 		}
 	}
 	EACH_THREAD {
-		if (threadIdx.x == 0 && turns > 0) {
-			i32 limit = p->limit[at] < most ? p->limit[at] : most;
-			p->limit[at] = limit > least ? limit : least;
-		}
+		if (threadIdx.x == 0 && turns > 0 && p->limit[at] < least)
+			p->limit[at] = least;
 	}
 }
 
