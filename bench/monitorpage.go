@@ -58,8 +58,8 @@ func (w *watching) page(ctx context.Context) error {
 	}
 	machine := pace.NewProcessors("/")
 	_, _ = machine.Spare() // from now on
-	pictures = max(3, int(10*w.o.Seconds))
-	err = w.shown(ctx, pace.OfProcessors(), reading{2 * promisedRate, pictures, func(used, took time.Duration) {
+	pictures = max(1, int(10*w.o.Seconds))
+	err = w.shown(ctx, pace.OfProcessors(), reading{max(1, min(2*promisedRate, int(4*promisedRate*w.o.Seconds))), pictures, func(used, took time.Duration) {
 		w.report.add("page_rate", "1/s", "pictures that come when ten a second are asked for", float64(pictures)/took.Seconds())
 		w.report.add("page_share", "cores", "what the server of the page takes for them", used.Seconds()/took.Seconds())
 	}})
