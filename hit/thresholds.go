@@ -182,7 +182,3 @@ func (p *Plan) pooledBounds(q *pooled) outcome {
 	}
 	return p.around(float64(q.sum)/float64(q.n), math.Sqrt(max(0, q.within/float64(q.all))))
 }
-
-func (s *Sums) plus(o *Sums) {
-	s.N, s.Sum, s.High, s.Low = s.N+o.N, s.Sum+o.Sum, s.High+o.High, s.Low+o.Low
-}

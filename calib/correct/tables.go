@@ -102,12 +102,11 @@ func (t *Tables) Mask(dst []uint8, segment int) {
 
 // builder makes the tables of one segment.
 type builder struct {
-	set     *calib.Set
-	model   *calib.Model
-	beneath beneath
-	at, n   int
-	words   []uint8 // of a configured model
-	room    *room
+	set   *calib.Set
+	model *calib.Model
+	at, n int
+	words []uint8 // of a configured model
+	room  *room
 }
 
 // room is the memory of all tables, in one piece of each type.
