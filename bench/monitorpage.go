@@ -53,7 +53,7 @@ func (w *watching) page(ctx context.Context) error {
 		w.report.add("page_picture", "ms", "time of the processor for a picture of 2 megapixels on the page, corrected and placed",
 			1e3*used.Seconds()/float64(pictures))
 	}})
-	if err != nil {
+	if err != nil || len(w.o.Only) > 0 { // who wants some onlookers does not wait for a page that has no time of the processor to spare
 		return err
 	}
 	machine := pace.NewProcessors("/")
@@ -69,6 +69,9 @@ func (w *watching) page(ctx context.Context) error {
 
 // judgePage adds what the page has to show, and at what cost, where that can be judged.
 func (w *watching) judgePage() {
+	if len(w.o.Only) > 0 {
+		return
+	}
 	if w.spare < aCoreToSpare {
 		w.report.Notes = append(w.report.Notes, fmt.Sprintf("%.2f cores were idle: ten pictures a second are promised where there are %g", w.spare, aCoreToSpare))
 		return

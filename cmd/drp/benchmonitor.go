@@ -29,7 +29,7 @@ bar is missed only where the effect is beyond it by more than can be chance (doc
 	cmd.Flags().IntVar(&o.Rounds, "rounds", 5, "rounds; figures are medians over them")
 	cmd.Flags().Float64Var(&o.Seconds, "seconds", 0.5, "length of each measurement")
 	cmd.Flags().IntVar(&o.Turns, "turns", 400, "turns with and without each onlooker, at most; 0 leaves them out")
-	cmd.Flags().StringSliceVar(&o.Only, "only", nil, "names of onlookers, as flood or browser_slow (default: all)")
+	cmd.Flags().StringSliceVar(&o.Only, "only", nil, "names of onlookers, as flood or browser_slow (default: all, and the rate of pictures)")
 	cmd.Flags().DurationVar(&o.Onlooking, "onlooking", 3*time.Minute, "time for all onlookers together; more shows smaller effects")
 	cmd.Flags().StringVar(&o.Python, "python", "", "Python interpreter (default: as for a run)")
 	return benchVerb(cmd, func(ctx context.Context) (*bench.Report, error) {

@@ -44,8 +44,8 @@ func tryFolder(flag, path string) error {
 	}
 	defer absent(path).removeEmpty()
 	err := tryFile(path)
-	for range 100 { // another process that tries it may remove it in between
-		if !errors.Is(err, fs.ErrNotExist) {
+	for range 100 { // another process that tries it may make it, and remove it, in between
+		if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrExist) {
 			break
 		}
 		err = tryFile(path)

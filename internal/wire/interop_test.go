@@ -38,7 +38,7 @@ func TestPythonSubscribes(t *testing.T) {
 import sys, zmq, msgpack
 s = zmq.Context().socket(zmq.SUB)
 s.setsockopt(zmq.HEARTBEAT_IVL, 20)
-s.setsockopt(zmq.RCVTIMEO, 20000)
+s.setsockopt(zmq.RCVTIMEO, 80000)
 s.connect(sys.argv[1])
 s.subscribe(b"cal")
 topic, body = s.recv_multipart()
@@ -68,11 +68,11 @@ func TestPythonPublishes(t *testing.T) {
 	cmd := python(t, `
 import sys, zmq, msgpack
 s = zmq.Context().socket(zmq.XPUB)
-s.setsockopt(zmq.RCVTIMEO, 20000)
+s.setsockopt(zmq.RCVTIMEO, 80000)
 s.bind(sys.argv[1])
 assert s.recv() == b"\x01n"
 s.send_multipart([b"n", msgpack.packb({"version": 2, "name": "from Python"}), b"z" * 1000000])
-s.close(20000)
+s.close(80000)
 `, e.String())
 	must(t, cmd.Start())
 	m := receive(t, subscribe(t, e, "n"))
