@@ -4,8 +4,7 @@ package hit
 // are not alike, to ten or more. Most groups do not care. Where one does, its rings are looked at as a whole.
 
 // openPart is how much a sample leaves open of the distance from a bin's mean to its limit. With so much nearly all that
-// full statistics find is found in the real frames of the tests, and next to nothing else; with 0.1, three times as many
-// peaks are there besides (docs/hits.md).
+// full statistics find is found in the real frames of the tests, and next to nothing else (docs/hits.md).
 const openPart = 0.15
 
 // mostOfRing is how many pixels of a bin are looked at. More are not needed: so many tell a deviation to 0.4 %,

@@ -82,7 +82,7 @@ func (f *fast) light(least, most []int32, ladder []int16, r *Result) {
 				if v.values == nil {
 					found.mask = f.sift(v, found, least, most, r)
 				} else {
-					f.sort(v, found, most)
+					f.doubt(v, found, most)
 				}
 				if found.mask != 0 {
 					r.Summary.Pixels += uint32(bits.OnesCount32(found.mask))
@@ -95,8 +95,8 @@ func (f *fast) light(least, most []int32, ladder []int16, r *Result) {
 	f.litOf[len(f.views)] = len(f.lit)
 }
 
-// sort lists the calibrated pixels that are not above the greatest limit.
-func (f *fast) sort(v *view, found survivor, most []int32) {
+// doubt lists the calibrated pixels that are not above the greatest limit.
+func (f *fast) doubt(v *view, found survivor, most []int32) {
 	for left := found.mask; left != 0; left &= left - 1 {
 		i := found.block*blockPixels + uint32(bits.TrailingZeros32(left))
 		if x := v.values[i]; x <= most[v.bins[i]] {
