@@ -15,6 +15,7 @@ type fast struct {
 	views      []view // of the segments of the frame
 	thresholds *Thresholds
 	ladder     []int16
+	blocks     []int16 // the least limits of blocks, where many frames have the same ones; else the ladder tells
 	sample     *sample
 	all        *all
 
@@ -65,17 +66,16 @@ func (f *fast) Find(frame *Frame, r *Result) {
 	if frame.Carried != nil {
 		t = frame.Carried.thresholds(f.carry)
 		f.load(frame)
-		ladder := t.ladder
-		if ladder == nil { // another finder made them
-			ladder = f.ladder
-			f.t.ladder.fill(ladder, t.Limit)
+		if f.blocks = t.blocks; f.blocks == nil { // another finder made them
+			f.t.ladder.fill(f.ladder, t.Limit)
 		}
-		f.light(t.Limit, t.Limit, ladder, r)
+		f.light(t.Limit, t.Limit, r)
 	} else {
 		f.load(frame)
 		f.own(t)
+		f.blocks = nil
 		f.t.ladder.fill(f.ladder, t.Least)
-		f.light(t.Least, t.Most, f.ladder, r)
+		f.light(t.Least, t.Most, r)
 		f.settle(t, r)
 	}
 	r.Summary.Background = t.background(f.p.step)
@@ -96,8 +96,8 @@ func (f *fast) own(t *Thresholds) {
 func (f *fast) carry(first *Frame, t *Thresholds) {
 	f.load(first)
 	f.sampled(t)
-	t.ladder = f.t.ladder.room()
-	f.t.ladder.fill(t.ladder, t.Limit)
+	f.t.ladder.fill(f.ladder, t.Limit)
+	t.blocks = f.t.leasts(f.ladder)
 }
 
 func (f *fast) load(frame *Frame) {

@@ -34,22 +34,32 @@ type pass struct {
 	bins       *uint16 // asked for where something is found
 }
 
-//go:noescape
-func passAVX2(p *pass)
+// limited is a pass in which, if limits are there, each block has its own, in place of spans and ladder.
+type limited struct {
+	pass
+	limits *int16
+}
 
 //go:noescape
-func passAVX512(p *pass)
+func passAVX2(p *limited)
 
-// passVectors looks through whole blocks from one on, and tells how far it came.
-func (v *view) passVectors(with vectors, spans []span, from int, ladder []int16, out []survivor) (done, found int) {
-	to := min(len(spans), len(v.raw)/blockPixels)
+//go:noescape
+func passAVX512(p *limited)
+
+// passVectors looks through the whole blocks of a part of a segment, and tells how far it came.
+func (f *fast) passVectors(v *view, from, to int) (done, found int) {
+	to = min(to, len(v.raw)/blockPixels)
 	if from >= to {
 		return from, 0
 	}
-	p := pass{spans: &spans[from:to][0], ladder: &ladder[0], out: &out[:to-from][0], blocks: to - from}
+	first, out := v.segment*f.t.blocks, f.survivors
+	p := limited{pass: pass{spans: &f.t.spans[first+from : first+to][0], ladder: &f.ladder[0], out: &out[:to-from][0], blocks: to - from}}
+	if f.blocks != nil {
+		p.limits = &f.blocks[first+from : first+to][0]
+	}
 	p.pixels(v, from, to)
 	p.bins = &v.bins[from*blockPixels : to*blockPixels][0]
-	if with == avx512 {
+	if f.t.vectors == avx512 {
 		passAVX512(&p)
 	} else {
 		passAVX2(&p)

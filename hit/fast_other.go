@@ -4,9 +4,7 @@ package hit
 
 func machine() vectors { return noVectors }
 
-func (v *view) passVectors(_ vectors, _ []span, from int, _ []int16, _ []survivor) (done, found int) {
-	return from, 0
-}
+func (f *fast) passVectors(_ *view, from, _ int) (done, found int) { return from, 0 }
 
 func (s *sample) addVectors([]uint16) bool { return false }
 func aligned(n int) []byte                 { return make([]byte, n) }

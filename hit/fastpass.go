@@ -15,18 +15,18 @@ const chunk = 2048
 
 // survivorsOf lists the blocks of a part of a segment with pixels that are above the least limit of the block, or have
 // range bits set. No pixel that is above its own limit is missing.
-func (f *fast) survivorsOf(v *view, from, to int, limits []int32, ladder []int16) []survivor {
-	spans := f.t.spans[v.segment*f.t.blocks:][:f.t.blocks]
+func (f *fast) survivorsOf(v *view, from, to int, limits []int32) []survivor {
+	first := v.segment * f.t.blocks
 	done, found := from, 0
 	if v.values == nil && f.t.vectors != noVectors {
-		done, found = v.passVectors(f.t.vectors, spans[:to], from, ladder, f.survivors)
+		done, found = f.passVectors(v, from, to)
 	}
 	for k := done; k < to; k++ {
 		var mask uint32
 		if v.values != nil {
 			mask = v.calibrated(k, limits)
 		} else {
-			mask = v.mask(k, min(ladder[spans[k].low], ladder[spans[k].high]))
+			mask = v.mask(k, f.least(first+k))
 		}
 		if mask != 0 {
 			f.survivors[found] = survivor{uint32(k), mask}
@@ -34,6 +34,15 @@ func (f *fast) survivorsOf(v *view, from, to int, limits []int32, ladder []int16
 		}
 	}
 	return f.survivors[:found]
+}
+
+// least is the least limit of a block, of those of all segments.
+func (f *fast) least(block int) int16 {
+	if f.blocks != nil {
+		return f.blocks[block]
+	}
+	s := f.t.spans[block]
+	return min(f.ladder[s.low], f.ladder[s.high])
 }
 
 // mask tells which pixels of a block survive.
@@ -71,14 +80,14 @@ func (v *view) calibrated(block int, limits []int32) (mask uint32) {
 }
 
 // light finds all pixels that are above their least limits, and lists those that are not above the greatest.
-func (f *fast) light(least, most []int32, ladder []int16, r *Result) {
+func (f *fast) light(least, most []int32, r *Result) {
 	f.lit, f.doubtful = f.lit[:0], f.doubtful[:0]
 	for s := range f.views {
 		v := &f.views[s]
 		f.litOf[s] = len(f.lit)
 		r.Summary.Switched += v.switched
 		for from := 0; from < f.t.blocks; from += chunk {
-			for _, found := range f.survivorsOf(v, from, min(from+chunk, f.t.blocks), least, ladder) {
+			for _, found := range f.survivorsOf(v, from, min(from+chunk, f.t.blocks), least) {
 				if v.values == nil {
 					found.mask = f.sift(v, found, least, most, r)
 				} else {

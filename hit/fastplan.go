@@ -142,6 +142,15 @@ func (l *ladder) fill(dst []int16, limits []int32) {
 	}
 }
 
+// leasts gives the least limits of all blocks.
+func (t *fastPlan) leasts(ladder []int16) []int16 {
+	blocks := make([]int16, len(t.spans))
+	for k, s := range t.spans {
+		blocks[k] = min(ladder[s.low], ladder[s.high])
+	}
+	return blocks
+}
+
 // order sorts the sample as it lies in the frame.
 func (t *fastPlan) order(p *Plan) {
 	sampled := make([]bool, len(p.Bin))

@@ -1,6 +1,6 @@
 #include "textflag.h"
 
-// Offsets in struct pass.
+// Offsets in struct limited.
 #define RAW 0
 #define PEDESTAL 8
 #define CODES 16
@@ -14,12 +14,13 @@
 #define DATAMASK 80
 #define BIAS 84
 #define BINS 88
+#define LIMITS 96
 
 // AHEAD is how many bytes of raw pixels are asked for before they are needed: they come from memory, and all else from
 // nearer.
 #define AHEAD 8192
 
-// func passAVX512(p *pass)
+// func passAVX512(p *limited)
 TEXT ·passAVX512(SB), NOSPLIT, $0-8
 	MOVQ p+0(FP), AX
 	MOVQ RAW(AX), SI
@@ -34,16 +35,24 @@ TEXT ·passAVX512(SB), NOSPLIT, $0-8
 	VPBROADCASTW DATAMASK(AX), Z8
 	VPBROADCASTW BIAS(AX), Z9
 	XORQ R12, R12
+	MOVQ LIMITS(AX), R13
+	TESTQ R13, R13
+	JZ block
+	MOVQ R13, BX
+	XORL DI, DI                   // limits have no ladder
 
 block:
 	PREFETCHT0 AHEAD(SI)
-	PREFETCHT0 AHEAD(DX)
 	VMOVDQU16 (SI), Z0
+	TESTQ DI, DI
+	JZ limit
 	MOVWQZX (BX)(R12*4), R13
 	MOVWQZX 2(BX)(R12*4), R15
 	VPBROADCASTW (DI)(R13*2), Z1
 	VPBROADCASTW (DI)(R15*2), Z2
 	VPMINSW Z2, Z1, Z1
+
+compare:
 	VPTESTMW (R8), Z0, K1    // range bits
 	VPANDD Z8, Z0, Z0
 	VPXORD Z9, Z0, Z0
@@ -65,6 +74,10 @@ next:
 	VZEROUPPER
 	RET
 
+limit:
+	VPBROADCASTW (BX)(R12*2), Z1
+	JMP compare
+
 some:
 	KORD K1, K2, K1
 	KMOVD K1, R13
@@ -77,7 +90,7 @@ some:
 	ADDQ $8, R9
 	JMP next
 
-// func passAVX2(p *pass)
+// func passAVX2(p *limited)
 TEXT ·passAVX2(SB), NOSPLIT, $0-8
 	MOVQ p+0(FP), AX
 	MOVQ RAW(AX), SI
@@ -93,17 +106,25 @@ TEXT ·passAVX2(SB), NOSPLIT, $0-8
 	VPBROADCASTW BIAS(AX), Y9
 	VPXOR Y15, Y15, Y15
 	XORQ R12, R12
+	MOVQ LIMITS(AX), R13
+	TESTQ R13, R13
+	JZ block
+	MOVQ R13, BX
+	XORL DI, DI                   // limits have no ladder
 
 block:
 	PREFETCHT0 AHEAD(SI)
-	PREFETCHT0 AHEAD(DX)
 	VMOVDQU (SI), Y0
 	VMOVDQU 32(SI), Y3
+	TESTQ DI, DI
+	JZ limit
 	MOVWQZX (BX)(R12*4), R13
 	MOVWQZX 2(BX)(R12*4), R15
 	VPBROADCASTW (DI)(R13*2), Y1
 	VPBROADCASTW (DI)(R15*2), Y2
 	VPMINSW Y2, Y1, Y1
+
+compare:
 	VPAND (R8), Y0, Y4       // range bits
 	VPAND 32(R8), Y3, Y5
 	VPAND Y8, Y0, Y0
@@ -132,6 +153,10 @@ next:
 	MOVQ R9, FOUND(AX)
 	VZEROUPPER
 	RET
+
+limit:
+	VPBROADCASTW (BX)(R12*2), Y1
+	JMP compare
 
 some:
 	VPCMPEQW Y15, Y4, Y4

@@ -9,11 +9,11 @@ func (f *field) surviveVectors(from, to int) (done, found int) {
 	if f.with == noVectors || from >= to {
 		return from, 0
 	}
-	p := pass{spans: &f.spans[:to-from][0], ladder: &f.limits[0], out: &f.survivors[:to-from+1][0], blocks: to - from}
+	p := limited{pass: pass{spans: &f.spans[:to-from][0], ladder: &f.limits[0], out: &f.survivors[:to-from+1][0], blocks: to - from}}
 	p.pixels(f.view, from, to)
 	p.bins = &f.bins[from*blockPixels : to*blockPixels][0]
 	if f.with == avx512 {
-		surviveAVX512(&p)
+		surviveAVX512(&p.pass)
 	} else {
 		passAVX2(&p)
 	}

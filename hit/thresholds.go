@@ -10,7 +10,7 @@ type Thresholds struct {
 	Most   []int32   // nor more; a sample leaves open where it is
 	Mean   []float64 // of the bin
 	Offset []int64   // the mean in sixteenths
-	ladder []int16   // of the limits, where the fast finder made it beforehand
+	blocks []int16   // limits of the fast finder's blocks, where it made them beforehand
 }
 
 // background is the mean of the bins' means, in ADU or the constants' unit.
