@@ -55,9 +55,9 @@ func NewThrift(s *Supply) *Thrift {
 	return &Thrift{Supply: s, Pictures: all, Answers: &Budget{Supply: s, Part: 0.5, Of: all}, Words: &Budget{Supply: s, Part: 0.25, Of: all}}
 }
 
-// What all who look at a run get of a core: a sixteenth where there is time to spare, and less than a hundredth where there is none.
+// What all who look at a run get of a core: a tenth, all but a little, where there is time to spare, and less than a hundredth where there is none.
 const (
-	most  = 1. / 16
+	most  = 3. / 32
 	least = 1. / 128
 )
 
