@@ -250,6 +250,7 @@ func (p *Partition) Shutdown(deadline time.Duration) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.end = "the partition is being shut down"
+	p.forget()
 	p.change()
 	if deadline <= 0 {
 		deadline = time.Minute

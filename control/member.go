@@ -149,14 +149,14 @@ func (p *Partition) Register(who Process) (Place, error) {
 			return Place{}, err
 		}
 	}
-	if old != nil {
-		m.known, m.former = old.known, old.former
-	}
 	if old != nil && !old.same(&who) { // whose earlier session is just forgotten
 		p.bury(old)
 		p.dismiss(old, "another process has taken its place")
-		m.succeed(old)
 	}
+	if old == nil {
+		old = p.recall(&who)
+	}
+	m.inherit(old)
 	p.members[who.Name] = m
 	p.cfg.Log.Info(fmt.Sprintf("%s is there: %s, process %d on %s", m.Name, clip(m.Role), m.PID, clip(m.Host)))
 	p.change()
@@ -329,6 +329,8 @@ func (p *Partition) Drop(name string) error {
 		p.dismiss(m, "it was dropped")
 		delete(p.members, name)
 	}
+	delete(p.before.members, name)
+	p.keep()
 	p.cfg.Log.Info(name + " was dropped")
 	p.change()
 	return nil

@@ -40,6 +40,8 @@ type Partition struct {
 	busy      string            // what is being done
 	end       string            // why all are to end
 	changes   uint64            // of parameters, over all processes
+	before    recollection      // of its life before
+	unkept    bool              // what is known of parameters could not be written down
 	changed   chan struct{}     // closed when something changes, and replaced
 }
 
@@ -73,6 +75,7 @@ func Open(c Config) (*Partition, error) {
 	for _, o := range j.orders {
 		p.note(o)
 	}
+	p.recollect()
 	if err := p.liftHold(); err != nil {
 		return nil, errors.Join(err, j.close())
 	}

@@ -3,6 +3,7 @@ package control
 import (
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 )
@@ -34,15 +35,22 @@ func (s *Settings) bounded() {
 // be told which of two came later.
 type known struct {
 	Settings
-	since map[string]uint64 // of what was set, which change it was
-	heard uint64            // the changes that there were when the process told of itself for the last time
-	told  bool              // it did, ever
+	Since map[string]uint64 `json:"since,omitempty"` // of what was set, which change it was
+	Heard uint64            `json:"heard"`           // the changes that there were when the process told of itself for the last time
+	Told  bool              `json:"told"`            // it did, ever
 }
 
-// succeed makes a process the next life of another one. What that was to begin with itself and never told of holds, too.
-func (m *member) succeed(old *member) {
-	m.known = known{}
-	if m.former = old.former; old.known.told {
+// inherit takes over what is known of who had the name before: the same process, or the one whose next life this is. What that was to
+// begin with itself and never told of holds, too.
+func (m *member) inherit(old *member) {
+	if old == nil {
+		return
+	}
+	m.former = old.former
+	switch {
+	case old.same(&m.Process):
+		m.known = old.known
+	case old.known.Told:
 		m.former = old.known
 	}
 }
@@ -55,12 +63,12 @@ func (p *Partition) learn(m *member, s *Settings) {
 	since := map[string]uint64{}
 	for _, name := range s.Set {
 		value := s.Values[name]
-		at, had := m.known.since[name]
+		at, had := m.known.Since[name]
 		if !had || m.known.Values[name] != value {
 			at = 0
 			for _, other := range p.like(m) {
 				if v, there := other.known.Values[name]; there && v == value {
-					at = max(at, other.known.since[name])
+					at = max(at, other.known.Since[name])
 				}
 			}
 		}
@@ -70,13 +78,19 @@ func (p *Partition) learn(m *member, s *Settings) {
 		}
 		since[name] = at
 	}
-	m.known = known{Settings: *s, since: since, heard: p.changes, told: true}
+	was := m.known
+	m.known = known{Settings: *s, Since: since, Heard: p.changes, Told: true}
+	_, recalled := p.before.members[m.Name]
+	delete(p.before.members, m.Name)
+	if recalled || !reflect.DeepEqual(was, m.known) {
+		p.keep()
+	}
 }
 
 // like gives the other processes that are there and do the same as one: what has a name means the same in these alone.
 func (p *Partition) like(m *member) (all []*member) {
 	for _, name := range slices.Sorted(maps.Keys(p.members)) {
-		if other := p.members[name]; other != m && other.Role == m.Role && other.absent(p.now()) == "" && other.known.told {
+		if other := p.members[name]; other != m && other.Role == m.Role && other.absent(p.now()) == "" && other.known.Told {
 			all = append(all, other)
 		}
 	}
@@ -86,7 +100,7 @@ func (p *Partition) like(m *member) (all []*member) {
 // last gives what was set last of a parameter among processes; the change is 0 where nobody has set it.
 func last(name string, all []*member) (at uint64, who *member) {
 	for _, m := range all {
-		if since := m.known.since[name]; since > at {
+		if since := m.known.Since[name]; since > at {
 			at, who = since, m
 		}
 	}
@@ -99,6 +113,7 @@ func last(name string, all []*member) (at uint64, who *member) {
 func (p *Partition) Settings(name, session string) (Settings, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.settle()
 	m, err := p.of(name, session)
 	if err != nil {
 		return Settings{}, err
@@ -111,7 +126,7 @@ func (p *Partition) Settings(name, session string) (Settings, error) {
 	for _, other := range others {
 		for _, name := range other.known.Set {
 			at, who := last(name, others)
-			if _, had := own.Values[name]; had && at <= own.heard {
+			if _, had := own.Values[name]; had && at <= own.Heard {
 				continue // it has lived with that
 			}
 			if value := who.known.Values[name]; len(differing(name, value, others)) == 0 {
@@ -120,7 +135,7 @@ func (p *Partition) Settings(name, session string) (Settings, error) {
 		}
 	}
 	for name, value := range s.Values {
-		if own.told && own.Values[name] != value {
+		if own.Told && own.Values[name] != value {
 			s.Generation = own.Generation + 1
 		}
 	}

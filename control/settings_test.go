@@ -15,24 +15,28 @@ import (
 type lives struct {
 	t        *testing.T
 	p        *control.Partition
+	journal  string
 	sessions map[string]string
+	pids     map[string]int // of the last of each name
 	pid      int
 }
 
 func living(t *testing.T) *lives {
 	t.Helper()
-	p, err := control.Open(control.Config{Partition: "tst", Journal: filepath.Join(t.TempDir(), "journal")})
+	journal := filepath.Join(t.TempDir(), "journal")
+	p, err := control.Open(control.Config{Partition: "tst", Journal: journal})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = p.Close() })
-	return &lives{t: t, p: p, sessions: map[string]string{}}
+	return &lives{t: t, p: p, journal: journal, sessions: map[string]string{}, pids: map[string]int{}}
 }
 
 // begin starts a process, after the end of one of its name, and gives what it is to begin with.
 func (l *lives) begin(name, role string) control.Settings {
 	l.t.Helper()
 	l.pid++
+	l.pids[name] = l.pid
 	place, err := l.p.Register(control.Process{Name: name, Role: role, PID: l.pid})
 	if err != nil {
 		l.t.Fatal(err)

@@ -115,16 +115,20 @@ func constantsEntries() []xtc.Name {
 		{Name: "segment", Type: xtc.Int32}, text("layout"), text("common_mode")}
 }
 
+func (k *calibration) declare(n *xtc.Names, node uint32, added *[]byte) error {
+	return k.r.declare(k.table, n, node, added)
+}
+
 // declare gives Names a free id and segment number and appends them. What drp told of an earlier run stays.
-func (k *calibration) declare(n *xtc.Names, node uint32, added *[]byte) (err error) {
-	n.Segment = k.r.freeSegment(k.table, n.DetName, n.Alg)
-	if n.ID, err = k.table.FreeID(node); err == nil {
-		if err = k.table.Add(n); err == nil {
+func (r *Run) declare(t *xtc.Table, n *xtc.Names, node uint32, added *[]byte) (err error) {
+	n.Segment = r.freeSegment(t, n.DetName, n.Alg)
+	if n.ID, err = t.FreeID(node); err == nil {
+		if err = t.Add(n); err == nil {
 			*added, err = n.AppendTo(*added)
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("no room in the Configure to tell of constants: %w", err)
+		return fmt.Errorf("no room in the Configure to tell of %s: %w", n.DetName, err)
 	}
 	return nil
 }

@@ -196,7 +196,7 @@ func (c *collector) event(e *entry, d xtc.Dgram) error {
 			return c.spoilt(e, d, &fex.Failure{Type: "ResultError", Message: err.Error()}, xtc.DamageUserDefined)
 		}
 		if e.status == fex.Rejected && !e.keepRaw {
-			c.leave(e, d, added, 0, &c.books.rejected)
+			c.leave(e, d, c.with(added, e.settings, ofRings), 0, &c.books.rejected)
 			return nil
 		}
 		c.side = c.hits.dropRaw(c.hits.found(e), removed)
@@ -236,6 +236,7 @@ func (c *collector) keep(e *entry, d xtc.Dgram, removed []uint32, added []byte, 
 		if e.searched {
 			added = c.with(added, e.settings, ofHits)
 		}
+		added = c.with(added, e.settings, ofRings)
 	}
 	if c.trigger.unwanted() {
 		if !c.cfg.Trigger.KeepAll {

@@ -76,6 +76,7 @@ type Config struct {
 	// the run goes as its source does.
 	Control func(Progress) (Orders, error)
 	Monitor *Monitor // nil: nobody can watch
+	Rings   Rings    // of pictures, for those who do
 	// Settings are values for parameters that the scripts and stages declare, by name, in place of their defaults.
 	Settings map[string]any
 

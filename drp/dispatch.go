@@ -212,6 +212,9 @@ func (r *Run) transition(h source.Header) error {
 			n, err = r.hits.configure(&loan, n)
 		}
 		r.reloads.constants.Unlock()
+		if err == nil {
+			n, err = r.steering.tellRings(&loan, n)
+		}
 		if err != nil {
 			loan.Abort()
 			r.control.undo(v)

@@ -42,6 +42,7 @@ func (f *Frames) choose(configure xtc.Dgram) error {
 	}
 	f.camera = chosen
 	f.hits = findHits(f.table, chosen, configure)
+	f.rings = findRings(f.table)
 	f.pulse, f.energy = findField(f.table, "pulseId"), findField(f.table, "ebeamPhotonEnergy")
 	return nil
 }

@@ -30,6 +30,7 @@ type Frames struct {
 	hits     *hitsReader
 	pulse    fieldPlace
 	energy   fieldPlace
+	rings    *xtc.Names // nil without
 
 	Rows, Cols int // of a segment; 0 before the first event with pixels
 
@@ -61,7 +62,8 @@ type Frame struct {
 	End      int64      // of its datagram, over all chunks
 	Raw      [][]uint16 // of each segment of the camera; nil where the event lacks it
 	Hits     hit.Record
-	Recorded bool // Hits were
+	Recorded bool  // Hits were
+	Rings    Rings // that somebody had set
 
 	Constants *FrameConstants // nil where there are none
 	Made      any             // by EachFrame.Work, for Done
@@ -275,7 +277,7 @@ func (f *Frames) datagram(e *Frame) (event bool, err error) {
 func (f *Frames) event(e *Frame) error {
 	f.number++
 	e.Number, e.Time, e.Pulse, e.Energy, e.Damage = f.number, e.buf.Time(), e.buf.Time(), math.NaN(), e.buf.Damage()
-	e.Recorded = false
+	e.Recorded, e.Rings = false, Rings{}
 	n := len(f.camera.numbers)
 	e.Raw = slices.Grow(e.Raw[:0], n)[:n]
 	clear(e.Raw)
@@ -297,6 +299,8 @@ func (f *Frames) event(e *Frame) error {
 			e.Pulse = b.Field(f.pulse.entry).Uint64()
 		case b.Names == f.energy.names:
 			e.Energy = b.Field(f.energy.entry).Float64()
+		case b.Names == f.rings:
+			e.Rings = ringsIn(b)
 		default:
 			f.take(e, b)
 		}

@@ -39,11 +39,14 @@ func (h *hits) with(values []any) hit.Config {
 
 // check refuses values that do not go together.
 func (s *steering) check(stage string, values []any) error {
-	if stage != hitsStage {
-		return nil
+	switch stage {
+	case hitsStage:
+		c := s.r.hits.with(values)
+		return c.Check()
+	case ringsStage:
+		return ringsOf(values).check(s.r.cfg.Rings)
 	}
-	c := s.r.hits.with(values)
-	return c.Check()
+	return nil
 }
 
 // settingsNames are those of the block of an event that is searched with other values than the Configure has.

@@ -35,6 +35,7 @@ type steering struct {
 	present  uint16        // the entry that holds, 0 if nothing was declared
 	latest   atomic.Uint32 // the same, for others
 	not      time.Duration
+	rings    *xtc.Names           // of the Configure that holds; nil without
 	searched bool                 // for hits with other values than the Configure has
 	entries  [boardEntries]values // each may be read by who has an event that has it
 }
@@ -48,7 +49,7 @@ type offer struct {
 // values are those of an entry of the board.
 type values struct {
 	users  atomic.Int32 // datagrams under way
-	blocks [3][]byte    // as they are recorded
+	blocks [4][]byte    // as they are recorded
 	plan   *hit.Plan    // nil where hits are searched as the Configure says
 }
 
@@ -70,7 +71,8 @@ const changeTime = 100 * time.Millisecond
 const (
 	ofScript = iota
 	ofPost
-	ofHits // of which drp itself declares what can be set
+	ofHits // of which drp itself declares what can be set, as it does of these:
+	ofRings
 )
 
 const settingsDetector = "settings"
@@ -195,10 +197,8 @@ func (s *steering) write(entry uint16) (found bool) {
 		}
 		s.entries[entry].blocks[which] = d.block(generation, values)
 	}
-	if s.turnHits(entry) {
-		found = true
-	}
-	return found
+	hits, rings := s.turnHits(entry), s.turnRings(entry)
+	return found || hits || rings
 }
 
 // block is the values as they are recorded.
@@ -258,14 +258,16 @@ func (s *steering) configure(which int, own *xtc.Table, blocks []byte) (err erro
 			all = append(all, p)
 		}
 	}
-	all = append(all, s.trigger.declared...)
+	all = append(append(all, s.trigger.declared...), s.r.cfg.rings()...)
 	c, err := s.book.Declare(all, s.start, s.r.clock())
 	if err != nil {
 		return fail(Configuration, err)
 	}
-	if _, values := s.book.Values(hitsStage); len(values) > 0 {
-		if err := s.check(hitsStage, values); err != nil {
-			return fail(Configuration, err)
+	for _, stage := range []string{hitsStage, ringsStage} {
+		if _, values := s.book.Values(stage); len(values) > 0 {
+			if err := s.check(stage, values); err != nil {
+				return fail(Configuration, err)
+			}
 		}
 	}
 	if s.start = nil; c != nil && len(all) > 0 {

@@ -60,7 +60,7 @@ func turnedMegapixels(tb testing.TB, corrected bool, fs, ss string) *event {
 			e.raw[i] = 9000
 		}
 	}
-	e.rings = s.rings(nil, 9500)
+	e.rings = s.rings(nil, 9500, s.distance)
 	for i := range 100 {
 		e.peaks = append(e.peaks, spot{float32(i) * 7.25, float32(i) * 3.5, 1234.5, 12})
 	}

@@ -86,7 +86,7 @@ func (e *event) place(f *drp.Frame) {
 			}
 		}
 	}
-	e.rings = e.scene.rings(e.rings, e.scene.photons(f))
+	e.rings = e.scene.rings(e.rings, e.scene.photons(f), e.scene.far(f))
 }
 
 // copyRaw takes the raw pixels of a frame.
@@ -141,13 +141,13 @@ var resolutions = [...]float64{100, 50, 30, 20, 15, 10, 8, 6, 5, 4, 3.5, 3, 2.5,
 
 // rings are a few around the beam, not too close to each other: at round resolutions where the energy and the distance are
 // known, else at round radii; none where nobody knows where the beam is.
-func (s *scene) rings(to []ring, energy float64) []ring {
+func (s *scene) rings(to []ring, energy, distance float64) []ring {
 	farthest := s.farthest()
 	if farthest <= 0 {
 		return to
 	}
 	least, last := farthest/8, 0.
-	if !(energy > 0) || s.distance <= 0 {
+	if !(energy > 0) || distance <= 0 {
 		step := math.Pow(10, math.Floor(math.Log10(farthest/2)))
 		for _, k := range []float64{0.25, 0.5, 1} {
 			if farthest/(k*step) <= 8 {
@@ -165,7 +165,7 @@ func (s *scene) rings(to []ring, energy float64) []ring {
 		if sine >= math.Sqrt2/2 { // it goes backwards
 			break
 		}
-		r := s.distance * math.Tan(2*math.Asin(sine))
+		r := distance * math.Tan(2*math.Asin(sine))
 		if r >= farthest {
 			break
 		}

@@ -97,7 +97,7 @@ func (f *feed) unwanted() bool {
 
 // watch takes events of one run, until that ends or nobody wants any.
 func (f *feed) watch(ctx context.Context, c *monitor.Client) error {
-	w := newWatching(ctx, &told{publisher: c.Publisher(), from: f.page.o.Store}, f.page.o.Aim, func(text string) { f.page.o.Journal.note("warn", text) })
+	w := newWatching(ctx, &told{publisher: c.Publisher(), from: f.page.o.Store}, f.page.o.Rings, func(text string) { f.page.o.Journal.note("warn", text) })
 	for !f.unwanted() {
 		turn, mine := f.page.thrift.Pictures.Await(ctx, &f.cost)
 		if !mine {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"drp/calib"
+	"drp/drp"
 	"drp/internal/pace"
 	"drp/watch"
 )
@@ -22,7 +23,7 @@ type Options struct {
 	Files    fs.FS               // of the page itself; nil is none
 	Store    calib.Store         // of constants, where the run tells of none; nil is none
 	Journal  *Journal            // of the log; nil is none
-	Aim      Aim                 // for the rings
+	Rings    drp.Rings           // that go before what events say
 	Player   *Player             // of a replay; nil in a run that goes on
 	Thrift   *pace.Thrift        // of all who look; nil lets them take what they want
 	Log      *slog.Logger

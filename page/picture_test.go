@@ -11,6 +11,7 @@ import (
 
 	"drp/calib"
 	"drp/calib/correct"
+	"drp/drp"
 	"drp/internal/testkit"
 	"drp/page"
 	"drp/xtc"
@@ -84,13 +85,13 @@ func TestAimedRings(t *testing.T) {
 	c := testkit.Spots{Segments: 2, Rows: 40, Cols: 50}
 	for _, how := range []struct {
 		name, without    string
-		aim              page.Aim
+		rings            drp.Rings
 		energy, distance float64
 	}{
-		{"neither is known otherwise", "photon_energy clen", page.Aim{Energy: 7000, Distance: 0.2}, 7000, 0.2},
-		{"the distance is", "photon_energy", page.Aim{Energy: 12000}, 12000, 0.1},
-		{"the energy is", "clen", page.Aim{Distance: 0.05}, 9500, 0.05},
-		{"both are", "", page.Aim{Energy: 8000, Distance: 0.08}, 8000, 0.08},
+		{"neither is known otherwise", "photon_energy clen", drp.Rings{Energy: 7000, Distance: 0.2}, 7000, 0.2},
+		{"the distance is", "photon_energy", drp.Rings{Energy: 12000}, 12000, 0.1},
+		{"the energy is", "clen", drp.Rings{Distance: 0.05}, 9500, 0.05},
+		{"both are", "", drp.Rings{Energy: 8000, Distance: 0.08}, 8000, 0.08},
 	} {
 		t.Run(how.name, func(t *testing.T) {
 			set := spotConstants(t, c)
@@ -102,7 +103,7 @@ func TestAimedRings(t *testing.T) {
 			}
 			set.Geometry = strings.Join(kept, "")
 			run := c.Run(1)
-			r := newRig(t, page.Options{Store: oneStore{set: set}, Aim: how.aim}, run[:4],
+			r := newRig(t, page.Options{Store: oneStore{set: set}, Rings: how.rings}, run[:4],
 				func(n int64) (xtc.Dgram, uint32) { return c.Event(uint64(101+n), int(n)), 0 })
 			p := pictures(t, r.open("rate=30"), 1)[0]
 			if len(p.Rings) == 0 {

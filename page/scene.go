@@ -23,7 +23,7 @@ type scene struct {
 	layout               *correct.Layout // nil: segments lie below each other
 	distance             float64         // of the detector in pixels, 0 where it is not known
 	energy               float64         // of the photons where an event tells none, eV; 0 where it is not known
-	given                float64         // what a user says of it; 0 is nothing
+	given                drp.Rings       // what a user says, before what events do
 	constants            *drp.FrameConstants
 
 	high, wide int

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"drp/calib"
+	"drp/drp"
 	"drp/monitor"
 )
 
@@ -45,8 +46,8 @@ type Seen struct {
 
 // NewViewer makes one for what a run publishes. The store is asked where the run tells of no constants; it may be nil. Until
 // the context ends, note is told what cannot be shown.
-func NewViewer(ctx context.Context, publisher string, store calib.Store, aim Aim, note func(string)) *Viewer {
-	return &Viewer{watching: newWatching(ctx, &told{publisher: publisher, from: store}, aim, note)}
+func NewViewer(ctx context.Context, publisher string, store calib.Store, rings drp.Rings, note func(string)) *Viewer {
+	return &Viewer{watching: newWatching(ctx, &told{publisher: publisher, from: store}, rings, note)}
 }
 
 // Take takes a transition or an event, whose pixels it copies.
@@ -81,7 +82,7 @@ func (v *Viewer) Picture(bin int) *Picture {
 	s := e.scene
 	plan := s.plan(min(bin, max(s.high, s.wide)))
 	p := &Picture{Source: s.source, Unit: s.unit, High: s.high, Wide: s.wide, Bin: plan.bin, Rows: plan.high, Cols: plan.wide,
-		Values: make([]float32, plan.places()), Energy: s.photons(&v.watching.frame), Distance: s.distance}
+		Values: make([]float32, plan.places()), Energy: s.photons(&v.watching.frame), Distance: s.far(&v.watching.frame)}
 	v.painter.means(p.Values, e, plan)
 	for i := range e.peaks {
 		p.Peaks = append(p.Peaks, Point{float64(e.peaks[i].x), float64(e.peaks[i].y)})

@@ -15,7 +15,7 @@ import (
 // TestViewer compares its pictures of every size with the mean of the pixels that they are made of.
 func TestViewer(t *testing.T) {
 	c := testkit.Camera{Segments: 3, Rows: 21, Cols: 30}
-	v := page.NewViewer(t.Context(), "", nil, page.Aim{}, func(text string) { t.Error(text) })
+	v := page.NewViewer(t.Context(), "", nil, drp.Rings{}, func(text string) { t.Error(text) })
 	if v.Picture(1) != nil {
 		t.Error("there is a picture before the first event")
 	}
@@ -73,7 +73,7 @@ func TestViewerOfHits(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = all.Close() }()
-	v := page.NewViewer(t.Context(), "", store, page.Aim{}, func(text string) { t.Error(text) })
+	v := page.NewViewer(t.Context(), "", store, drp.Rings{}, func(text string) { t.Error(text) })
 	peaks, bright := 0, 0
 	for {
 		if _, err := all.Next(); err != nil {

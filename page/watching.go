@@ -16,7 +16,7 @@ import (
 type watching struct {
 	frames    *drp.Frames
 	constants *told
-	aim       Aim
+	rings     drp.Rings // that go before what events say
 	frame     drp.Frame
 	scene     *scene
 	decision  *xtc.Names // of the trigger; nil without
@@ -25,8 +25,8 @@ type watching struct {
 	none      string // why there are no constants, as was said
 }
 
-func newWatching(ctx context.Context, constants *told, aim Aim, note func(string)) *watching {
-	return &watching{constants: constants, aim: aim, note: note,
+func newWatching(ctx context.Context, constants *told, rings drp.Rings, note func(string)) *watching {
+	return &watching{constants: constants, rings: rings, note: note,
 		frames: drp.FramesOf(ctx, drp.FramesOptions{First: true, Store: constants, Warn: note})}
 }
 
@@ -126,7 +126,7 @@ func (w *watching) of(source, unit string, shape [3]int, k *drp.FrameConstants) 
 	s := w.scene
 	if s == nil || s.source != source || s.segments != shape[0] || s.rows != shape[1] || s.cols != shape[2] || s.constants != k {
 		w.scene = newScene(source, unit, shape, k)
-		w.scene.aim(w.aim)
+		w.scene.given = w.rings
 		if k != nil { // what is needed of them is in their tables
 			k.Set.Pedestals, k.Set.Gains, k.Set.RMS, k.Set.Status = nil, nil, nil, nil
 		}

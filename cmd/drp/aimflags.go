@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"drp/page"
+	"drp/drp"
 )
 
 // aimFlags say at which resolution the rings of pictures lie, where neither events nor the geometry do.
@@ -19,10 +19,10 @@ func (f *aimFlags) add(fl *pflag.FlagSet) {
 	fl.StringVar(&f.distance, "distance", "", "from the sample to the detector, for the same: 0.095 (`m`) or 95mm (default: what the geometry says)")
 }
 
-// complete reads them; shown tells whether there are pictures.
-func (f *aimFlags) complete(shown bool) (a page.Aim, err error) {
+// complete reads them; shown tells whether anybody can see pictures.
+func (f *aimFlags) complete(shown bool) (a drp.Rings, err error) {
 	if !shown && (f.energy != 0 || f.distance != "") {
-		return a, errors.New("--energy and --distance are for the rings on the page: give --http HOST:PORT, too")
+		return a, errors.New("--energy and --distance are for the rings of pictures: give --http HOST:PORT, too")
 	}
 	a.Energy = f.energy
 	if f.distance != "" {

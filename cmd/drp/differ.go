@@ -11,14 +11,15 @@ import (
 )
 
 // differing says which parameters have several values among processes that belong together, as where one was started anew and
-// has what its script says. Lines are in the order in which the parameters are declared.
+// has what its script says. Where nobody has set any, they differ as they were configured, which is wanted, as of two detectors.
+// Lines are in the order in which the parameters are declared.
 func differing(lists []shown) (lines []string) {
 	type value struct {
 		text string
 		pids []string
 	}
 	var names []string
-	values := map[string][]value{}
+	values, changed := map[string][]value{}, map[string]bool{}
 	for i := range lists {
 		for _, s := range lists[i].Settings {
 			if !slices.Contains(names, s.Name) {
@@ -29,12 +30,13 @@ func differing(lists []shown) (lines []string) {
 			if at < 0 {
 				at, all = len(all), append(all, value{text: text})
 			}
+			changed[s.Name] = changed[s.Name] || text != settings.Text(s.Default)
 			all[at].pids = append(all[at].pids, fmt.Sprint(lists[i].PID))
 			values[s.Name] = all
 		}
 	}
 	for _, name := range names {
-		if len(values[name]) < 2 {
+		if len(values[name]) < 2 || !changed[name] {
 			continue
 		}
 		var each []string

@@ -209,6 +209,10 @@ func TestDiffering(t *testing.T) {
 	a, sa := memberOf(t, 1, declaresI)
 	b, sb := memberOf(t, 2, declaresIJ)
 	late, anew := memberOf(t, 3, declaresI)
+	_, otherwise := memberOf(t, 5, strings.Replace(declaresI, `"default":3`, `"default":4`, 1))
+	if lines := differingOf(t.Context(), []seen{sa, otherwise}); lines != nil {
+		t.Errorf("of other defaults, which nobody has changed, it says %q", lines)
+	}
 	_, other := memberOf(t, 4, declaresI)
 	other.status.Partition = "other"
 	all := []seen{sa, sb, anew, other}

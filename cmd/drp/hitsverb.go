@@ -133,7 +133,7 @@ func givenDistance(text string) (float64, error) {
 	switch {
 	case err != nil || d <= 0:
 		return 0, fmt.Errorf("--distance %s: give a length, as 0.095 in metres, or 95mm", text)
-	case !strings.HasSuffix(strings.TrimSpace(text), "m") && (d < 1e-3 || d > 20):
+	case !strings.HasSuffix(strings.TrimSpace(text), "m") && !drp.LikeMetres(d):
 		return 0, fmt.Errorf("--distance %s: that would be %g m: give the unit, too, as %smm or %sm", text, d, text, text)
 	}
 	return d, nil

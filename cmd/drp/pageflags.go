@@ -23,7 +23,7 @@ func (f *watchFlags) journal(log *slog.Logger) *slog.Logger {
 
 // watchable gives a run that is shown on a page a name to be watched by, where it has none, and notes where its status is
 // recorded.
-func (f *watchFlags) watchable(cfg *drp.Config) {
+func (f *watchFlags) watchable(cfg *drp.Config) (err error) {
 	if cfg.Monitor == nil && f.http != "" {
 		cfg.Monitor = &drp.Monitor{Name: fmt.Sprintf("run/%d", os.Getpid())}
 	}
@@ -31,6 +31,8 @@ func (f *watchFlags) watchable(cfg *drp.Config) {
 		f.shown.Monitor = cfg.Monitor.Name
 	}
 	f.recorded = cfg.OutputDir
+	cfg.Rings, err = f.aim.complete(cfg.Monitor != nil)
+	return err
 }
 
 // openPage begins to serve the page, where there is an address for it.

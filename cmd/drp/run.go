@@ -183,7 +183,9 @@ func (f *runFlags) complete(cfg *drp.Config) (err error) {
 	if cfg.Settings, err = f.live.set.values(); err != nil {
 		return err
 	}
-	f.watch.watchable(cfg)
+	if err := f.watch.watchable(cfg); err != nil {
+		return err
+	}
 	cfg.PythonPath = drp.PythonPath()
 	return f.completeSupervision(cfg)
 }

@@ -62,11 +62,13 @@ type onlookers struct {
 
 // open lets others look. What it needs is there before the run begins; without a socket of its own a run goes on.
 func (f *watchFlags) open(partition string, log *slog.Logger) (*onlookers, error) {
-	aim, err := f.aim.complete(f.http != "")
-	if err != nil {
-		return nil, err
+	if f.shown.Player != nil || f.elsewhere { // a run has them as settings, which its events tell
+		rings, err := f.aim.complete(f.http != "")
+		if err != nil {
+			return nil, err
+		}
+		f.shown.Rings = rings
 	}
-	f.shown.Aim = aim
 	o := &onlookers{partition: partition, http: f.http != "", flags: f, log: log, shown: make(chan struct{})}
 	options, err := f.options(log)
 	if err != nil {

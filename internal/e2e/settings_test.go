@@ -48,7 +48,7 @@ func TestSettingsHoldFromAnEventOn(t *testing.T) {
 	set := func(code int, words ...string) outcome {
 		return v.beside(append([]string{"set", "--pid", pid}, words...)...).wants(t, code)
 	}
-	if o := set(0); !strings.Contains(o.stdout, "threshold   51") || !strings.Contains(o.stdout, "int, from 0, by default 50") || !strings.Contains(o.stdout, "of nothing") {
+	if o := set(0); !strings.Contains(o.stdout, "threshold       51") || !strings.Contains(o.stdout, "int, from 0, by default 50") || !strings.Contains(o.stdout, "of nothing") {
 		t.Errorf("it shows\n%s", o.stdout)
 	}
 	set(3, "treshold=1").wants(t, 3, "did you mean threshold?")
@@ -74,10 +74,10 @@ func TestSettingsHoldFromAnEventOn(t *testing.T) {
 		t.Errorf("%+v", listing)
 	}
 	at := v.enabled()
-	if s := at.Settings; s.Parameters != 3 || s.Generation != listing.Generation || s.Applied != listing.Applied || s.Refused != 3 {
+	if s := at.Settings; s.Parameters != 5 || s.Generation != listing.Generation || s.Applied != listing.Applied || s.Refused != 3 {
 		t.Errorf("the status has %+v, the list %+v", s, listing)
 	}
-	if o := v.beside("status"); !strings.Contains(o.stdout, fmt.Sprintf("settings: generation %d of 3 parameters, refused 3", listing.Generation)) {
+	if o := v.beside("status"); !strings.Contains(o.stdout, fmt.Sprintf("settings: generation %d of 5 parameters, refused 3", listing.Generation)) {
 		t.Errorf("the status is\n%s", o.stdout)
 	}
 	before := at.Events.Received
