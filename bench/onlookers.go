@@ -23,21 +23,39 @@ const calm = 0.05
 // kindOfRun is a run that is looked at.
 type kindOfRun struct {
 	name, what, source, script string
+	rate                       string // of events where it is paced
 	flags                      []string
 	large                      bool // only some look at it, and all its memory is in use before
+	paced                      bool // it has no more events than it can do with ease, on a core that is full all the same
+}
+
+// measure is what of a run shows that somebody looks, with its unit and what it is called.
+func (k *kindOfRun) measure() (unit, called string) {
+	if k.paced {
+		return "cores", "what is left of a core"
+	}
+	return "1/s", "throughput"
 }
 
 func kindsOfRuns(o *MonitorOptions) []kindOfRun {
-	return []kindOfRun{
-		{name: "4k", what: "events of 4 KiB", source: "sim:segments=1,rows=32,cols=64,bank=1,hits=0,slow=0,events=1000000000000", script: o.Script},
-		{name: "4m", what: "events of 4.3 MB", source: "sim:segments=4,rows=288,cols=1877,bank=4,hits=0,slow=0,events=1000000000000",
+	all := []kindOfRun{
+		{name: "4k", what: "events of 4 KiB", rate: "100", source: "sim:segments=1,rows=32,cols=64,bank=1,hits=0,slow=0,events=1000000000000", script: o.Script},
+		{name: "4m", what: "events of 4.3 MB", rate: "20", source: "sim:segments=4,rows=288,cols=1877,bank=4,hits=0,slow=0,events=1000000000000",
 			script: o.Reader, flags: []string{"--slots", "8", "--monitor-slots", "8"}, large: true},
 	}
+	for _, k := range all[:] {
+		k.name, k.what, k.paced = "paced_"+k.name, k.what+" at a rate of "+k.rate, true
+		k.flags = append(slices.Clone(k.flags), "--rate", k.rate)
+		all = append(all, k)
+	}
+	return all
 }
 
 // onlook measures, in turns, what becomes of a run when somebody looks: its throughput, as events in a second of the time
 // that drp and its worker use of a core that they have for themselves, and its memory. What onlookers do elsewhere is not
-// taken from it so, and what others do on that core is not, either. Each of them gets as much of the time that is left.
+// taken from it so, and what others do on that core is not, either. How fast a core is changes from one moment to the next, on a
+// virtual machine by tenths, and so does that throughput. So the same is done with runs that have little to do, where that is tenths
+// of little: what they leave of a core that is full is what a run that fills it would have. Each of them gets as much of the time that is left.
 func (w *watching) onlook(ctx context.Context) error {
 	end, left := time.Now().Add(w.o.Onlooking), 0
 	runs := kindsOfRuns(&w.o)
@@ -64,7 +82,7 @@ func (w *watching) onlook(ctx context.Context) error {
 			if err != nil {
 				break
 			}
-			c := comparison{watching: w, run: run, name: l.name + "_" + of.name, what: of.what + ", " + l.what,
+			c := comparison{watching: w, run: run, of: of, name: l.name + "_" + of.name, what: of.what + ", " + l.what,
 				end: time.Now().Add(time.Until(end) / time.Duration(left))}
 			left--
 			if err = c.compare(ctx, l); err != nil {
@@ -121,6 +139,7 @@ func (w *watching) warm(ctx context.Context, run *watchedRun) (err error) {
 type comparison struct {
 	*watching
 	run        *watchedRun
+	of         *kindOfRun
 	name, what string
 	end        time.Time // from which on no more turns are taken than have to be
 }
@@ -156,8 +175,9 @@ func (c *comparison) compare(ctx context.Context, l *onlooker) (err error) {
 		}
 		without := (before.rate + after.rate) / 2
 		ratios = append(ratios, with.rate/without)
-		c.report.add("with_"+c.name, "1/s", c.what, with.rate)
-		c.report.add("without_"+c.name, "1/s", "the same without", without)
+		unit, _ := c.of.measure()
+		c.report.add("with_"+c.name, unit, c.what, with.rate)
+		c.report.add("without_"+c.name, unit, "the same without", without)
 		c.report.add("memory_with_"+c.name, "MB", "of drp, "+c.what, with.memory/1e6)
 		c.report.add("memory_without_"+c.name, "MB", "the same without", (before.memory+after.memory)/2e6)
 		before = after
@@ -176,13 +196,17 @@ func (c *comparison) alone(ctx context.Context, l *onlooker) (seen looked, err e
 // judge adds what onlookers may cost.
 func (w *watching) judge() {
 	for _, of := range kindsOfRuns(&w.o) {
+		_, called := of.measure()
 		for _, l := range of.onlookers(&w.o) {
 			f := w.report.find("with_" + l.name + "_" + of.name)
 			if f.Name == "" {
 				continue
 			}
 			name := strings.TrimPrefix(f.Name, "with_")
-			w.report.barInTurns("throughput, "+f.What, "with_"+name, "without_"+name, leastLeft, false)
+			w.report.barInTurns(called+", "+f.What, "with_"+name, "without_"+name, leastLeft, false)
+			if of.paced { // which has the memory of the other one
+				continue
+			}
 			w.report.barInTurns("memory, "+f.What, "memory_with_"+name, "memory_without_"+name, l.mostMemory(), true)
 		}
 	}
@@ -223,7 +247,7 @@ func known(ratios []float64) bool {
 
 // looked is what a stretch of a run came to.
 type looked struct {
-	rate   float64 // events in a second of the processor
+	rate   float64 // events in a second of the processor; of a run that is paced, what it leaves of its core
 	memory float64
 }
 
@@ -245,7 +269,11 @@ func (r *watchedRun) stretch(ctx context.Context, seconds float64, to *looked) e
 		if events <= 0 || used <= 0 {
 			return errors.New("bench: the run that is looked at does nothing any more")
 		}
-		to.rate, r.last = events/used, now
+		to.rate = events / used
+		if r.filler != nil {
+			to.rate = 1 - used/now.at.Sub(r.last.at).Seconds()
+		}
+		r.last = now
 		to.memory, err = r.resident()
 		return err
 	}

@@ -29,7 +29,8 @@ type watchedRun struct {
 
 	liveline string // address
 	client   *watch.Client
-	pids     []int // of drp and its worker
+	pids     []int     // of drp and its worker
+	filler   *exec.Cmd // fills the core of a run that is paced, with what nobody else wants of it; nil otherwise
 	last     moment
 }
 
@@ -55,6 +56,11 @@ func startRun(ctx context.Context, o *MonitorOptions, of *kindOfRun) (r *watched
 			err = errors.Join(err, started.close())
 		}
 	}()
+	if of.paced {
+		if err := r.fill(o.Python); err != nil {
+			return nil, err
+		}
+	}
 	lines := bufio.NewReader(said)
 	for r.liveline == "" {
 		line, err := lines.ReadString('\n')
@@ -104,7 +110,25 @@ func socketOf(pid int) (string, error) {
 	return "", fmt.Errorf("bench: process %d has no socket for its status", pid)
 }
 
+// fill gives the core of the run something to do that gives way to all else, so that drp sees no idle time.
+func (r *watchedRun) fill(python string) error {
+	r.filler = exec.Command(python, "-c", "while True: pass")
+	if err := startOn(r.filler, first); err != nil {
+		r.filler = nil
+		return err
+	}
+	idle := unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_IDLE}
+	if err := unix.SchedSetAttr(r.filler.Process.Pid, &idle, 0); err != nil {
+		return fmt.Errorf("bench: a process that fills a core: %w", err)
+	}
+	return nil
+}
+
 func (r *watchedRun) close() error {
+	if r.filler != nil {
+		_ = r.filler.Process.Kill()
+		_ = r.filler.Wait()
+	}
 	if r.client != nil {
 		r.client.Close()
 	}
@@ -135,6 +159,7 @@ func (r *watchedRun) used() (sum time.Duration, err error) {
 type moment struct {
 	events float64
 	used   time.Duration
+	at     time.Time
 }
 
 // recordBytes is what the worker reads of each event from its pipe, and nothing else: so the system counts its events, to the last
@@ -146,7 +171,7 @@ func (r *watchedRun) now() (m moment, err error) {
 		return m, err
 	}
 	read, err := figureOf(r.pids[1], "io", "rchar:")
-	m.events = read / recordBytes
+	m.events, m.at = read/recordBytes, time.Now()
 	return m, err
 }
 

@@ -23,7 +23,8 @@ ratios of figures of the same run, or of what was promised.
 
 Then it lets a run go on one core, and on another one somebody look at it, by turns: consumers that are stopped, slow, dying
 or writing nonsense, browsers that are so, and others who ask, connect and send as fast as they can. What the run gets done in a second of its own time
-of the processor is compared with what it gets done without them, and so is its memory. How well that is known stands beside it; a
+of the processor is compared with what it gets done without them, and so is its memory. The same is done with a run that has few events, on
+a core that something else fills: what it leaves of the core is compared, which shows smaller effects. How well that is known stands beside it; a
 bar is missed only where the effect is beyond it by more than can be chance (docs/performance.md).`,
 	}
 	cmd.Flags().IntVar(&o.Rounds, "rounds", 5, "rounds; figures are medians over them")
