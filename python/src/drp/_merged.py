@@ -1,7 +1,8 @@
-"""An event of several processes, and the detectors that can be read from it."""
+"""A run and an event of several processes, and the detectors that can be read from it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +12,9 @@ from ._detector import Alg, Field, Group, find
 if TYPE_CHECKING:
     from types import SimpleNamespace
 
-    from ._merge import Merge, Source
+    from ._merge import Merge
+    from ._merge_source import Source
+    from ._run import Run
     from ._watch import Watched
 
 
@@ -70,6 +73,36 @@ class MergedEvent:
 
     def __repr__(self) -> str:
         return f"<event {self.timestamp >> 32}.{self.timestamp & 0xFFFFFFFF:09d} of {', '.join(self.parts)}>"
+
+
+class MergedRun:
+    """A run that several processes take part in."""
+
+    def __init__(self, owner: Merge, run: Run) -> None:
+        self._owner = owner
+        self._over = False
+        self.runnum = run.runnum  #: the number; None if no process says it
+        self.expt = run.expt  #: the experiment
+        self.timestamp = run.timestamp  #: of its beginning
+
+    def Detector(self, name: str) -> Any:
+        """Find a detector, an EPICS variable or a scan variable; an unknown name raises `KeyError`."""
+        return self._owner.Detector(name)
+
+    @property
+    def detnames(self) -> set[str]:
+        """The names of all detectors."""
+        return set(self._owner.detnames)
+
+    def events(self) -> Iterator[MergedEvent]:
+        """Yield every event; each is valid until the next is taken."""
+        while not self._over and self._owner._pull(self):
+            assert self._owner._event is not None
+            yield self._owner._event
+        self._over = True
+
+    def __repr__(self) -> str:
+        return f"<run {self.runnum} of {self.expt}>"
 
 
 class Joined:
