@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ._config import Config
-from ._feed import BEGIN_RUN, CONFIGURE, END_RUN, EVENT, UNCONFIGURE
 from ._run import Run
+from ._sequence import BEGIN_RUN, CONFIGURE, END_RUN, EVENT, UNCONFIGURE
 from ._watch import Watched, WatchFeed
 
 EVERYTHING = {"hits": False, "bits": 0, "every": 1, "newest": False}
