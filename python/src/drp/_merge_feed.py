@@ -112,7 +112,8 @@ class MergedFeed(Sequence):
                 return END_STEP
             for s in self.sources:
                 s._look(self.last)
-            if any(s._fresh for s in self.sources) and all(s._fresh or s._run is None for s in self.sources):
+            fresh = [s for s in self.sources if s._fresh]
+            if fresh and all(s._fresh or s._run is None for s in self.sources):
                 if self.run is not None:
                     return END_RUN
                 self.last = -1  # all have begun anew, maybe with earlier times
@@ -147,6 +148,8 @@ class MergedFeed(Sequence):
         """Say whether nobody can have anything before it; who has nothing is not waited for any more if it is late."""
         at = first._shown
         assert at is not None
+        if None not in [s._head for s in self.sources]:
+            return True
         waited = [s for s in self.sources if s._run is not None and s._head is None and not s._silent]
         if first._marks or self._aligned:  # else all are waited for, to begin with what all can have
             waited = [s for s in waited if not s._marks and s._read < at]
@@ -179,17 +182,18 @@ class MergedFeed(Sequence):
             return None
         self.time = self.last = min(s._head.timestamp for s in heads if s._head is not None)
         there = [s for s in heads if s._head is not None and s._head.timestamp == self.last]
-        for s in [s for s in there if self.scan.late(s, self.last)]:
-            s.late += 1
-            s._drop()
-            there.remove(s)
+        for s in there[:]:
+            if self.scan.late(s, self.last):
+                s.late += 1
+                s._drop()
+                there.remove(s)
         if not there:
             return None
         parts = {s.name: s._head for s in there if s._head is not None}
-        missing = tuple(s.name for s in self.sources if s not in there)
+        missing = tuple([s.name for s in self.sources if s.name not in parts])
         for s in self.sources:
             s._silent = s._silent and s._head is None
-            s.absent += s.name in missing
+            s.absent += s.name not in parts
         evt = MergedEvent(self.last, parts, missing)
         if self._complete and missing:
             self.skipped += 1

@@ -50,6 +50,7 @@ class Source:
         self._feed.data_source = self
         self._head: Watched | None = None
         self._marks: deque[Mark] = deque()  # that come before it
+        self._shown: int | None = None  # the time of what it has next, when it was looked at
         self._run: Run | None = None
         self._number: int | None = None  # of the run
         self._fresh = True  # its run has begun since an event was given
@@ -84,22 +85,21 @@ class Source:
         return config
 
     @property
-    def _shown(self) -> int | None:
-        """The time of what it has next, which is not behind its event; None if it has nothing to show."""
-        times = [mark.time for mark in (*self._marks,)[:1]]
-        if self._head is not None:
-            times.append(self._head.timestamp)
-        return min(times, default=None)
-
-    @property
     def _ending(self) -> bool:
         """Whether its run ends with what is read: what is behind it belongs to the next."""
         return bool(self._marks) and self._marks[-1].service in ENDS
 
     def _look(self, last: int) -> None:
-        """Take what is there, up to an event after `last`, or to the end of its run."""
+        """Take what is there, up to an event after `last`, or to the end of its run; say from when on it is."""
+        if self._head is None:
+            self._take(last)
+        self._shown = None if self._head is None else self._head.timestamp
+        if self._marks and (self._shown is None or self._marks[0].time < self._shown):  # which is not behind the event
+            self._shown = self._marks[0].time
+
+    def _take(self, last: int) -> None:
         feed = self._feed
-        while self._head is None and not self._ending and feed.look():
+        while not self._ending and feed.look():
             if feed.service >= EVENT:
                 if self._run is None:
                     self._begin()
