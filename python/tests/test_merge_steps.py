@@ -114,6 +114,11 @@ TABLE = {
         [b(10, 0.1), 11, e(20), 31, b(50, 0.5), 51, e(60)],
         [(0, 0.1, [11]), (1, 0.3, [31]), (2, 0.5, [51])],
     ),
+    "one lacks a step, and is longer in the next": (
+        [b(10, 0.1), 11, b(50, 0.5), 51, 65, e(66)],
+        [b(10, 0.1), 11, b(30, 0.3), 31, b(50, 0.5), 51, e(60)],
+        [(0, 0.1, [11]), (1, 0.3, [31]), (2, 0.5, [51, 65])],
+    ),
     "one goes on when the other has ended": (
         [b(10, 0.1), 11, e(20), b(30, 0.3), 31],
         [b(10, 0.1), 11, 25, e(26), b(30, 0.3), 31],
@@ -280,7 +285,8 @@ def test_one_dies_in_the_middle(publishers):
         assert [(s.number, motor(s), [key(evt) for evt in s.events()]) for s in steps] == [(2, 0.5, [51])]
 
 
-def test_the_only_one_with_steps_dies(publishers):
+@pytest.mark.parametrize("back", [b(10, 0.1), b(30, 0.3)])
+def test_the_only_one_with_steps_dies(publishers, back):
     """Its step goes on for the others; it comes back to it, or to the next."""
     one, other = played(publishers, [b(10, 0.1), 11], [11], end=False)
     with watch(restarts=True) as mon:
@@ -294,15 +300,14 @@ def test_the_only_one_with_steps_dies(publishers):
         other.say(12)
         assert key(next(events)) == 12
         again = Played(publishers(0))
-        again.p.serve(*begin(again.p), *again.frames([b(30, 0.3), 31]))
+        again.p.serve(*begin(again.p), *again.frames([back, 31]))
         comes_back(mon)
         other.say(31)
-        assert list(events) == []
         again.end()
         other.end()
-        assert [(s.number, run.Detector("motor1")(s), [key(evt) for evt in s.events()]) for s in steps] == [
-            (1, 0.3, [31])
-        ]
+        assert [key(evt) for evt in events] == ([31] if back[1] == 10 else [])
+        found = [(s.number, run.Detector("motor1")(s), [key(evt) for evt in s.events()]) for s in steps]
+        assert found == ([] if back[1] == 10 else [(1, 0.3, [31])])
 
 
 def test_one_that_is_silent_comes_late(publishers):
@@ -326,6 +331,72 @@ def test_one_that_is_silent_comes_late(publishers):
         other.end()
         assert list(steps) == []
         assert mon.sources["tst/1"].late == 1
+
+
+@pytest.mark.parametrize("at", [9, 10])
+def test_one_comes_to_a_step_when_it_is_over(publishers, at):
+    one, other = played(publishers, [b(10, 0.1), 11], [], end=False)
+    with watch(deadline=0.05) as mon:
+        steps = next(mon.runs()).steps()
+        step = next(steps)
+        events = step.events()
+        assert key(next(events)) == 11
+        one.say(e(20))
+        assert list(events) == []
+        other.say(b(at, 0.1), 12, e(20), b(30, 0.3), 31)
+        one.say(b(30, 0.3), 31)
+        step = next(steps)
+        assert (step.number, step.timestamp & 0xFF, key(next(step.events()))) == (1, 30, 31)
+        assert mon.sources["tst/1"].late == 1
+
+
+def test_it_begins_where_both_have_events(publishers):
+    """What one says of steps is no event: its first is waited for."""
+    _, other = played(publishers, [b(10, 0.1), 11, e(20), b(30, 0.3), 31], [b(10, 0.1), e(20), b(30, 0.3)], end=False)
+    with watch() as mon:
+        sleep, late = mon._feed.sleep, iter([31])
+
+        def wait(seconds):
+            other.say(*itertools.islice(late, 1))
+            sleep(seconds)
+
+        mon._feed.sleep = wait
+        steps = next(mon.runs()).steps()
+        first = next(steps)
+        assert (first.number, list(first.events())) == (0, [])
+        second = next(steps)
+        evt = next(second.events())
+        assert (second.number, key(evt), evt.missing) == (1, 31, ())
+
+
+def test_the_events_of_a_step_are_not_those_of_another(publishers):
+    script = [b(10, 0.1), 11, e(20), b(30, 0.3), 31, e(40)]
+    played(publishers, script, script)
+    with watch() as mon:
+        run = next(mon.runs())
+        first, second = next(run.steps()), next(run.steps())
+        assert (list(first.events()), [key(evt) for evt in second.events()]) == ([], [31])
+
+
+def test_a_run_of_the_same_number_is_another(publishers):
+    """As when files are replayed again and again: times begin anew, too."""
+    script = [b(10, 0.1), 11, e(20), (END_RUN, 25), (BEGIN_RUN, 5, 14), b(6, 0.3), 7, e(8)]
+    played(publishers, script, script)
+    with watch() as mon:
+        assert [(run.runnum, walk(run)) for run in mon.runs()] == [(14, [(0, 0.1, [11])]), (14, [(0, 0.3, [7])])]
+
+
+def test_one_is_in_the_next_run(publishers):
+    """The other is in its run yet, first with events and then for ever."""
+    one = [b(10, 0.1), 11, e(20), (END_RUN, 25), (BEGIN_RUN, 26, 15), b(30, 0.3), 31, e(40)]
+    played(publishers, one, [11, 22], end=False)
+    with watch(deadline=0.05) as mon:
+        runs = mon.runs()
+        run = next(runs)
+        assert (run.runnum, walk(run)) == (14, [(0, 0.1, [11]), (1, 0.1, [22])])
+        run = next(runs)
+        step = next(run.steps())
+        assert (run.runnum, step.number, key(next(step.events()))) == (15, 0, 31)
 
 
 def test_newest_misses_no_step(publishers):

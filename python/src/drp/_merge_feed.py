@@ -13,7 +13,7 @@ from typing import Any
 
 from ._errors import EndOfWatch
 from ._merge_scan import Scan
-from ._merge_source import Source
+from ._merge_source import ENDS, Source
 from ._merged import MergedEvent, MergedLoop, MergedRun, MergedStep
 from ._sequence import BEGIN_STEP, END_RUN, END_STEP, EVENT, Sequence
 from ._watch import LOOK_AGAIN, Q_WAITING
@@ -114,11 +114,11 @@ class MergedFeed(Sequence):
                 s._look(self.last)
             fresh = [s for s in self.sources if s._fresh]
             if fresh and all(s._fresh or s._run is None for s in self.sources):
-                if self.run is not None:
-                    return END_RUN
                 self.last = -1  # all have begun anew, maybe with earlier times
                 for s in self.sources:
                     s._start = 0
+                if self.run is not None:
+                    return END_RUN
             shown = [s for s in self.sources if s._shown is not None]
             if not shown:
                 if all(s._run is None for s in self.sources):
@@ -155,7 +155,7 @@ class MergedFeed(Sequence):
             waited = [s for s in waited if not s._marks and s._read < at]
         else:
             waited = [s for s in waited if not s._ending]
-        if not waited or (first._marks and at <= self.scan.at) or len(first._marks) > MOST:
+        if not waited or len(first._marks) > MOST:
             return True
         if late and any(s._head is not None for s in self.sources):
             for s in waited:
@@ -173,6 +173,10 @@ class MergedFeed(Sequence):
         mark = first._marks.popleft()
         first._feed.note(mark)
         service = self.scan.transition(first, mark.service, self.time)
+        if mark.service in ENDS:  # all that end do so at once, since what begins anew may have earlier times
+            for s in self.sources:
+                if s._marks and s._marks[0].service in ENDS:
+                    s._over()
         return BEGIN_STEP if service == BEGIN_STEP else None
 
     def _take(self) -> MergedEvent | None:

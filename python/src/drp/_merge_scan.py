@@ -23,7 +23,7 @@ class Scan:
         self.opened: int | None = None  # the step that is open
         self.latest: int | None = None  # the last that was opened
         self._ended = False  # a process has ended it
-        self.at = -1  # the latest event that was given, or beginning of a step
+        self._at = -1  # the latest event that was given, or beginning of a step
         for s in self._sources:
             s._step, s._inside, s._behind = None, False, False
 
@@ -43,7 +43,7 @@ class Scan:
         """Let a process come to a step, and say whether it opens it."""
         s._behind = False
         if self.opened is None:
-            s._behind = time < self.at or time == self.latest
+            s._behind = time < self._at or time == self.latest
         elif time < self.opened and s._step != self.opened:
             s._behind = True
             return False
@@ -58,7 +58,7 @@ class Scan:
 
     def given(self, time: int) -> None:
         """Go on to an event; outside of all steps it opens one, for all who are there."""
-        self.at = max(self.at, time)
+        self._at = max(self._at, time)
         if self.opened is None:
             self._open(time)
             for s in self._sources:
@@ -67,7 +67,7 @@ class Scan:
 
     def _open(self, time: int) -> None:
         self.opened = self.latest = time
-        self.at = max(self.at, time)
+        self._at = max(self._at, time)
         self._ended = False
 
     def inside(self) -> bool:
