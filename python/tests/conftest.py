@@ -32,6 +32,29 @@ def drp(tmp_path):
     return make
 
 
+@pytest.fixture
+def publishers(tmp_path, monkeypatch):
+    """Play processes of drp that are watched, one for each segment of the camera."""
+    from test_watch import Publisher
+
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    folder = tmp_path / "drp" / "monitor"
+    folder.mkdir(parents=True, mode=0o700)
+    made = []
+
+    def make(segment):
+        path = folder / f"tst+{segment}"
+        path.unlink(missing_ok=True)  # of one that has died
+        p = Publisher(path)
+        p.segment, p.ordinal = segment, 0
+        made.append(p)
+        return p
+
+    yield make
+    for p in made:
+        p.close()
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _nothing_left():
     """No shared-memory segment may outlive the tests."""

@@ -6,8 +6,8 @@ import time
 
 import numpy as np
 import pytest
-from harness import BEGIN_RUN, CAM, CONFIGURE, END_RUN, INFO, Names, dgram, event, image, shapes_data
-from test_watch import AVAILABLE, PAGE, Publisher
+from harness import BEGIN_RUN, CAM, CONFIGURE, END_RUN, INFO, SCAN, Names, dgram, event, image, shapes_data
+from test_watch import AVAILABLE, PAGE
 
 import drp
 from drp import _watch, _xtc
@@ -18,28 +18,8 @@ from drp._watch import END, REPLAY, RESTART, TRANSITION
 ONLY = Names(0x130, "x", "gauge", "g", "raw", (1, 0, 0), 0, (CAM[0].entries[1],))
 
 
-@pytest.fixture
-def publishers(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    folder = tmp_path / "drp" / "monitor"
-    folder.mkdir(parents=True, mode=0o700)
-    made = []
-
-    def make(segment):
-        path = folder / f"tst+{segment}"
-        path.unlink(missing_ok=True)
-        p = Publisher(path)
-        p.segment, p.ordinal = segment, 0
-        made.append(p)
-        return p
-
-    yield make
-    for p in made:
-        p.close()
-
-
 def begin(p, run=14, at=None):
-    names = [INFO, CAM[p.segment], *([ONLY] if p.segment else [])]
+    names = [INFO, SCAN, CAM[p.segment], *([ONLY] if p.segment else [])]
     configure = dgram(CONFIGURE, 1, b"".join(map(_xtc.encode_names, names)))
     return p.frame(RESTART, configure, 1, at), p.frame(REPLAY, dgram(BEGIN_RUN, 2, shapes_data(INFO, "x", run)), 2, at)
 
@@ -129,7 +109,10 @@ def test_one_that_says_nothing_is_not_waited_for(publishers):
     a, b = served(publishers, (1, 2, 3), (), end=False)
     mon = drp.monitor("tst/0", "tst/1", wait=AVAILABLE, deadline=0.05)
     events = iter(mon)
-    assert [(next(events).timestamp & 0xFF, mon._event.missing) for _ in range(2)] == [(1, ("tst/1",)), (2, ("tst/1",))]
+    assert [(next(events).timestamp & 0xFF, mon._feed._event.missing) for _ in range(2)] == [
+        (1, ("tst/1",)),
+        (2, ("tst/1",)),
+    ]
     publish(b, 1)  # too late
     publish(b, 3)
     evt = next(events)

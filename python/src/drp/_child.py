@@ -28,10 +28,11 @@ from ._calib import Part
 from ._config import Config
 from ._errors import ConstantsError
 from ._event import Batch, Event
-from ._feed import EVENT, FAILED, LIVE, REPLAY, Feed
+from ._feed import FAILED, LIVE, REPLAY, Feed
 from ._hits import Area
 from ._info import Deferred, SpareInfo, drp_info
 from ._param import Board, Param
+from ._sequence import EVENT
 from ._title import set_title
 from ._version import __version__
 

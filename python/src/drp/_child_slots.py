@@ -21,7 +21,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar, overload
 
 from ._child import ChildFeed
-from ._feed import EVENT
+from ._sequence import EVENT
 
 _F = TypeVar("_F", bound=ChildFeed)
 

@@ -32,7 +32,8 @@ from ._errors import ConstantsError, FieldError, ResultTooLarge
 from ._hits import Area, Recorded
 from ._param import DETECTOR, FIELDS, MOST, Param, declaration
 from ._results import Declared, Field, Result, make_entry, ready, write, write_batch
-from ._xtc import HEADER_BYTES, Names, TransitionId
+from ._sequence import BEGIN_RUN, BEGIN_STEP, CONFIGURE, END_RUN, END_STEP, EVENT, SLOW_UPDATE, UNCONFIGURE, Sequence
+from ._xtc import HEADER_BYTES, Names
 
 if TYPE_CHECKING:
     from ._event import Batch, Event
@@ -40,10 +41,6 @@ if TYPE_CHECKING:
 OK, REJECTED, FAILED, OVERSIZE = range(4)
 # Where a datagram comes from: LIVE is answered, REPLAY (drp repeats it) without its results, CACHED (we do) not at all.
 LIVE, REPLAY, CACHED = range(3)
-CONFIGURE, UNCONFIGURE = int(TransitionId.Configure), int(TransitionId.Unconfigure)
-BEGIN_RUN, END_RUN = int(TransitionId.BeginRun), int(TransitionId.EndRun)
-BEGIN_STEP, END_STEP = int(TransitionId.BeginStep), int(TransitionId.EndStep)
-SLOW_UPDATE, EVENT = int(TransitionId.SlowUpdate), 11
 SCRATCH_BYTES = 64 << 20
 LACKS = (errno.EMFILE, errno.ENOMEM)
 CAUSES = 20  # of an exception that are looked at
@@ -105,7 +102,7 @@ class Failure:
         return b""
 
 
-class Feed:
+class Feed(Sequence):
     """The base of the child's feed and of the reader of files."""
 
     decided = False  # that the events are recorded: the script comes after the trigger
@@ -275,18 +272,26 @@ class Feed:
         self._transition(data)
 
     def _transition(self, data: bytes) -> None:
+        self._present(data)
+        self._note(self.service, data)
+
+    def _present(self, data: bytes) -> None:
+        """Let a transition be the datagram at hand."""
         self.base, self.slot, self.size, self.layout = data, 0, len(data), 0
         self.time = _time(data)
-        if self.service == CONFIGURE:
+
+    def _note(self, service: int, data: bytes) -> None:
+        """Let what a transition says hold from now on."""
+        if service == CONFIGURE:
             self.config = None
         elif self.config is not None:
             self.config.update(data)
-        if self.service in (CONFIGURE, BEGIN_RUN, BEGIN_STEP):
-            self._calibrate(data)
+        if service in (CONFIGURE, BEGIN_RUN, BEGIN_STEP):
+            self._calibrate(service, data)
 
-    def _calibrate(self, data: bytes) -> None:
+    def _calibrate(self, service: int, data: bytes) -> None:
         """Take over the constants that a transition announces."""
-        if self.service != BEGIN_STEP:
+        if service != BEGIN_STEP:
             self.constants = {}
             self.forget_parts()
         if self.config is None:
@@ -350,28 +355,6 @@ class Feed:
         self.removed.clear()
         self.trig = self.failure = None
         self.status = OK
-
-    def pull(self, in_step: bool) -> bool:
-        """Go on to the next event; False at the end of the run or step."""
-        while True:
-            service = self.ask()
-            if service >= EVENT:
-                return True
-            if service in (CONFIGURE, UNCONFIGURE, BEGIN_RUN):
-                return False
-            if service == END_RUN:
-                if not in_step:
-                    self.take()
-                return False
-            if service == BEGIN_STEP:
-                if in_step:
-                    return False
-                self.begin_step()
-            self.take()
-            if service == END_STEP:
-                self.step = None
-                if in_step:
-                    return False
 
     def begin_step(self) -> None:
         """Note that a step begins with the datagram at hand."""

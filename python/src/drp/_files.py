@@ -13,9 +13,10 @@ import numpy as np
 from . import _xtc
 from ._calib import Constants, without_drp
 from ._errors import XtcError
-from ._feed import BEGIN_RUN, BEGIN_STEP, CONFIGURE, END_RUN, EVENT, OVERSIZE, REJECTED, UNCONFIGURE, Feed
+from ._feed import OVERSIZE, REJECTED, Feed
 from ._param import given
 from ._results import Result, ready, write
+from ._sequence import BEGIN_RUN, BEGIN_STEP, CONFIGURE, END_RUN, EVENT, UNCONFIGURE
 from .xtc import Datagram, XtcFile
 
 ENABLE = int(_xtc.TransitionId.Enable)

@@ -9,137 +9,17 @@ from __future__ import annotations
 
 import fnmatch
 import os
-import select
 import time
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Any
 
-from ._config import Config
 from ._detector import Variable, find
 from ._errors import EndOfWatch
-from ._feed import BEGIN_RUN, CONFIGURE, END_RUN, EVENT, UNCONFIGURE
-from ._merged import Joined, MergedEvent
-from ._monitor import Current
-from ._run import Run
-from ._watch import LOOK_AGAIN, Q_WAITING, Watched, WatchFeed, place
-
-EVERYTHING = {"hits": False, "bits": 0, "every": 1, "newest": False}
-
-
-class Source:
-    """One of the runs that are merged."""
-
-    def __init__(self, name: str, wait: float | None, restarts: bool) -> None:
-        self.name = name
-        self.late = 0  #: its parts that came when their event had been given
-        self.absent = 0  #: events that were given without it
-        self._feed = WatchFeed(name, dict(EVERYTHING), wait, restarts)
-        self._feed.data_source = self
-        self._head: Watched | None = None
-        self._run: Run | None = None
-        self._number: int | None = None  # of the run
-        self._fresh = True  # its run has begun since an event was given
-        self._silent = False  # it was waited for, and had nothing
-        self._passed = 0
-
-    @property
-    def missed(self) -> int:
-        """Its events that were not got, since they came faster than they were taken."""
-        return self._feed.missed + self._passed
-
-    @property
-    def got(self) -> int:
-        """Its events that were got."""
-        return self._feed.got - self._passed
-
-    @property
-    def state(self) -> str:
-        """What its run does: "waiting" (for drp), "running", "ended", "lost" (drp has died), or "closed"."""
-        return self._feed.state
-
-    @property
-    def _config(self) -> Config:
-        config = self._feed.config
-        if config is None:
-            raise RuntimeError(f"{self.name} is not configured at this moment")
-        return config
-
-    def _look(self, last: int) -> None:
-        """Take what is there, up to an event after `last`."""
-        feed = self._feed
-        while self._head is None and feed.look():
-            if feed.service >= EVENT:
-                if self._run is None:
-                    self._begin()
-                if feed.time > last:
-                    self._head = feed.event = Watched(feed, feed.slot, feed.size, feed.layout, feed.time)
-                    return
-                self.late += 1
-            elif feed.service == CONFIGURE:
-                self._run = feed.run = feed.step = None
-                feed._ids = {}
-                feed._parsed = (None, None)
-                feed.taken = True
-                feed.prepare()
-            elif feed.service == BEGIN_RUN:
-                self._begin()
-                self._fresh, self._silent = True, False
-            elif feed.service in (END_RUN, UNCONFIGURE):
-                self._run = feed.run = None
-            feed.take()
-            if feed.service == BEGIN_RUN:
-                return  # whether `last` still counts is for others to say
-
-    def _begin(self) -> None:
-        self._run = Run(self, self._feed)
-        self._number = self._run.runnum
-
-    def _drop(self) -> None:
-        """Let go of the event at hand."""
-        if self._head is not None:
-            self._head = None
-            self._feed.take()
-            self._feed.finish()
-            self._feed._release()
-
-    def _pass(self) -> None:
-        """Let go of the event at hand, which nobody has seen."""
-        self._passed += self._head is not None
-        self._drop()
-
-    def __repr__(self) -> str:
-        return f"<{self.name}, {self.state}, missed {self.missed}, late {self.late}, absent {self.absent}>"
-
-
-class MergedRun:
-    """A run that several processes take part in."""
-
-    def __init__(self, owner: Merge, run: Run) -> None:
-        self._owner = owner
-        self._over = False
-        self.runnum = run.runnum  #: the number; None if no process says it
-        self.expt = run.expt  #: the experiment
-        self.timestamp = run.timestamp  #: of its beginning
-
-    def Detector(self, name: str) -> Any:
-        """Find a detector, an EPICS variable or a scan variable; an unknown name raises `KeyError`."""
-        return self._owner.Detector(name)
-
-    @property
-    def detnames(self) -> set[str]:
-        """The names of all detectors."""
-        return set(self._owner.detnames)
-
-    def events(self) -> Iterator[MergedEvent]:
-        """Yield every event; each is valid until the next is taken."""
-        while not self._over and self._owner._pull(self):
-            assert self._owner._event is not None
-            yield self._owner._event
-        self._over = True
-
-    def __repr__(self) -> str:
-        return f"<run {self.runnum} of {self.expt}>"
+from ._merge_feed import MergedFeed
+from ._merge_source import Source
+from ._merged import Joined, MergedEvent, MergedRun, Value
+from ._watch import LOOK_AGAIN, place
 
 
 class Merge:
@@ -158,15 +38,10 @@ class Merge:
         restarts: bool,
     ) -> None:
         self.sources = {name: Source(name, wait, restarts) for name in names}  #: what became of each, by its name
-        self.skipped = 0  #: events that were passed over with `complete=True`, since a process had no part
         self._all = list(self.sources.values())
-        self._choose, self._complete, self._deadline, self._wait = choose, complete, deadline, wait
-        self._last = -1
-        self._fitting = 0
-        self._event: MergedEvent | None = None
-        self._ready: MergedEvent | None = None  # the first of the next run
+        self._feed = MergedFeed(self._all, choose, complete, deadline)
+        self._wait = wait
         self._run: MergedRun | None = None
-        self._aligned = False  # all sources have come to a common beginning
         self._met = False
 
     def __iter__(self) -> Iterator[MergedEvent]:
@@ -175,11 +50,12 @@ class Merge:
             yield from run.events()
 
     def runs(self) -> Iterator[MergedRun]:
-        """Yield every run that has events, once: it begins with the first, and ends when it does in all processes."""
+        """Yield every run once: it begins with its first step or event, and ends when it does in all processes."""
         try:
+            self._meet()
             while True:
                 if self._run is None or self._run._over:
-                    self._run = self._begin()
+                    self._run = self._feed.next_run(self)
                 run = self._run
                 yield run
                 run._over = True
@@ -190,7 +66,7 @@ class Merge:
         """Find a detector in whatever processes have it; if several do, it is put together of all their segments."""
         having = self._having(name)
         if isinstance(find(having[0]._config, name), Variable):
-            return Current(having[0], name)  # type: ignore[arg-type]
+            return Value(self, name)
         return Joined(self, name)
 
     @property
@@ -203,6 +79,11 @@ class Merge:
     def detnames(self) -> list[str]:
         """The names of all detectors."""
         return list(dict.fromkeys(name for s in self._configured() for name in s._config.detectors()))
+
+    @property
+    def skipped(self) -> int:
+        """Events that were passed over with `complete=True`, since a process had no part."""
+        return self._feed.skipped
 
     @property
     def missed(self) -> int:
@@ -258,7 +139,7 @@ class Merge:
         until = None if self._wait is None else time.monotonic() + self._wait
         while not self._met:
             for s in self._all:
-                s._look(self._last)
+                s._look(self._feed.last)
             absent = [s.name for s in self._all if s._feed.config is None and not s._feed.gone]
             self._met = not absent
             if absent and until is not None and time.monotonic() >= until:
@@ -267,127 +148,7 @@ class Merge:
                     f"start drp with --monitor {absent[0]}"
                 )
             if absent:
-                self._sleep(LOOK_AGAIN)
-
-    # -- events -------------------------------------------------------------------------------------------------
-
-    def _begin(self) -> MergedRun:
-        """Wait for the first event of the next run."""
-        self._meet()
-        while True:
-            first = self._first() if self._ready is not None else None
-            if first is not None and first._run is not None:
-                return MergedRun(self, first._run)
-            self._ready = self._next(None)
-            if self._ready is None:
-                if all(s._feed.gone for s in self._all):
-                    raise EndOfWatch("all runs have ended")
-                self._sleep(LOOK_AGAIN)
-
-    def _pull(self, run: MergedRun) -> bool:
-        """Go on to the next event of a run; False at its end."""
-        if self._ready is None:
-            self._event = None
-            self._ready = self._next(run)
-        first = self._first()
-        if self._ready is None or first is None or first._number != run.runnum:
-            return False
-        self._event, self._ready = self._ready, None
-        return True
-
-    def _first(self) -> Source | None:
-        """Give a process that has a part of the event at hand."""
-        return next((s for s in self._all if s._head is not None and s._head.timestamp == self._last), None)
-
-    def _next(self, run: MergedRun | None) -> MergedEvent | None:
-        """Find the next event; None when nobody has a run, or `run` has ended."""
-        self._let_go()
-        since: float | None = None
-        while True:
-            for s in self._all:
-                s._look(self._last)
-            if all(s._fresh or s._feed.connection is None for s in self._all):
-                self._last = -1  # all have begun anew, maybe with earlier times
-            heads = [s for s in self._all if s._head is not None]
-            if not heads:
-                since = None
-                if all(s._run is None for s in self._all):
-                    return None
-            else:
-                now = time.monotonic()
-                since = now if since is None else since
-                absent = [s for s in self._all if s._head is None and s._run is not None and not s._silent]
-                if not absent or now - since >= self._deadline:
-                    for s in absent:
-                        s._silent = True
-                    since = None
-                    evt = self._take(heads)
-                    if evt is not None:
-                        return evt
-                    continue
-            self._sleep(
-                LOOK_AGAIN if since is None else min(LOOK_AGAIN, max(0, since + self._deadline - time.monotonic()))
-            )
-
-    def _let_go(self) -> None:
-        """Let go of the event that was given, and with `newest` of all that has waited."""
-        for s in self._all:
-            if s._head is not None and s._head.timestamp == self._last:
-                s._drop()
-            if self._choose["newest"]:
-                s._pass()
-                s._feed.skip()
-                self._aligned = False
-
-    def _take(self, heads: list[Source]) -> MergedEvent | None:
-        """Make an event of the earliest parts, if it is wanted."""
-        if not self._aligned:  # begin with what all can have
-            self._aligned = True
-            start = max(s._head.timestamp for s in heads if s._head is not None)
-            if any(s._head is not None and s._head.timestamp < start for s in heads):
-                self._last = start - 1
-                self._aligned = False
-                for s in heads:
-                    if s._head is not None and s._head.timestamp < start:
-                        s._pass()
-                return None
-        self._last = min(s._head.timestamp for s in heads if s._head is not None)
-        parts = {s.name: s._head for s in heads if s._head is not None and s._head.timestamp == self._last}
-        missing = tuple(name for name in self.sources if name not in parts)
-        for s in self._all:
-            s._fresh = False
-            s._silent = s._silent and s._head is None
-            s.absent += s.name in missing
-        evt = MergedEvent(self._last, parts, missing)
-        if self._complete and missing:
-            self.skipped += 1
-        elif self._wanted(evt):
-            return evt
-        for s in self._all:
-            if s.name in parts:
-                s._drop()
-        return None
-
-    def _wanted(self, evt: MergedEvent) -> bool:
-        c = self._choose
-        if (c["hits"] and not evt.is_hit) or (c["bits"] and not evt.bits & c["bits"]):
-            return False
-        self._fitting += 1
-        return bool((self._fitting - 1) % c["every"] == 0)
-
-    def _sleep(self, seconds: float) -> None:
-        """Wait until one of those who have nothing has something."""
-        poll = select.poll()
-        idle = [s._feed for s in self._all if s._head is None and s._feed.connection is not None]
-        waking = [feed.wants_waking() for feed in idle]
-        if all(waking):
-            for feed in idle:
-                assert feed.connection is not None
-                poll.register(feed.connection.socket, select.POLLIN)
-            poll.poll(max(1, int(seconds * 1000)))
-        for feed in idle:
-            assert feed.connection is not None
-            feed.connection.queue[Q_WAITING] = 0
+                self._feed.sleep(LOOK_AGAIN)
 
 
 def expand(names: tuple[str, ...]) -> list[str]:

@@ -1,17 +1,22 @@
-"""An event of several processes, and the detectors that can be read from it."""
+"""A run and an event of several processes, and the detectors that can be read from it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ._detector import Alg, Field, Group, find
+from ._sequence import Steps
 
 if TYPE_CHECKING:
     from types import SimpleNamespace
 
-    from ._merge import Merge, Source
+    from ._merge import Merge
+    from ._merge_feed import MergedFeed
+    from ._merge_source import Source
+    from ._run import Run
     from ._watch import Watched
 
 
@@ -70,6 +75,78 @@ class MergedEvent:
 
     def __repr__(self) -> str:
         return f"<event {self.timestamp >> 32}.{self.timestamp & 0xFFFFFFFF:09d} of {', '.join(self.parts)}>"
+
+
+class MergedLoop:
+    """What a merged run and a step of it have in common: the loop over events."""
+
+    _in_step = False
+
+    def __init__(self, feed: MergedFeed, timestamp: int) -> None:
+        self._feed = feed
+        self._over = False
+        self._looping = False
+        self.timestamp = timestamp  #: of the transition that began it, in the process that came to it first
+
+    def events(self) -> Iterator[MergedEvent]:
+        """Yield every event; each is valid until the next is taken."""
+        self._looping = True
+        self._over = self._over or (self._in_step and self._feed.step is not self)
+        return self._feed.events(self, self._in_step)
+
+
+class MergedRun(MergedLoop, Steps["MergedStep"]):
+    """A run that several processes take part in."""
+
+    def __init__(self, owner: Merge, feed: MergedFeed, run: Run) -> None:
+        super().__init__(feed, run.timestamp)
+        self._owner = owner
+        self.runnum = run.runnum  #: the number; None if no process says it
+        self.expt = run.expt  #: the experiment
+
+    def Detector(self, name: str) -> Any:
+        """Find a detector, an EPICS variable or a scan variable; an unknown name raises `KeyError`."""
+        return self._owner.Detector(name)
+
+    @property
+    def detnames(self) -> set[str]:
+        """The names of all detectors."""
+        return set(self._owner.detnames)
+
+    def __repr__(self) -> str:
+        return f"<run {self.runnum} of {self.expt}>"
+
+
+class MergedStep(MergedLoop):
+    """A step of a scan that several processes take part in, or the whole run when there is no scan."""
+
+    _in_step = True
+
+    def __init__(self, run: MergedRun, feed: MergedFeed, number: int, timestamp: int) -> None:
+        super().__init__(feed, timestamp)
+        self.run = run
+        self.number = number  #: counts from 0 in each run
+
+    def __repr__(self) -> str:
+        return f"<step {self.number}>"
+
+
+class Value:
+    """An EPICS or scan variable of several processes."""
+
+    def __init__(self, owner: Merge, name: str) -> None:
+        self._owner, self._name = owner, name
+
+    def __call__(self, evt: Any = None) -> Any:
+        """Read the latest value, of the first process that has one; those in the present step come first."""
+        for source in self._owner._feed.scan.nearest(self._owner._having(self._name)):
+            value: Any = find(source._config, self._name)(evt)  # type: ignore[operator]
+            if value is not None:
+                return value
+        return None
+
+    def __repr__(self) -> str:
+        return f"<{self._name} of {self._owner!r}>"
 
 
 class Joined:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, SupportsFloat, SupportsIndex, cast
 from ._config import Config
 from ._detector import find
 from ._errors import EndOfWatch
-from ._feed import BEGIN_RUN, CONFIGURE, END_RUN, EVENT, UNCONFIGURE
 from ._run import Run
+from ._sequence import BEGIN_RUN, CONFIGURE, END_RUN, EVENT, UNCONFIGURE
 
 if TYPE_CHECKING:
     from ._watch import Watched, WatchFeed

@@ -14,10 +14,11 @@ from . import _xtc
 from ._config import HIDDEN, Config
 from ._detector import Detector, Variable, find
 from ._event import Batch, Event
-from ._feed import BEGIN_RUN, BEGIN_STEP, CONFIGURE, END_RUN, END_STEP, EVENT, UNCONFIGURE, Feed
+from ._feed import Feed
 from ._info import drp_info
 from ._param import Param
 from ._results import Field, Result, make_entry
+from ._sequence import BEGIN_RUN, CONFIGURE, END_RUN, EVENT, UNCONFIGURE, Steps
 from ._xtc import Names
 
 
@@ -256,7 +257,7 @@ class Loops(Adder):
         return self._feed.batches(self, self._in_step, max_events)
 
 
-class Run(Loops):
+class Run(Loops, Steps["Step"]):
     """One run."""
 
     def __init__(self, source: DataSource | Any, feed: Feed) -> None:
@@ -324,34 +325,6 @@ class Run(Loops):
     def Detector(self, name: str) -> Detector | Variable | Any:
         """Find a detector, an EPICS variable or a scan variable; an unknown name raises `KeyError`."""
         return find(self._config, name)
-
-    def step(self, evt: Any = None) -> Step | None:
-        """Give the step that is going on."""
-        step: Step | None = self._feed.step
-        return step
-
-    def steps(self) -> Iterator[Step]:
-        """Yield every step of the run."""
-        feed = self._feed
-        self._looping = True
-        while not self._over:
-            service = feed.ask()
-            if service == BEGIN_STEP or (service >= EVENT and feed.step is None):
-                feed.begin_step()
-                if service == BEGIN_STEP:
-                    feed.take()
-                step = feed.step
-                yield step
-                if step._looping and not step._over:
-                    raise RuntimeError("the loop over the events was left while the step went on")
-            elif service in (CONFIGURE, UNCONFIGURE, BEGIN_RUN):
-                self._over = True
-            else:
-                feed.take()
-                if service == END_STEP:
-                    feed.step = None
-                elif service == END_RUN:
-                    self._over = True
 
     def __repr__(self) -> str:
         return f"<run {self.runnum} of {self.expt}>"

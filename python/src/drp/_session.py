@@ -31,8 +31,9 @@ from typing import Any
 
 from . import _fex
 from ._errors import ScriptEnded
-from ._feed import BEGIN_RUN, BEGIN_STEP, CONFIGURE, END_RUN, END_STEP, EVENT, UNCONFIGURE, Failure, Feed
+from ._feed import Failure, Feed
 from ._info import Deferred, drp_info
+from ._sequence import BEGIN_RUN, BEGIN_STEP, CONFIGURE, END_RUN, END_STEP, EVENT, UNCONFIGURE
 
 _REVIVES: dict[int, frozenset[int]] = {
     CONFIGURE: frozenset(),

@@ -21,9 +21,10 @@ from . import _xtc
 from ._calib import IMAGE, Constants
 from ._child import leave
 from ._errors import ConstantsError
-from ._feed import CONFIGURE, EVENT, OVERSIZE, REJECTED, Failure
+from ._feed import OVERSIZE, REJECTED, Failure
 from ._files import FileFeed
 from ._info import drp_info
+from ._sequence import CONFIGURE, EVENT
 from ._session import EndOfData, Session
 
 HEAD = ("", "DETECTOR", "ALG", "FIELD", "TYPE", "SHAPE", "VALUES")

@@ -7,7 +7,8 @@ import sys
 
 from ._child_slots import connect
 from ._errors import ScriptEnded
-from ._feed import CONFIGURE, EVENT, Failure
+from ._feed import Failure
+from ._sequence import CONFIGURE, EVENT
 from ._session import Session
 from ._trigger import no_such_field
 from ._trigger_feed import TriggerFeed

@@ -18,9 +18,10 @@ import numpy as np
 
 from ._child import ChildFeed
 from ._errors import FieldError
-from ._feed import CONFIGURE, EVENT, LIVE, UNCONFIGURE, Failure
+from ._feed import LIVE, Failure
 from ._param import HEAD as SETTINGS_HEAD
 from ._param import MOST, Param, declaration, read_cells
+from ._sequence import CONFIGURE, EVENT, UNCONFIGURE
 from ._trigger import HEAD, VERDICT, TriggerBatch, no_such_field
 
 SLOT = struct.Struct("<QII")

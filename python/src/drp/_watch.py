@@ -30,7 +30,8 @@ from . import _shm
 from ._calib import CALIB, Constants
 from ._errors import ConstantsError, EndOfWatch, MonitorError
 from ._event import Event
-from ._feed import BEGIN_RUN, CONFIGURE, END_RUN, EVENT, UNCONFIGURE, Feed
+from ._feed import Feed
+from ._sequence import BEGIN_RUN, CONFIGURE, END_RUN, EVENT, UNCONFIGURE
 
 VERSION = 1
 HELLO, REFUSED, TRANSITION, REPLAY, RESTART, WAKE, END = range(1, 8)
@@ -315,9 +316,9 @@ class WatchFeed(Feed):
         pixels = maker.event(self.base, off, self.parse(self.event, self.layout, self.base, off, self.size))
         return pixels[None] if self.lead else pixels
 
-    def _calibrate(self, data: bytes) -> None:
+    def _calibrate(self, service: int, data: bytes) -> None:
         self._makers.clear()  # the configuration of the pixels may be another, too
-        super()._calibrate(data)
+        super()._calibrate(service, data)
 
     def constants_of(self, det: str) -> Constants:
         """Give the constants of a detector in the present run; raises `ConstantsError` if there are none."""
