@@ -4,6 +4,7 @@ import (
 	"maps"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -49,14 +50,17 @@ func (l *lives) begin(name, role string) control.Settings {
 	return s
 }
 
-// tell is a process that tells of its parameters, as "threshold=9! rows=3": those with a mark were set.
+// tell is a process that tells of its parameters, as "threshold=9! distance=2~ rows=3": those with a mark were set, for all or for it alone.
 func (l *lives) tell(name string, generation int64, words string) {
 	l.t.Helper()
 	s := &control.Settings{Generation: generation, Values: map[string]string{}}
 	for _, w := range strings.Fields(words) {
-		name, value, _ := strings.Cut(strings.TrimSuffix(w, "!"), "=")
-		if s.Values[name] = value; strings.HasSuffix(w, "!") {
+		name, value, _ := strings.Cut(strings.TrimRight(w, "!~"), "=")
+		if s.Values[name] = value; strings.HasSuffix(w, "!") || strings.HasSuffix(w, "~") {
 			s.Set = append(s.Set, name)
+		}
+		if strings.HasSuffix(w, "~") {
+			s.Own = append(s.Own, name)
 		}
 	}
 	l.report(name, control.Report{Settings: s})
@@ -95,13 +99,24 @@ func TestWhatAProcessBeginsWith(t *testing.T) {
 		{name: "it was set in the others later", before: []step{{"a", "2 x=9!"}, {"b", "2 x=9!"}, {"a", "-"}, {"b", "3 x=5!"}, {"c", "3 x=5!"}},
 			generation: 3, want: "x=5"},
 		{name: "for the first time", before: []step{{"a", "1 x=1"}, {"b", "1 x=1"}, {"a", "-"}, {"b", "2 x=5!"}}, generation: 2, want: "x=5"},
-		{name: "in one other alone", before: []step{{"a", "2 x=9!"}, {"b", "2 x=9!"}, {"c", "2 x=9!"}, {"a", "-"}, {"b", "3 x=5!"}},
-			generation: 3, want: "x=9"},
+		{name: "in another one alone", before: []step{{"a", "2 x=9!"}, {"b", "2 x=9!"}, {"a", "-"}, {"b", "3 x=5~"}}, generation: 3, want: "x=9"},
+		{name: "in all others, each alone", before: []step{{"a", "1 x=1"}, {"b", "2 x=5~"}, {"c", "2 x=5~"}, {"a", "-"}}, generation: 2},
+		{name: "in it alone", before: []step{{"b", "2 x=9!"}, {"a", "2 x=9!"}, {"a", "3 x=5~"}, {"a", "-"}}, generation: 3, want: "x=5~"},
+		{name: "in it alone, to what all have", before: []step{{"a", "2 x=9!"}, {"b", "2 x=9!"}, {"a", "2 x=9~"}, {"a", "-"}}, generation: 2, want: "x=9~"},
+		{name: "in each alone", before: []step{{"a", "2 x=9~"}, {"b", "2 x=5~"}, {"c", "1 x=1"}, {"a", "-"}}, generation: 2, want: "x=9~"},
+		{name: "in it alone, and in all others later", before: []step{{"a", "2 x=9~"}, {"b", "1 x=1"}, {"a", "-"}, {"b", "2 x=5!"}}, generation: 3, want: "x=5"},
+		{name: "in it alone, and in all later to the same", before: []step{{"a", "2 x=9~"}, {"b", "1 x=1"}, {"a", "2 x=9!"}, {"b", "2 x=9!"}, {"a", "-"}},
+			generation: 2, want: "x=9"},
+		{name: "in it alone twice, in all in between", before: []step{{"a", "2 x=9~"}, {"b", "2 x=5!"}, {"a", "3 x=5!"}, {"a", "4 x=9~"}, {"a", "-"}},
+			generation: 4, want: "x=9~"},
+		{name: "in all, and in some to what others have already", before: []step{{"a", "2 x=9!"}, {"b", "2 x=9!"}, {"c", "2 x=9!"}, {"b", "3 x=5!"}, {"b", "4 x=9!"}, {"a", "-"}},
+			generation: 4, want: "x=9"},
 		{name: "the others do not have it", before: []step{{"a", "2 x=9!"}, {"b", "1 z=1"}, {"a", "-"}}, generation: 2, want: "x=9"},
-		{name: "it has lived with the difference", before: []step{{"b", "2 x=9!"}, {"a", "1 x=1"}, {"a", "-"}}, generation: 2},
+		{name: "it has lived without what all were to have", before: []step{{"b", "2 x=9!"}, {"a", "1 x=1"}, {"a", "-"}}, generation: 2, want: "x=9"},
 		{name: "all have died", before: []step{{"a", "2 x=9!"}, {"b", "3 x=7!"}, {"b", "-"}, {"a", "-"}}, generation: 2, want: "x=9"},
 		{name: "it never was there", before: []step{{"b", "4 x=9! y=2"}, {"c", "4 x=9! y=2"}}, generation: 4, want: "x=9"},
-		{name: "it never was there, and they differ", before: []step{{"b", "4 x=9!"}, {"c", "3 x=1"}}, generation: 4},
+		{name: "it never was there, and one lacks it", before: []step{{"b", "4 x=9!"}, {"c", "3 x=1"}}, generation: 4, want: "x=9"},
+		{name: "it never was there, and one has its own", before: []step{{"b", "4 x=9!"}, {"c", "3 x=1~"}}, generation: 4, want: "x=9"},
 		{name: "another role", before: []step{{"teb0", "4 x=9!"}}},
 		{name: "its generation had other values", before: []step{{"a", "3 x=9!"}, {"b", "2 x=8!"}, {"a", "-"}, {"b", "3 x=5!"}}, generation: 4, want: "x=5"},
 	} {
@@ -126,17 +141,86 @@ func TestWhatAProcessBeginsWith(t *testing.T) {
 				}
 				l.tell(s.name, n, words)
 			}
-			got, want := l.begin("a", "drp"), map[string]string{}
-			if name, value, is := strings.Cut(tt.want, "="); is {
-				want[name] = value
-			}
-			if got.Generation != tt.generation || !maps.Equal(got.Values, want) {
+			got := l.begin("a", "drp")
+			if got.Generation != tt.generation || worded(got) != tt.want {
 				t.Errorf("it begins with %+v, not with %s of generation %d", got, tt.want, tt.generation)
 			}
-			if again, err := l.p.Settings("a", l.sessions["a"]); err != nil || !maps.Equal(again.Values, want) {
+			if again, err := l.p.Settings("a", l.sessions["a"]); err != nil || worded(again) != tt.want {
 				t.Errorf("asked again, it begins with %+v, %v", again, err)
 			}
 		})
+	}
+}
+
+// worded is what a process is to begin with, as tell has it; no mark is for all.
+func worded(s control.Settings) string {
+	var all []string
+	for _, name := range slices.Sorted(maps.Keys(s.Values)) {
+		word := name + "=" + s.Values[name]
+		if slices.Contains(s.Own, name) {
+			word += "~"
+		}
+		all = append(all, word)
+	}
+	return strings.Join(all, " ")
+}
+
+// TestWhatIsOnesOwn goes back to the one for whom it was set, and to nobody else, through several lives and those of run control, and
+// nobody is named for it; what was set for all goes to all.
+func TestWhatIsOnesOwn(t *testing.T) {
+	l := living(t)
+	names := []string{"a", "b", "c"}
+	for _, name := range names {
+		l.begin(name, "drp")
+		l.tell(name, 1, "distance=0 energy=0 x="+name)
+	}
+	l.tell("a", 2, "distance=1~ energy=0 x=a")
+	l.tell("b", 2, "distance=2~ energy=0 x=b")
+	for generation, name := range names {
+		has := map[string]string{"a": "distance=1~ ", "b": "distance=2~ ", "c": "distance=0 "}[name]
+		l.tell(name, int64(3+generation), has+"energy=8! x="+name)
+	}
+	begins := map[string]string{"a": "distance=1~ energy=8", "b": "distance=2~ energy=8", "c": "energy=8"}
+	lives := func() {
+		t.Helper()
+		for _, name := range names {
+			l.die(name)
+			got := l.begin(name, "drp")
+			if worded(got) != begins[name] {
+				t.Errorf("%s begins with %s, and not with %s", name, worded(got), begins[name])
+			}
+			for _, other := range names {
+				if text := l.trouble(other); text != "" {
+					t.Errorf("%s: %q", other, text)
+				}
+			}
+			words := strings.ReplaceAll(worded(got), "energy=8", "energy=8!") + " x=" + name
+			if name == "c" {
+				words += " distance=0"
+			}
+			l.tell(name, got.Generation, words)
+		}
+	}
+	lives()
+	lives()
+	l.again()
+	for _, name := range names {
+		l.back(name)
+	}
+	lives()
+	l.tell("a", 9, "distance=5! energy=8! x=a")
+	if b, c := l.trouble("b"), l.trouble("c"); b != "" || c != "distance is 0, and was set to 5 in a" {
+		t.Errorf("%q, %q", b, c)
+	}
+	l.tell("b", 9, "distance=5! energy=8! x=b")
+	l.tell("c", 9, "distance=5! energy=8! x=c")
+	begins = map[string]string{"a": "distance=5 energy=8", "b": "distance=5 energy=8", "c": "distance=5 energy=8"}
+	for _, name := range names {
+		l.die(name)
+		if got := worded(l.begin(name, "drp")); got != begins[name] {
+			t.Errorf("%s begins with %s", name, got)
+		}
+		l.tell(name, 10, "distance=5! energy=8! x="+name)
 	}
 }
 

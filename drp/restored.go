@@ -16,7 +16,7 @@ func Restore(b *settings.Book, recall func() (control.Settings, error), now time
 	if err != nil {
 		trouble = fmt.Sprintf("what was set before is not known, so that the script's own values and those of --set hold: %v", err)
 	} else {
-		c, err := b.Restore(was.Generation, was.Values, "run control", now)
+		c, err := b.Restore(was.Generation, was.Values, was.Own, "run control", now)
 		if err != nil {
 			trouble = fmt.Sprintf("what was set before cannot all be taken: %v", err)
 		}
@@ -33,7 +33,7 @@ func Restore(b *settings.Book, recall func() (control.Settings, error), now time
 // Words tells run control what the parameters of a process are.
 func Words(b *settings.Book) *control.Settings {
 	var w control.Settings
-	w.Generation, w.Values, w.Set = b.Words()
+	w.Generation, w.Values, w.Set, w.Own = b.Words()
 	return &w
 }
 

@@ -1,6 +1,7 @@
 package drp_test
 
 import (
+	"slices"
 	"testing"
 
 	"drp/control"
@@ -24,16 +25,16 @@ for run in ds.runs():
 	cfg.Sources = []string{testkit.File(t, testkit.Camera{Segments: 1, Rows: 4, Cols: 4}.Run(30)...)}
 	cfg.Settings = map[string]any{"level": 3}
 	o, run, end := obeying(t, cfg)
-	o.restored = control.Settings{Generation: 6, Values: map[string]string{"level": "9", "depth": "70", "gone": "1"}}
+	o.restored = control.Settings{Generation: 6, Values: map[string]string{"level": "9", "depth": "70", "gone": "1"}, Own: []string{"level", "gone"}}
 	if o.progress().Settings != nil {
 		t.Error("it tells of parameters before there are any")
 	}
 	up(t, o, driven(t, o))
-	if r := o.progress(); r.Settings == nil || r.Settings.Generation != 7 || r.Settings.Values["level"] != "9" || len(r.Settings.Set) != 1 {
+	if r := o.progress(); r.Settings == nil || r.Settings.Generation != 7 || r.Settings.Values["level"] != "9" || len(r.Settings.Set) != 1 || !slices.Equal(r.Settings.Own, r.Settings.Set) {
 		t.Errorf("it tells %+v", r.Settings)
 	}
 	tells(t, o, "settings", "what was set before cannot all be taken: depth: 70 is more than 10, the most that the script allows; it is 2")
-	if _, err := run.Set(map[string]any{"depth": 5}, "me"); err != nil || o.progress().Troubles["settings"] != "" {
+	if _, err := run.SetForAll(map[string]any{"depth": 5}, "me"); err != nil || o.progress().Troubles["settings"] != "" || len(o.progress().Settings.Own) != 1 {
 		t.Errorf("%v, and it tells %+v", err, o.progress())
 	}
 	if h := run.Settings().History; len(h) != 2 || h[0].Who != "start" || h[1].Who != "run control" || h[1].Changes["level"] != [2]any{int64(3), int64(9)} {

@@ -358,9 +358,18 @@ func (s *steering) standing() watch.Settings {
 // SettingsDeclared is closed when the scripts have said for the first time what can be set.
 func (r *Run) SettingsDeclared() <-chan struct{} { return r.steering.said }
 
-// Set changes settings, all or none, from one of the next events on, and gives the generation that this will be.
+// Set changes settings of this run alone, all or none, from one of the next events on, and gives the generation that this will be.
 func (r *Run) Set(values map[string]any, who string) (generation int64, err error) {
-	if generation, err = r.steering.book.Set(values, who); err == nil {
+	return r.set(r.steering.book.Set(values, who))
+}
+
+// SetForAll is Set where all processes of the partition are to have the values.
+func (r *Run) SetForAll(values map[string]any, who string) (generation int64, err error) {
+	return r.set(r.steering.book.SetForAll(values, who))
+}
+
+func (r *Run) set(generation int64, err error) (int64, error) {
+	if err == nil {
 		r.troubles.set(troubleSettings, "") // whoever sets them knows what he wants
 	}
 	return generation, err

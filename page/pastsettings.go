@@ -72,7 +72,10 @@ func (p *Player) Set(map[string]any, string) (int64, error) {
 	return 0, errReplayed
 }
 
-// Try says the same.
+// SetForAll says the same.
+func (p *Player) SetForAll(map[string]any, string) (int64, error) { return 0, errReplayed }
+
+// Try does, too.
 func (p *Player) Try(map[string]any) (map[string]string, error) { return nil, errReplayed }
 
 var errReplayed = errors.New("this is a replay, which has the settings that were recorded: nothing can be set")

@@ -29,7 +29,11 @@ func Document() map[string]any {
 		}}}
 	}
 	list := answer("the parameters of scripts and stages, and their history", "application/json", reference("Listing"))
-	list["post"] = posted("change parameters, all or none, from one of the next events on", "the generation with which they hold", "Accepted")
+	change := posted("change parameters, all or none, from one of the next events on", "the generation with which they hold", "Accepted")
+	change["parameters"] = []any{map[string]any{"name": forWhom, "in": "query", "required": false, "schema": map[string]any{"type": "string",
+		"enum": []string{forPartition}}, "description": "partition: all processes of the partition are to have the values, and each is asked so; " +
+		"without, they are this process's own"}}
+	list["post"] = change
 	text := map[string]any{"type": "string"}
 	return map[string]any{
 		"openapi": "3.1.0",
@@ -82,7 +86,7 @@ func posted(says, got, schema string) map[string]any {
 		}}},
 		"responses": map[string]any{
 			"200": answer(got, schema),
-			"400": answer("this is no object", "Refused"),
+			"400": answer("what is sent makes no sense", "Refused"),
 			"401": map[string]any{"description": "the token is missing or wrong"},
 			"403": map[string]any{"description": "the token is for watching, or a page of somebody else asks"},
 			"413": answer("more than 64 KiB", "Refused"),

@@ -92,6 +92,10 @@ func (b *board) Set(values map[string]any, who string) (int64, error) {
 	return b.book.Set(values, who)
 }
 
+func (b *board) SetForAll(values map[string]any, who string) (int64, error) {
+	return b.book.SetForAll(values, who)
+}
+
 func (b *board) Try(values map[string]any) (map[string]string, error) { return b.book.Try(values) }
 
 func (b *board) value() any { return b.book.List().Settings[0].Value }

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
 
@@ -19,8 +20,10 @@ import (
 // Steered is what can be set while it goes on: a run.
 type Steered interface {
 	Settings() settings.Listing
-	// Set gives the generation with which the values hold, or why nothing changes.
+	// Set gives the generation with which the values hold, or why nothing changes. They are this process's own; with SetForAll they are
+	// those of all processes of its partition, each of which is asked so.
 	Set(values map[string]any, who string) (generation int64, err error)
+	SetForAll(values map[string]any, who string) (generation int64, err error)
 	// Try tells what Set would say, and changes nothing: the names that nobody has declared, each with the reason, or why
 	// others are refused.
 	Try(values map[string]any) (unknown map[string]string, err error)
@@ -42,6 +45,13 @@ type Checked struct {
 const (
 	SettingsPath = "/v1/settings"
 	CheckPath    = SettingsPath + "/check"
+	// ForAllPath is where all processes of a partition are told what is to hold in all of them.
+	ForAllPath = SettingsPath + "?" + forWhom + "=" + forPartition
+)
+
+const (
+	forWhom      = "for"
+	forPartition = "partition"
 )
 
 // SettingsPages are what can be read and posted to, by path. They answer 503 until there is something to ask.
@@ -86,7 +96,15 @@ func change(w http.ResponseWriter, r *http.Request, s Steered) {
 		refuse(w, http.StatusBadRequest, err.Error())
 		return
 	}
-	generation, err := s.Set(values, Who(r))
+	set := s.Set
+	switch whom := r.URL.Query()[forWhom]; {
+	case len(whom) == 1 && whom[0] == forPartition:
+		set = s.SetForAll
+	case len(whom) > 0:
+		refuse(w, http.StatusBadRequest, fmt.Sprintf("%s=%s: give %s, or leave it out for this process alone", forWhom, strings.Join(whom, ","), forPartition))
+		return
+	}
+	generation, err := set(values, Who(r))
 	if err != nil {
 		refuse(w, http.StatusUnprocessableEntity, err.Error())
 		return

@@ -81,6 +81,23 @@ func TestSettingsPages(t *testing.T) {
 	}
 }
 
+// TestForWhomItIsSet: for this process alone, unless the whole partition is meant; anybody else is not known.
+func TestForWhomItIsSet(t *testing.T) {
+	b := newBoard(t)
+	s := settingsServer(t, func() watch.Steered { return b })
+	for _, test := range []struct {
+		path string
+		code int
+		own  bool
+	}{{watch.SettingsPath, 200, true}, {watch.ForAllPath, 200, false}, {watch.SettingsPath + "?for=all", 400, false}, {watch.SettingsPath + "?for", 400, false},
+		{watch.ForAllPath + "&for=me", 400, false}, {watch.SettingsPath + "?token=x", 200, true}} {
+		code, said := askAt(t, s, test.path, `{"threshold": 60}`)
+		if own := b.Settings().Settings[0].Own; code != test.code || own != test.own || code == 400 && !strings.Contains(said, "give partition, or leave it out") {
+			t.Errorf("%s: %d, %v: %s", test.path, code, own, said)
+		}
+	}
+}
+
 // TestCheckChangesNothing, and says which names are known.
 func TestCheckChangesNothing(t *testing.T) {
 	b := newBoard(t)

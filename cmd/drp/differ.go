@@ -11,7 +11,8 @@ import (
 )
 
 // differing says which parameters have several values among processes that belong together, as where one was started anew and
-// has what its script says. Where nobody has set any, they differ as they were configured, which is wanted, as of two detectors.
+// has what its script says. Where nobody has set any, they differ as they were configured, which is wanted, as of two detectors; what was
+// set for one process alone is, too.
 // Lines are in the order in which the parameters are declared.
 func differing(lists []shown) (lines []string) {
 	type value struct {
@@ -22,6 +23,9 @@ func differing(lists []shown) (lines []string) {
 	values, changed := map[string][]value{}, map[string]bool{}
 	for i := range lists {
 		for _, s := range lists[i].Settings {
+			if s.Own {
+				continue
+			}
 			if !slices.Contains(names, s.Name) {
 				names = append(names, s.Name)
 			}

@@ -26,14 +26,14 @@ type member struct {
 	reload func(asked watch.Reload) (watch.Reloaded, error)
 }
 
-func (m *member) Set(values map[string]any, who string) (int64, error) {
+func (m *member) SetForAll(values map[string]any, who string) (int64, error) {
 	if m.asked != nil {
 		m.asked()
 	}
 	if m.fails != nil {
 		return 0, m.fails
 	}
-	return m.steeredBook.Set(values, who)
+	return m.steeredBook.SetForAll(values, who)
 }
 
 // memberOf begins one that declares parameters; nothing yet where the text is empty.
@@ -118,6 +118,11 @@ func TestSetEverywhere(t *testing.T) {
 		}
 		if got := outcomes(result); got != test.want {
 			t.Errorf("%s: %s", test.name, got)
+		}
+		for _, m := range []*member{a, b} {
+			if _, _, _, own := m.Words(); len(own) > 0 {
+				t.Errorf("%s: %v is set for one alone", test.name, own)
+			}
 		}
 		if ai, bi := a.value(t, "i"), b.value(t, "i"); ai != test.ai || bi != test.bi {
 			t.Errorf("%s: the values are %v and %v", test.name, ai, bi)
@@ -220,7 +225,7 @@ func TestDiffering(t *testing.T) {
 		t.Errorf("of the same values it says %q", lines)
 	}
 	for _, m := range []*member{a, b} {
-		if _, err := m.Set(map[string]any{"i": 9}, "me"); err != nil {
+		if _, err := m.SetForAll(map[string]any{"i": 9}, "me"); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -232,7 +237,18 @@ func TestDiffering(t *testing.T) {
 	}
 	var text strings.Builder
 	writeShown(&text, []shown{{sa.process(), a.Settings()}, {sb.process(), b.Settings()}, {anew.process(), late.Settings()}}, false)
-	if !strings.HasSuffix(text.String(), "\ni differs between processes: 9 in 1, 2; 3 in 3\n") {
+	if !strings.HasSuffix(text.String(), "\ni differs between processes: 9 in 1, 2; 3 in 3\n") || strings.Contains(text.String(), "alone") {
+		t.Errorf("it shows\n%s", &text)
+	}
+	if _, err := late.Set(map[string]any{"i": 5}, "me"); err != nil {
+		t.Fatal(err)
+	}
+	if lines := differingOf(t.Context(), all); lines != nil {
+		t.Errorf("of what is set for one alone it says %q", lines)
+	}
+	text.Reset()
+	writeShown(&text, []shown{{sa.process(), a.Settings()}, {anew.process(), late.Settings()}}, false)
+	if !strings.HasSuffix(text.String(), "by default 3  \ngeneration 2\nset for this process alone: i\n") || strings.Count(text.String(), "alone") != 1 {
 		t.Errorf("it shows\n%s", &text)
 	}
 }

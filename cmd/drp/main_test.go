@@ -144,6 +144,7 @@ func TestExitCodes(t *testing.T) {
 		{"processes elsewhere", p("--teb", "tcp://localhost:1", "--trigger-workers", "2"), 2, "with --teb give it to drp teb"},
 		{"teb with a script that is missing", []string{"teb", "-t", "missing.py 15"}, 3, "-t: script: lstat missing.py: no such file"},
 		{"teb with too many processes", []string{"teb", "-t", "missing.py", "--trigger-workers", "65"}, 2, "--trigger-workers 65: give 1 to 64"},
+		{"teb with an energy, and without pictures", []string{"teb", "--energy", "9500"}, 2, "unknown flag: --energy"},
 		{"teb without rules", []string{"teb"}, 2, "no rules: give a file or a script with -t"},
 		{"teb without contributors", []string{"teb", "-t", write(t, dir+"/r.yaml", "rules:\n  - {name: a, when: \"true\"}\n")}, 2,
 			"0 contributors: name 1 to 64 with --contributors"},

@@ -132,6 +132,7 @@ and each transition: it never slows the run. What is missed, since lines are slo
 	fl.BoolVar(&f.asJSON, "json", false, "print a JSON object for each line")
 	f.plot.add(fl)
 	f.page.addWatching(fl)
+	f.page.aim.add(fl)
 	return cmd
 }
 

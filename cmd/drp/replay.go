@@ -52,6 +52,7 @@ func newPlayCommand() *cobra.Command {
 	fl.StringVar(&f.store, "calib", "", "`folder or address` of the store of constants (default: $DRP_CALIB, a simulated "+
 		"camera's own, or drp/calib in the folder for your data; none: do without)")
 	f.watch.add(fl)
+	f.watch.aim.add(fl)
 	return cmd
 }
 

@@ -108,6 +108,7 @@ func newRunCommand() *cobra.Command {
 	f.trigger.add(fl)
 	f.control.add(fl)
 	f.watch.add(fl)
+	f.watch.aim.add(fl)
 	f.monitor.add(fl)
 	f.live.add(fl)
 	fl.StringVar(&f.gpu, "gpu", gpuOff, "find hits on a GPU: on, and by the CPU where there is none; or required (docs/gpu.md)")

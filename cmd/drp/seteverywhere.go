@@ -68,7 +68,7 @@ func setEverywhere(ctx context.Context, all []seen, values map[string]any) ([]ch
 		if len(own) == 0 {
 			return got, nil
 		}
-		text, err := c.Post(ctx, watch.SettingsPath, own)
+		text, err := c.Post(ctx, watch.ForAllPath, own)
 		if err == nil {
 			err = json.Unmarshal(text, &got)
 		}
@@ -205,8 +205,21 @@ func writeShown(to io.Writer, lists []shown, history bool) {
 			_, _ = fmt.Fprintf(to, "%v:\n", lists[i].process)
 		}
 		writeSettings(to, &lists[i].Listing, history)
+		if own := ownOf(&lists[i].Listing); len(own) > 0 {
+			_, _ = fmt.Fprintf(to, "set for this process alone: %s\n", strings.Join(own, ", "))
+		}
 	}
 	for _, line := range differing(lists) {
 		_, _ = fmt.Fprintln(to, line)
 	}
+}
+
+// ownOf are the names of what was set for one process alone.
+func ownOf(l *settings.Listing) (names []string) {
+	for i := range l.Settings {
+		if l.Settings[i].Own {
+			names = append(names, l.Settings[i].Name)
+		}
+	}
+	return names
 }

@@ -77,6 +77,11 @@ func (o *tebOnlookers) Set(values map[string]any, who string) (int64, error) {
 	return o.book.Set(values, who)
 }
 
+// SetForAll implements watch.Steered.
+func (o *tebOnlookers) SetForAll(values map[string]any, who string) (int64, error) {
+	return o.book.SetForAll(values, who)
+}
+
 // Try implements watch.Steered.
 func (o *tebOnlookers) Try(values map[string]any) (map[string]string, error) {
 	return o.book.Try(values)

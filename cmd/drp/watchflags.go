@@ -41,7 +41,6 @@ func (f *watchFlags) add(fl *pflag.FlagSet) {
 func (f *watchFlags) addWatching(fl *pflag.FlagSet) {
 	fl.StringVar(&f.http, "http", "", "show the run at `HOST:PORT`, as 127.0.0.1:8080, to who has the token that is printed (docs/metrics.md)")
 	fl.StringVar(&f.tokenFile, "http-token-file", "", "`file` with the token for --http (default: another one in each run)")
-	f.aim.add(fl)
 }
 
 // onlookers are those who look at a run.

@@ -18,7 +18,7 @@ func TestRunControlRemembersSettings(t *testing.T) {
 	s.up()
 	s.ctl("state", "enabled")
 	s.more(20, "x0", "x1")
-	s.do(0, "set", "--pid", strconv.Itoa(s.pid("x1")), "threshold=60")
+	s.setForAllIn("x1", "threshold", 60)
 	s.do(3, "set", "--pid", strconv.Itoa(s.pid("x1")), "threshold=101")
 	behind := func(p processStatus) bool { return p.Trouble == "threshold is 50, and was set to 60 in x1" }
 	s.until("x0", "named", behind)

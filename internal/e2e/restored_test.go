@@ -1,12 +1,17 @@
 package e2e
 
 import (
+	"context"
 	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 
+	"drp/internal/rundir"
 	"drp/internal/testkit"
 	"drp/xtc"
 )
@@ -45,6 +50,26 @@ func (s *site) parameter(name, of string) (value, generation int64) {
 	return 0, 0
 }
 
+// setForAllIn changes a parameter for the whole partition, in one process alone, as where others are on another machine.
+func (s *site) setForAllIn(name, parameter string, value int) {
+	s.t.Helper()
+	sockets, _ := filepath.Glob(filepath.Join(s.runDir, "drp", strconv.Itoa(s.pid(name))+"-*", rundir.Status))
+	if len(sockets) != 1 {
+		s.t.Fatalf("%s has %v", name, sockets)
+	}
+	c := http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "unix", sockets[0])
+	}}}
+	defer c.CloseIdleConnections()
+	answer, err := c.Post("http://drp/v1/settings?for=partition", "application/json", strings.NewReader(fmt.Sprintf(`{%q: %d}`, parameter, value)))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if _ = answer.Body.Close(); answer.StatusCode != http.StatusOK {
+		s.t.Fatal(answer.Status)
+	}
+}
+
 // TestAProcessComesBackWithItsSettings: one that was killed begins with what was set, also while it was dead, from its first event
 // on; and where a process has something else, that is a trouble.
 func TestAProcessComesBackWithItsSettings(t *testing.T) {
@@ -78,7 +103,7 @@ func TestAProcessComesBackWithItsSettings(t *testing.T) {
 	if o := s.ctl("status"); strings.Contains(o.stdout, "threshold") {
 		t.Errorf("it says\n%s", o.stdout)
 	}
-	s.do(0, "set", "--pid", strconv.Itoa(s.pid("x0")), "threshold=70")
+	s.setForAllIn("x0", "threshold", 70)
 	s.until("x1", "named", func(p processStatus) bool { return p.Trouble == "threshold is 90, and was set to 70 in x0" })
 	s.ctl("state", "unconfigured")
 	s.down()

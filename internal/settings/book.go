@@ -18,7 +18,8 @@ import (
 // Setting is a parameter and what it is set to.
 type Setting struct {
 	Parameter
-	Value any `json:"value" doc:"of the next events, if not of the present ones already"`
+	Value any  `json:"value" doc:"of the next events, if not of the present ones already"`
+	Own   bool `json:"own,omitempty" doc:"it was set while the run went on, and for this process alone"`
 }
 
 // Change is what began to hold with a generation.
@@ -85,11 +86,11 @@ func (b *Book) Declare(all []Parameter, start map[string]any, now time.Time) (ch
 		if _, twice := byName[p.Name]; twice {
 			return nil, fmt.Errorf("settings: %s is declared twice", p.Name)
 		}
-		value, old, live := p.Default, any(nil), false
+		value, old, live, own := p.Default, any(nil), false, false
 		if i, known := b.byName[p.Name]; known {
 			old = b.settings[i].used
 			if v, err := p.Value(b.settings[i].Value); err == nil && p.Type == b.settings[i].Type {
-				value, live = v, b.settings[i].live
+				value, live, own = v, b.settings[i].live, b.settings[i].Own
 			}
 		} else if given, ok := start[p.Name]; ok {
 			if value, err = p.Value(given); err != nil {
@@ -100,7 +101,7 @@ func (b *Book) Declare(all []Parameter, start map[string]any, now time.Time) (ch
 			changes[p.Name] = [2]any{old, value}
 		}
 		byName[p.Name] = len(settings)
-		settings = append(settings, held{Setting: Setting{Parameter: p, Value: value}, used: value, live: live})
+		settings = append(settings, held{Setting: Setting{Parameter: p, Value: value, Own: own}, used: value, live: live})
 	}
 	if err := unknownIn(start, byName); err != nil {
 		return nil, err
@@ -154,9 +155,18 @@ func (b *Book) enter(changes map[string][2]any, who string, now time.Time) *Chan
 	return &c
 }
 
-// Set accepts values by their names, all or none, and gives the generation with which they hold. What is refused leaves
-// everything as it was.
+// Set accepts values by their names for this process alone, all or none, and gives the generation with which they hold. What is
+// refused leaves everything as it was.
 func (b *Book) Set(values map[string]any, who string) (generation int64, err error) {
+	return b.set(values, who, true)
+}
+
+// SetForAll is Set where all processes of the partition are to have the values.
+func (b *Book) SetForAll(values map[string]any, who string) (generation int64, err error) {
+	return b.set(values, who, false)
+}
+
+func (b *Book) set(values map[string]any, who string, own bool) (generation int64, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	accepted, wrong := b.judge(values)
@@ -165,7 +175,7 @@ func (b *Book) Set(values map[string]any, who string) (generation int64, err err
 		return 0, joined(wrong)
 	}
 	for i, v := range accepted {
-		b.settings[i].Value, b.settings[i].live = v, true
+		b.settings[i].Value, b.settings[i].live, b.settings[i].Own = v, true, own
 	}
 	if !slices.ContainsFunc(b.settings, func(s held) bool { return s.Value != s.used }) {
 		b.pending.Store(false) // it is what it was, or is again

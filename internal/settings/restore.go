@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// Words are all values as text, and the names of those that somebody has set since the start: what is told of a process, for the one
-// that takes its place.
-func (b *Book) Words() (generation int64, values map[string]string, set []string) {
+// Words are all values as text, the names of those that somebody has set since the start, and of these, those that were set for this
+// process alone: what is told of a process, for the one that takes its place.
+func (b *Book) Words() (generation int64, values map[string]string, set, own []string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	values = map[string]string{}
@@ -19,17 +19,20 @@ func (b *Book) Words() (generation int64, values map[string]string, set []string
 		if s.live {
 			set = append(set, s.Name)
 		}
+		if s.Own {
+			own = append(own, s.Name)
+		}
 	}
 	if generation = b.generation; b.pending.Load() {
 		generation++
 	}
-	return generation, values, set
+	return generation, values, set, own
 }
 
-// Restore lets values hold at once that a process of before had, under their generation, or the next where that is behind.
-// It is for after the first Declare, before there are events. Names that nobody has declared are left out; an error says which others
+// Restore lets values hold at once that a process of before had, those of own for itself alone, under their generation, or the next
+// where that is behind. It is for after the first Declare, before there are events. Names that nobody has declared are left out; an error says which others
 // cannot be taken. Then the values are not those that the generation had, and it is one more.
-func (b *Book) Restore(generation int64, values map[string]string, who string, now time.Time) (changed *Change, err error) {
+func (b *Book) Restore(generation int64, values map[string]string, own []string, who string, now time.Time) (changed *Change, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	accepted, wrong := map[int]any{}, []error{}
@@ -56,7 +59,7 @@ func (b *Book) Restore(generation int64, values map[string]string, who string, n
 		if v != s.used {
 			changes[s.Name] = [2]any{s.used, v}
 		}
-		s.Value, s.used, s.live = v, v, true
+		s.Value, s.used, s.live, s.Own = v, v, true, slices.Contains(own, s.Name)
 	}
 	if len(wrong) > 0 {
 		generation, err = generation+1, joined(wrong)
