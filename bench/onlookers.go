@@ -43,7 +43,7 @@ func kindsOfRuns(o *MonitorOptions) []kindOfRun {
 		{name: "4m", what: "events of 4.3 MB", rate: "20", source: "sim:segments=4,rows=288,cols=1877,bank=4,hits=0,slow=0,events=1000000000000",
 			script: o.Reader, flags: []string{"--slots", "8", "--monitor-slots", "8"}, large: true},
 	}
-	for _, k := range all[:] {
+	for _, k := range all {
 		k.name, k.what, k.paced = "paced_"+k.name, k.what+" at a rate of "+k.rate, true
 		k.flags = append(slices.Clone(k.flags), "--rate", k.rate)
 		all = append(all, k)
