@@ -160,7 +160,9 @@ func (c *Config) Check() error {
 			return fmt.Errorf("hits: %s is %g: give a number from %g to %g", l.name, l.value, l.low, l.high)
 		}
 	}
-	switch {
+	switch center := c.Center.Row + c.Center.Col; {
+	case math.IsNaN(center) || math.IsInf(center, 0):
+		return fmt.Errorf("hits: center is %g:%g: give two numbers, as 255.5:511.5", c.Center.Row, c.Center.Col)
 	case c.AtMost != 0 && c.AtMost < c.AtLeast:
 		return fmt.Errorf("hits: at_most %d is below at_least %d: nothing would be a hit", c.AtMost, c.AtLeast)
 	case c.MaxRes != 0 && c.MaxRes <= c.MinRes:

@@ -184,11 +184,13 @@ func (p *Plan) bin(radius []float32, mask []uint8) error {
 				all := panel.Segment*n + i
 				bin, r := at, math.Inf(1)
 				if radius != nil {
-					r = float64(radius[all])
-					bin = int(math.RoundToEven(r))
-				}
-				if bin >= maxBins {
-					return fmt.Errorf("hits: there are pixels %d pixels from the beam or as many panels, and at most %d are possible", bin, maxBins-1)
+					r = math.RoundToEven(float64(radius[all]))
+					if !(r < maxBins) { // nor is it a number, where places of a geometry are too large for one
+						return fmt.Errorf("hits: there are pixels %g pixels from the beam, and at most %d are possible: look at the geometry, or at center", r, maxBins-1)
+					}
+					bin, r = int(r), float64(radius[all])
+				} else if bin >= maxBins {
+					return fmt.Errorf("hits: there are more than %d panels", maxBins)
 				}
 				p.Bins = max(p.Bins, bin+1)
 				p.Bin[all] = uint16(bin)

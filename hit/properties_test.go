@@ -234,6 +234,20 @@ func TestPlansThatCannotBe(t *testing.T) {
 		{"a centre too far", "pixels from the beam", func(c *hit.Config, _ *hit.Camera, _ *calib.Set) {
 			c.Center = hit.Center{Row: 1e6, Given: true}
 		}},
+		{"a centre beyond all numbers", "pixels from the beam", func(c *hit.Config, _ *hit.Camera, _ *calib.Set) {
+			c.Center = hit.Center{Row: 1e308, Col: 1, Given: true}
+		}},
+		{"a centre that is none", "center is NaN:0", func(c *hit.Config, _ *hit.Camera, _ *calib.Set) {
+			c.Center = hit.Center{Row: math.NaN(), Given: true}
+		}},
+		{"a geometry beyond all numbers", "pixels from the beam", func(_ *hit.Config, camera *hit.Camera, _ *calib.Set) {
+			var err error
+			if camera.Geometry, err = correct.ParseGeometry(fmt.Sprintf("res = 1e12\ndetector_shift_x = 1e12\np/fs = x\np/ss = y\n"+
+				"p/min_fs = 0\np/max_fs = %d\np/min_ss = 0\np/max_ss = %d\np/corner_x = 0\np/corner_y = 0\n", cols-1, rows-1)); err != nil {
+				t.Fatal(err)
+			}
+			camera.Numbers = []int{0}
+		}},
 		{"panels of no size", "do not fill", func(c *hit.Config, _ *hit.Camera, _ *calib.Set) { c.Panel = [2]int{0, 4} }},
 		{"panels that do not fit", "do not fill", func(c *hit.Config, _ *hit.Camera, _ *calib.Set) { c.Panel = [2]int{4, 4} }},
 		{"panels the wrong way", "do not fill", func(c *hit.Config, _ *hit.Camera, _ *calib.Set) { c.Panel = [2]int{-6, -8} }},

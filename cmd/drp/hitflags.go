@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/goccy/go-yaml/ast"
@@ -108,7 +109,21 @@ func (h *hitsFlag) config() (*hit.Config, error) {
 	if !chosen {
 		return nil, nil
 	}
+	if c.Finder == "" {
+		return nil, h.unnamed()
+	}
 	return &c, c.Check()
+}
+
+// unnamed is the error of who gave parameters, and no finder.
+func (h *hitsFlag) unnamed() error {
+	for level, all := range [][]wording{h.file, h.environment, h.flag} {
+		if len(all) > 0 {
+			return h.wrong(level, fmt.Errorf("%s: no finder is named: give one of %s, as finder: %s in a file or %s %[3]s", all[0].where,
+				strings.Join(hit.Finders, ", "), hit.Finders[0], cmp.Or(h.name, "--hits")))
+		}
+	}
+	return nil
 }
 
 // takenBack tells whether the last word is that nobody looks for hits.
@@ -162,7 +177,10 @@ func flatten(path, prefix string, node ast.Node, found *[]setting) error {
 			for _, v := range list.Values {
 				part, one := scalarText(v)
 				if !one {
-					part, join = regionText(v), "+"
+					if part, join = regionText(v), "+"; part == "" {
+						return fmt.Errorf("%s:%d: hits: %s: give rectangles, as {name: ring, segment: 0, rows: [100, 140], cols: [0, 384]}, of a segment "+
+							"or, without it, of the first", path, v.GetToken().Position.Line, name)
+					}
 				}
 				parts = append(parts, part)
 			}
@@ -184,22 +202,47 @@ func flatten(path, prefix string, node ast.Node, found *[]setting) error {
 	return nil
 }
 
-// regionText gives a region of a file, as {name: ring, segment: 0, rows: [100, 140], cols: [0, 384]}, as --hits has it.
+// regionText gives a region of a file, as {name: ring, segment: 0, rows: [100, 140], cols: [0, 384]}, as --hits has it; nothing if it is none.
 func regionText(node ast.Node) string {
-	parts := map[string]string{"segment": "0"}
-	mapping, ok := node.(*ast.MappingNode)
-	if !ok {
-		return ""
+	parts := map[string]string{"name": "", "segment": "0", "rows": "", "cols": ""}
+	var pairs []*ast.MappingValueNode
+	switch n := node.(type) {
+	case *ast.MappingNode:
+		pairs = n.Values
+	case *ast.MappingValueNode:
+		pairs = []*ast.MappingValueNode{n}
 	}
-	for _, pair := range mapping.Values {
+	for _, pair := range pairs {
 		key := pair.Key.GetToken().Value
-		if list, ok := pair.Value.(*ast.SequenceNode); ok && len(list.Values) == 2 {
-			first, _ := scalarText(list.Values[0])
-			end, _ := scalarText(list.Values[1])
-			parts[key] = first + "-" + end
-			continue
+		if _, known := parts[key]; !known {
+			return ""
 		}
-		parts[key], _ = scalarText(pair.Value)
+		parts[key] = regionValue(pair.Value)
+	}
+	for _, part := range parts {
+		if part == "" {
+			return ""
+		}
 	}
 	return strings.Join([]string{parts["name"], parts["segment"], parts["rows"], parts["cols"]}, "/")
+}
+
+// regionValue gives a word, a number, or two as a range; nothing where it is none of these.
+func regionValue(node ast.Node) string {
+	list, ok := node.(*ast.SequenceNode)
+	if !ok {
+		text, _ := scalarText(node)
+		return text
+	}
+	var ends []string
+	for _, v := range list.Values {
+		text, _ := scalarText(v)
+		if n, err := strconv.Atoi(text); err == nil && n >= 0 {
+			ends = append(ends, text)
+		}
+	}
+	if len(ends) != 2 || len(list.Values) != 2 {
+		return ""
+	}
+	return strings.Join(ends, "-")
 }

@@ -82,6 +82,11 @@ func (f *hitsPlotFlags) run(ctx context.Context, path string) error {
 	if p.Low, p.High, err = twoNumbers("--contrast", f.contrast); err != nil || p.Low < 0 || p.Low >= p.High || p.High > 100 {
 		return fmt.Errorf("--contrast %s: give two percentiles from 0 to 100, as 2:99.8", f.contrast)
 	}
+	for _, r := range f.rings {
+		if !(r > 0 && r <= math.MaxInt32) {
+			return fmt.Errorf("--rings %g: give radii above 0, in pixels", r)
+		}
+	}
 	f.source.skip = func(number int64) bool { return number < f.event }
 	frames, err := f.source.open(ctx, path)
 	if err != nil {
