@@ -26,7 +26,7 @@ type feed struct {
 const (
 	seldom    = time.Second // between two events while nobody looks
 	dialAgain = 300 * time.Millisecond
-	farewell  = 10 * time.Second // until a feed that nobody wants ends
+	farewell  = time.Minute // until a feed that nobody wants ends
 )
 
 func (p *Page) newFeed(hits bool) *feed {

@@ -37,11 +37,17 @@ const lookAgain = 250 * time.Millisecond
 // process took beyond what its threads were charged.
 const Around = 100 * time.Microsecond
 
-// Cost is what something of a kind is likely to take: what the dearest of the last few took, and before it is known what is guessed.
+// Cost is what something of a kind is likely to take: what the dearest of the last few took, but for one that stands alone; and before it is
+// known what is guessed.
 type Cost struct {
 	Guess time.Duration
 	usual atomic.Int64 // 0 is not known
+	last  atomic.Int64
 }
+
+// unusual is how many times what is usual the most is that is charged for one thing. What takes longer was done for the first time, as the
+// tables of constants are made: where processors are full, a picture after that would be waited for for a minute.
+const unusual = 4
 
 func (c *Cost) likely() time.Duration {
 	if usual := c.usual.Load(); usual > 0 {
@@ -50,10 +56,14 @@ func (c *Cost) likely() time.Duration {
 	return c.Guess
 }
 
-func (c *Cost) note(used time.Duration) {
+// note takes what one took, and gives what is charged for it.
+func (c *Cost) note(used time.Duration) (charged time.Duration) {
 	const few = 4
-	usual := time.Duration(c.usual.Load())
-	c.usual.Store(int64(max(used, usual-(usual-used)/few)))
+	usual := c.likely()
+	charged = min(used, unusual*max(usual, c.Guess))
+	expected := min(charged, max(usual, time.Duration(c.last.Swap(int64(charged)))))
+	c.usual.Store(int64(max(expected, usual-(usual-expected)/few)))
+	return charged
 }
 
 // Charge takes something that is done anyway.
@@ -145,8 +155,7 @@ func (t Turn) Spend(work func()) {
 }
 
 func (t Turn) settle(used time.Duration) {
-	t.cost.note(used)
-	t.of.promise(used + Around - t.saved)
+	t.of.promise(t.cost.note(used) + Around - t.saved)
 }
 
 // Leave does nothing, and gives back what was saved but for the asking.

@@ -35,8 +35,14 @@ func TestBudget(t *testing.T) {
 		turn, _ := b.Await(t.Context(), &c)
 		turn.settle(50*ms - Around) // more than was guessed
 		began = time.Now()
-		if _, mine := b.Await(t.Context(), &c); !mine || time.Since(began) != 9*time.Second {
-			t.Errorf("the next is let through after %v", time.Since(began))
+		turn, _ = b.Await(t.Context(), &c)
+		if got := time.Since(began); got != 3970*ms {
+			t.Errorf("the next is let through after %v", got)
+		}
+		turn.settle(time.Minute) // as what is done once for all, of which four times what is usual is charged
+		began = time.Now()
+		if _, mine := b.Await(t.Context(), &c); !mine || time.Since(began) != 6940*ms { // two like it in a row are expected
+			t.Errorf("the next but one is let through after %v", time.Since(began))
 		}
 	})
 }
@@ -102,15 +108,16 @@ func TestParts(t *testing.T) {
 	})
 }
 
-// TestCost: the dearest of the last few.
+// TestCost: the dearest of the last few, but for one that stands alone.
 func TestCost(t *testing.T) {
-	c := Cost{Guess: 5}
-	for i, step := range []struct{ used, then time.Duration }{{8000, 8000}, {4000, 7000}, {9000, 9000}, {0, 6750}} {
-		if i == 0 && c.likely() != 5 {
+	c := Cost{Guess: 1000}
+	for i, step := range []struct{ used, charged, then time.Duration }{
+		{3000, 3000, 1000}, {4000, 4000, 3000}, {2000, 2000, 2750}, {1e6, 11000, 2750}, {0, 0, 2063}} {
+		if i == 0 && c.likely() != 1000 {
 			t.Error("the guess is not used")
 		}
-		if c.note(step.used); c.likely() != step.then {
-			t.Errorf("%d: %d, want %d", i, c.likely(), step.then)
+		if charged := c.note(step.used); charged != step.charged || c.likely() != step.then {
+			t.Errorf("%d: %d charged and %d to come, want %+v", i, charged, c.likely(), step)
 		}
 	}
 }
@@ -119,9 +126,9 @@ func TestCost(t *testing.T) {
 func TestSpend(t *testing.T) {
 	b := &Budget{Supply: steady(1), Part: 1}
 	spend := func(work func()) time.Duration {
-		c := &Cost{}
+		c := &Cost{Guess: 100 * ms}
 		b.Do(t.Context(), c, work)
-		return c.likely()
+		return time.Duration(c.last.Load())
 	}
 	waited := spend(func() { time.Sleep(10 * ms) })
 	sum := 0
