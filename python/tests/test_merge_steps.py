@@ -1,6 +1,7 @@
 """The steps of a run that is merged, against drp processes that are played here."""
 
 import itertools
+import threading
 import time
 
 import pytest
@@ -350,3 +351,31 @@ def test_what_waits_for_others_has_an_end(publishers):
     with watch() as mon:
         steps = next(mon.runs()).steps()
         assert [next(steps).number for _ in range(50)] == list(range(50))
+
+
+@pytest.mark.parametrize("slow", [0, 1])
+def test_a_run_begins_with_who_is_a_moment_later(publishers, slow):
+    first, second = [b(2), 3, e(4), (END_RUN, 5)], [(BEGIN_RUN, 10, 15), b(11), 12, 13, e(14)]
+    made = played(publishers, *(first if i == slow else first + second for i in (0, 1)), end=False)
+    later = threading.Timer(0.3, lambda: made[slow].say(*second))
+    with watch() as mon:
+        runs = mon.runs()
+        assert [key(evt) for evt in itertools.islice(next(runs).events(), 1)] == [3]
+        later.start()
+        run = next(runs)
+        assert [(run.runnum, key(evt), evt.missing) for evt in itertools.islice(run.events(), 2)] == [
+            (15, 12, ()),
+            (15, 13, ()),
+        ]
+        later.join()
+        assert all(s.late == 0 for s in mon.sources.values())
+
+
+def test_who_does_not_begin_a_run_is_waited_for_no_longer(publishers):
+    first, second = [b(2), 3, e(4), (END_RUN, 5)], [(BEGIN_RUN, 10, 15), b(11), 12, 13, e(14)]
+    played(publishers, first, first + second, end=False)
+    with watch(deadline=0.1) as mon:
+        runs = mon.runs()
+        assert [key(evt) for evt in itertools.islice(next(runs).events(), 1)] == [3]
+        seen = [(key(evt), evt.missing) for evt in itertools.islice(next(runs).events(), 2)]
+        assert seen == [(12, ("tst/0",)), (13, ("tst/0",))]

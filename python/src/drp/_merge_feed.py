@@ -150,7 +150,12 @@ class MergedFeed(Sequence):
         assert at is not None
         if None not in [s._head for s in self.sources]:
             return True
-        waited = [s for s in self.sources if s._run is not None and s._head is None and not s._silent]
+        begins = self.run is None  # who is between two runs is to begin this one, too
+        waited = [
+            s
+            for s in self.sources
+            if s._head is None and not s._silent and (s._run is not None or (begins and s._alive))
+        ]
         if first._marks or self._aligned:  # else all are waited for, to begin with what all can have
             waited = [s for s in waited if not s._marks and s._read < at]
         else:

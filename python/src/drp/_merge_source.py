@@ -85,6 +85,11 @@ class Source:
         return config
 
     @property
+    def _alive(self) -> bool:
+        """Whether its drp is there."""
+        return self._feed.connection is not None
+
+    @property
     def _ending(self) -> bool:
         """Whether its run ends with what is read: what is behind it belongs to the next."""
         return bool(self._marks) and self._marks[-1].service in ENDS
