@@ -59,6 +59,9 @@ print("done")
 	}
 	s.ctl("state", "enabled")
 	told("step 0 0.0\nall\n")
+	if !testkit.Within(testkit.Patience, func() bool { return strings.HasPrefix(one.Stdout.String(), "step 0 0.0\n") }) { // it came later, maybe
+		t.Fatalf("the other one says %q\n%s", one.Stdout.String(), one.LastWords())
+	}
 	s.ctl("state", "running")
 	told("over 0\n")
 	s.ctl("state", "enabled")
