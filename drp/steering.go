@@ -28,7 +28,8 @@ type steering struct {
 	memory  *shm.Segment
 	said    chan struct{} // closed when they have declared anything for the first time, or nothing
 	trigger triggerSettings
-	own     [2]offer // of the scripts; the collector writes it at Configure, while the dispatcher waits
+	own     [2]offer    // of the scripts; the collector writes it at Configure, while the dispatcher waits
+	partly  atomic.Bool // a script has declared, and the book does not have it: another one is still to, or was to and has failed
 
 	// Only the dispatcher uses the following, but for what is said.
 	renewed  atomic.Bool   // there was a Configure; others set it
@@ -105,7 +106,7 @@ func (s *steering) board(which int) *fex.Area {
 // hold gives the entry for the next datagram, which is under way from here on. It is the event of a number, counted from 0, or
 // comes before that.
 func (s *steering) hold(number int64) uint16 {
-	if s.book.Pending() || s.renewed.Load() {
+	if (s.book.Pending() || s.renewed.Load()) && !s.partly.Load() {
 		s.turn(number)
 	}
 	if s.present != 0 {
@@ -242,6 +243,7 @@ func (c *collector) with(added []byte, entry uint16, which int) []byte {
 // configure takes what a script has declared at a Configure, with the table of what it adds. After the last of the scripts the
 // parameters are those of the run.
 func (s *steering) configure(which int, own *xtc.Table, blocks []byte) (err error) {
+	s.partly.Store(true)
 	if s.own[which], err = declaredIn(which, own, blocks); err != nil {
 		return err
 	}
@@ -282,6 +284,7 @@ func (s *steering) configure(which int, own *xtc.Table, blocks []byte) (err erro
 		close(s.said)
 	}
 	s.trigger.tell(&s.book)
+	s.partly.Store(false)
 	s.renewed.Store(true)
 	return nil
 }
