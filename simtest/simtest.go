@@ -181,7 +181,7 @@ func (l *lab) pipeline() (drp.Summary, error) {
 	}
 	cfg := drp.Config{Script: "script.py", Source: &timedSource{Sim: sim, lab: l}, World: l.world, Disk: l.disk,
 		Start: l.startChild, Memory: func(pool *pebble.Pool) { l.pool = pool }, Quarantine: l.quarantine,
-		OutputDir: "out", Stream: -1, Workers: p.workers, Slots: p.slots, ResultBytes: 4096, TransitionBytes: 64 << 10,
+		OutputDir: "out", Stream: -1, Workers: p.workers, Slots: p.slots, ResultBytes: 4096, TransitionBytes: 128 << 10,
 		Drop: p.drop, Prescale: p.prescale, EventDeadline: p.deadline, SoftDeadline: p.deadline / 2,
 		TransitionDeadline: 4 * p.deadline, Spares: p.spares, Retries: p.retries, MaxRestarts: p.maxRestarts,
 		RecycleAfter: p.recycleAfter, MaxQuarantine: p.maxQuarantine, CRC: p.crc, Verify: p.verify, ChunkBytes: p.chunkBytes,
