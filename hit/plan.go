@@ -184,11 +184,12 @@ func (p *Plan) bin(radius []float32, mask []uint8) error {
 				all := panel.Segment*n + i
 				bin, r := at, math.Inf(1)
 				if radius != nil {
-					r = math.RoundToEven(float64(radius[all]))
-					if !(r < maxBins) { // nor is it a number, where places of a geometry are too large for one
-						return fmt.Errorf("hits: there are pixels %g pixels from the beam, and at most %d are possible: look at the geometry, or at center", r, maxBins-1)
+					r = float64(radius[all])
+					ring := math.RoundToEven(r)
+					if !(ring < maxBins) { // nor is it a number, where places of a geometry are too large for one
+						return fmt.Errorf("hits: there are pixels %g pixels from the beam, and at most %d are possible: look at the geometry, or at center", ring, maxBins-1)
 					}
-					bin, r = int(r), float64(radius[all])
+					bin = int(ring)
 				} else if bin >= maxBins {
 					return fmt.Errorf("hits: there are more than %d panels", maxBins)
 				}

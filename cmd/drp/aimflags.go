@@ -22,7 +22,7 @@ func (f *aimFlags) add(fl *pflag.FlagSet) {
 // complete reads them; shown tells whether anybody can see pictures.
 func (f *aimFlags) complete(shown bool) (a drp.Rings, err error) {
 	if !shown && (f.energy != 0 || f.distance != "") {
-		return a, errors.New("--energy and --distance are for the rings of pictures: give --http HOST:PORT, too")
+		return a, errors.New("--energy and --distance are for the rings of pictures: give --http HOST:PORT, too, or, with a run, --monitor NAME")
 	}
 	a.Energy = f.energy
 	if f.distance != "" {
