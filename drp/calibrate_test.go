@@ -111,16 +111,7 @@ for run in DataSource().runs():
 // generations gives what the script and what drp says about the constants of each event.
 func generations(t *testing.T, path string) (all [][2]uint64) {
 	t.Helper()
-	table := xtc.NewTable()
-	for _, d := range testkit.Dgrams(t, path) {
-		if d.Service() == xtc.Configure {
-			if err := table.Configure(d); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if !d.Service().IsEvent() {
-			continue
-		}
+	testkit.Events(t, path, func(table *xtc.Table, d xtc.Dgram) {
 		var pair [2]uint64
 		for it := table.Blocks(d); it.Next(); {
 			if v, ok := it.Block().FieldNamed("generation"); ok {
@@ -132,7 +123,7 @@ func generations(t *testing.T, path string) (all [][2]uint64) {
 			}
 		}
 		all = append(all, pair)
-	}
+	})
 	return all
 }
 

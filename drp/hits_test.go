@@ -111,16 +111,7 @@ type recordedEvent struct {
 
 func recordedEvents(t testing.TB, path string) (all []recordedEvent) {
 	t.Helper()
-	table := xtc.NewTable()
-	for _, d := range testkit.Dgrams(t, path) {
-		if d.Service() == xtc.Configure {
-			if err := table.Configure(d); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if !d.Service().IsEvent() {
-			continue
-		}
+	testkit.Events(t, path, func(table *xtc.Table, d xtc.Dgram) {
 		e := recordedEvent{bytes: slices.Clone(d)}
 		for it := table.Blocks(d); it.Next(); {
 			switch b := it.Block(); b.Names.Alg {
@@ -140,7 +131,7 @@ func recordedEvents(t testing.TB, path string) (all []recordedEvent) {
 			}
 		}
 		all = append(all, e)
-	}
+	})
 	return all
 }
 

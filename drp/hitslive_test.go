@@ -152,16 +152,7 @@ func (o *rowOfEvents) search(number int, c hit.Config) hit.Record {
 // recordedHitSettings are those of each event, by name; none before the first change.
 func recordedHitSettings(t *testing.T, path string) (all []map[string]float64) {
 	t.Helper()
-	table := xtc.NewTable()
-	for _, d := range testkit.Dgrams(t, path) {
-		if d.Service() == xtc.Configure {
-			if err := table.Configure(d); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if !d.Service().IsEvent() {
-			continue
-		}
+	testkit.Events(t, path, func(table *xtc.Table, d xtc.Dgram) {
 		values := map[string]float64{}
 		for it := table.Blocks(d); it.Next(); {
 			if b := it.Block(); b.Names.DetName == "settings" && b.Names.Alg == "hits" {
@@ -175,6 +166,6 @@ func recordedHitSettings(t *testing.T, path string) (all []map[string]float64) {
 			}
 		}
 		all = append(all, values)
-	}
+	})
 	return all
 }

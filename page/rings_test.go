@@ -1,15 +1,12 @@
 package page_test
 
 import (
-	"context"
 	"math"
-	"net/http/httptest"
 	"strings"
 	"testing"
 
 	"drp/drp"
 	"drp/internal/testkit"
-	"drp/page"
 	"drp/source"
 )
 
@@ -48,19 +45,7 @@ func TestRingsAreSet(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	shown := page.New(page.Options{Monitor: "test/cam", Status: r.Status})
-	web := httptest.NewServer(shown)
-	t.Cleanup(func() {
-		shown.Close()
-		web.Close()
-	})
-	books := make(chan drp.Summary, 1)
-	running, end := context.WithCancel(context.Background())
-	defer end()
-	go func() {
-		s, _ := r.Run(running) // it was interrupted
-		books <- s
-	}()
+	web, end := showRun(t, r)
 	stream := openStream(t, web.URL, "rate=20")
 	seen := map[int64]drp.Rings{}
 	was := drp.Rings{Energy: 8000, Distance: 0.1}
@@ -106,8 +91,7 @@ func TestRingsAreSet(t *testing.T) {
 	if l := r.Settings(); l.Generation != 4 || l.Refused != 6 || l.History[1].Who != "test" {
 		t.Errorf("%+v", l)
 	}
-	end()
-	compareRings(t, <-books, seen)
+	compareRings(t, end(), seen)
 }
 
 // compareRings compares what pictures had with what the file says of their events; it says nothing where all is as the geometry has it.

@@ -34,28 +34,12 @@ func TestPageOfARun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	shown := page.New(page.Options{Monitor: "test/cam", Status: r.Status})
-	web := httptest.NewServer(shown)
-	t.Cleanup(func() {
-		shown.Close()
-		web.Close()
-	})
-	books := make(chan drp.Summary, 1)
-	running, end := context.WithCancel(context.Background())
-	defer end()
-	go func() {
-		s, err := r.Run(running)
-		if failure := (*drp.Failure)(nil); !errors.As(err, &failure) || failure.Kind != drp.Interrupted {
-			t.Error(err)
-		}
-		books <- s
-	}()
+	web, end := showRun(t, r)
 	seen := map[int64]*picture{}
 	for _, p := range pictures(t, openStream(t, web.URL, "rate=20"), 8) {
 		seen[p.Number] = p
 	}
-	end()
-	s := <-books
+	s := end()
 	if s.Received < 8 || s.Recorded != s.Received || s.InFlight != 0 {
 		t.Errorf("%+v", s)
 	}
@@ -63,6 +47,35 @@ func TestPageOfARun(t *testing.T) {
 		if !strings.Contains(file, ".smd.") {
 			compareRecorded(t, file, store, seen)
 		}
+	}
+}
+
+// showRun shows a run on a page, and lets it go on until end, which gives its books. It ends with the test at the latest.
+func showRun(t *testing.T, r *drp.Run) (web *httptest.Server, end func() drp.Summary) {
+	t.Helper()
+	shown := page.New(page.Options{Monitor: "test/cam", Status: r.Status})
+	web = httptest.NewServer(shown)
+	t.Cleanup(func() {
+		shown.Close()
+		web.Close()
+	})
+	running, interrupt := context.WithCancel(context.Background())
+	books, over := make(chan drp.Summary, 1), make(chan struct{})
+	t.Cleanup(func() {
+		interrupt()
+		<-over
+	})
+	go func() {
+		defer close(over)
+		s, err := r.Run(running)
+		if failure := (*drp.Failure)(nil); !errors.As(err, &failure) || failure.Kind != drp.Interrupted {
+			t.Error(err)
+		}
+		books <- s
+	}()
+	return web, func() drp.Summary {
+		interrupt()
+		return <-books
 	}
 }
 

@@ -71,16 +71,7 @@ func TestRingsInAllWays(t *testing.T) {
 // ringsOf are those that the events of a file say, without repetitions.
 func ringsOf(t *testing.T, path string) (all []string) {
 	t.Helper()
-	table := xtc.NewTable()
-	for _, d := range testkit.Dgrams(t, path) {
-		if d.Service() == xtc.Configure {
-			if err := table.Configure(d); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if !d.Service().IsEvent() {
-			continue
-		}
+	testkit.Events(t, path, func(table *xtc.Table, d xtc.Dgram) {
 		said := ""
 		for it := table.Blocks(d); it.Next(); {
 			if b := it.Block(); b.Names.DetName == "settings" && b.Names.Alg == "rings" {
@@ -92,6 +83,6 @@ func ringsOf(t *testing.T, path string) (all []string) {
 		if len(all) == 0 || all[len(all)-1] != said {
 			all = append(all, said)
 		}
-	}
+	})
 	return all
 }

@@ -135,3 +135,19 @@ func Dgrams(t testing.TB, path string) []xtc.Dgram {
 		all = append(all, d)
 	}
 }
+
+// Events gives each event of a file, with the table of the Configure that holds for it.
+func Events(t testing.TB, path string, each func(table *xtc.Table, d xtc.Dgram)) {
+	t.Helper()
+	table := xtc.NewTable()
+	for _, d := range Dgrams(t, path) {
+		if d.Service() == xtc.Configure {
+			if err := table.Configure(d); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if d.Service().IsEvent() {
+			each(table, d)
+		}
+	}
+}
