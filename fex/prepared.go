@@ -35,11 +35,8 @@ const atOnce = 4
 // reason why one has not; then none is left. Swap or Discard must follow, before Close of the group. Patience is how long a child
 // may take for any transition that begins something, from Advance on, when the run waits for it.
 func (g *Group) Prepare(ctx context.Context, text []byte, patience time.Duration) (*Prepared, error) {
-	g.mu.Lock()
-	g.editions++
-	p := &Prepared{g: g, script: script{text: text, edition: g.editions}, children: make([]*spare, len(g.Workers)),
+	p := &Prepared{g: g, script: script{text: text}, children: make([]*spare, len(g.Workers)),
 		patience: min(patience, g.cfg.TransitionDeadline)}
-	g.mu.Unlock()
 	if err := p.each(ctx, atOnce, p.begin); err != nil {
 		p.Discard()
 		return nil, err
@@ -116,7 +113,7 @@ func (p *Prepared) begin(w *Worker) error {
 	if err != nil {
 		return err
 	}
-	s := &spare{p: child, edition: p.script.edition}
+	s := &spare{p: child}
 	p.put(w.id, s)
 	if _, err := greet(p.g.world, child, p.g.hello(nil, p.script), p.g.cfg.GreetDeadline); err != nil {
 		return err

@@ -37,6 +37,13 @@ func (w *Worker) holds() []keptTransition {
 // nothing may have been since they advanced. Requests may come at once: they wait for the child.
 func (g *Group) Swap(p *Prepared) {
 	g.mu.Lock()
+	g.editions++ // now, and not in Prepare: the workers may have gone back to another text since
+	p.script.edition = g.editions
+	for _, s := range p.children {
+		if s != nil {
+			s.edition = g.editions
+		}
+	}
 	before := g.script
 	g.before, g.script, g.oldest, g.patience = &before, p.script, p.script.edition, p.patience
 	g.spares.edition = g.oldest // it has taken the Configure that holds

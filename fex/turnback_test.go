@@ -41,6 +41,7 @@ func TestTurnBack(t *testing.T) {
 			}
 			r.group.Swap(p)
 			r.expect(r.burst(20), "second:1:1")
+			third := r.prepare("third") // before they go back, and it is swapped after that
 			testkit.WriteFile(t, gate, "")
 			for i, id := range []xtc.TransitionID{xtc.Disable, xtc.EndStep, xtc.EndRun, xtc.BeginRun, xtc.BeginStep, xtc.Enable} {
 				for _, a := range r.transition(testkit.Plain(id, uint64(50+i))) {
@@ -51,6 +52,16 @@ func TestTurnBack(t *testing.T) {
 			}
 			r.expect(r.burst(30), "first:1:1")
 			r.until("all have changed", r.group.Swapped)
+			r.transition(testkit.Plain(xtc.Disable, 60))
+			r.transition(testkit.Plain(xtc.EndStep, 61))
+			if err := third.Advance(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			r.group.Swap(third)
+			r.transition(testkit.Plain(xtc.BeginStep, 62))
+			r.transition(testkit.Plain(xtc.Enable, 63))
+			r.expect(r.burst(20), "third:1:1")
+			r.until("all have changed again", r.group.Swapped)
 			r.end()
 			r.waitAll()
 			if r.fellBack.Load() != 1 || len(r.gaveUp) != 0 {
