@@ -114,9 +114,7 @@ func TestStoppedSpareIsNotTried(t *testing.T) {
 		if spare == pid {
 			continue
 		}
-		if err := syscall.Kill(spare, syscall.SIGSTOP); err != nil {
-			t.Fatal(err)
-		}
+		testkit.Stop(t, spare)
 	}
 	r.killAndMeasure()
 	if strings.Contains(r.log.String(), "could not take the place") {
@@ -136,9 +134,7 @@ func TestLongScriptForAChildThatDoesNotListen(t *testing.T) {
 	r.begin()
 	r.end()
 	pid := r.group.PID(0)
-	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Stop(t, pid)
 	began := time.Now()
 	r.group.SetScript([]byte("# " + strings.Repeat("long ", 1<<20) + "\n" + numbered("")))
 	if took := time.Since(began); took > testkit.Patience {

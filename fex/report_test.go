@@ -23,9 +23,7 @@ func TestReport(t *testing.T) {
 	if again := r.group.Report(0); again.Busy != after.Busy {
 		t.Errorf("it is idle, and was busy %v and then %v", after.Busy, again.Busy)
 	}
-	if err := syscall.Kill(after.PID, syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Stop(t, after.PID)
 	tags := r.burst(3)
 	if during := r.group.Report(0); during.Waiting != 3 || during.Events != 40 {
 		t.Errorf("%+v", during)

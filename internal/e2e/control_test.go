@@ -21,12 +21,12 @@ drp: {x0: , x1: }
 // signal sends a signal to a process of the site, and waits until it is stopped where that was wanted.
 func (s *site) signal(name string, sig syscall.Signal) {
 	s.t.Helper()
-	pid := s.pid(name)
-	if err := syscall.Kill(pid, sig); err != nil {
-		s.t.Fatal(err)
+	if sig == syscall.SIGSTOP {
+		testkit.Stop(s.t, s.pid(name))
+		return
 	}
-	if sig == syscall.SIGSTOP && !testkit.Within(testkit.Patience, func() bool { return stopped(pid) }) {
-		s.t.Fatalf("%s does not stop", name)
+	if err := syscall.Kill(s.pid(name), sig); err != nil {
+		s.t.Fatal(err)
 	}
 }
 

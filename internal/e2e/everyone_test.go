@@ -93,7 +93,7 @@ func TestAPartitionIsSteered(t *testing.T) {
 		}
 	}
 	builderIsWatched(t, server)
-	signal(t, second, syscall.SIGSTOP)
+	testkit.Stop(t, second.PID())
 	first.beside("set", "--partition", "tst", "threshold=61").wants(t, 1, "process "+strconv.Itoa(second.PID())+" lives and does not answer")
 	signal(t, second, syscall.SIGCONT)
 	if a := threshold(first); a != 60 {

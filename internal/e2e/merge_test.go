@@ -78,9 +78,7 @@ with drp.monitor("tst/x*", "tst/y0", wait=60) as watched:
 	}
 	again(2)
 	pid := s.pid("y0")
-	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Stop(t, pid)
 	says(t, p, "without tst/y0\n")
 	if err := syscall.Kill(pid, syscall.SIGCONT); err != nil {
 		t.Fatal(err)

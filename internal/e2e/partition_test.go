@@ -132,12 +132,7 @@ func TestASegmentIsStopped(t *testing.T) {
 	s := smallSite(t)
 	s.ctl("state", "in-step")
 	b := s.process("x1")
-	if err := syscall.Kill(b.PID, syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
-	if !testkit.Within(testkit.Patience, func() bool { return stopped(b.PID) }) {
-		t.Fatal("it does not stop")
-	}
+	testkit.Stop(t, b.PID)
 	o := s.do(1, "ctl", "enable", "--deadline", "7s")
 	if !strings.Contains(o.stderr, "enable: the partition is enabled, but for 1: x1 did not do it within 7s") {
 		t.Error(o.stderr)
@@ -230,16 +225,4 @@ drp:
 	if !slices.Equal(pulses(t, s.recorded(1, 0)), pulses(t, s.recorded(1, 1))) {
 		t.Error("they have not recorded the same events")
 	}
-}
-
-// stopped tells whether all threads of a process are, which takes a moment where the machine is busy.
-func stopped(pid int) bool {
-	tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
-	for _, task := range tasks {
-		text, err := os.ReadFile(task)
-		if _, state, _ := strings.Cut(string(text), ") "); err == nil && !strings.HasPrefix(state, "T") {
-			return false
-		}
-	}
-	return len(tasks) > 0
 }
