@@ -104,3 +104,33 @@ func TestReloadFallsBack(t *testing.T) {
 		t.Errorf("the events are of the texts %v, the file tells %v; %+v", all.texts, all.told, r.sum)
 	}
 }
+
+// TestReloadAfterATextThatCouldNotBegin: the next text is shown the run, and the step, that the one before failed at, and so is who takes
+// the place of one of its processes.
+func TestReloadAfterATextThatCouldNotBegin(t *testing.T) {
+	const run, step = "    for step in", "        for evt in"
+	inRun := strings.Replace(liveText(2, "pass"), run, "    assert run.runnum is not None\n"+run, 1)
+	for _, tt := range []struct{ name, first string }{
+		{"raises at BeginRun", strings.Replace(liveText(1, "pass"), run, "    raise ValueError\n"+run, 1)},
+		{"raises at BeginStep", strings.Replace(liveText(1, "pass"), step, "        raise ValueError\n"+step, 1)},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := startLive(t, tt.first, func(cfg *drp.Config) { cfg.Sources = []string{smallSim + ",events=100000"} })
+			r.events(20)
+			r.write(inRun)
+			if _, err := r.run.Reload(context.Background(), watch.Reload{Now: true}); err != nil {
+				t.Fatal(err)
+			}
+			r.inUse(2)
+			r.events(20)
+			r.killWorker(syscall.SIGKILL)
+			r.until("another process", func() bool { return r.run.Snapshot().Restarts > 0 })
+			damaged := r.run.Snapshot().Damaged
+			r.events(20)
+			r.end()
+			if all := r.recorded(); !slices.Equal(all.texts, []uint64{2}) || r.sum.Damaged != damaged {
+				t.Errorf("the events are of the texts %v; %+v, log:\n%s", all.texts, r.sum, r.log)
+			}
+		})
+	}
+}

@@ -106,7 +106,7 @@ func (w *Worker) giveUp(status Status, why func(r *request) *Failure) {
 	w.tally()
 	f := why(&r)
 	if r.kind == kindTransition {
-		w.state.failed(uint8(r.transition))
+		w.failedAt(&r)
 	}
 	w.unrest.worked()
 	w.solo = w.queue.len() > 0
@@ -303,9 +303,10 @@ func (w *Worker) bringForward(s *spare, attach bool) error {
 		}
 	}
 	defer overdue(w.world, p, w.group.beginTime())()
+	now := w.group.presentScript()
 	for _, k := range w.state.kept {
-		if k.id == configure && s.shown.same(&k) {
-			continue // a spare has seen it
+		if k.id == configure && s.shown.same(&k) || k.hides(now.text) {
+			continue // a spare has seen it, or a child like this one could not take it
 		}
 		if err := replay(p, &k); err != nil {
 			return err

@@ -12,6 +12,9 @@ type keptTransition struct {
 	time  uint64
 	dgram []byte
 	made  []byte // blocks that the script made of a Configure
+	// A text of the script failed at it, and would again.
+	failed bool
+	by     []byte
 }
 
 // same tells whether two are one transition. Sources that begin again repeat times, so the time does not say it all.
@@ -19,7 +22,10 @@ func (k *keptTransition) same(other *keptTransition) bool {
 	return k != nil && other != nil && k.id == other.id && k.time == other.time && bytes.Equal(k.dgram, other.dgram)
 }
 
-const configure = 2
+const (
+	configure = 2
+	enable    = 8
+)
 
 // opens maps each transition that is kept to the one that ends its effect. The numbers are those of XTC2.
 var opens = map[uint8]uint8{
@@ -51,10 +57,17 @@ func (s *state) forget(id uint8) {
 	s.kept = kept
 }
 
-// failed notes a transition that the script failed at. What it should have ended is over all the same; what it should
-// have begun was not, and a replacement would only fail at it again.
-func (s *state) failed(id uint8) {
-	if _, begins := opens[id]; !begins {
+// failed notes a transition that a text of the script failed at. What it should have ended is over all the same. What it should
+// have begun was not, and a replacement would only fail at it again; but a child of another text may be able to.
+func (s *state) failed(id uint8, time uint64, dgram, text []byte) {
+	switch _, begins := opens[id]; {
+	case !begins:
 		s.forget(id)
+	case dgram != nil && (id == beginRun || id == beginStep || id == enable):
+		k := s.apply(id, time, dgram)
+		k.failed, k.by = true, text
 	}
 }
+
+// hides tells whether a transition is not shown to children of a text.
+func (k *keptTransition) hides(text []byte) bool { return k.failed && bytes.Equal(k.by, text) }

@@ -71,7 +71,8 @@ func TestStateAfterFailure(t *testing.T) {
 		{"EndRun", 5, []uint8{2, 6, 8}}, // as it would without the failure: what was open in the run is closed by its own
 		{"Unconfigure", 3, nil},
 		{"Disable", 9, []uint8{2, 4, 6, 10}},
-		{"BeginStep", 6, []uint8{2, 4, 6, 8, 10}},
+		{"BeginStep", 6, []uint8{2, 4, 8, 10}},
+		{"SlowUpdate", 10, []uint8{2, 4, 6, 8, 10}}, // the one before
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -79,10 +80,15 @@ func TestStateAfterFailure(t *testing.T) {
 			for i, id := range []uint8{2, 4, 6, 8, 10} {
 				s.apply(id, uint64(i), nil)
 			}
-			s.failed(tt.failed)
+			s.failed(tt.failed, 9, []byte{tt.failed}, []byte("text"))
 			var got []uint8
 			for _, k := range s.kept {
-				got = append(got, k.id)
+				if k.hides([]byte("another text")) {
+					t.Errorf("%d is not shown to children of another text", k.id)
+				}
+				if !k.hides([]byte("text")) {
+					got = append(got, k.id)
+				}
 			}
 			if !slices.Equal(got, tt.want) {
 				t.Errorf("kept %v, want %v", got, tt.want)

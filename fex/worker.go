@@ -294,9 +294,18 @@ func (w *Worker) answer(q *request, r *record) Answer {
 	a.Constants = r.layout
 	w.transitionAnswer(&a, q, r)
 	if a.Status != OK {
-		w.state.failed(uint8(q.transition))
+		w.failedAt(q)
 	}
 	return a
+}
+
+// failedAt notes a transition that the script failed at; w.mu is held.
+func (w *Worker) failedAt(q *request) {
+	var dgram []byte
+	if ref, err := w.transitions.Ref(pebble.Index{Slot: q.slot, Generation: q.generation}); err == nil {
+		dgram = ref.Bytes()
+	}
+	w.state.failed(uint8(q.transition), q.time, dgram, w.group.presentScript().text)
 }
 
 func (w *Worker) transitionAnswer(a *Answer, q *request, r *record) {
