@@ -40,6 +40,7 @@ type child struct {
 	waiting    bytes.Buffer // answers that it has not sent yet
 	inHand     []int64      // events it has read and not answered
 	generation uint64       // of the constants it was told of, 0 if there are none
+	begun      bool         // it was shown a BeginRun
 	aside      []byte       // requests that came before the answer it waits for
 	part       *made        // where corrected pixels lie, nil if it does not know
 	board      board        // and the values of parameters
@@ -232,7 +233,7 @@ func (c *child) see(d xtc.Dgram) {
 		c.told(d)
 		return
 	}
-	c.generation, c.part = 0, nil
+	c.generation, c.part, c.begun = 0, nil, false
 	c.table = xtc.NewTable()
 	if err := c.table.Configure(d); err != nil {
 		c.lab.problem("child %d cannot read the Configure: %v", c.pid, err)
@@ -316,7 +317,7 @@ func (c *child) event(r []byte) error {
 		return errGone
 	}
 	e.shown++
-	e.told, e.used = c.generation, 0
+	e.told, e.used = c.holds(e), 0
 	c.seeHits(e, n, c.slot(r).Slot)
 	c.seeLevel(e, n, r)
 	if !e.flipped && l.happens(l.plan.flips) {

@@ -95,7 +95,7 @@ const simType = "simulate"
 func (c *child) told(d xtc.Dgram) {
 	switch d.Service() {
 	case xtc.Configure, xtc.BeginRun:
-		c.generation = 0
+		c.generation, c.begun = 0, d.Service() == xtc.BeginRun
 	case xtc.BeginStep:
 	default:
 		return
@@ -124,24 +124,23 @@ type made struct {
 // look reads the corrected pixels of an event, prepared or on request, and compares them with the constants it was told.
 func (c *child) look(n int64, r []byte, d xtc.Dgram) error {
 	l := c.lab
+	e, holds := l.events[n], c.holds(l.events[n])
 	place := int(binary.LittleEndian.Uint16(r[2:]))
 	if c.part == nil || place == 0 || c.part.number >= int(r[1]>>2) {
 		var err error
-		if place, err = c.want(r); err != nil || place < 0 {
+		if place, err = c.want(r, holds); err != nil || place < 0 {
 			return err
 		}
 	} else {
 		place--
 	}
-	e := l.events[n]
-	e.used = c.generation
+	e.used = holds
 	for it := c.table.Blocks(d); it.Next(); {
 		if b := it.Block(); b.Names.Alg == "raw" {
 			raw := float32(binary.LittleEndian.Uint16(b.Field(0).Data))
 			got := math.Float32frombits(binary.LittleEndian.Uint32(c.part.mem[place*c.part.stride:]))
-			if want := raw - l.pedestals[c.generation-1]; got != want && !e.flipped {
-				l.problem("event %d: a pixel is %v and was corrected to %v, want %v with generation %d", n, raw, got, want,
-					c.generation)
+			if want := raw - l.pedestals[holds-1]; got != want && !e.flipped {
+				l.problem("event %d: a pixel is %v and was corrected to %v, want %v with generation %d", n, raw, got, want, holds)
 			}
 			break
 		}
@@ -149,8 +148,17 @@ func (c *child) look(n int64, r []byte, d xtc.Dgram) error {
 	return nil
 }
 
+// holds is the generation by which drp corrects an event: of what the child was told of. Where its text could not begin the run it was
+// told of nothing.
+func (c *child) holds(e *event) uint64 {
+	if !c.begun {
+		return e.generation
+	}
+	return c.generation
+}
+
 // want asks for corrected pixels; it gives -1 when there are none.
-func (c *child) want(r []byte) (place int, err error) {
+func (c *child) want(r []byte, holds uint64) (place int, err error) {
 	l := c.lab
 	inHand := c.inHand[len(c.inHand)-1]
 	c.flush()
@@ -188,17 +196,17 @@ func (c *child) want(r []byte) (place int, err error) {
 		c.in.Reset()
 		c.in.Write(rest)
 		c.aside = nil
-		return c.answered(a)
+		return c.answered(a, holds)
 	}
 }
 
 // answered takes the answer to a want.
-func (c *child) answered(a []byte) (place int, err error) {
+func (c *child) answered(a []byte, holds uint64) (place int, err error) {
 	l := c.lab
-	if (a[1] != 0) != (c.generation == 0) {
-		l.problem("child %d holds generation %d and asked for corrected pixels: status %d", c.pid, c.generation, a[1])
+	if (a[1] != 0) != (holds == 0) {
+		l.problem("child %d asked for corrected pixels, and generation %d holds: status %d", c.pid, holds, a[1])
 	}
-	if a[1] != 0 || c.generation == 0 {
+	if a[1] != 0 || holds == 0 {
 		return -1, nil
 	}
 	id := int(binary.LittleEndian.Uint32(a[8:]))
