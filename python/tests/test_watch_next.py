@@ -175,3 +175,15 @@ def test_of_several_it_is_there_while_another_is_waited_for(serve):
         again = serve(segment=1)
         assert next(events).missing == ("tst/1",)
         assert again.said
+
+
+def test_of_several_one_after_the_other(serve):
+    a, b = serve(1), serve(1, 2, 3, segment=1)
+    with drp.monitor("tst/0", "tst/1", wait=AVAILABLE, deadline=AVAILABLE) as mon:
+        events = next(mon.runs()).events()
+        assert next(events).complete
+        a.die()
+        a = serve(3, 4)
+        assert [evt.missing for evt in itertools.islice(events, 2)] == [("tst/0",), ()]
+        b.die()
+        assert next(events).missing == ("tst/1",)  # and the run goes on
