@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"sync"
 	"time"
 
 	"drp/xtc"
@@ -13,7 +14,8 @@ import (
 // asked for that, since what it has handed on is valid until then.
 type branch struct {
 	MergedRun
-	more chan bool // asks for the next; true is for passing over all that waits
+	more   chan bool // asks for the next; true is for passing over all that waits
+	newest bool      // nothing that has waited is wanted
 
 	asked  bool  // for the next, which has not come
 	head   *Item // the event that has come
@@ -22,7 +24,7 @@ type branch struct {
 	opens  bool  // it is being told of the transitions that hold
 }
 
-// arrival is what came of a branch; without an item it has begun to watch, or its run is over.
+// arrival is what came of a branch; without an item it has begun to watch, maybe since its run before is over, or its run is over.
 type arrival struct {
 	from *branch
 	item *Item
@@ -35,6 +37,10 @@ const redialPause = 100 * time.Millisecond
 
 // watch watches one run after the other of the same name.
 func (b *branch) watch(ctx context.Context, who string, came chan<- arrival) {
+	next := make(chan *Client)
+	var dialing sync.WaitGroup
+	defer dialing.Wait()
+	dialing.Go(func() { b.dial(ctx, who, next) })
 	hand := func(a arrival) bool {
 		select {
 		case came <- a:
@@ -43,22 +49,68 @@ func (b *branch) watch(ctx context.Context, who string, came chan<- arrival) {
 			return false
 		}
 	}
-	for ctx.Err() == nil {
-		c, err := Dial(ctx, b.Name, Choice{}, who)
-		if err != nil {
+	var ended error // why what was there before is over
+	var lost uint64
+	for {
+		var c *Client
+		select {
+		case c = <-next:
+		case <-ctx.Done():
+			return
+		}
+		if c == nil {
+			if ended != nil && !hand(arrival{from: b, err: ended}) {
+				return
+			}
+			ended = nil
 			select {
 			case <-ctx.Done():
 			case <-time.After(redialPause):
 			}
 			continue
 		}
-		if !hand(arrival{from: b, up: true}) {
-			_ = c.Close()
+		c.owe(lost)
+		if b.newest {
+			c.Skip()
+		}
+		if hand(arrival{from: b, up: true}) {
+			ended = b.follow(ctx, c, hand)
+		}
+		lost = c.owed()
+		_ = c.Close()
+	}
+}
+
+// dial takes a place in the queue of whoever publishes as soon as he does, also while what one who is dead has left is read, and gives
+// it to who asks, nil where nobody publishes. One who dies in his turn before that is given up: of the dead, the memory of one is kept.
+func (b *branch) dial(ctx context.Context, who string, next chan<- *Client) {
+	tick := time.NewTicker(redialPause)
+	defer tick.Stop()
+	var c, due *Client // due is c until that was given
+	var lost uint64
+	again := false
+	for {
+		if c == nil || c.dead() {
+			if due != nil {
+				lost = due.owed()
+				_ = due.Close()
+			}
+			if c, _ = Dial(ctx, b.Name, Choice{}, who); c != nil { // else the name is of nobody, or we are not let in yet
+				c.owe(lost)
+				c.follows, again, lost = again, true, 0
+			}
+			due = c
+		}
+		select {
+		case next <- due:
+			due = nil
+		case <-tick.C:
+		case <-ctx.Done():
+			if due != nil {
+				_ = due.Close()
+			}
 			return
 		}
-		err = b.follow(ctx, c, hand)
-		_ = c.Close()
-		hand(arrival{from: b, err: err})
 	}
 }
 
@@ -86,15 +138,14 @@ func (b *branch) follow(ctx context.Context, c *Client, hand func(arrival) bool)
 
 // take takes note of what has come, up to an event from some time on; it gives a transition.
 func (b *branch) take(a arrival, from uint64) *Item {
-	switch {
-	case a.err != nil:
+	if a.item == nil {
 		b.State, b.Running, b.asked = "lost", false, false
-		if errors.Is(a.err, io.EOF) {
+		switch {
+		case a.up:
+			b.State, b.opens, b.silent = "running", true, false
+		case errors.Is(a.err, io.EOF):
 			b.State = "ended"
 		}
-		return nil
-	case a.item == nil:
-		b.State, b.opens, b.silent = "running", true, false
 		return nil
 	}
 	b.asked, b.opens = false, a.item.Replayed

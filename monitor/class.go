@@ -1,6 +1,7 @@
 package monitor
 
 import (
+	"encoding/binary"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -57,10 +58,11 @@ type audience struct {
 	changed atomic.Bool // somebody came
 
 	// Of who publishes alone, without the mutex.
-	known  []*class // classes, when somebody came last
-	unseen int      // events that may pass until it is looked again whether somebody has room
-	stride int
-	looked time.Time
+	offered uint64   // events so far
+	known   []*class // classes, when somebody came last
+	unseen  int      // events that may pass until it is looked again whether somebody has room
+	stride  int
+	looked  time.Time
 }
 
 // count lets all choose an event, and tells whether it has to be looked at who has room for it.
@@ -95,6 +97,9 @@ func (a *audience) meet() {
 	a.changed.Store(false)
 	a.known = append(a.known[:0], a.classes...)
 	for _, c := range a.all {
+		if c.fresh { // and he may choose the one at hand
+			binary.LittleEndian.PutUint64(c.mem[queueBefore:], a.offered-1)
+		}
 		c.fresh = false
 	}
 }

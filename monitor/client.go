@@ -11,6 +11,8 @@ import (
 	"net"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"drp/internal/wire"
 	"drp/shm"
 	"drp/xtc"
@@ -44,6 +46,7 @@ type Client struct {
 	transitions uint64
 	ordinal     uint64
 	missed      uint64
+	follows     bool // one whom we watched, too: what there was before we came is missed
 	present     Item
 }
 
@@ -192,7 +195,7 @@ func (c *Client) event() bool {
 		word(c.mem, queueTail).Store(c.tail)
 		return false
 	}
-	c.present = Item{Dgram: xtc.Dgram(s[slotHeadBytes:][:n:n]), seq: seq, slot: slot, Missed: ordinal - c.ordinal - 1,
+	c.present = Item{Dgram: xtc.Dgram(s[slotHeadBytes:][:n:n]), seq: seq, slot: slot, Missed: ordinal - c.ordinal - 1 + c.before(),
 		Facts: Facts{Number: int64(binary.LittleEndian.Uint64(s[slotNumber:])), Flags: binary.LittleEndian.Uint32(s[slotFlags:]),
 			Bits: binary.LittleEndian.Uint32(s[slotBits:])},
 		Layout: binary.LittleEndian.Uint32(s[slotLayout:])}
@@ -271,6 +274,30 @@ func (c *Client) got(f frame) {
 	}
 	c.transitions = max(c.transitions, f.number)
 	c.waiting = append(c.waiting, f)
+}
+
+// owed is how many events were chosen and not got since the last that was got; owe lets the first event of another tell of them.
+func (c *Client) owed() uint64 { return c.Offered() - c.ordinal + c.before() }
+func (c *Client) owe(n uint64) { c.ordinal -= n }
+
+// before is how many events there were before we came, 0 once an event has told of them.
+func (c *Client) before() uint64 {
+	if !c.follows || int64(c.ordinal) > 0 {
+		return 0
+	}
+	return word(c.mem, queueBefore).Load()
+}
+
+// dead tells whether nobody is at the other end any more; what he has left can be read. Others may ask this, too.
+func (c *Client) dead() bool {
+	dead := true
+	if raw, err := c.conn.(*net.UnixConn).SyscallConn(); err == nil {
+		_ = raw.Control(func(fd uintptr) { // which does nothing once the connection is closed
+			n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd)}}, 0)
+			dead = err == nil && n > 0
+		})
+	}
+	return dead
 }
 
 // Close ends the watching. A second Close does nothing.

@@ -24,8 +24,9 @@ const (
 
 // A queue is what the server writes, what the consumer writes, each with a cache line of its own, and the entries.
 const (
-	queueHead    = 0 // entries so far
-	queueOffered = 8 // events so far that the consumer chose
+	queueHead    = 0  // entries so far
+	queueOffered = 8  // events so far that the consumer chose
+	queueBefore  = 16 // events that there were before he came, as of the first since
 
 	queueTail    = 64 // entries that the consumer has done with
 	queueHeld    = 72 // the event whose slot he reads, 0 if none

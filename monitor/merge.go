@@ -76,7 +76,7 @@ func NewMerge(o MergeOptions) (*Merge, error) {
 	ctx, stop := context.WithCancel(context.Background())
 	m := &Merge{o: o, since: time.Now(), came: make(chan arrival), stop: stop, seen: map[xtc.TransitionID]uint64{}}
 	for _, name := range o.Names {
-		b := &branch{MergedRun: MergedRun{Name: name, State: "waiting"}, more: make(chan bool, 1), fresh: true}
+		b := &branch{MergedRun: MergedRun{Name: name, State: "waiting"}, more: make(chan bool, 1), newest: o.Choose.Newest, fresh: true}
 		m.branches = append(m.branches, b)
 		m.running.Go(func() { b.watch(ctx, o.Who, m.came) })
 	}

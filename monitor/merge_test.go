@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"drp/internal/testkit"
 	"drp/xtc"
 )
@@ -108,6 +110,20 @@ func watched(t *testing.T, both ...played) {
 	t.Helper()
 	for _, p := range both {
 		settled(t, p.s, 1)
+	}
+}
+
+// entered waits until the one who watches has been greeted: then he has his queue.
+func (p *played) entered(t *testing.T) {
+	t.Helper()
+	if !testkit.Within(testkit.Patience, func() bool {
+		p.s.mu.Lock()
+		defer p.s.mu.Unlock()
+		var d unix.SysvShmDesc
+		_, err := unix.SysvShmCtl(p.s.audience.all[0].queue.ID(), unix.IPC_STAT, &d)
+		return err == nil && d.Nattch == 2
+	}) {
+		t.Fatal("he never has")
 	}
 }
 
@@ -243,5 +259,125 @@ func TestMergeNames(t *testing.T) {
 		if e.Transition == nil {
 			t.Fatal("an event")
 		}
+	}
+}
+
+// TestMergeClaims: one who comes back has us in his queue while what he left before is read, so that nothing of him is missed.
+func TestMergeClaims(t *testing.T) {
+	newServer(t, Config{EventBytes: 64, Slots: 4})
+	a, b := play(t, "x/a"), play(t, "x/b")
+	m := merge(t, MergeOptions{Names: []string{"x/a", "x/b"}})
+	watched(t, a, b)
+	a.at(1, 2, 3)
+	b.at(1, 2, 3)
+	m.begun(t, "1 1 1")
+	if err := b.s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	b = play(t, "x/b")
+	watched(t, b)
+	for n := int64(4); n < 10; n++ {
+		a.at(n)
+		b.at(n)
+	}
+	m.told(t, "2 2 2", "3 3 3")
+	got := []string{m.tells(t), m.tells(t), m.tells(t)}
+	if want := []string{"Configure 1 true", "BeginRun 1 true", "4 4 4"}; !slices.Equal(got, want) {
+		t.Errorf("%q", got)
+	}
+	m.told(t, "5 5 5")
+	if r := m.Runs(); r[1] != (MergedRun{"x/b", "running", true, 5, 0, 0, 0}) {
+		t.Errorf("%+v", r)
+	}
+}
+
+// TestMergeCounts what there was of one who came back, before we were there.
+func TestMergeCounts(t *testing.T) {
+	newServer(t, Config{EventBytes: 64, Slots: 4})
+	a, b := play(t, "x/a"), play(t, "x/b")
+	m := merge(t, MergeOptions{Names: []string{"x/a", "x/b"}})
+	watched(t, a, b)
+	a.at(1, 9)
+	b.at(1)
+	m.begun(t, "1 1 1")
+	if err := b.s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	b = play(t, "x/b")
+	b.at(2, 3, 4, 5) // of which we may have some
+	watched(t, b)
+	b.at(9)
+	got := m.tells(t)
+	for got != "9 9 9" {
+		got = m.tells(t)
+	}
+	if r := m.Runs()[1]; r.Got+r.Late+r.Missed != 6 {
+		t.Errorf("%+v", r)
+	}
+}
+
+// TestFollows: the first event tells of all that there was before, where one has watched another of this name, and else of none.
+func TestFollows(t *testing.T) {
+	for _, follows := range []bool{false, true} {
+		s := newServer(t, Config{EventBytes: 64, Slots: 4})
+		p := newPublisher(s, 64)
+		announce(s, xtc.Configure, 1)
+		publish := func(n int) {
+			for range n {
+				p.publish(0, 0)
+			}
+		}
+		publish(5)
+		other := dial(t, Choice{Hits: true})
+		settled(t, s, 1)
+		publish(2)
+		c := dial(t, Choice{})
+		c.follows = follows
+		c.owe(3)
+		settled(t, s, 2)
+		if c.owed() != 3 {
+			t.Error(c.owed())
+		}
+		publish(1)
+		before := uint64(0)
+		if follows {
+			before = 7
+		}
+		if c.owed() != 3+before+1 {
+			t.Error(c.owed())
+		}
+		next(t, c)
+		if it := next(t, c); it.Missed != 3+before || c.Missed() != 3+before || c.owed() != 0 {
+			t.Errorf("%d, %d and %d are missed", it.Missed, c.Missed(), c.owed())
+		}
+		publish(1)
+		if it := next(t, c); it.Missed != 0 || c.owed() != 0 {
+			t.Errorf("%d are missed", it.Missed)
+		}
+		_, _, _ = c.Close(), other.Close(), s.Close()
+	}
+}
+
+// TestMergeGivesUp whoever dies before it was come to what he has, of which one misses all then.
+func TestMergeGivesUp(t *testing.T) {
+	newServer(t, Config{EventBytes: 64, Slots: 4})
+	a, b := play(t, "x/a"), play(t, "x/b")
+	m := merge(t, MergeOptions{Names: []string{"x/a", "x/b"}})
+	watched(t, a, b)
+	a.at(1, 2, 9)
+	b.at(1, 2)
+	m.begun(t, "1 1 1")
+	for _, events := range [][]int64{{3, 4, 5}, {6, 7}, {8, 9}} {
+		if err := b.s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		b = play(t, "x/b")
+		watched(t, b)
+		b.entered(t)
+		b.at(events...)
+	}
+	m.told(t, "2 2 2", "Configure 1 true", "BeginRun 1 true", "8 - 8", "9 9 9")
+	if r := m.Runs(); r[1] != (MergedRun{"x/b", "running", true, 4, 5, 0, 0}) {
+		t.Errorf("%+v", r)
 	}
 }

@@ -116,10 +116,13 @@ func New(cfg Config) (*Server, error) {
 
 // Offer counts an event, and tells whether anybody gets it; then Publish must follow.
 func (s *Server) Offer(f *Facts) bool {
-	if s == nil || s.listening.Load() == 0 {
+	if s == nil {
 		return false
 	}
 	a := &s.audience
+	if a.offered++; s.listening.Load() == 0 {
+		return false
+	}
 	came := a.changed.Load()
 	if !came && !a.count(f) {
 		return false

@@ -43,7 +43,7 @@ var importers = map[string][]string{
 	"modernc.org/sqlite":             {"calib/store"},
 	"github.com/prometheus":          {"watch"},
 	"github.com/schollz/progressbar": {"cmd/drp"},
-	"golang.org/x/sys":               {"simtest", "shm", "calib/correct", "fex", "internal/pace", "bench", "cmd/drp"},
+	"golang.org/x/sys":               {"simtest", "shm", "calib/correct", "fex", "internal/pace", "bench", "cmd/drp", "monitor"},
 }
 
 // Sizes that fit a screen and a mind.

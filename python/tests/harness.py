@@ -39,8 +39,9 @@ class Segment:
         struct.pack_into("<II", self.view, 8, 1, os.getpid())
 
     def close(self):
-        self.view = None
-        libc.shmdt(self.address)
+        if self.view is not None:
+            self.view = None
+            libc.shmdt(self.address)
 
 
 def shapes_data(names, *values):

@@ -198,6 +198,8 @@ class MergedFeed(Sequence):
                 there.remove(s)
         if not there:
             return None
+        for s in there:
+            s._fresh = False  # what it has begun is this run
         parts = {s.name: s._head for s in there if s._head is not None}
         missing = tuple([s.name for s in self.sources if s.name not in parts])
         for s in self.sources:

@@ -96,6 +96,7 @@ class Source:
 
     def _look(self, last: int) -> None:
         """Take what is there, up to an event after `last`, or to the end of its run; say from when on it is."""
+        self._feed.claim()  # also while what it has waits for the others
         if self._head is None:
             self._take(last)
         self._shown = None if self._head is None else self._head.timestamp

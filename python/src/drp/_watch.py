@@ -14,6 +14,7 @@ import errno
 import json
 import os
 import re
+import select
 import socket
 import stat
 import struct
@@ -22,6 +23,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -49,7 +51,7 @@ GONE = (errno.EINVAL, errno.EIDRM)  # what the system says of a segment that is 
 PAUSE = 0.1  # seconds between two attempts to connect
 
 # Words of 8 bytes in a queue, and in a slot.
-Q_HEAD, Q_OFFERED, Q_TAIL, Q_HELD, Q_WAITING = 0, 1, 8, 9, 10
+Q_HEAD, Q_OFFERED, Q_BEFORE, Q_TAIL, Q_HELD, Q_WAITING = 0, 1, 2, 8, 9, 10
 S_SEQ, S_NUMBER, S_SIZE, S_FLAGS = 0, 1, 2, 3
 
 
@@ -70,20 +72,30 @@ def place(name: str) -> str:
     return os.path.join(base, "monitor", name.replace("/", "+"))
 
 
-class Connection:
-    """One run of drp that is watched: its socket, its slots, and our queue."""
+def _attach(segment: int, size: int, writable: bool = False) -> memoryview:
+    """Attach memory of drp; raises `ConnectionError` if that is no more."""
+    try:
+        return _shm.attach(segment, size, writable)
+    except OSError as error:
+        if error.errno in GONE:
+            raise ConnectionError("drp has ended meanwhile") from error
+        raise
 
-    def __init__(self, path: str, choose: dict[str, Any]) -> None:
+
+class Connection:
+    """One run of drp that is watched: its socket, our queue, and its slots once we read them."""
+
+    def __init__(self, path: str, choose: dict[str, Any], follows: bool) -> None:
+        # One that follows another has had us from its beginning: what was there before is missed, if we can know of it.
+        self._follows = follows and not choose["hits"] and not choose["bits"] and choose["every"] == 1
         folder = os.lstat(os.path.dirname(path))
         if folder.st_uid != os.getuid() or stat.S_IMODE(folder.st_mode) != 0o700:
             raise MonitorError(f"{os.path.dirname(path)} is not a folder of this user alone (mode 0700)")
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
         try:
             self._greet(path, choose)
-        except BaseException as error:
+        except BaseException:
             self.socket.close()
-            if isinstance(error, OSError) and error.errno in GONE:
-                raise ConnectionError("drp has ended meanwhile") from error
             raise
 
     def _greet(self, path: str, choose: dict[str, Any]) -> None:
@@ -104,17 +116,36 @@ class Connection:
             raise MonitorError(f"{path}: what drp says makes no sense: {payload[:100]!r}")
         self.publisher = str(told["publisher"])
         data, queue = told["data"], told["queue"]
-        self.offset, self.step, self.slots = data["offset"], data["bytes"], data["count"]
-        self.memory = _shm.attach(data["id"], self.offset + self.slots * self.step)
-        self.words = self.memory.cast("Q")
+        self._segment, self.offset, self.step, self.slots = data["id"], data["offset"], data["bytes"], data["count"]
         end = queue["offset"] + queue["count"] * queue["bytes"]
-        mine = _shm.attach(queue["id"], end, writable=True)
+        mine = _attach(queue["id"], end, writable=True)
         self.queue = mine[queue["offset"] - ENTRIES : end].cast("Q")
         self.length = queue["count"]
         self._came = bytearray(RECEIVE_BYTES)
+        self._end = select.poll()
+        self._end.register(self.socket, 0)
         self.socket.settimeout(None)
         # The system's timeout, since that of Python is one call more for each event.
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, TIME.pack(0, int(LOOK_AGAIN * 1e6)))
+
+    def attach(self) -> None:
+        """Attach the slots: not before they are read, since they stay for as long as anybody has them, drp or not."""
+        self.memory = _attach(self._segment, self.offset + self.slots * self.step)
+        self.words = self.memory.cast("Q")
+
+    def left(self, ordinal: int = 0) -> int:
+        """Count the events that were chosen and not got, behind the one of this number; none is 0 or less."""
+        return int(self.queue[Q_OFFERED]) - ordinal + (self.before if ordinal <= 0 else 0)
+
+    @property
+    def before(self) -> int:
+        """How many events there were before we came that count as missed."""
+        return int(self.queue[Q_BEFORE]) if self._follows else 0
+
+    @property
+    def dead(self) -> bool:
+        """Whether there is no drp any more; what it has left can be read."""
+        return bool(self._end.poll(0))
 
     def _frame(self) -> tuple[int, int, int, bytes]:
         """Wait for the greeting."""
@@ -216,6 +247,7 @@ class WatchFeed(Feed):
         self.frozen = True
         self.name = name
         self.connection: Connection | None = None
+        self._claimed: Connection | None = None  # to the drp that follows, while we read what the last has left
         self.state = (
             "waiting"  # or running, ended (by EndRun, or drp is over), lost (it has died), closed (we have left)
         )
@@ -228,6 +260,7 @@ class WatchFeed(Feed):
         self._goes_on = restarts
         self._frames: deque[tuple[int, int, int, bytes]] = deque()  # that belong behind what is still in the queue
         self._tail = self._transitions = self._ordinal = 0
+        self._lost = 0  # events of those that are gone, chosen and not got, of which the next event tells
         self._again = 0.0  # before which we do not try to connect
         self._begun = False  # a Configure holds
         self._makers: dict[str, Any] = {}  # of corrected pixels, by detector
@@ -238,6 +271,7 @@ class WatchFeed(Feed):
     def fetch(self) -> None:
         """Wait for the next transition or event; a connection that is lost ends what was begun."""
         self._release()
+        self.claim()
         while True:
             if self.connection is None:
                 if self._begun:
@@ -287,6 +321,8 @@ class WatchFeed(Feed):
         """Pass over all events that wait; they count as missed."""
         if self.taken:
             self.finish()
+        if self._claimed is not None:
+            self._claimed.queue[Q_TAIL] = self._claimed.queue[Q_HEAD]
         if self.connection is not None and not self.have:
             self._tail = self.connection.queue[Q_TAIL] = self.connection.queue[Q_HEAD]
 
@@ -397,6 +433,8 @@ class WatchFeed(Feed):
         self.time = time
         self.service = c.memory[at + SLOT_HEAD + 11] & 0xF
         self.gap = ordinal - self._ordinal - 1
+        if self._ordinal <= 0:
+            self.gap += c.before
         self.missed += self.gap
         self.got += 1
         self._ordinal = ordinal
@@ -457,10 +495,33 @@ class WatchFeed(Feed):
             and not self._begun
         )
 
+    def claim(self) -> None:
+        """Take a place in the queue of the next drp as soon as it is there, also while we read what a dead one left.
+
+        One that dies in its turn before we come to it is given up, with what it had: of the dead we keep only one.
+        """
+        latest = self._claimed or self.connection
+        now = time.monotonic()
+        if latest is None or now < self._again:
+            return
+        self._again = now + PAUSE
+        if not latest.dead or not self._goes_on or self._choose["newest"]:
+            return
+        self._give_up()
+        with suppress(OSError, MonitorError):  # which is said when there is nothing else to read
+            self._claimed = Connection(self._path, self._choose, True)
+
+    def _give_up(self) -> None:
+        """Hang up on the drp that was to follow."""
+        if self._claimed is not None:
+            self._lost += self._claimed.left()
+            self._claimed.close()
+            self._claimed = None
+
     def _attempt(self) -> bool:
         """Try to connect, if it is time to try again."""
         now = time.monotonic()
-        if self.gone or now < self._again:
+        if self.gone or (now < self._again and self._claimed is None):
             return False
         self._again = now + PAUSE
         try:
@@ -486,11 +547,18 @@ class WatchFeed(Feed):
             time.sleep(PAUSE)
 
     def _open(self) -> None:
-        self.connection = Connection(self._path, self._choose)
+        c = self._claimed = self._claimed or Connection(self._path, self._choose, self.state != "waiting")
+        try:
+            c.attach()
+        except BaseException:
+            self._give_up()
+            raise
+        self.connection, self._claimed = c, None
         self.state = "running"
-        self.publisher = self.connection.publisher
+        self.publisher = c.publisher
         self._frames.clear()
-        self._tail = self._transitions = self._ordinal = 0
+        self._tail, self._transitions = c.queue[Q_TAIL], 0
+        self._ordinal, self._lost = -self._lost, 0  # so that the first event tells of all that was lost
         self._hear(self.connection, socket.MSG_DONTWAIT)  # what came together with the greeting
 
     def hang_up(self, state: str) -> None:
@@ -499,12 +567,14 @@ class WatchFeed(Feed):
         self.base, self.event = b"", None
         self.state = state
         if self.connection is not None:
+            self._lost += self.connection.left(self._ordinal)
             self.connection.close()
             self.connection = None
 
     def leave(self) -> None:
         """Hang up for good; that the run is over stays said."""
         self._goes_on = False
+        self._give_up()
         self.hang_up(self.state if self.state in ("ended", "lost") else "closed")
 
     def _over(self) -> None:
