@@ -19,6 +19,7 @@ type feed struct {
 	sums sums
 	last time.Time // when an event was looked at
 	cost pace.Cost // of looking at one
+	kept pace.Cost // and of keeping one that nobody wants to see: what a picture takes is not saved while nobody is there
 	idle time.Time // since when nobody wants hits
 }
 
@@ -30,7 +31,7 @@ const (
 )
 
 func (p *Page) newFeed(hits bool) *feed {
-	return &feed{page: p, hits: hits, cost: pace.Cost{Guess: ofPicture}, wake: make(chan struct{}, 1), idle: time.Now()}
+	return &feed{page: p, hits: hits, cost: pace.Cost{Guess: ofPicture}, kept: pace.Cost{Guess: ofPicture}, wake: make(chan struct{}, 1), idle: time.Now()}
 }
 
 // run watches the run, and the next of the same name, until the end. A feed of hits ends when nobody has wanted any for a
@@ -99,7 +100,7 @@ func (f *feed) unwanted() bool {
 func (f *feed) watch(ctx context.Context, c *monitor.Client) error {
 	w := newWatching(ctx, &told{publisher: c.Publisher(), from: f.page.o.Store}, f.page.o.Rings, func(text string) { f.page.o.Journal.note("warn", text) })
 	for !f.unwanted() {
-		turn, mine := f.page.thrift.Pictures.Await(ctx, &f.cost)
+		turn, mine := f.page.thrift.Pictures.Await(ctx, f.likely())
 		if !mine {
 			return ctx.Err()
 		}
@@ -121,6 +122,18 @@ func (f *feed) watch(ctx context.Context, c *monitor.Client) error {
 		f.pause(ctx) // and wait for the turn, while the event is still held: so the next one is the newest, and nothing is copied for us
 	}
 	return nil
+}
+
+// likely is what the next event takes.
+func (f *feed) likely() *pace.Cost {
+	f.page.mu.Lock()
+	defer f.page.mu.Unlock()
+	for s := range f.page.streams {
+		if s.feed == f && s.kind != kindNone {
+			return &f.cost
+		}
+	}
+	return &f.kept
 }
 
 func (f *feed) transition(w *watching, it *monitor.Item) {

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"drp/internal/pace"
 	"drp/monitor"
 	"drp/pebble"
 	"drp/source"
@@ -181,7 +182,7 @@ func (p *Player) Run(ctx context.Context, stays bool) error {
 
 // stand waits for an order. Who comes meanwhile is shown the last event, too.
 func (p *Player) stand(ctx context.Context) {
-	t := time.NewTimer(tickTime)
+	t := time.NewTimer(pace.Beat)
 	defer t.Stop()
 	select {
 	case o := <-p.orders:

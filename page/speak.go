@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"drp/internal/pace"
 )
 
 // speak writes frames: pictures in a goroutine of their own, since they wait longer for their turn. Its error says that nobody reads.
@@ -19,21 +21,19 @@ func (p *Page) speak(s *stream, r *http.Request) error {
 			end(err)
 		}
 	})
-	tick := time.NewTicker(tickTime)
-	defer tick.Stop()
 	for {
 		if err := p.tell(ctx, s, r); err != nil {
 			return err
 		}
-		select {
-		case <-tick.C:
+		now := time.Now()
+		if pace.Until(ctx, now.Add(pace.ToBeat(now))) {
 			p.makeUp(s)
-		case <-ctx.Done():
-			if p.ctx.Err() != nil {
-				return nil
-			}
-			return context.Cause(ctx)
+			continue
 		}
+		if p.ctx.Err() != nil {
+			return nil
+		}
+		return context.Cause(ctx)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"drp/internal/pace"
 	"drp/watch"
 )
 
@@ -49,7 +50,6 @@ type stream struct {
 
 // Times of a stream.
 const (
-	tickTime    = 200 * time.Millisecond
 	statusEvery = time.Second
 	replayEvery = 500 * time.Millisecond
 	mostRows    = 50 // of a frame
@@ -250,7 +250,7 @@ func (p *Page) saysStatus(s *stream) bool {
 	if p.o.Player != nil {
 		every = replayEvery
 	}
-	return time.Since(s.latest) >= every-tickTime/4
+	return time.Since(s.latest) >= every-pace.Beat/4
 }
 
 // rowsSince gives the rows of events since the last that were asked for, the newest ones.

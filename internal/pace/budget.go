@@ -30,9 +30,6 @@ type Budget struct {
 // rest is how long is saved while nobody wants anything.
 const rest = 100 * time.Millisecond
 
-// lookAgain is how long nobody waits without asking whether the supply has changed.
-const lookAgain = 250 * time.Millisecond
-
 // Around is charged with everything that is done: what the system and the scheduler of Go do for it on other threads. It was measured as what a
 // process took beyond what its threads were charged.
 const Around = 100 * time.Microsecond
@@ -118,10 +115,11 @@ func (b *Budget) Bear(ctx context.Context, cost time.Duration) bool {
 	return b == nil || b.wait(ctx, b.promise(cost))
 }
 
-// wait returns at a moment; false when the context has ended before.
+// wait returns at a moment; false when the context has ended before. It asks at each beat whether the supply has changed.
 func (b *Budget) wait(ctx context.Context, due float64) bool {
 	for wait := b.after(due); wait > 0; wait = b.after(due) {
-		if !Until(ctx, time.Now().Add(min(wait, lookAgain))) {
+		now := time.Now()
+		if !Until(ctx, now.Add(min(wait, ToBeat(now)))) {
 			return false
 		}
 	}

@@ -65,3 +65,10 @@ func Until(ctx context.Context, at time.Time) bool {
 		return false
 	}
 }
+
+// Beat is what lies between the moments at which all of the process who look at something now and then do so. A process that wakes costs
+// its core some tenths of a millisecond, of which the most is the scheduler's, and what many do at once costs little more.
+const Beat = 250 * time.Millisecond
+
+// ToBeat is how long it is until the next of these moments.
+func ToBeat(now time.Time) time.Duration { return now.Truncate(Beat).Add(Beat).Sub(now) }

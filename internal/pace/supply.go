@@ -58,7 +58,7 @@ func NewThrift(s *Supply) *Thrift {
 // What all who look at a run get of a core: a tenth, all but a little, where there is time to spare, and less than a hundredth where there is none.
 const (
 	most  = 3. / 32
-	least = 1. / 128
+	least = 1. / 160
 )
 
 // OfProcessors is for a process that shares its processors with what it must not disturb.
