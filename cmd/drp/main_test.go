@@ -88,7 +88,7 @@ func TestExitCodes(t *testing.T) {
 		{"photons without energy", p("-s", sim, "--http", "127.0.0.1:0", "--energy", "-9500"), 2, "give electronvolts, from 100 to 1000000"},
 		{"photons in keV", p("-s", sim, "--http", "127.0.0.1:0", "--energy", "9.5"), 2, "give electronvolts, from 100 to 1000000; 9.5 keV are 9500"},
 		{"photons of nothing", p("-s", sim, "--http", "127.0.0.1:0", "--energy", "0"), 2, "give electronvolts, from 100 to 1000000"},
-		{"photons without number", p("-s", sim, "--http", "127.0.0.1:0", "--energy", "nan"), 2, "give electronvolts, from 100 to 1000000"},
+		{"photons without number", p("-s", sim, "--http", "127.0.0.1:0", "--energy", "nan"), 2, "give electronvolts, from 100 to 1000000, as 9500 or 9.5keV"},
 		{"a distance in other units", p("-s", sim, "--http", "127.0.0.1:0", "--distance", "95"), 2, "--distance 95: that would be 95 m: give the unit, too, as 95mm"},
 		{"a parameter twice", p("-s", sim, "--set", "a=1 b=2", "--set", "a=2"), 2, "a is given twice"},
 		{"a parameter of half a character", p("-s", sim, "--set", "a=\xff"), 2, "this is no UTF-8"},
