@@ -125,7 +125,7 @@ func showSettings(ctx context.Context, client *watch.Client, asJSON, history boo
 
 func writeSettings(to io.Writer, l *settings.Listing, history bool) {
 	if len(l.Settings) == 0 {
-		_, _ = fmt.Fprintln(to, "nothing can be set in this run: its script declares no parameter (ds.param)")
+		_, _ = fmt.Fprintln(to, "nothing can be set in this process: no script declares a parameter (ds.param)")
 		return
 	}
 	table := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)

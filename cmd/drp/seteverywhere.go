@@ -8,6 +8,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"drp/drp"
@@ -101,21 +102,36 @@ func refusedBefore(checks []answer[watch.Checked], result []changed, values map[
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(values)) {
-		known, reasons := false, []string{}
-		for i := range checks {
-			known = known || checks[i].err != nil || slices.Contains(checks[i].got.Known, name)
-			if why := checks[i].got.Unknown[name]; why != "" && !slices.Contains(reasons, why) {
-				reasons = append(reasons, why)
-			}
-		}
-		if !known {
-			wrong = append(wrong, strings.Join(reasons, "; "))
-		}
+		wrong = append(wrong, nobodyKnows(name, checks)...)
 	}
 	if len(wrong) == 0 {
 		return nil
 	}
 	return &drp.Failure{Kind: kind, Err: errors.New("nothing was changed in any process:\n  " + strings.Join(wrong, "\n  "))}
+}
+
+// nobodyKnows says why a name is refused that no process has declared, each reason with the processes that it is true of; nothing where
+// one has, or may have.
+func nobodyKnows(name string, checks []answer[watch.Checked]) (lines []string) {
+	var reasons []string
+	of := map[string][]string{}
+	for i := range checks {
+		why, unknown := checks[i].got.Unknown[name]
+		if !unknown {
+			return nil
+		}
+		if of[why] == nil {
+			reasons = append(reasons, why)
+		}
+		of[why] = append(of[why], strconv.Itoa(checks[i].status.PID))
+	}
+	for _, why := range reasons {
+		if len(reasons) > 1 {
+			why = fmt.Sprintf("process %s: %s", strings.Join(of[why], ", "), why)
+		}
+		lines = append(lines, why)
+	}
+	return lines
 }
 
 // notEverywhere says which processes have the values and which do not, where these are not all.

@@ -62,7 +62,7 @@ func TestRingsInAllWays(t *testing.T) {
 		t.Errorf("the events have %q, and not %q", seen, want)
 	}
 	says := pipeline(t, "-s", smallSim+",events=5", "--set", "rings.energy=9500", "-p", bundled("passthrough.py")).run().wants(t, 3).stderr
-	if !strings.Contains(says, "nothing can be set in this run") {
+	if !strings.Contains(says, "nothing can be set in this process") {
 		t.Error(says)
 	}
 	pipeline(t, "-s", smallSim+",events=5", "--http", "127.0.0.1:0", "--set", "rings.energy=9.5", "-p", bundled("passthrough.py")).run().wants(t, 3, "9.5 keV are 9500, or 9.5keV")
