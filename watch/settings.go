@@ -29,9 +29,13 @@ type Steered interface {
 	Try(values map[string]any) (unknown map[string]string, err error)
 }
 
+// Unheard is a Steered that can tell why what was just set may be lost; empty is that it may not.
+type Unheard interface{ Unheard() string }
+
 // Accepted says with which generation settings hold.
 type Accepted struct {
-	Generation int64 `json:"generation"`
+	Generation int64  `json:"generation"`
+	Warning    string `json:"warning,omitempty" doc:"why they may be lost, as where run control does not answer"`
 }
 
 // Checked says what would become of values if they were sent to be set.
@@ -109,7 +113,11 @@ func change(w http.ResponseWriter, r *http.Request, s Steered) {
 		refuse(w, http.StatusUnprocessableEntity, err.Error())
 		return
 	}
-	reply(w, Accepted{Generation: generation})
+	accepted := Accepted{Generation: generation}
+	if of, can := s.(Unheard); can {
+		accepted.Warning = of.Unheard()
+	}
+	reply(w, accepted)
 }
 
 // valuesOf reads an object of values by name.

@@ -145,6 +145,20 @@ func outcomes(result []changed) string {
 	return strings.Join(all, " ")
 }
 
+// TestSetWhileRunControlIsDead is said once of all processes, and of each in JSON.
+func TestSetWhileRunControlIsDead(t *testing.T) {
+	a, sa := memberOf(t, 1, declaresI)
+	b, sb := memberOf(t, 2, declaresI)
+	a.lost, b.lost = "no run control", "no run control"
+	result, err := setEverywhere(t.Context(), []seen{sa, sb}, map[string]any{"i": 4})
+	if err != nil || result[0].Warning != a.lost || result[1].Warning != a.lost {
+		t.Errorf("%+v, %v", result, err)
+	}
+	if lines := warnings(result); len(lines) != 1 || lines[0] != a.lost {
+		t.Error(lines)
+	}
+}
+
 // TestSetThatFailsInBetween names who has the values and who has not, since all had agreed.
 func TestSetThatFailsInBetween(t *testing.T) {
 	a, sa := memberOf(t, 1, declaresI)

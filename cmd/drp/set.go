@@ -103,6 +103,9 @@ func setValues(ctx context.Context, client *watch.Client, values map[string]any,
 		return nil
 	}
 	printf("accepted: generation %d\n", accepted.Generation)
+	if accepted.Warning != "" {
+		warn(printable(accepted.Warning))
+	}
 	return nil
 }
 

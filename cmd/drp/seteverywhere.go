@@ -31,6 +31,7 @@ type changed struct {
 	Outcome    string   `json:"outcome"`
 	Generation int64    `json:"generation,omitempty"` // with which the values hold
 	Unknown    []string `json:"unknown,omitempty"`    // names that it does not declare
+	Warning    string   `json:"warning,omitempty"`    // why the values may be lost
 	Error      string   `json:"error,omitempty"`
 }
 
@@ -77,7 +78,8 @@ func setEverywhere(ctx context.Context, all []seen, values map[string]any) ([]ch
 	})
 	for i := range sets {
 		r, err := &result[i], sets[i].err
-		switch r.Generation = sets[i].got.Generation; {
+		r.Generation, r.Warning = sets[i].got.Generation, sets[i].got.Warning
+		switch {
 		case err != nil:
 			r.fails(err)
 		case len(checks[i].got.Known) > 0:
@@ -170,6 +172,16 @@ func writeChanged(to io.Writer, all []changed) {
 	}
 }
 
+// warnings are why the values may be lost, each reason once.
+func warnings(all []changed) (texts []string) {
+	for i := range all {
+		if text := printable(all[i].Warning); text != "" && !slices.Contains(texts, text) {
+			texts = append(texts, text)
+		}
+	}
+	return texts
+}
+
 // ofPartition shows or changes the parameters of all processes of a partition.
 func (f *lookFlags) ofPartition(ctx context.Context, values map[string]any, asJSON, history bool) error {
 	all, err := f.every(ctx)
@@ -185,6 +197,9 @@ func (f *lookFlags) ofPartition(ctx context.Context, values map[string]any, asJS
 		return errors.Join(err, printJSON(result))
 	}
 	writeChanged(&stdout, result)
+	for _, text := range warnings(result) {
+		warn(text)
+	}
 	return err
 }
 
