@@ -58,8 +58,12 @@ const (
 	statusMaxAge = 250 * time.Millisecond
 )
 
-// connectionPace is for those who connect and leave as fast as they can: who stays connects once. A browser needs half a dozen.
-func connectionPace() *pace.Pace { return &pace.Pace{Few: 6, Gap: 100 * time.Millisecond} }
+// connectionPace is for those who connect and leave as fast as they can: who stays connects once. A browser needs half a dozen. Many at once
+// cost no more in the long run, and somebody who connects behind three times as many as there are places for, all of whom ask for
+// nothing, does not wait for these.
+func connectionPace() *pace.Pace {
+	return &pace.Pace{Few: 3 * connections, Gap: 100 * time.Millisecond}
+}
 
 // socketPace is for those at the socket: scripts and terminals of the same user, who come anew with each question.
 func socketPace() *pace.Pace { return &pace.Pace{Few: 16, Gap: 50 * time.Millisecond} }
@@ -121,9 +125,17 @@ func (s *Server) ControlURL() string { return s.control }
 
 func (s *Server) serve(l net.Listener, h http.Handler, met func(net.Conn, http.ConnState), let *pace.Pace) {
 	server := &http.Server{Handler: h, ReadHeaderTimeout: headerTime, ReadTimeout: headerTime, WriteTimeout: answerTime,
-		IdleTimeout: idleTime, ConnState: met, MaxHeaderBytes: headerBytes, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug)}
+		IdleTimeout: idleTime, MaxHeaderBytes: headerBytes, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug)}
+	server.ConnState = func(c net.Conn, state http.ConnState) {
+		if met != nil {
+			met(c, state)
+		}
+		if k, counted := c.(*counted); counted {
+			k.turn(state)
+		}
+	}
 	s.servers = append(s.servers, server)
-	s.running.Go(func() { _ = server.Serve(newFewConnections(wire.Paced(l, let))) })
+	s.running.Go(func() { _ = server.Serve(newFewConnections(wire.Paced(l, let), connections)) })
 }
 
 // Close lets those who are answered have their answer, for a moment, and ends. It may be called more than once.
