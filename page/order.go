@@ -9,6 +9,8 @@ import (
 	"io"
 	"net/http"
 	"time"
+
+	"drp/internal/wire"
 )
 
 // Command is what a replay is told to do. What is nil stays as it is.
@@ -144,7 +146,8 @@ func (p *Page) Orders() http.Handler {
 			err = d.Decode(&c)
 		}
 		if err != nil {
-			refuse(w, http.StatusBadRequest, fmt.Errorf("this is no order for a replay: %w", err))
+			refuse(w, http.StatusBadRequest, fmt.Errorf("this is no order for a replay: %w; send one as {\"paused\": true}, or with speed, loop, "+
+				"position or step", wire.JSONTrouble(err)))
 			return
 		}
 		if err := p.o.Player.Order(r.Context(), c); err != nil {

@@ -15,6 +15,7 @@ import (
 	"unicode/utf8"
 
 	"drp/internal/settings"
+	"drp/internal/wire"
 )
 
 // Steered is what can be set while it goes on: a run.
@@ -127,7 +128,7 @@ func valuesOf(body io.Reader) (values map[string]any, err error) {
 		return nil, err
 	}
 	if values, err = pairs(text); err != nil {
-		return nil, fmt.Errorf(`send an object of values by name, as {"threshold": 60}: %w`, err)
+		return nil, fmt.Errorf(`send an object of values by name, as {"threshold": 60}: %w`, wire.JSONTrouble(err))
 	}
 	return values, nil
 }
@@ -137,6 +138,9 @@ func valuesOf(body io.Reader) (values map[string]any, err error) {
 func pairs(text []byte) (values map[string]any, err error) {
 	if !utf8.Valid(text) || halfCharacter(text) {
 		return nil, errors.New("this is no UTF-8")
+	}
+	if err := json.NewDecoder(bytes.NewReader(text)).Decode(new(any)); err != nil { // which says where, as Token does not
+		return nil, err
 	}
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.UseNumber()
