@@ -110,7 +110,7 @@ func TestExitCodes(t *testing.T) {
 		{"slots smaller than transitions", p("-s", sim, "--transition-bytes", "100"), 3, "--transition-bytes 100 is too small"},
 		{"a file in place of a folder", p("-o", file, "-s", file), 3, "not a directory"},
 		{"a source that is missing", p("-s", dir+"/missing.xtc2"), 4, "missing.xtc2: no such file or directory"},
-		{"a source that is nonsense", p("-s", bad), 4, "bad.xtc2: datagram 1 at byte 0"},
+		{"a source that is nonsense", p("-s", bad), 4, "bad.xtc2 is no XTC2 file: its first 24 bytes do not begin a datagram"},
 		{"a simulator that cannot be", p("-s", "sim:rows=0"), 4, "rows=0: give a whole number from 1 to 8192"},
 		{"a scheme not known", p("-s", "kafka:topic"), 4, `"kafka:topic" is no source`},
 		{"a script that is missing", []string{"-p", "missing.py"}, 5, "script missing.py: there is no such file"},
