@@ -50,8 +50,8 @@ func (p *Player) Order(ctx context.Context, c Command) error {
 func (c *Command) check(p *Player) error {
 	s := p.State()
 	switch {
-	case c.Speed != nil && p.checkSpeed(*c.Speed) != nil:
-		return p.checkSpeed(*c.Speed)
+	case c.Speed != nil && CheckSpeed(*c.Speed) != nil:
+		return CheckSpeed(*c.Speed)
 	case c.Step != nil && *c.Step != 1 && *c.Step != -1:
 		return fmt.Errorf("step %d: give 1 or -1", *c.Step)
 	case c.Step != nil && c.Position != nil:

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"sync"
+	"syscall"
 	"time"
 
 	"drp/internal/pace"
@@ -80,7 +81,7 @@ func Listen(o Options) (*Server, error) {
 	if o.Address != "" {
 		l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", o.Address)
 		if err != nil {
-			return nil, fmt.Errorf("watch: %w", err)
+			return nil, fmt.Errorf("watch: %w", cannotListen(o.Address, err))
 		}
 		if s.o.Token == "" {
 			s.o.Token = newToken()
@@ -115,6 +116,25 @@ func Listen(o Options) (*Server, error) {
 		}), nil, socketPace())
 	}
 	return s, nil
+}
+
+// cannotListen says why nobody can be answered at an address, and what to do.
+func cannotListen(address string, err error) error {
+	errno, name, outer := syscall.Errno(0), (*net.DNSError)(nil), (*net.OpError)(nil)
+	advice := map[syscall.Errno]string{
+		syscall.EADDRINUSE:    ": another process listens there; give another port, or 0 for any that is free",
+		syscall.EADDRNOTAVAIL: ": this machine has no such address; give one that it has, or 127.0.0.1",
+		syscall.EACCES:        ": ports below 1024 are for root; give another one",
+	}
+	switch {
+	case errors.As(err, &errno):
+		return fmt.Errorf("%s: %w%s", address, errno, advice[errno])
+	case errors.As(err, &name):
+		return fmt.Errorf("no machine is known by the name %s", name.Name)
+	case errors.As(err, &outer):
+		return outer.Err
+	}
+	return err
 }
 
 // URL is the address with the token for watching, empty where there is none.
