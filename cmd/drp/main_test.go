@@ -80,6 +80,12 @@ func TestExitCodes(t *testing.T) {
 		{"a bad rate", p("--rate", "fast"), 2, `rate "fast": give full, recorded, or a number of events per second`},
 		{"a bad policy", p("--policy", "wait"), 2, `"wait" for "--policy": give block or drop`},
 		{"the script shown what", p("--hits", "peakfinder8", "--fex-on", "some"), 2, `"some" for "--fex-on": give all or hits`},
+		{"a rate of the file", p("--config", write(t, dir+"/rate.yaml", "workers: 1\nrate: fast\n")), 3, `rate.yaml:2: --rate "fast": give full`},
+		{"a distance of the file", p("--config", write(t, dir+"/metres.yaml", "distance: 95\n"), "-s", sim, "--http", "127.0.0.1:0"), 3, "metres.yaml:1: --distance 95: that would be"},
+		{"a distance beside the file", p("--config", dir+"/metres.yaml", "-s", sim, "--http", "127.0.0.1:0", "--distance", "96"), 2, "drp: --distance 96: that would be"},
+		{"a file that asks for hits of nobody", p("--config", write(t, dir+"/hits.yaml", "fex-on: hits\n"), "-s", sim), 3, "hits.yaml:1: --fex-on hits: nobody looks"},
+		{"a deadline of the file", p("--config", write(t, dir+"/late.yaml", "\ndeadline: 1ms\n")), 3, "late.yaml:2: --deadline 1ms: give 100ms or more"},
+		{"a place to listen of the file", []string{"teb", "--config", write(t, dir+"/teb.yaml", "contributors: a\nlisten: x\n"), "-t", write(t, dir+"/true.yaml", "rules:\n  - {name: a, when: \"true\"}\n")}, 3, "teb.yaml:2: --listen"},
 		{"an address and a process", []string{"status", "http://127.0.0.1:1/", "--pid", "3"}, 2, "the address says which run is meant: leave --pid and --partition out"},
 		{"an address and a partition", []string{"set", "--url", "http://127.0.0.1:1/", "--partition", "tst", "a=1"}, 2, "the address says which run is meant"},
 		{"nobody at an address", []string{"top", "http://127.0.0.1:1/"}, 1, "nobody answers at 127.0.0.1:1: connection refused\n"},
@@ -228,7 +234,7 @@ func TestSettingsReachTheRun(t *testing.T) {
 	noEnvironment(t)
 	dir := t.TempDir()
 	config := write(t, dir+"/drp.yaml", "script: fromfile.py\nrate: fast\n")
-	if code, _, said := command(t, "--config", config); code != 2 || !strings.Contains(said, `rate "fast"`) {
+	if code, _, said := command(t, "--config", config); code != 3 || !strings.Contains(said, `drp.yaml:2: --rate "fast"`) {
 		t.Errorf("%d %s", code, said)
 	}
 	if code, _, said := command(t, "--config", config, "--rate", "full"); code != 5 || !strings.Contains(said, "fromfile.py") {

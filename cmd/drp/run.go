@@ -70,10 +70,10 @@ func newRunCommand() *cobra.Command {
 				return err
 			}
 			if err := checkValues(cmd.Flags(), &cfg, &f); err != nil {
-				return err
+				return placed(cmd.Flags(), err)
 			}
 			f.live.flags = cmd.Flags()
-			return run(cfg, f)
+			return placed(cmd.Flags(), run(cfg, f))
 		},
 	}
 	cfg.Stream = -1
@@ -148,7 +148,7 @@ func (f *runFlags) complete(cfg *drp.Config) (err error) {
 		return errors.New("-s: no source is named")
 	}
 	if cfg.Rate, err = source.ParseRate(f.rate); err != nil {
-		return err
+		return fmt.Errorf("--%w", err)
 	}
 	cfg.Drop = f.policy == "drop"
 	if f.maxLoss > 100 || math.IsNaN(f.maxLoss) {

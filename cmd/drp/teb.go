@@ -74,7 +74,7 @@ func newTEBCommand() *cobra.Command {
 			defer f.live.catch()()
 			ctx, stop := signal.NotifyContext(cmd.Context(), f.live.endings()...)
 			defer stop()
-			return decideForOthers(ctx, f)
+			return placed(cmd.Flags(), decideForOthers(ctx, f))
 		},
 	}
 	fl := cmd.Flags()
