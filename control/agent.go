@@ -99,6 +99,17 @@ func (a *Agent) Why() string {
 	return a.why
 }
 
+// Unheard says what becomes of what is set now, where run control does not hear of it; empty where it does.
+func (a *Agent) Unheard() string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !a.silent {
+		return ""
+	}
+	return fmt.Sprintf("run control at %v does not answer: if this process ends before it is there again, what is set now is lost, unless another "+
+		"process was told the same for all", a.c)
+}
+
 // Done says that an order was followed, and what went wrong with it, if anything did. With an *UndoneError it fails.
 func (a *Agent) Done(o uint64, trouble error) {
 	a.mu.Lock()
@@ -247,7 +258,7 @@ func (a *Agent) hear(err error) {
 		a.log.Info("run control is there again")
 	case err != nil && !a.silent && a.ctx.Err() == nil:
 		a.silent = true
-		a.log.Warn("no orders of run control; this process goes on as it is: " + err.Error())
+		a.log.Warn("no orders of run control; this process goes on as it is, and what is set meanwhile is lost if it ends before run control is there again: " + err.Error())
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"crypto/subtle"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"mime"
 	"net"
@@ -15,6 +14,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"drp/internal/wire"
 )
 
 // largestBody is more than any request has, but a report, which says what all parameters of a process are.
@@ -145,11 +146,8 @@ func take(w http.ResponseWriter, r *http.Request, v any) bool {
 		_ = c.SetReadDeadline(time.Time{})
 		err = strictly(text, v)
 	}
-	if kind := (*json.UnmarshalTypeError)(nil); errors.As(err, &kind) {
-		err = fmt.Errorf("%q is not to be a JSON %s", kind.Field, kind.Value)
-	}
 	if err != nil {
-		respond(w, nil, refuse(Wrong, "the body is not the JSON that is wanted here: %v", err))
+		respond(w, nil, refuse(Wrong, "the body is not the JSON that is wanted here: %v", wire.JSONTrouble(err)))
 	}
 	return err == nil
 }

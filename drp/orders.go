@@ -15,6 +15,8 @@ type Orders interface {
 	Done(order uint64, trouble error)
 	// Settings are what a run is to begin with that is there again. It may take seconds.
 	Settings() (control.Settings, error)
+	// Unheard says what becomes of what is set now, where run control does not hear of it; empty where it does.
+	Unheard() string
 }
 
 // Progress tells run control how far a run is.

@@ -38,6 +38,8 @@ func (o *orders) Why() string {
 
 func (o *orders) Settings() (control.Settings, error) { return o.restored, nil }
 
+func (o *orders) Unheard() string { return "" }
+
 func (o *orders) Done(number uint64, trouble error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

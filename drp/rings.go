@@ -2,6 +2,7 @@ package drp
 
 import (
 	"fmt"
+	"math"
 
 	"drp/internal/settings"
 	"drp/pebble"
@@ -24,15 +25,30 @@ const (
 	leastDistance, mostDistance = 1e-3, 20
 )
 
+// What may stand behind them.
+var (
+	energyUnits   = settings.Units{"eV": 0, "keV": 3}
+	distanceUnits = settings.Units{"m": 0, "mm": -3}
+)
+
+// ReadEnergy reads a photon energy as 9500, which is in eV, or 9.5keV, and refuses what cannot be meant.
+func ReadEnergy(text string) (float64, error) {
+	energy, ok := energyUnits.Read(text)
+	if !ok {
+		energy = math.NaN()
+	}
+	return energy, CheckEnergy(energy)
+}
+
 // CheckEnergy refuses a photon energy that cannot be meant, eV, as 9.5, which is in keV.
 func CheckEnergy(energy float64) error {
 	switch {
 	case energy >= leastEnergy && energy <= mostEnergy:
 		return nil
 	case energy >= leastEnergy/1000. && energy < leastEnergy:
-		return fmt.Errorf("give electronvolts, from %d to %.0f; %g keV are %g", leastEnergy, mostEnergy, energy, energy*1000)
+		return fmt.Errorf("give electronvolts, from %d to %.0f; %g keV are %g, or %gkeV", leastEnergy, mostEnergy, energy, energy*1000, energy)
 	}
-	return fmt.Errorf("give electronvolts, from %d to %.0f", leastEnergy, mostEnergy)
+	return fmt.Errorf("give electronvolts, from %d to %.0f, as 9500 or 9.5keV", leastEnergy, mostEnergy)
 }
 
 // LikeMetres tells whether a distance without a unit, in metres, can be meant so, and is not in millimetres.
@@ -43,12 +59,11 @@ func (c *Config) rings() []settings.Parameter {
 	if c.Monitor == nil {
 		return nil
 	}
-	of := func(name, unit, doc string, value float64) settings.Parameter {
-		return settings.Parameter{Name: ringsStage + "." + name, Type: settings.Float, Default: value, Min: 0., Unit: unit, Doc: doc, Stage: ringsStage}
-	}
-	return []settings.Parameter{
-		of("energy", "eV", "of the photons, for the rings of pictures; 0 is as the events say, or the geometry", c.Rings.Energy),
-		of("distance", "m", "from the sample to the detector, for the same; 0 is as the geometry says", c.Rings.Distance)}
+	energy := settings.Parameter{Name: ringsStage + ".energy", Type: settings.Float, Default: c.Rings.Energy, Min: 0., Unit: "eV", Units: energyUnits,
+		Doc: "of the photons, for the rings of pictures; 0 is as the events say, or the geometry", Stage: ringsStage}
+	distance := settings.Parameter{Name: ringsStage + ".distance", Type: settings.Float, Default: c.Rings.Distance, Min: 0., Unit: "m", Units: distanceUnits,
+		Doc: "from the sample to the detector, for the same; 0 is as the geometry says", Stage: ringsStage}
+	return []settings.Parameter{energy, distance}
 }
 
 // check refuses values that cannot be meant; what the user began with can.
@@ -59,7 +74,7 @@ func (r Rings) check(begin Rings) error {
 		}
 	}
 	if d := r.Distance; d != 0 && d != begin.Distance && !LikeMetres(d) {
-		return fmt.Errorf("%s.distance: %g: that would be %g m: give metres, from %g to %d; %g mm are %g", ringsStage, d, d, leastDistance, mostDistance, d, d/1000)
+		return fmt.Errorf("%s.distance: %g: that would be %g m: give metres, from %g to %d; %g mm are %g, or %gmm", ringsStage, d, d, leastDistance, mostDistance, d, d/1000, d)
 	}
 	return nil
 }

@@ -371,6 +371,14 @@ func (r *Run) SetForAll(values map[string]any, who string) (generation int64, er
 	return r.set(r.steering.book.SetForAll(values, who))
 }
 
+// Unheard implements watch.Unheard. There is nothing to be lost before settings are declared, which is when run control is there.
+func (r *Run) Unheard() string {
+	if r.steering.words() == nil || r.orders == nil {
+		return ""
+	}
+	return r.orders.Unheard()
+}
+
 func (r *Run) set(generation int64, err error) (int64, error) {
 	if err == nil {
 		r.troubles.set(troubleSettings, "") // whoever sets them knows what he wants

@@ -8,7 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -58,6 +60,24 @@ type RefusedError struct{ Why string }
 
 func (e *RefusedError) Error() string { return "monitor: not let in: " + e.Why }
 
+// absentError says that nobody publishes what somebody wants to watch.
+type absentError struct {
+	name string
+	err  error
+}
+
+// Error implements error. That its socket is not there, or nobody listens to it, says no more than that.
+func (e *absentError) Error() string {
+	text := fmt.Sprintf("monitor: nobody publishes %s: start drp with --monitor %s", e.name, e.name)
+	if !errors.Is(e.err, fs.ErrNotExist) && !errors.Is(e.err, syscall.ECONNREFUSED) {
+		text += ": " + e.err.Error()
+	}
+	return text
+}
+
+// Unwrap gives the cause.
+func (e *absentError) Unwrap() error { return e.err }
+
 // Dial begins to watch the run of a name. The caller says who he is, for the list of who watches.
 func Dial(ctx context.Context, name string, choose Choice, who string) (*Client, error) {
 	path, err := Path(name)
@@ -66,7 +86,7 @@ func Dial(ctx context.Context, name string, choose Choice, who string) (*Client,
 	}
 	conn, err := (wire.Endpoint{Path: path}).Dial(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("monitor: nobody publishes %s: start drp with --monitor %s: %w", name, name, err)
+		return nil, &absentError{name, err}
 	}
 	c := &Client{conn: conn, frames: make(chan frame, 16), woken: make(chan struct{}, 1)}
 	if err := c.greet(request{Version: Version, Choose: choose, Name: who}); err != nil {

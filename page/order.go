@@ -9,6 +9,8 @@ import (
 	"io"
 	"net/http"
 	"time"
+
+	"drp/internal/wire"
 )
 
 // Command is what a replay is told to do. What is nil stays as it is.
@@ -48,8 +50,8 @@ func (p *Player) Order(ctx context.Context, c Command) error {
 func (c *Command) check(p *Player) error {
 	s := p.State()
 	switch {
-	case c.Speed != nil && p.checkSpeed(*c.Speed) != nil:
-		return p.checkSpeed(*c.Speed)
+	case c.Speed != nil && CheckSpeed(*c.Speed) != nil:
+		return CheckSpeed(*c.Speed)
 	case c.Step != nil && *c.Step != 1 && *c.Step != -1:
 		return fmt.Errorf("step %d: give 1 or -1", *c.Step)
 	case c.Step != nil && c.Position != nil:
@@ -144,7 +146,8 @@ func (p *Page) Orders() http.Handler {
 			err = d.Decode(&c)
 		}
 		if err != nil {
-			refuse(w, http.StatusBadRequest, fmt.Errorf("this is no order for a replay: %w", err))
+			refuse(w, http.StatusBadRequest, fmt.Errorf("this is no order for a replay: %w; send one as {\"paused\": true}, or with speed, loop, "+
+				"position or step", wire.JSONTrouble(err)))
 			return
 		}
 		if err := p.o.Player.Order(r.Context(), c); err != nil {

@@ -85,7 +85,7 @@ func Play(o PlayerOptions) (*Player, error) {
 		o.Journal = &Journal{}
 	}
 	p := &Player{o: o, orders: make(chan order)}
-	if err := p.checkSpeed(o.Speed); err != nil {
+	if err := CheckSpeed(o.Speed); err != nil {
 		return nil, err
 	}
 	files, err := source.OpenFiles(o.Files, source.Options{})
@@ -120,7 +120,8 @@ func Play(o PlayerOptions) (*Player, error) {
 	return p, nil
 }
 
-func (p *Player) checkSpeed(v float64) error {
+// CheckSpeed refuses a speed at which nothing is replayed.
+func CheckSpeed(v float64) error {
 	if v != 0 && !(v >= slowest && v <= fastest) {
 		return fmt.Errorf("speed %g: give %g to %g, or 0 for as fast as can be", v, slowest, fastest)
 	}

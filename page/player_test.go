@@ -124,7 +124,8 @@ func TestOrdersThatAreRefused(t *testing.T) {
 	r := play(t, page.PlayerOptions{Files: []string{path}, Paused: true, Speed: 1})
 	for order, says := range map[string]string{
 		`{"position":10}`: "the files have 10 events", `{"position":-1}`: "the files have 10", `{"step":2}`: "give 1 or -1",
-		`{"speed":-1}`: "speed -1", `{"speed":1e9}`: "give 0.01 to 1000", `{"file":"/etc/passwd"}`: "unknown field", `nonsense`: "no order",
+		`{"speed":-1}`: "speed -1", `{"speed":1e9}`: "give 0.01 to 1000", `{"file":"/etc/passwd"}`: "unknown field", `nonsense`: "no order for a replay: it is no JSON from byte 2 on; send",
+		`{"speed":"fast"}`:        `is a text, and is to be a number`,
 		`{"step":1,"position":2}`: "not both", ``: "no order"} {
 		if code, said := r.order(order); code < 400 || code >= 500 || !strings.Contains(said, says) {
 			t.Errorf("%q: %d %s", order, code, said)

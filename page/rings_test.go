@@ -54,7 +54,7 @@ func TestRingsAreSet(t *testing.T) {
 		want drp.Rings // which the geometry of the camera has as 9500 eV and 0.1 m
 	}{
 		{nil, was},
-		{map[string]any{"rings.energy": "12000", "rings.distance": 0.2}, drp.Rings{Energy: 12000, Distance: 0.2}},
+		{map[string]any{"rings.energy": "12keV", "rings.distance": "200 mm"}, drp.Rings{Energy: 12000, Distance: 0.2}},
 		{map[string]any{"rings.distance": 0}, drp.Rings{Energy: 12000, Distance: 0.1}},
 		{map[string]any{"rings.energy": 0}, drp.Rings{Energy: 9500, Distance: 0.1}},
 	} {
@@ -76,11 +76,14 @@ func TestRingsAreSet(t *testing.T) {
 		was = step.want
 	}
 	for name, says := range map[string]string{
-		"rings.energy 9.5":    "rings.energy: 9.5: give electronvolts, from 100 to 1000000; 9.5 keV are 9500; all stays",
+		"rings.energy 9.5":    "rings.energy: 9.5: give electronvolts, from 100 to 1000000; 9.5 keV are 9500, or 9.5keV; all stays",
 		"rings.energy -1":     "rings.energy: -1 is less than 0",
 		"rings.energy 2e6":    "give electronvolts, from 100 to 1000000",
-		"rings.distance 95":   "rings.distance: 95: that would be 95 m: give metres, from 0.001 to 20; 95 mm are 0.095",
-		"rings.distance 95mm": "is no finite number",
+		"rings.distance 95":   "rings.distance: 95: that would be 95 m: give metres, from 0.001 to 20; 95 mm are 0.095, or 95mm; all stays",
+		"rings.distance 9cm":  `rings.distance: "9cm" is no finite number, alone or with m or mm; 0 stays`,
+		"rings.distance 95 m": "that would be 95 m",
+		"rings.energy 9.5 eV": "give electronvolts, from 100 to 1000000; 9.5 keV are 9500",
+		"rings.energy 9.5MeV": "is no finite number, alone or with eV or keV",
 		"energy 9500":         "did you mean rings.energy?",
 	} {
 		name, value, _ := strings.Cut(name, " ")
@@ -88,7 +91,7 @@ func TestRingsAreSet(t *testing.T) {
 			t.Errorf("%s=%s: %v does not say %q", name, value, err, says)
 		}
 	}
-	if l := r.Settings(); l.Generation != 4 || l.Refused != 6 || l.History[1].Who != "test" {
+	if l := r.Settings(); l.Generation != 4 || l.Refused != 9 || l.History[1].Who != "test" {
 		t.Errorf("%+v", l)
 	}
 	compareRings(t, end(), seen)

@@ -48,14 +48,18 @@ func meantBy(name string) ([]string, error) {
 	case err == nil && info.IsDir():
 		paths, err := inFolder(name)
 		if err == nil && len(paths) == 0 {
-			err = &fs.PathError{Op: "find .xtc2 files in", Path: name, Err: fs.ErrNotExist}
+			err = missing("%s: no .xtc2 file is in this folder: name another one, or files", name)
 		}
 		return paths, err
 	case err == nil:
 		return []string{filepath.Clean(name)}, nil
 	}
 	matches, bad := filepath.Glob(name)
-	if bad != nil || len(matches) == 0 {
+	switch {
+	case bad == nil && len(matches) > 0:
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, missing("%s: no such file or directory", name)
+	default:
 		return nil, err
 	}
 	var paths []string
@@ -76,7 +80,7 @@ func meantBy(name string) ([]string, error) {
 		}
 	}
 	if len(paths) == 0 {
-		return nil, &fs.PathError{Op: "find .xtc2 files like", Path: name, Err: fs.ErrNotExist}
+		return nil, missing("%s: no .xtc2 file is among what this matches", name)
 	}
 	return paths, nil
 }

@@ -62,7 +62,7 @@ func TestNamesOfFiles(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			s, err := source.Open(test.names, source.Options{})
 			if test.want == "" {
-				if !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "find .xtc2 files like") {
+				if !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "no .xtc2 file is among what this matches") {
 					t.Error(err)
 				}
 				return
@@ -101,19 +101,19 @@ func TestFilesRefused(t *testing.T) {
 	}{
 		{"missing", []string{dir + "/missing.xtc2"}, "missing.xtc2", fs.ErrNotExist},
 		{"a pattern without matches", []string{dir + "/*.h5"}, "*.h5", fs.ErrNotExist},
-		{"an empty folder", []string{dir + "/empty"}, "find .xtc2 files in " + dir + "/empty", fs.ErrNotExist},
+		{"an empty folder", []string{dir + "/empty"}, dir + "/empty: no .xtc2 file is in this folder: name another one, or files", fs.ErrNotExist},
 		{"an empty file", []string{write("nothing.xtc2", nil)}, "nothing.xtc2: the file is empty", nil},
 		{"text", []string{write("text.xtc2", []xtc.Dgram{[]byte(strings.Repeat("Hello, world! ", 100))})},
-			"text.xtc2: datagram 1 at byte 0:", nil},
-		{"a few bytes", []string{write("short.xtc2", []xtc.Dgram{{1, 2, 3}})}, "3 of 24 bytes are there", nil},
-		{"an extent that cannot be", []string{write("bad.xtc2", bad)}, "bad.xtc2: datagram 1 at byte 0: extent 3", nil},
+			"text.xtc2 is no XTC2 file: its first 24 bytes do not begin a datagram (", nil},
+		{"a few bytes", []string{write("short.xtc2", []xtc.Dgram{{1, 2, 3}})}, "short.xtc2 is no XTC2 file, or was cut off before anything was in it: 3 of the 24 bytes of its first datagram are there; name a file", nil},
+		{"an extent that cannot be", []string{write("bad.xtc2", bad)}, "bad.xtc2 is no XTC2 file: its first 24 bytes do not begin a datagram (extent 3", nil},
 		{"no Configure", []string{write("late.xtc2", f.wholeRun(10)[1:])}, "late.xtc2 starts with BeginRun and not with Configure",
 			nil},
 		{"another run", []string{good, write("other.xtc2", fakeStream{node: 2, run: 15}.wholeRun(10))},
 			"name the streams of one run", nil},
 		{"configured at other times", []string{good, write("later.xtc2", elsewhen)}, "they cannot be replayed as one run", nil},
 		{"a good one and none", []string{good, dir + "/missing.xtc2"}, "missing.xtc2", fs.ErrNotExist},
-		{"a good one and a bad one", []string{good, dir + "/short.xtc2"}, "3 of 24 bytes are there", nil},
+		{"a good one and a bad one", []string{good, dir + "/short.xtc2"}, "3 of the 24 bytes", nil},
 	}
 	before := openFiles(t)
 	defer func() {

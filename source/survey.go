@@ -75,7 +75,7 @@ func (s *survey) chunk(path string, table *xtc.Table) (next string, err error) {
 		if err != nil {
 			// What is wrong further on is met again, and reported, when the replay comes to it.
 			if err != io.EOF && s.datagrams == 0 {
-				return "", fmt.Errorf("source: %w", err)
+				return "", &StrangeError{path, err}
 			}
 			return next, nil
 		}

@@ -7,10 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime"
 	"net"
 	"net/http"
 	"net/url"
 	"strings"
+	"syscall"
 
 	"drp/internal/wire"
 )
@@ -75,9 +77,25 @@ func (c *Client) Post(ctx context.Context, path string, v any) ([]byte, error) {
 func (c *Client) ask(ctx context.Context, method, path string, body io.Reader) ([]byte, error) {
 	text, err := c.exchange(ctx, method, path, body)
 	if err != nil && !errors.As(err, new(*RefusedError)) {
-		err = fmt.Errorf("watch: ask %s: %w", c.name, err)
+		err = c.trouble(err)
 	}
 	return text, err
+}
+
+// trouble says why there is no answer, in other words than those of the library.
+func (c *Client) trouble(err error) error {
+	errno, name, wait := syscall.Errno(0), (*net.DNSError)(nil), net.Error(nil)
+	switch {
+	case errors.As(err, &name):
+		return fmt.Errorf("watch: no machine is known by the name %s", name.Name)
+	case errors.As(err, &errno):
+		return fmt.Errorf("watch: nobody answers at %s: %w", c.name, errno)
+	case errors.As(err, &wait) && wait.Timeout():
+		return fmt.Errorf("watch: %s has not answered within %v", c.name, answerTime)
+	case strings.Contains(err.Error(), "malformed HTTP"):
+		return fmt.Errorf("watch: what answers at %s is no drp", c.name)
+	}
+	return fmt.Errorf("watch: ask %s: %w", c.name, err)
 }
 
 // RefusedError is why a server did not do what it was asked to.
@@ -108,6 +126,9 @@ func (c *Client) exchange(ctx context.Context, method, path string, body io.Read
 		return nil, err
 	}
 	defer func() { _ = got.Body.Close() }()
+	if kind, _, _ := mime.ParseMediaType(got.Header.Get("Content-Type")); kind == "text/html" {
+		return nil, fmt.Errorf("it answers %s with a page, and is no drp", got.Status)
+	}
 	text, err := io.ReadAll(io.LimitReader(got.Body, answerBytes))
 	if err == nil && got.StatusCode/100 != 2 {
 		var refused Refused

@@ -143,6 +143,9 @@ func object(t reflect.Type, parts map[string]any) map[string]any {
 			continue
 		}
 		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if name == "-" {
+			continue
+		}
 		schema := describe(f.Type, parts)
 		if says := f.Tag.Get("doc"); says != "" {
 			schema["description"] = says

@@ -8,6 +8,8 @@ import (
 	"io"
 	"net/http"
 	"time"
+
+	"drp/internal/wire"
 )
 
 // Reload asks for the scripts as their files are now.
@@ -34,7 +36,7 @@ func PageOfReload(reload func(ctx context.Context, asked Reload) (Reloaded, erro
 	return reloadPath, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		asked, err := reloadOf(r.Body)
 		if err != nil {
-			refuse(w, http.StatusBadRequest, fmt.Sprintf("this is no request for a reload: %v; send {} or {\"now\": true}", err))
+			refuse(w, http.StatusBadRequest, fmt.Sprintf("this is no request for a reload: %v; send {} or {\"now\": true}", wire.JSONTrouble(err)))
 			return
 		}
 		c := http.NewResponseController(w)

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"sync"
+	"syscall"
 	"time"
 
 	"drp/internal/pace"
@@ -58,8 +59,12 @@ const (
 	statusMaxAge = 250 * time.Millisecond
 )
 
-// connectionPace is for those who connect and leave as fast as they can: who stays connects once. A browser needs half a dozen.
-func connectionPace() *pace.Pace { return &pace.Pace{Few: 6, Gap: 100 * time.Millisecond} }
+// connectionPace is for those who connect and leave as fast as they can: who stays connects once. A browser needs half a dozen. Many at once
+// cost no more in the long run, and somebody who connects behind three times as many as there are places for, all of whom ask for
+// nothing, does not wait for these.
+func connectionPace() *pace.Pace {
+	return &pace.Pace{Few: 3 * connections, Gap: 100 * time.Millisecond}
+}
 
 // socketPace is for those at the socket: scripts and terminals of the same user, who come anew with each question.
 func socketPace() *pace.Pace { return &pace.Pace{Few: 16, Gap: 50 * time.Millisecond} }
@@ -76,7 +81,7 @@ func Listen(o Options) (*Server, error) {
 	if o.Address != "" {
 		l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", o.Address)
 		if err != nil {
-			return nil, fmt.Errorf("watch: %w", err)
+			return nil, fmt.Errorf("watch: %w", cannotListen(o.Address, err))
 		}
 		if s.o.Token == "" {
 			s.o.Token = newToken()
@@ -113,6 +118,25 @@ func Listen(o Options) (*Server, error) {
 	return s, nil
 }
 
+// cannotListen says why nobody can be answered at an address, and what to do.
+func cannotListen(address string, err error) error {
+	errno, name, outer := syscall.Errno(0), (*net.DNSError)(nil), (*net.OpError)(nil)
+	advice := map[syscall.Errno]string{
+		syscall.EADDRINUSE:    ": another process listens there; give another port, or 0 for any that is free",
+		syscall.EADDRNOTAVAIL: ": this machine has no such address; give one that it has, or 127.0.0.1",
+		syscall.EACCES:        ": ports below 1024 are for root; give another one",
+	}
+	switch {
+	case errors.As(err, &errno):
+		return fmt.Errorf("%s: %w%s", address, errno, advice[errno])
+	case errors.As(err, &name):
+		return fmt.Errorf("no machine is known by the name %s", name.Name)
+	case errors.As(err, &outer):
+		return outer.Err
+	}
+	return err
+}
+
 // URL is the address with the token for watching, empty where there is none.
 func (s *Server) URL() string { return s.url }
 
@@ -121,9 +145,17 @@ func (s *Server) ControlURL() string { return s.control }
 
 func (s *Server) serve(l net.Listener, h http.Handler, met func(net.Conn, http.ConnState), let *pace.Pace) {
 	server := &http.Server{Handler: h, ReadHeaderTimeout: headerTime, ReadTimeout: headerTime, WriteTimeout: answerTime,
-		IdleTimeout: idleTime, ConnState: met, MaxHeaderBytes: headerBytes, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug)}
+		IdleTimeout: idleTime, MaxHeaderBytes: headerBytes, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug)}
+	server.ConnState = func(c net.Conn, state http.ConnState) {
+		if met != nil {
+			met(c, state)
+		}
+		if k, counted := c.(*counted); counted {
+			k.turn(state)
+		}
+	}
 	s.servers = append(s.servers, server)
-	s.running.Go(func() { _ = server.Serve(newFewConnections(wire.Paced(l, let))) })
+	s.running.Go(func() { _ = server.Serve(newFewConnections(wire.Paced(l, let), connections)) })
 }
 
 // Close lets those who are answered have their answer, for a moment, and ends. It may be called more than once.

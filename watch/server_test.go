@@ -306,7 +306,7 @@ func TestAHeaderThatIsTooLarge(t *testing.T) {
 func TestAnAddressThatIsTaken(t *testing.T) {
 	_, base, _ := serve(t, watch.Options{Address: "127.0.0.1:0"})
 	_, err := watch.Listen(watch.Options{Address: strings.TrimPrefix(base, "http://"), Status: full})
-	if err == nil || !strings.Contains(err.Error(), "address already in use") {
+	if err == nil || err.Error() != "watch: "+strings.TrimPrefix(base, "http://")+": address already in use: another process listens there; give another port, or 0 for any that is free" {
 		t.Error(err)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"unicode/utf8"
 
 	"drp/internal/settings"
+	"drp/internal/wire"
 )
 
 // Steered is what can be set while it goes on: a run.
@@ -29,9 +30,13 @@ type Steered interface {
 	Try(values map[string]any) (unknown map[string]string, err error)
 }
 
+// Unheard is a Steered that can tell why what was just set may be lost; empty is that it may not.
+type Unheard interface{ Unheard() string }
+
 // Accepted says with which generation settings hold.
 type Accepted struct {
-	Generation int64 `json:"generation"`
+	Generation int64  `json:"generation"`
+	Warning    string `json:"warning,omitempty" doc:"why they may be lost, as where run control does not answer"`
 }
 
 // Checked says what would become of values if they were sent to be set.
@@ -109,7 +114,11 @@ func change(w http.ResponseWriter, r *http.Request, s Steered) {
 		refuse(w, http.StatusUnprocessableEntity, err.Error())
 		return
 	}
-	reply(w, Accepted{Generation: generation})
+	accepted := Accepted{Generation: generation}
+	if of, can := s.(Unheard); can {
+		accepted.Warning = of.Unheard()
+	}
+	reply(w, accepted)
 }
 
 // valuesOf reads an object of values by name.
@@ -119,7 +128,7 @@ func valuesOf(body io.Reader) (values map[string]any, err error) {
 		return nil, err
 	}
 	if values, err = pairs(text); err != nil {
-		return nil, fmt.Errorf(`send an object of values by name, as {"threshold": 60}: %w`, err)
+		return nil, fmt.Errorf(`send an object of values by name, as {"threshold": 60}: %w`, wire.JSONTrouble(err))
 	}
 	return values, nil
 }
@@ -129,6 +138,9 @@ func valuesOf(body io.Reader) (values map[string]any, err error) {
 func pairs(text []byte) (values map[string]any, err error) {
 	if !utf8.Valid(text) || halfCharacter(text) {
 		return nil, errors.New("this is no UTF-8")
+	}
+	if err := json.NewDecoder(bytes.NewReader(text)).Decode(new(any)); err != nil { // which says where, as Token does not
+		return nil, err
 	}
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.UseNumber()

@@ -98,7 +98,7 @@ func (d Dgram) implausible() string {
 	case h.Extent > MaxExtent:
 		return fmt.Sprintf("extent %d exceeds 31 bits", h.Extent)
 	case h.Type != TypeParent:
-		return fmt.Sprintf("a datagram contains %v, want Parent", h.Type)
+		return fmt.Sprintf("a datagram is of type Parent, and this is %v", h.Type)
 	case d.Service() >= NumTransitions:
 		return fmt.Sprintf("transition id %d is not known", d.Service())
 	case d.Env()>>28 > 2:

@@ -41,9 +41,9 @@ func Open(path string) (*Reader, error) {
 	case info.IsDir():
 		err = &fs.PathError{Op: "open", Path: path, Err: syscall.EISDIR}
 	case !info.Mode().IsRegular():
-		err = fmt.Errorf("open %s: not a regular file", path)
+		err = fmt.Errorf("open %s: this is no regular file, as one that was recorded is", path)
 	case info.Size() == 0:
-		err = fmt.Errorf("open %s: the file is empty", path)
+		err = fmt.Errorf("open %s: the file is empty: nothing was recorded in it", path)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("xtc: %w", err)

@@ -18,14 +18,14 @@ func (g *Geometry) Distance() (float64, error) {
 
 // Metres reads a length as geometry files have it: 0.095, 0.095 m or 95 mm.
 func Metres(text string) (float64, error) {
-	number, scale := strings.TrimSpace(text), 1.
+	number, parts := strings.TrimSpace(text), 1.
 	if rest, mm := strings.CutSuffix(number, "mm"); mm {
-		number, scale = strings.TrimSpace(rest), 1e-3
+		number, parts = strings.TrimSpace(rest), 1e3
 	} else if rest, m := strings.CutSuffix(number, "m"); m {
 		number = strings.TrimSpace(rest)
 	}
 	v, err := finite(number)
-	return v * scale, err
+	return v / parts, err // and not times 1e-3: 123.4 mm would not be 0.1234
 }
 
 // HC is the wavelength of photons in angstrom times their energy in eV.

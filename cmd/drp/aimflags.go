@@ -15,7 +15,7 @@ type aimFlags struct {
 }
 
 func (f *aimFlags) add(fl *pflag.FlagSet) {
-	fl.Var((*energyFlag)(&f.energy), "energy", "of the photons, `eV`, for the rings of pictures (default: what the events say, or the geometry)")
+	fl.Var((*energyFlag)(&f.energy), "energy", "of the photons: 9500 (`eV`) or 9.5keV, for the rings of pictures (default: what the events say, or the geometry)")
 	fl.StringVar(&f.distance, "distance", "", "from the sample to the detector, for the same: 0.095 (`m`) or 95mm (default: what the geometry says)")
 }
 

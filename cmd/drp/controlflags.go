@@ -101,6 +101,19 @@ func (f *controlFlags) recall(ctx context.Context) func() (control.Settings, err
 	}
 }
 
+// unheard says what becomes of what is set now, where run control does not hear of it. It is for who has called recall.
+func (f *controlFlags) unheard() string {
+	if f.at == "" {
+		return ""
+	}
+	select {
+	case <-f.joined:
+		return f.agent.Unheard()
+	default:
+		return ""
+	}
+}
+
 // controlToken is the variable of the environment with the token of run control.
 const controlToken = "DRP_CONTROL_TOKEN"
 

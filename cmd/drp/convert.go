@@ -66,7 +66,7 @@ func newConvertCommand() *cobra.Command {
 	fl.BoolVar(&f.adu, "adu", false, "write ADU less pedestal and common mode, int16; pixels in another gain range are 32767, bad ones -32768")
 	fl.BoolVar(&f.raw, "raw", false, "write raw pixels, uint16")
 	fl.BoolVar(&f.mask, "mask", false, "write the mask of the constants, too; 0 is good, as in all CXI files")
-	fl.Var((*energyFlag)(&f.energy), "energy", "of the photons, `eV` (default: what the events say, or the geometry)")
+	fl.Var((*energyFlag)(&f.energy), "energy", "of the photons: 9500 (`eV`) or 9.5keV (default: what the events say, or the geometry)")
 	fl.StringVar(&f.distance, "distance", "", "from the sample to the detector: 0.095 (`m`) or 95mm (default: what the geometry says)")
 	fl.BoolVar(&f.source.follow, "follow", false, "keep up with a run that is writing the file")
 	fl.BoolVar(&f.force, "force", false, "write over files that are there")

@@ -124,7 +124,7 @@ func TestConvertEnergyOfTheGeometry(t *testing.T) {
 		more       []string
 	}{
 		{"a.cxi", "the photon energy, 12300 eV, is that of the geometry for 5 events, which have none: --energy gives another", 12300, nil},
-		{"b.cxi", "wrote b.cxi: 5 events", 9500, []string{"--energy", "9500"}},
+		{"b.cxi", "wrote b.cxi: 5 events", 9500, []string{"--energy", "9.5keV"}},
 	} {
 		out := ok(t, append(append(convert, "--cxi", test.name), test.more...)...)
 		says(t, out, test.said)

@@ -1,22 +1,18 @@
 package main
 
 import (
-	"math"
 	"strconv"
 
 	"drp/drp"
 )
 
-// energyFlag is --energy: that of the photons, in electronvolts; 0 where it is not given.
+// energyFlag is --energy: that of the photons, in electronvolts, or as 9.5keV; 0 where it is not given.
 type energyFlag float64
 
-// Set implements pflag.Value. It refuses what cannot be meant, as 9.5, which is in keV.
+// Set implements pflag.Value. It refuses what cannot be meant, as 9.5, which is in keV, and does not say so.
 func (f *energyFlag) Set(text string) error {
-	energy, err := strconv.ParseFloat(text, 64)
+	energy, err := drp.ReadEnergy(text)
 	if err != nil {
-		energy = math.NaN()
-	}
-	if err := drp.CheckEnergy(energy); err != nil {
 		return err
 	}
 	*f = energyFlag(energy)

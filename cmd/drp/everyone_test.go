@@ -90,7 +90,8 @@ func TestSetEverywhere(t *testing.T) {
 	a, sa := memberOf(t, 1, declaresI)
 	b, sb := memberOf(t, 2, declaresIJ)
 	_, sc := memberOf(t, 3, `[]`)
-	all := []seen{sa, sb, sc}
+	_, sd := memberOf(t, 4, declaresI)
+	all := []seen{sa, sb, sc, sd}
 	for _, test := range []struct {
 		name   string
 		values map[string]any
@@ -99,13 +100,16 @@ func TestSetEverywhere(t *testing.T) {
 		want   string // outcomes
 		ai, bi int64
 	}{
-		{"all that declare it", map[string]any{"i": "4"}, 0, "process 3 (a.py on sim): left as it is, since it does not declare i", "set set left", 4, 4},
+		{"all that declare it", map[string]any{"i": "4"}, 0, "process 3 (a.py on sim): left as it is, since it does not declare i", "set set left set", 4, 4},
 		{"each what it declares", map[string]any{"i": 5, "j": 6}, 0, "process 1 (a.py on sim): generation 2, without j, which it does not declare",
-			"set set left", 5, 5},
+			"set set left set", 5, 5},
 		{"one refuses", map[string]any{"i": 11}, drp.Configuration,
-			"process 1 (a.py on sim): i: 11 is more than 10, the most that the script allows; 5 stays", "refused unchanged unchanged", 5, 5},
-		{"nobody knows one", map[string]any{"i": 7, "nothing": 1}, drp.Configuration, `no setting has the name "nothing"; there are i, j`,
-			"unchanged unchanged unchanged", 5, 5},
+			"process 1 (a.py on sim): i: 11 is more than 10, the most that the script allows; 5 stays", "refused unchanged unchanged refused", 5, 5},
+		{"nobody knows one", map[string]any{"i": 7, "nothing": 1}, drp.Configuration, `nothing was changed in any process:
+  process 1, 4: no setting has the name "nothing"; there are i
+  process 2: no setting has the name "nothing"; there are i, j
+  process 3: "nothing": nothing can be set in this process: no script declares a parameter (ds.param)`,
+			"unchanged unchanged unchanged unchanged", 5, 5},
 	} {
 		result, err := setEverywhere(t.Context(), all, test.values)
 		var said strings.Builder
@@ -139,6 +143,20 @@ func outcomes(result []changed) string {
 		all = append(all, r.Outcome)
 	}
 	return strings.Join(all, " ")
+}
+
+// TestSetWhileRunControlIsDead is said once of all processes, and of each in JSON.
+func TestSetWhileRunControlIsDead(t *testing.T) {
+	a, sa := memberOf(t, 1, declaresI)
+	b, sb := memberOf(t, 2, declaresI)
+	a.lost, b.lost = "no run control", "no run control"
+	result, err := setEverywhere(t.Context(), []seen{sa, sb}, map[string]any{"i": 4})
+	if err != nil || result[0].Warning != a.lost || result[1].Warning != a.lost {
+		t.Errorf("%+v, %v", result, err)
+	}
+	if lines := warnings(result); len(lines) != 1 || lines[0] != a.lost {
+		t.Error(lines)
+	}
 }
 
 // TestSetThatFailsInBetween names who has the values and who has not, since all had agreed.

@@ -46,8 +46,6 @@ func gpuTrouble(wanted string, log *slog.Logger, why error) error {
 // where this is that program already.
 func becomeGPUProgram(wanted string, hits *drp.Hits, log *slog.Logger) error {
 	switch {
-	case wanted != gpuOff && wanted != gpuOn && wanted != gpuRequired:
-		return fmt.Errorf("--gpu %q: give on, required or off", wanted)
 	case wanted == gpuOff || newDriver != nil:
 		return nil
 	case hits == nil:

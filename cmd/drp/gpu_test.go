@@ -23,7 +23,7 @@ func TestGPUFlag(t *testing.T) {
 		code int
 		says string
 	}{
-		{"another word", []string{"--gpu=maybe", "--hits", "peakfinder8"}, 2, `--gpu "maybe": give on, required or off`},
+		{"another word", []string{"--gpu=maybe", "--hits", "peakfinder8"}, 2, `"maybe" for "--gpu": give off, on or required`},
 		{"a blank", []string{"--gpu", "required", "--hits", "peakfinder8"}, 2, "--gpu required: write --gpu=required"},
 		{"no hits", []string{"--gpu"}, 2, "--gpu: nobody looks for hits: give --hits peakfinder8, too"},
 		{"no program", []string{"--gpu=required", "--hits", "peakfinder8"}, 7, "make cuda builds it"},

@@ -25,17 +25,12 @@ type hitFlags struct {
 func (f *hitFlags) add(fl *pflag.FlagSet) {
 	fl.Var(&f.search, "hits", "look for hits before the script's turn: `FINDER:name=value,…`, as peakfinder8:min_snr=7,adc_threshold=50; "+
 		"docs/hits.md has the parameters (default: none)")
-	fl.StringVar(&f.fexOn, "fex-on", "all", "show the script all events, or hits only")
-	fl.StringVar(&f.keepRaw, "keep-raw", "all", "record the raw pixels of all events, or of hits only")
+	oneOfVar(fl, &f.fexOn, "fex-on", "show the script all events, or hits only", "all", "hits")
+	oneOfVar(fl, &f.keepRaw, "keep-raw", "record the raw pixels of all events, or of hits only", "all", "hits")
 }
 
 // complete gives what a run is to know of hits, nil where nobody looks for any.
 func (f *hitFlags) complete() (*drp.Hits, error) {
-	for _, choice := range []struct{ flag, value string }{{"fex-on", f.fexOn}, {"keep-raw", f.keepRaw}} {
-		if choice.value != "all" && choice.value != "hits" {
-			return nil, fmt.Errorf("--%s %q: give all or hits", choice.flag, choice.value)
-		}
-	}
 	c, err := f.search.config()
 	if err != nil {
 		return nil, err

@@ -118,7 +118,6 @@ func TestHitSettingsRefused(t *testing.T) {
 		{"an infinite one", []string{"--hits", "peakfinder8:center=3:-Inf"}, nil, "", 0, "center is 3:-Inf: give two numbers"},
 		{"fex-on without", []string{"--fex-on", "hits"}, nil, "", 0, "nobody looks for hits: give --hits peakfinder8, too"},
 		{"keep-raw without", []string{"--keep-raw", "hits"}, nil, "", 0, "nobody looks for hits: give --hits peakfinder8, too"},
-		{"fex-on what", []string{"--hits", "peakfinder8", "--fex-on", "some"}, nil, "", 0, `--fex-on "some": give all or hits`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -64,7 +64,7 @@ they tell their radius in pixels and, where the photon energy and the distance a
 	fl.Int64VarP(&f.event, "event", "e", -1, "which event; the first one is 0 (default: the first hit)")
 	fl.StringVarP(&f.out, "output", "o", "", "PNG `file` (default: NAME-eN.png in the present folder)")
 	f.source.addFind(cmd)
-	fl.Var((*energyFlag)(&f.energy), "energy", "of the photons, `eV` (default: what the event says, or the geometry)")
+	fl.Var((*energyFlag)(&f.energy), "energy", "of the photons: 9500 (`eV`) or 9.5keV (default: what the event says, or the geometry)")
 	fl.StringVar(&f.distance, "distance", "", "from the sample to the detector: 0.095 (`m`) or 95mm (default: what the geometry says)")
 	fl.StringVar(&f.center, "center", "", "`ROW:COL` of the beam, where there is no geometry")
 	fl.Float64SliceVar(&f.rings, "rings", nil, "radii of the rings, `pixels` (default: round ones)")

@@ -38,6 +38,9 @@ type seen struct {
 
 // find asks the runs of this user, or the one at an address, and gives those that were meant.
 func (f *lookFlags) find(ctx context.Context, words []string) (all []seen, err error) {
+	if len(words) > 0 && (f.pid != 0 || f.partition != "") {
+		return nil, errors.New("the address says which run is meant: leave --pid and --partition out")
+	}
 	if len(words) > 0 {
 		c, err := watch.DialURL(words[0])
 		if err != nil {

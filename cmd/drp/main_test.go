@@ -78,7 +78,24 @@ func TestExitCodes(t *testing.T) {
 		{"an unknown flag", p("--bufbytes", "5"), 2, "unknown flag: --bufbytes"},
 		{"a flag without a value", p("--rate"), 2, "flag needs an argument: --rate"},
 		{"a bad rate", p("--rate", "fast"), 2, `rate "fast": give full, recorded, or a number of events per second`},
-		{"a bad policy", p("--policy", "wait"), 2, `--policy "wait": give block or drop`},
+		{"a bad policy", p("--policy", "wait"), 2, `"wait" for "--policy": give block or drop`},
+		{"the script shown what", p("--hits", "peakfinder8", "--fex-on", "some"), 2, `"some" for "--fex-on": give all or hits`},
+		{"a rate of the file", p("--config", write(t, dir+"/rate.yaml", "workers: 1\nrate: fast\n")), 3, `rate.yaml:2: --rate "fast": give full`},
+		{"a distance of the file", p("--config", write(t, dir+"/metres.yaml", "distance: 95\n"), "-s", sim, "--http", "127.0.0.1:0"), 3, "metres.yaml:1: --distance 95: that would be"},
+		{"a distance beside the file", p("--config", dir+"/metres.yaml", "-s", sim, "--http", "127.0.0.1:0", "--distance", "96"), 2, "drp: --distance 96: that would be"},
+		{"a file that asks for hits of nobody", p("--config", write(t, dir+"/hits.yaml", "fex-on: hits\n"), "-s", sim), 3, "hits.yaml:1: --fex-on hits: nobody looks"},
+		{"a deadline of the file", p("--config", write(t, dir+"/late.yaml", "\ndeadline: 1ms\n")), 3, "late.yaml:2: --deadline 1ms: give 100ms or more"},
+		{"a place to listen of the file", []string{"teb", "--config", write(t, dir+"/teb.yaml", "contributors: a\nlisten: x\n"), "-t", write(t, dir+"/true.yaml", "rules:\n  - {name: a, when: \"true\"}\n")}, 3, "teb.yaml:2: --listen"},
+		{"an address and a process", []string{"status", "http://127.0.0.1:1/", "--pid", "3"}, 2, "the address says which run is meant: leave --pid and --partition out"},
+		{"an address and a partition", []string{"set", "--url", "http://127.0.0.1:1/", "--partition", "tst", "a=1"}, 2, "the address says which run is meant"},
+		{"nobody at an address", []string{"top", "http://127.0.0.1:1/"}, 1, "nobody answers at 127.0.0.1:1: connection refused\n"},
+		{"a run that nobody shows", []string{"monitor", "tst/none"}, 1, "nobody publishes tst/none: start drp with --monitor tst/none\n"},
+		{"a replay that is too fast", []string{"replay", file, "--speed", "5000"}, 2, "speed 5000: give 0.01 to 1000"},
+		{"a replay without a name", []string{"replay", file, "--monitor", "a b"}, 2, `"a b": give PARTITION/DETECTOR`},
+		{"a page at another machine", []string{"replay", file, "--http", "192.0.2.1:8080"}, 3, "192.0.2.1:8080: cannot assign requested address: this machine has no such address"},
+		{"a page at no port", []string{"replay", file, "--http", "127.0.0.1:99999"}, 3, "--http: watch: address 99999: invalid port"},
+		{"a replay of no slots", []string{"replay", file, "--monitor-slots", "-3"}, 2, "--monitor-slots -3: give a whole number from 0 on"},
+		{"a monitor of no slots", p("--monitor", "a/b", "--monitor-slots", "-3"), 2, "-3 slots for monitors: give 1 or more"},
 		{"too much loss", p("--max-loss", "101"), 2, "--max-loss 101: give a percentage from 0 to 100"},
 		{"loss that is no number", p("--max-loss", "nan"), 2, "--max-loss NaN: give a percentage"},
 		{"a word for a number", p("--slots", "many"), 2, `invalid argument "many" for "--slots"`},
@@ -88,7 +105,7 @@ func TestExitCodes(t *testing.T) {
 		{"photons without energy", p("-s", sim, "--http", "127.0.0.1:0", "--energy", "-9500"), 2, "give electronvolts, from 100 to 1000000"},
 		{"photons in keV", p("-s", sim, "--http", "127.0.0.1:0", "--energy", "9.5"), 2, "give electronvolts, from 100 to 1000000; 9.5 keV are 9500"},
 		{"photons of nothing", p("-s", sim, "--http", "127.0.0.1:0", "--energy", "0"), 2, "give electronvolts, from 100 to 1000000"},
-		{"photons without number", p("-s", sim, "--http", "127.0.0.1:0", "--energy", "nan"), 2, "give electronvolts, from 100 to 1000000"},
+		{"photons without number", p("-s", sim, "--http", "127.0.0.1:0", "--energy", "nan"), 2, "give electronvolts, from 100 to 1000000, as 9500 or 9.5keV"},
 		{"a distance in other units", p("-s", sim, "--http", "127.0.0.1:0", "--distance", "95"), 2, "--distance 95: that would be 95 m: give the unit, too, as 95mm"},
 		{"a parameter twice", p("-s", sim, "--set", "a=1 b=2", "--set", "a=2"), 2, "a is given twice"},
 		{"a parameter of half a character", p("-s", sim, "--set", "a=\xff"), 2, "this is no UTF-8"},
@@ -110,7 +127,7 @@ func TestExitCodes(t *testing.T) {
 		{"slots smaller than transitions", p("-s", sim, "--transition-bytes", "100"), 3, "--transition-bytes 100 is too small"},
 		{"a file in place of a folder", p("-o", file, "-s", file), 3, "not a directory"},
 		{"a source that is missing", p("-s", dir+"/missing.xtc2"), 4, "missing.xtc2: no such file or directory"},
-		{"a source that is nonsense", p("-s", bad), 4, "bad.xtc2: datagram 1 at byte 0"},
+		{"a source that is nonsense", p("-s", bad), 4, "bad.xtc2 is no XTC2 file: its first 24 bytes do not begin a datagram"},
 		{"a simulator that cannot be", p("-s", "sim:rows=0"), 4, "rows=0: give a whole number from 1 to 8192"},
 		{"a scheme not known", p("-s", "kafka:topic"), 4, `"kafka:topic" is no source`},
 		{"a script that is missing", []string{"-p", "missing.py"}, 5, "script missing.py: there is no such file"},
@@ -126,7 +143,7 @@ func TestExitCodes(t *testing.T) {
 		{"bench teb of nothing", []string{"bench", "teb", "--rounds", "0"}, 2, "--rounds and --seconds must be above 0"},
 		{"a trigger and another", p("--trigger", "a.yaml", "--teb", "tcp://localhost:1"), 2, "--trigger and --teb: one of them decides"},
 		{"a trigger nowhere", p("--teb", "localhost:1"), 2, `"localhost:1" is no endpoint: give tcp://HOST:PORT`},
-		{"a trigger that does what", p("--trigger", "a.yaml", "--trigger-default", "drop"), 2, `--trigger-default "drop": give keep or veto`},
+		{"a trigger that does what", p("--trigger", "a.yaml", "--trigger-default", "drop"), 2, `"drop" for "--trigger-default": give keep or veto`},
 		{"a contributor to nothing", p("--contributor", "a"), 2, "are for --trigger or --teb"},
 		{"rules that are missing", p("--trigger", dir+"/missing.yaml"), 3, "--trigger: open "},
 		{"rules with a wrong word", p("--trigger", write(t, dir+"/wrong.yaml", "rules:\n  - {name: a, wen: \"true\"}\n")), 3, `unknown field "wen"`},
@@ -217,7 +234,7 @@ func TestSettingsReachTheRun(t *testing.T) {
 	noEnvironment(t)
 	dir := t.TempDir()
 	config := write(t, dir+"/drp.yaml", "script: fromfile.py\nrate: fast\n")
-	if code, _, said := command(t, "--config", config); code != 2 || !strings.Contains(said, `rate "fast"`) {
+	if code, _, said := command(t, "--config", config); code != 3 || !strings.Contains(said, `drp.yaml:2: --rate "fast"`) {
 		t.Errorf("%d %s", code, said)
 	}
 	if code, _, said := command(t, "--config", config, "--rate", "full"); code != 5 || !strings.Contains(said, "fromfile.py") {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 
@@ -9,6 +10,7 @@ import (
 
 	"drp/calib"
 	"drp/drp"
+	"drp/monitor"
 	"drp/page"
 )
 
@@ -56,14 +58,22 @@ func newPlayCommand() *cobra.Command {
 	return cmd
 }
 
-// run replays until the end of the files, or until it is interrupted.
-func (f *playFlags) run(ctx context.Context) (err error) {
-	screen := newScreen(os.Stderr, false)
-	log := f.watch.journal(screen.logger())
-	f.play.Journal, f.play.Log = f.watch.shown.Journal, log
+// check refuses what cannot be meant, before the files are looked at.
+func (f *playFlags) check() error {
 	if f.play.Monitor == "" {
 		f.play.Monitor = fmt.Sprintf("replay/%d", os.Getpid())
 	}
+	return errors.Join(page.CheckSpeed(f.play.Speed), fromZero("--monitor-slots", int64(f.play.Slots)), monitor.CheckName(f.play.Monitor))
+}
+
+// run replays until the end of the files, or until it is interrupted.
+func (f *playFlags) run(ctx context.Context) (err error) {
+	if err := f.check(); err != nil {
+		return err
+	}
+	screen := newScreen(os.Stderr, false)
+	log := f.watch.journal(screen.logger())
+	f.play.Journal, f.play.Log = f.watch.shown.Journal, log
 	player, err := page.Play(f.play)
 	if err != nil {
 		return fileError(err)

@@ -70,10 +70,10 @@ func newRunCommand() *cobra.Command {
 				return err
 			}
 			if err := checkValues(cmd.Flags(), &cfg, &f); err != nil {
-				return err
+				return placed(cmd.Flags(), err)
 			}
 			f.live.flags = cmd.Flags()
-			return run(cfg, f)
+			return placed(cmd.Flags(), run(cfg, f))
 		},
 	}
 	cfg.Stream = -1
@@ -93,7 +93,7 @@ func newRunCommand() *cobra.Command {
 	fl.BoolVar(&cfg.Loop, "loop", false, "begin again when the files are through")
 	fl.Int64Var(&cfg.Prescale, "prescale", 0, "keep the raw data of every Nth event, whatever the script does (0: of none)")
 	fl.BoolVar(&cfg.L0Raw, "l0raw", false, "also keep the raw data of events that the timing system marked (L0Raw)")
-	fl.StringVar(&f.policy, "policy", "block", "when the workers cannot keep up: block the source, or drop events")
+	oneOfVar(fl, &f.policy, "policy", "when the workers cannot keep up: block the source, or drop events", "block", "drop")
 	fl.Float64Var(&f.maxLoss, "max-loss", -1, "percentage of events that may be lost before the exit code is 6 (-1: 0, or 100 with --policy drop)")
 	fl.IntVar(&cfg.Slots, "slots", 0, "event slots of each worker (default: as many as a run needs)")
 	bytesVar(fl, &cfg.EventBytes, "buf-bytes", "size of an event slot (default: the largest event of the source)")
@@ -111,7 +111,7 @@ func newRunCommand() *cobra.Command {
 	f.watch.aim.add(fl)
 	f.monitor.add(fl)
 	f.live.add(fl)
-	fl.StringVar(&f.gpu, "gpu", gpuOff, "find hits on a GPU: on, and by the CPU where there is none; or required (docs/gpu.md)")
+	oneOfVar(fl, &f.gpu, "gpu", "find hits on a GPU: on, and by the CPU where there is none; or required (docs/gpu.md)", gpuOff, gpuOn, gpuRequired)
 	fl.Lookup("gpu").NoOptDefVal = gpuOn
 	fl.StringVar(&f.partition, "partition", "", "name of the part of the experiment that this process serves: a second one of the same name is refused")
 	fl.StringVar(&f.config, "config", "", "YAML `file` with any of these flags by their long names")
@@ -148,15 +148,9 @@ func (f *runFlags) complete(cfg *drp.Config) (err error) {
 		return errors.New("-s: no source is named")
 	}
 	if cfg.Rate, err = source.ParseRate(f.rate); err != nil {
-		return err
+		return fmt.Errorf("--%w", err)
 	}
-	switch f.policy {
-	case "block":
-	case "drop":
-		cfg.Drop = true
-	default:
-		return fmt.Errorf("--policy %q: give block or drop", f.policy)
-	}
+	cfg.Drop = f.policy == "drop"
 	if f.maxLoss > 100 || math.IsNaN(f.maxLoss) {
 		return fmt.Errorf("--max-loss %g: give a percentage from 0 to 100", f.maxLoss)
 	}

@@ -24,7 +24,7 @@ hold from one of the next events on, in all workers. Without any it shows what c
   drp set
   drp set threshold=60 mode=fast
   drp set --partition tst threshold=60      in all processes of a partition, or in none; those that do not declare it are left as they are
-  drp set --pid 1204 rings.distance=0.1     in this one alone: it is its own, also when it is started anew
+  drp set --pid 1204 rings.distance=95mm    in this one alone: it is its own, also when it is started anew
   drp set --url "http://127.0.0.1:8080/?token=…" threshold=60     the address for steering that drp --http has printed
 
 What a value may be, the script says (ds.param) or the stage; a value that may not be is refused, and the one before stays
@@ -103,6 +103,9 @@ func setValues(ctx context.Context, client *watch.Client, values map[string]any,
 		return nil
 	}
 	printf("accepted: generation %d\n", accepted.Generation)
+	if accepted.Warning != "" {
+		warn(printable(accepted.Warning))
+	}
 	return nil
 }
 
@@ -125,7 +128,7 @@ func showSettings(ctx context.Context, client *watch.Client, asJSON, history boo
 
 func writeSettings(to io.Writer, l *settings.Listing, history bool) {
 	if len(l.Settings) == 0 {
-		_, _ = fmt.Fprintln(to, "nothing can be set in this run: its script declares no parameter (ds.param)")
+		_, _ = fmt.Fprintln(to, "nothing can be set in this process: no script declares a parameter (ds.param)")
 		return
 	}
 	table := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)

@@ -14,7 +14,12 @@ import (
 )
 
 // steeredBook is what a run is to who changes settings.
-type steeredBook struct{ settings.Book }
+type steeredBook struct {
+	settings.Book
+	lost string // why what is set may be lost
+}
+
+func (b *steeredBook) Unheard() string { return b.lost }
 
 func (b *steeredBook) Settings() settings.Listing { return b.List() }
 
@@ -47,6 +52,13 @@ func TestSetSaysItInJSON(t *testing.T) {
 	}
 	if code, out, _ = command(t, "set", "--url", s.ControlURL(), "i=9007199254740993"); code != 0 || out != "accepted: generation 2\n" {
 		t.Errorf("%d: %s", code, out)
+	}
+	b.lost = "run control does not answer"
+	if code, out, errs = command(t, "set", "--url", s.ControlURL(), "i=9007199254740993"); code != 0 || errs != "drp: warning: run control does not answer\n" {
+		t.Errorf("%d: %s%s", code, out, errs)
+	}
+	if _, out, _ = command(t, "set", "--url", s.ControlURL(), "--json", "i=9007199254740993"); !strings.Contains(out, `"warning": "run control does not answer"`) {
+		t.Error(out)
 	}
 	b.Turn(time.Now())
 	if code, out, _ = command(t, "set", "--url", s.ControlURL(), "--history"); code != 0 || !strings.Contains(out, "i  9007199254740993 ") ||

@@ -8,6 +8,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"drp/drp"
@@ -30,6 +31,7 @@ type changed struct {
 	Outcome    string   `json:"outcome"`
 	Generation int64    `json:"generation,omitempty"` // with which the values hold
 	Unknown    []string `json:"unknown,omitempty"`    // names that it does not declare
+	Warning    string   `json:"warning,omitempty"`    // why the values may be lost
 	Error      string   `json:"error,omitempty"`
 }
 
@@ -76,7 +78,8 @@ func setEverywhere(ctx context.Context, all []seen, values map[string]any) ([]ch
 	})
 	for i := range sets {
 		r, err := &result[i], sets[i].err
-		switch r.Generation = sets[i].got.Generation; {
+		r.Generation, r.Warning = sets[i].got.Generation, sets[i].got.Warning
+		switch {
 		case err != nil:
 			r.fails(err)
 		case len(checks[i].got.Known) > 0:
@@ -101,21 +104,36 @@ func refusedBefore(checks []answer[watch.Checked], result []changed, values map[
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(values)) {
-		known, reasons := false, []string{}
-		for i := range checks {
-			known = known || checks[i].err != nil || slices.Contains(checks[i].got.Known, name)
-			if why := checks[i].got.Unknown[name]; why != "" && !slices.Contains(reasons, why) {
-				reasons = append(reasons, why)
-			}
-		}
-		if !known {
-			wrong = append(wrong, strings.Join(reasons, "; "))
-		}
+		wrong = append(wrong, nobodyKnows(name, checks)...)
 	}
 	if len(wrong) == 0 {
 		return nil
 	}
 	return &drp.Failure{Kind: kind, Err: errors.New("nothing was changed in any process:\n  " + strings.Join(wrong, "\n  "))}
+}
+
+// nobodyKnows says why a name is refused that no process has declared, each reason with the processes that it is true of; nothing where
+// one has, or may have.
+func nobodyKnows(name string, checks []answer[watch.Checked]) (lines []string) {
+	var reasons []string
+	of := map[string][]string{}
+	for i := range checks {
+		why, unknown := checks[i].got.Unknown[name]
+		if !unknown {
+			return nil
+		}
+		if of[why] == nil {
+			reasons = append(reasons, why)
+		}
+		of[why] = append(of[why], strconv.Itoa(checks[i].status.PID))
+	}
+	for _, why := range reasons {
+		if len(reasons) > 1 {
+			why = fmt.Sprintf("process %s: %s", strings.Join(of[why], ", "), why)
+		}
+		lines = append(lines, why)
+	}
+	return lines
 }
 
 // notEverywhere says which processes have the values and which do not, where these are not all.
@@ -154,6 +172,16 @@ func writeChanged(to io.Writer, all []changed) {
 	}
 }
 
+// warnings are why the values may be lost, each reason once.
+func warnings(all []changed) (texts []string) {
+	for i := range all {
+		if text := printable(all[i].Warning); text != "" && !slices.Contains(texts, text) {
+			texts = append(texts, text)
+		}
+	}
+	return texts
+}
+
 // ofPartition shows or changes the parameters of all processes of a partition.
 func (f *lookFlags) ofPartition(ctx context.Context, values map[string]any, asJSON, history bool) error {
 	all, err := f.every(ctx)
@@ -169,6 +197,9 @@ func (f *lookFlags) ofPartition(ctx context.Context, values map[string]any, asJS
 		return errors.Join(err, printJSON(result))
 	}
 	writeChanged(&stdout, result)
+	for _, text := range warnings(result) {
+		warn(text)
+	}
 	return err
 }
 

@@ -64,12 +64,37 @@ func settle(flags *pflag.FlagSet, path string, settings map[string][]setting, be
 			if err := flags.Set(flag.Name, s.value); err != nil {
 				trouble = fmt.Errorf("%s:%d: %s: %w", path, s.line, flag.Name, plainly(err))
 			}
+			_ = flags.SetAnnotation(flag.Name, givenAt, []string{fmt.Sprintf("%s:%d", path, s.line)}) // it is there
 		}
 	})
 	if trouble != nil {
 		return &drp.Failure{Kind: drp.Configuration, Err: trouble}
 	}
 	return nil
+}
+
+// givenAt is the annotation of a flag with the line of a file that has set it.
+const givenAt = "given at"
+
+// placed names that line where what is wrong begins with the flag, as what is found when all flags are known.
+func placed(flags *pflag.FlagSet, err error) error {
+	if err == nil {
+		return nil
+	}
+	name, named := strings.CutPrefix(err.Error(), "--")
+	end := strings.IndexFunc(name, func(r rune) bool { return r != '-' && (r < 'a' || r > 'z') })
+	if !named || end < 0 {
+		return err
+	}
+	flag := flags.Lookup(name[:end])
+	if flag == nil || flag.Annotations[givenAt] == nil {
+		return err
+	}
+	kind := drp.Configuration
+	if f := (*drp.Failure)(nil); errors.As(err, &f) && f.Kind != drp.Usage {
+		kind = f.Kind
+	}
+	return &drp.Failure{Kind: kind, Err: fmt.Errorf("%s: %w", flag.Annotations[givenAt][0], err)}
 }
 
 // layered is a flag of many values: those of the command line take the place of equal ones in the file, not of all.

@@ -27,19 +27,13 @@ func supervisionFlags(fl *pflag.FlagSet, cfg *drp.Config, f *runFlags) {
 	fl.StringVar(&cfg.QuarantineDir, "quarantine", "", "`folder` for events that killed their processes (default: quarantine in the output folder)")
 	fl.Float64Var(&cfg.MaxQuarantine, "max-quarantine", 10, "percentage of quarantined events at which the run ends with exit code 5 (0: never)")
 	fl.IntVar(&cfg.MaxRestarts, "max-restarts", 60, "how often a worker's process may be replaced within a minute (0: any number)")
-	fl.StringVar(&f.onUnrest, "restart-policy", "degrade", "after that: degrade goes on with fewer workers, abort ends the run with exit code 5")
+	oneOfVar(fl, &f.onUnrest, "restart-policy", "after that: degrade goes on with fewer workers, abort ends the run with exit code 5", "degrade", "abort")
 	fl.Var(size[int64]{&cfg.MaxResident, 1 << 20}, "max-rss", "memory in MB, or with another unit, that a worker's process may hold before it is replaced (0: any)")
 	fl.Int64Var(&cfg.RecycleAfter, "recycle", 0, "replace a worker's process after so many events (0: never)")
 }
 
 func (f *runFlags) completeSupervision(cfg *drp.Config) error {
-	switch f.onUnrest {
-	case "degrade":
-	case "abort":
-		cfg.AbortOnUnrest = true
-	default:
-		return fmt.Errorf("--restart-policy %q: give degrade or abort", f.onUnrest)
-	}
+	cfg.AbortOnUnrest = f.onUnrest == "abort"
 	if !(cfg.MaxQuarantine >= 0 && cfg.MaxQuarantine <= 100) {
 		return fmt.Errorf("--max-quarantine %g: give a percentage from 0 to 100", cfg.MaxQuarantine)
 	}

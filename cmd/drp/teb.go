@@ -74,7 +74,7 @@ func newTEBCommand() *cobra.Command {
 			defer f.live.catch()()
 			ctx, stop := signal.NotifyContext(cmd.Context(), f.live.endings()...)
 			defer stop()
-			return decideForOthers(ctx, f)
+			return placed(cmd.Flags(), decideForOthers(ctx, f))
 		},
 	}
 	fl := cmd.Flags()
@@ -87,7 +87,7 @@ func newTEBCommand() *cobra.Command {
 	fl.StringSliceVar(&f.contributors, "contributors", nil, "names of those who must be there (default: as the file of rules says)")
 	fl.DurationVar(&f.wait, "wait", time.Second, "how long an event waits for a contribution, from the first one on")
 	fl.DurationVar(&f.decide, "trigger-deadline", time.Second, "longest wait for the rules, or the script")
-	fl.StringVar(&f.otherwise, "trigger-default", "keep", "then keep the event, or veto it")
+	oneOfVar(fl, &f.otherwise, "trigger-default", "then keep the event, or veto it", "keep", "veto")
 	fl.StringVar(&f.summary, "summary", "", "write the books as JSON to this `file`")
 	f.control.add(fl)
 	f.watch.add(fl)
@@ -102,7 +102,7 @@ func (f *tebFlags) complete() (rules ruleFile, listen []wire.Endpoint, err error
 	if f.rules == "" {
 		return rules, nil, errors.New("no rules: give a file or a script with -t; scripts/trigger_expr.yaml is one")
 	}
-	if err := errors.Join(checkOtherwise(f.otherwise), checkWorkers(f.workers)); err != nil {
+	if err := checkWorkers(f.workers); err != nil {
 		return rules, nil, err
 	}
 	if f.wait <= 0 || f.decide <= 0 {

@@ -68,7 +68,7 @@ func newTEBReplayCommand() *cobra.Command {
 	fl.BoolVar(&f.changed, "changed", false, "with -v, list only those")
 	fl.BoolVar(&f.asJSON, "json", false, "print JSON; with -v, a line for each event and then one for all")
 	fl.DurationVar(&f.decide, "trigger-deadline", time.Minute, "longest wait for the rules, or the script")
-	fl.StringVar(&f.otherwise, "trigger-default", "keep", "then keep the event, or veto it")
+	oneOfVar(fl, &f.otherwise, "trigger-default", "then keep the event, or veto it", "keep", "veto")
 	return cmd
 }
 
@@ -82,7 +82,7 @@ func (f *replayFlags) complete(log *slog.Logger) (o replay.Options, err error) {
 	case f.changed && !f.list:
 		return o, errors.New("--changed is about the list that -v prints: give that, too")
 	}
-	if err := errors.Join(checkOtherwise(f.otherwise), checkWorkers(f.workers)); err != nil {
+	if err := checkWorkers(f.workers); err != nil {
 		return o, err
 	}
 	with := runner{python: f.python, workers: f.workers, deadline: f.decide, log: log}

@@ -82,6 +82,9 @@ func (o *tebOnlookers) SetForAll(values map[string]any, who string) (int64, erro
 	return o.book.SetForAll(values, who)
 }
 
+// Unheard implements watch.Unheard.
+func (o *tebOnlookers) Unheard() string { return o.b.f.control.unheard() }
+
 // Try implements watch.Steered.
 func (o *tebOnlookers) Try(values map[string]any) (map[string]string, error) {
 	return o.book.Try(values)

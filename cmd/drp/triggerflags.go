@@ -32,13 +32,13 @@ func (f *triggerFlags) add(fl *pflag.FlagSet) {
 	fl.StringSliceVar(&f.teb, "teb", nil, "let stand-alone trigger event builders decide, at `tcp://HOST:PORT` or ipc:///PATH (drp teb); several, with commas, share the events")
 	fl.StringVar(&f.contributor, "contributor", "", "name of what this process brings to the trigger (default: the first camera and its first segment, as epix_0)")
 	fl.DurationVar(&f.deadline, "trigger-deadline", 0, "longest wait for a decision of the trigger (default 2s, or 5s with --teb)")
-	fl.StringVar(&f.otherwise, "trigger-default", "keep", "then keep the event, or veto it")
+	oneOfVar(fl, &f.otherwise, "trigger-default", "then keep the event, or veto it", "keep", "veto")
 	fl.BoolVar(&f.keepAll, "trigger-keep-all", false, "record the events that the trigger does not want, too, with its decision: for drp teb replay")
 }
 
 // complete gives what a run is to know of its trigger, nil where there is none.
 func (f *triggerFlags) complete(partition string) (*drp.Trigger, error) {
-	if err := errors.Join(checkOtherwise(f.otherwise), checkWorkers(f.workers)); err != nil {
+	if err := checkWorkers(f.workers); err != nil {
 		return nil, err
 	}
 	t := &drp.Trigger{Partition: partition, Contributor: f.contributor, Deadline: f.deadline, Veto: f.otherwise == "veto",
@@ -80,13 +80,6 @@ func (f *triggerFlags) complete(partition string) (*drp.Trigger, error) {
 	}
 	t.Rules, t.PrescaleSeed, t.Prescale = rules.Rules, rules.Seed, rules.groups
 	return t, nil
-}
-
-func checkOtherwise(choice string) error {
-	if choice != "keep" && choice != "veto" {
-		return fmt.Errorf("--trigger-default %q: give keep or veto", choice)
-	}
-	return nil
 }
 
 // parseEndpoint reads an address as ZeroMQ writes it.

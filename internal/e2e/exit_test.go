@@ -38,7 +38,7 @@ func TestExitCodes(t *testing.T) {
 		{"unknown flag", []string{"-p", pass, "--wrokers", "3"}, 2, []string{"unknown flag: --wrokers"}},
 		{"no number", []string{"-p", pass, "-w", "many"}, 2, []string{"invalid argument"}},
 		{"no workers", []string{"-p", pass, "-w", "0"}, 2, []string{"0 workers: give 1 to 1024"}},
-		{"unknown policy", []string{"-p", pass, "--policy", "hope"}, 2, []string{`--policy "hope": give block or drop`}},
+		{"unknown policy", []string{"-p", pass, "--policy", "hope"}, 2, []string{`"hope" for "--policy": give block or drop`}},
 		{"missing script", []string{"-p", "nowhere.py 1 2"}, 5, []string{"nowhere.py: there is no such file"}},
 		{"missing source", []string{"-p", pass, "-s", "/nowhere/run.xtc2"}, 4, []string{"/nowhere/run.xtc2: no such file"}},
 		{"source is no XTC2", []string{"-p", pass, "-s", yaml}, 4, []string{"drp.yaml"}},

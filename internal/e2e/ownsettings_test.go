@@ -109,9 +109,19 @@ func TestEachDetectorHasItsDistance(t *testing.T) {
 	testkit.WriteFile(t, filepath.Join(s.folder, "run.py"), script+"# another\n")
 	s.do(0, "reload", "--partition", "detectors", "--now", "--wait")
 	s.kill("control")
+	warned := func() bool {
+		o := s.do(0, "set", "--pid", strconv.Itoa(s.pid("near")), "rings.distance=150mm") // which it is
+		return strings.Contains(o.stderr, "does not answer: if this process ends before it is there again, what is set now is lost")
+	}
+	if !testkit.Within(testkit.Patience, warned) {
+		t.Error("whoever sets something is not told that run control is dead")
+	}
 	s.kill("far")
 	s.up()
 	all("a reload, and the death of run control")
+	if !testkit.Within(testkit.Patience, func() bool { return !warned() }) {
+		t.Error("whoever sets something is told that run control is dead, which is there again")
+	}
 	s.do(0, "set", "--partition", "detectors", "rings.distance=3")
 	has = map[string]string{"near": "energy 9500 distance 3", "far": "energy 9500 distance 3"}
 	s.until("near", "told of", func(processStatus) bool { return s.rings("near") == has["near"] })

@@ -21,7 +21,7 @@ import (
 func TestRingsInAllWays(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "drp.yaml")
-	testkit.WriteFile(t, file, "energy: 8000\nsettings: {rings.distance: 0.3}\n")
+	testkit.WriteFile(t, file, "energy: 8keV\nsettings: {rings.distance: 300mm}\n")
 	v := pipeline(t, "-s", smallSim+",events=0", "--rate", "1000", "--config", file, "--http", "127.0.0.1:0", "--liveline", "127.0.0.1:0", "-o", t.TempDir(),
 		"-p", bundled("passthrough.py")).start()
 	v.enabled()
@@ -33,10 +33,10 @@ func TestRingsInAllWays(t *testing.T) {
 		testkit.Within(testkit.Patience, func() bool { return v.enabled().Events.Recorded > before+200 })
 	}
 	more()
-	set(3, "rings.energy=9.5").wants(t, 3, "rings.energy: 9.5: give electronvolts, from 100 to 1000000; 9.5 keV are 9500")
-	set(0, "rings.energy=9500")
+	set(3, "rings.energy=9.5").wants(t, 3, "rings.energy: 9.5: give electronvolts, from 100 to 1000000; 9.5 keV are 9500, or 9.5keV")
+	set(0, "rings.energy=9.5keV")
 	more()
-	testkit.WriteFile(t, file, "energy: 8000\nsettings: {rings.distance: 0.2}\n")
+	testkit.WriteFile(t, file, "energy: 8keV\nsettings: {rings.distance: 20e1 mm}\n")
 	signal(t, v, syscall.SIGHUP)
 	v.Says("rings.distance 0.3 -> 0.2 (SIGHUP)")
 	more()
@@ -45,7 +45,7 @@ func TestRingsInAllWays(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = to.Write([]byte("--rings.energy 7000"))
+	_, err = to.Write([]byte("--rings.energy 7keV"))
 	if err = errors.Join(err, to.Close()); err != nil {
 		t.Fatal(err)
 	}
@@ -62,10 +62,10 @@ func TestRingsInAllWays(t *testing.T) {
 		t.Errorf("the events have %q, and not %q", seen, want)
 	}
 	says := pipeline(t, "-s", smallSim+",events=5", "--set", "rings.energy=9500", "-p", bundled("passthrough.py")).run().wants(t, 3).stderr
-	if !strings.Contains(says, "nothing can be set in this run") {
+	if !strings.Contains(says, "nothing can be set in this process") {
 		t.Error(says)
 	}
-	pipeline(t, "-s", smallSim+",events=5", "--http", "127.0.0.1:0", "--set", "rings.energy=9.5", "-p", bundled("passthrough.py")).run().wants(t, 3, "9.5 keV are 9500")
+	pipeline(t, "-s", smallSim+",events=5", "--http", "127.0.0.1:0", "--set", "rings.energy=9.5", "-p", bundled("passthrough.py")).run().wants(t, 3, "9.5 keV are 9500, or 9.5keV")
 }
 
 // ringsOf are those that the events of a file say, without repetitions.

@@ -131,7 +131,7 @@ func unknown(name string, byName map[string]int) error {
 		return fmt.Errorf("%s: the run has not begun, and its script has not said yet what can be set", shortly(name))
 	}
 	if len(byName) == 0 {
-		return fmt.Errorf("%s: nothing can be set in this run: its script declares no parameter (ds.param)", shortly(name))
+		return fmt.Errorf("%s: nothing can be set in this process: no script declares a parameter (ds.param)", shortly(name))
 	}
 	all := slices.Sorted(maps.Keys(byName))
 	for _, whole := range all {

@@ -24,6 +24,7 @@ type Parameter struct {
 	Unit    string `json:"unit"`
 	Doc     string `json:"doc"`
 	Stage   string `json:"stage" doc:"who has declared it: script, post, or a stage"`
+	Units   Units  `json:"-"` // that a text may have behind its number, for a Float of drp; nil takes numbers alone
 }
 
 // The types of a Parameter.
@@ -157,7 +158,7 @@ func (p *Parameter) typed(given any) (any, error) {
 	case Int:
 		v = integer(text)
 	case Float:
-		if f, ok := number(text); ok {
+		if f, ok := p.Units.Read(text); ok {
 			v = f
 		}
 	case Bool:
@@ -176,8 +177,8 @@ func (p *Parameter) typed(given any) (any, error) {
 		}
 	}
 	if v == nil {
-		return nil, fmt.Errorf("%s: %s is no %s", p.Name, shortly(given), map[string]string{Int: "whole number of 64 bits",
-			Float: "finite number", Bool: "true or false", Str: "text"}[p.Type])
+		return nil, fmt.Errorf("%s: %s is no %s%v", p.Name, shortly(given), map[string]string{Int: "whole number of 64 bits",
+			Float: "finite number", Bool: "true or false", Str: "text"}[p.Type], p.Units)
 	}
 	return v, nil
 }

@@ -129,7 +129,7 @@ func TestNamesOfOthers(t *testing.T) {
 	if _, err := b.Declare(nil, nil, time.Now()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.Set(map[string]any{"p": 1}, "me"); err == nil || !strings.Contains(err.Error(), "its script declares no parameter") {
+	if _, err := b.Set(map[string]any{"p": 1}, "me"); err == nil || !strings.Contains(err.Error(), "no script declares a parameter") {
 		t.Error(err)
 	}
 }

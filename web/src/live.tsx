@@ -36,14 +36,13 @@ function Row({ setting: s, control }: { setting: Setting; control: boolean }): J
   const model = useModel();
   const id = useId();
   const [typed, setTyped] = useState<string | null>(null);
-  const [refused, setRefused] = useState("");
+  const [said, setSaid] = useState(""); // why it was refused, or what may become of it
   const change = async (text: string): Promise<void> => {
     try {
-      await model.settings.change(s, text);
-      setRefused("");
+      setSaid(await model.settings.change(s, text));
       setTyped(null);
     } catch (err) {
-      setRefused((err as Error).message);
+      setSaid((err as Error).message);
     }
   };
   const facts = [s.unit, limits(s), `default ${String(s.default)}`, s.stage].filter(Boolean).join(" · ");
@@ -66,7 +65,7 @@ function Row({ setting: s, control }: { setting: Setting; control: boolean }): J
               type="button"
               onClick={() => {
                 setTyped(null);
-                setRefused("");
+                setSaid("");
               }}
             >
               back to {String(s.value)}
@@ -77,9 +76,9 @@ function Row({ setting: s, control }: { setting: Setting; control: boolean }): J
       <p class="dim" id={`${id}-says`}>
         {s.doc} <span class="facts num">{facts}</span>
       </p>
-      {refused && (
+      {said && (
         <p class="refused" role="alert">
-          {refused}
+          {said}
         </p>
       )}
     </li>

@@ -15,10 +15,12 @@ export class SettingsControl {
   }
 
   // change sends what was typed as it is: the server reads it as the setting's type, by the same rules as for all who set, and with
-  // all its digits. It throws with the server's reason when the value is refused; the old one stays then.
-  async change({ name, type }: Pick<Setting, "name" | "type">, typed: string): Promise<void> {
-    await post("v1/settings", { [name]: type === "str" ? typed : typed.trim() });
+  // all its digits. It gives the server's warning, as that the value may be lost, and throws with its reason when the value is
+  // refused; the old one stays then.
+  async change({ name, type }: Pick<Setting, "name" | "type">, typed: string): Promise<string> {
+    const { warning } = await post<{ warning?: string }>("v1/settings", { [name]: type === "str" ? typed : typed.trim() });
     await this.refresh();
+    return warning ?? "";
   }
 
   // reload asks for the script as its file is now. The run tries it first, which takes as long as the script does.
