@@ -92,7 +92,7 @@ func (c *Client) trouble(err error) error {
 		return fmt.Errorf("watch: nobody answers at %s: %w", c.name, errno)
 	case errors.As(err, &wait) && wait.Timeout():
 		return fmt.Errorf("watch: %s has not answered within %v", c.name, answerTime)
-	case strings.Contains(err.Error(), "malformed HTTP"):
+	case strings.Contains(err.Error(), "malformed HTTP"), strings.Contains(err.Error(), "readLoopPeekFail"): // the second before we had asked
 		return fmt.Errorf("watch: what answers at %s is no drp", c.name)
 	}
 	return fmt.Errorf("watch: ask %s: %w", c.name, err)

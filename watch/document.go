@@ -26,6 +26,7 @@ func Document() map[string]any {
 			"401": map[string]any{"description": "the token is missing or wrong"},
 			"403": map[string]any{"description": "a page of somebody else asks"},
 			"421": map[string]any{"description": "the host is no name of this machine"},
+			"503": map[string]any{"description": "so many ask at this moment that it would take too long: Retry-After says when to ask again"},
 		}}}
 	}
 	list := answer("the parameters of scripts and stages, and their history", "application/json", reference("Listing"))

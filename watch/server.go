@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"sync"
 	"syscall"
 	"time"
@@ -54,6 +55,7 @@ const (
 	headerBytes  = 16 << 10
 	headerTime   = 5 * time.Second
 	answerTime   = 10 * time.Second
+	turnTime     = answerTime / 2
 	idleTime     = time.Minute
 	goodbyeTime  = time.Second
 	statusMaxAge = 250 * time.Millisecond
@@ -180,7 +182,12 @@ func (s *Server) pages() http.Handler {
 	handle := func(pattern string, h http.Handler) {
 		h = s.thrift.answers(h)
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-			if calm.Wait(r.Context()) {
+			at, soon := calm.Soon(turnTime)
+			switch {
+			case !soon: // before answerTime is over, which would end his connection without a word
+				w.Header().Set("Retry-After", strconv.Itoa(int(turnTime.Seconds())))
+				refuse(w, http.StatusServiceUnavailable, fmt.Sprintf("so many ask for this that it would take more than %v: ask again later", turnTime))
+			case pace.Until(r.Context(), at):
 				h.ServeHTTP(w, r)
 			}
 		})

@@ -266,6 +266,31 @@ func TestManyWhoAskCostLittle(t *testing.T) {
 	}
 }
 
+// TestMoreThanAreAnsweredInTime: who would have his turn too late is told so at once; nobody is left without an answer.
+func TestMoreThanAreAnsweredInTime(t *testing.T) {
+	s, _, _ := serve(t, watch.Options{Address: "127.0.0.1:0", Status: full})
+	codes := make(chan int)
+	for range 50 {
+		go func() {
+			code := 0
+			client := &http.Client{Transport: &http.Transport{}}
+			defer client.CloseIdleConnections()
+			if got, err := client.Get(strings.Replace(s.URL(), "/?", "/v1/status?", 1)); err == nil {
+				code = got.StatusCode
+				_ = got.Body.Close()
+			}
+			codes <- code
+		}()
+	}
+	count := map[int]int{}
+	for range 50 {
+		count[<-codes]++
+	}
+	if len(count) != 2 || count[http.StatusOK] < 5 || count[http.StatusServiceUnavailable] < 5 {
+		t.Errorf("answered with %v", count)
+	}
+}
+
 // TestWhoSaysNothing holds nobody up but those who come after 63 others, and is cut off.
 func TestWhoSaysNothing(t *testing.T) {
 	s, base, _ := serve(t, watch.Options{Address: "127.0.0.1:0"})

@@ -27,17 +27,22 @@ func (p *Pace) Turn() time.Time {
 	return at
 }
 
-// Now tells whether one may go without waiting, and lets it.
-func (p *Pace) Now() bool {
+// Soon takes one that may be used within some time, and gives the moment; where there are too many before it, it takes none.
+func (p *Pace) Soon(within time.Duration) (at time.Time, soon bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()
-	at := p.from(now)
-	if at.After(now) {
-		return false
+	if at = p.from(now); at.Sub(now) > within {
+		return at, false
 	}
 	p.next = at.Add(p.Gap)
-	return true
+	return at, true
+}
+
+// Now tells whether one may go without waiting, and lets it.
+func (p *Pace) Now() bool {
+	_, now := p.Soon(0)
+	return now
 }
 
 func (p *Pace) from(now time.Time) time.Time {

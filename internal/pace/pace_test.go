@@ -34,6 +34,12 @@ func TestPace(t *testing.T) {
 		if !p.Wait(t.Context()) || time.Since(began) != 20*time.Millisecond {
 			t.Errorf("waited for %v", time.Since(began))
 		}
+		if at, soon := p.Soon(10 * time.Millisecond); !soon || time.Until(at) != 10*time.Millisecond {
+			t.Errorf("soon is in %v", time.Until(at))
+		}
+		if at, soon := p.Soon(10 * time.Millisecond); soon || time.Until(at) != 20*time.Millisecond || time.Until(p.Turn()) != 20*time.Millisecond {
+			t.Error("what was too late is taken all the same")
+		}
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		if p.Wait(ctx) {
