@@ -107,7 +107,7 @@ func TestNewFailures(t *testing.T) {
 	}{
 		{"missing source", func(c *drp.Config) { c.Sources = []string{"/nowhere/x.xtc2"} }, drp.SourceTrouble, "/nowhere/x.xtc2"},
 		{"empty source", func(c *drp.Config) { c.Sources = []string{empty} }, drp.SourceTrouble, "empty.xtc2"},
-		{"source cut off in its first datagram", func(c *drp.Config) { c.Sources = []string{cut} }, drp.SourceTrouble, "ends"},
+		{"source cut off in its first datagram", func(c *drp.Config) { c.Sources = []string{cut} }, drp.SourceTrouble, "of its first datagram are there"},
 		{"source without Configure", func(c *drp.Config) { c.Sources = []string{odd} }, drp.SourceTrouble, "starts with BeginRun"},
 		{"no such simulator", func(c *drp.Config) { c.Sources = []string{"sim:colour=red"} }, drp.SourceTrouble, "no parameter"},
 		{"output below a file", func(c *drp.Config) { c.OutputDir = filepath.Join(empty, "out") }, drp.Configuration, "not a directory"},

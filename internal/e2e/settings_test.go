@@ -74,6 +74,7 @@ func TestSettingsHoldFromAnEventOn(t *testing.T) {
 		t.Errorf("%+v", listing)
 	}
 	at := v.enabled()
+	testkit.Within(testkit.Patience, func() bool { at = v.enabled(); return at.Settings.Applied == listing.Applied }) // it is that of a moment ago
 	if s := at.Settings; s.Parameters != 5 || s.Generation != listing.Generation || s.Applied != listing.Applied || s.Refused != 3 {
 		t.Errorf("the status has %+v, the list %+v", s, listing)
 	}

@@ -159,7 +159,7 @@ func TestWhatCannotBeWatched(t *testing.T) {
 		want string
 	}{
 		{[]string{"--http", "8080"}, 2, `--http "8080": give HOST:PORT`},
-		{[]string{"--http", "192.0.2.1:80"}, 3, "--http: watch: listen tcp 192.0.2.1:80"},
+		{[]string{"--http", "192.0.2.1:80"}, 3, "--http: watch: 192.0.2.1:80: cannot assign requested address"},
 		{[]string{"--http", "127.0.0.1:0", "--http-token-file", open}, 3, "others can read it"},
 		{[]string{"--http", "0.0.0.0:0"}, 0, "other machines can connect to"},
 	} {
