@@ -262,15 +262,22 @@ func TestMergeNames(t *testing.T) {
 	}
 }
 
+// two are merged; each has published some events, of which the first was taken.
+func two(t *testing.T, as, bs []int64) (a, b played, m *Merge) {
+	t.Helper()
+	newServer(t, Config{EventBytes: 64, Slots: 4})
+	a, b = play(t, "x/a"), play(t, "x/b")
+	m = merge(t, MergeOptions{Names: []string{"x/a", "x/b"}})
+	watched(t, a, b)
+	a.at(as...)
+	b.at(bs...)
+	m.begun(t, "1 1 1")
+	return a, b, m
+}
+
 // TestMergeClaims: one who comes back has us in his queue while what he left before is read, so that nothing of him is missed.
 func TestMergeClaims(t *testing.T) {
-	newServer(t, Config{EventBytes: 64, Slots: 4})
-	a, b := play(t, "x/a"), play(t, "x/b")
-	m := merge(t, MergeOptions{Names: []string{"x/a", "x/b"}})
-	watched(t, a, b)
-	a.at(1, 2, 3)
-	b.at(1, 2, 3)
-	m.begun(t, "1 1 1")
+	a, b, m := two(t, []int64{1, 2, 3}, []int64{1, 2, 3})
 	if err := b.s.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -293,13 +300,7 @@ func TestMergeClaims(t *testing.T) {
 
 // TestMergeCounts what there was of one who came back, before we were there.
 func TestMergeCounts(t *testing.T) {
-	newServer(t, Config{EventBytes: 64, Slots: 4})
-	a, b := play(t, "x/a"), play(t, "x/b")
-	m := merge(t, MergeOptions{Names: []string{"x/a", "x/b"}})
-	watched(t, a, b)
-	a.at(1, 9)
-	b.at(1)
-	m.begun(t, "1 1 1")
+	_, b, m := two(t, []int64{1, 9}, []int64{1})
 	if err := b.s.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -360,13 +361,7 @@ func TestFollows(t *testing.T) {
 
 // TestMergeGivesUp whoever dies before it was come to what he has, of which one misses all then.
 func TestMergeGivesUp(t *testing.T) {
-	newServer(t, Config{EventBytes: 64, Slots: 4})
-	a, b := play(t, "x/a"), play(t, "x/b")
-	m := merge(t, MergeOptions{Names: []string{"x/a", "x/b"}})
-	watched(t, a, b)
-	a.at(1, 2, 9)
-	b.at(1, 2)
-	m.begun(t, "1 1 1")
+	_, b, m := two(t, []int64{1, 2, 9}, []int64{1, 2})
 	for _, events := range [][]int64{{3, 4, 5}, {6, 7}, {8, 9}} {
 		if err := b.s.Close(); err != nil {
 			t.Fatal(err)

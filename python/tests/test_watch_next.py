@@ -1,5 +1,6 @@
 """The drp that comes after one that has died, while `drp.monitor` still reads what that has left in its queue."""
 
+import contextlib
 import itertools
 import math
 import struct
@@ -37,6 +38,20 @@ def seen(events, n=None):
     return [(evt.number, evt.missed) for evt in itertools.islice(events, n)]
 
 
+@contextlib.contextmanager
+def come_back(serve, *numbers):
+    """Watch one that has died, and give the second, which was there when the event 1 of the first was taken."""
+    first = serve(*numbers)
+    with drp.monitor("tst/0", wait=AVAILABLE) as mon:
+        runs = mon.runs()
+        events = next(runs).events()
+        assert seen(events, 1) == [(0, 0)]
+        first.die()
+        second = serve()
+        assert seen(events, 1) == [(1, 0)]
+        yield mon, runs, events, second
+
+
 @pytest.mark.parametrize("end", [False, True])
 def test_its_queue_is_ours_at_once(serve, end):
     first = serve(0, 1, 2, end=end)
@@ -57,14 +72,7 @@ def test_its_queue_is_ours_at_once(serve, end):
 
 
 def test_one_that_dies_before_it_is_read_is_missed(serve):
-    first = serve(0, 1, 2, 3)
-    with drp.monitor("tst/0", wait=AVAILABLE) as mon:
-        runs = mon.runs()
-        events = next(runs).events()
-        assert seen(events, 1) == [(0, 0)]
-        first.die()
-        second = serve()
-        assert seen(events, 1) == [(1, 0)]
+    with come_back(serve, 0, 1, 2, 3) as (mon, runs, events, second):
         for n in range(3):
             publish(second, n)
         second.die()
@@ -81,14 +89,7 @@ def test_one_that_dies_before_it_is_read_is_missed(serve):
 
 
 def test_one_that_dies_when_it_would_be_read_is_missed(serve):
-    first = serve(0, 1)
-    with drp.monitor("tst/0", wait=AVAILABLE) as mon:
-        runs = mon.runs()
-        events = next(runs).events()
-        assert seen(events, 1) == [(0, 0)]
-        first.die()
-        second = serve()
-        assert seen(events, 1) == [(1, 0)]
+    with come_back(serve, 0, 1) as (mon, runs, events, second):
         publish(second, 0)
         second.die()
         mon._feed._again = math.inf  # we have just looked
