@@ -26,8 +26,14 @@ func Document() map[string]any {
 			"401": map[string]any{"description": "the token is missing or wrong"},
 			"403": map[string]any{"description": "a page of somebody else asks"},
 			"421": map[string]any{"description": "the host is no name of this machine"},
-			"503": map[string]any{"description": "so many ask at this moment that it would take too long: Retry-After says when to ask again"},
 		}}}
+	}
+	// paced is an answer of which there are only so many in a second.
+	paced := func(says, kind string, schema any) map[string]any {
+		one := answer(says, kind, schema)
+		one["get"].(map[string]any)["responses"].(map[string]any)["503"] = map[string]any{
+			"description": "so many ask at this moment that it would take too long: Retry-After says when to ask again"}
+		return one
 	}
 	list := answer("the parameters of scripts and stages, and their history", "application/json", reference("Listing"))
 	change := posted("change parameters, all or none, from one of the next events on", "the generation with which they hold", "Accepted")
@@ -41,15 +47,15 @@ func Document() map[string]any {
 		"info": map[string]any{"title": "drp", "version": "1", "description": "A run of drp. Every member is always there unless it is said to be " +
 			"absent. Members may be added; clients leave what they do not know."},
 		"paths": map[string]any{
-			"/v1/status": answer("the run at this moment", "application/json", reference("Status")),
+			"/v1/status": paced("the run at this moment", "application/json", reference("Status")),
 			"/v1/rights": answer("what the one who asks may do", "application/json", reference("Rights")),
 			"/v1/reload": posting("take the scripts as their files are now: tried aside first, and used from the next step on", reference("Reload"),
 				reference("Reloaded")),
 			SettingsPath: list,
 			CheckPath: map[string]any{"post": posted("say what would come of a change, and change nothing", "which names are known here, whose values "+
 				"are all allowed", "Checked")},
-			"/v1/openapi.json": answer("this document", "application/json", map[string]any{"type": "object"}),
-			"/metrics":         answer("the same for Prometheus", "text/plain", text),
+			"/v1/openapi.json": paced("this document", "application/json", map[string]any{"type": "object"}),
+			"/metrics":         paced("the same for Prometheus", "text/plain", text),
 		},
 		"components": map[string]any{"schemas": parts, "securitySchemes": map[string]any{
 			"bearer": map[string]any{"type": "http", "scheme": "bearer"},

@@ -71,8 +71,8 @@ func Until(ctx context.Context, at time.Time) bool {
 	}
 }
 
-// Beat is what lies between the moments at which all of the process who look at something now and then do so. A process that wakes costs
-// its core some tenths of a millisecond, of which the most is the scheduler's, and what many do at once costs little more.
+// Beat is what lies between the moments at which all of the process who look at something now and then do so. To wake costs the
+// process up to a tenth of a millisecond, and what many do at once costs little more: docs/performance.md, of onlookers.
 const Beat = 250 * time.Millisecond
 
 // ToBeat is how long it is until the next of these moments.
